@@ -1,0 +1,52 @@
+#include "errors.hpp"
+
+#include <exception>
+
+#include <numpy_bridge/error.hpp>
+#include <numpy_bridge/python.hpp>
+
+namespace numpy_bridge {
+
+namespace {
+
+py::object exception_class(const char* name) { return py::module_::import("numpy_bridge.errors").attr(name); }
+
+void raise_sharing_error(const sharing_error& error) {
+    const py::object type = exception_class("SharingError");
+    const refusal& why = error.why();
+    PyErr_SetObject(type.ptr(), type(why.protocol, why.field, why.expected, why.got, why.hint).ptr());
+}
+
+void translate(std::exception_ptr pending) {
+    try {
+        std::rethrow_exception(std::move(pending));
+    } catch (const sharing_error& error) {
+        raise_sharing_error(error);
+    } catch (const too_hard_error& error) {
+        PyErr_SetString(exception_class("TooHardError").ptr(), error.what());
+    }
+}
+
+} // namespace
+
+void set_python_exception() noexcept {
+    try {
+        try {
+            translate(std::current_exception());
+        } catch (py::error_already_set& error) {
+            error.restore();
+        } catch (const py::builtin_exception& error) {
+            error.set_error();
+        } catch (const std::bad_alloc&) {
+            PyErr_NoMemory();
+        } catch (const std::exception& error) {
+            PyErr_SetString(PyExc_RuntimeError, error.what());
+        }
+    } catch (py::error_already_set& error) { // while the exception was being made
+        error.restore();
+    }
+}
+
+void register_errors() { py::register_local_exception_translator(translate); }
+
+} // namespace numpy_bridge

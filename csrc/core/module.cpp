@@ -1,0 +1,17 @@
+/// The `_core` extension module: a table of contents.
+#include <pybind11/pybind11.h>
+
+#include <numpy_bridge/version.hpp>
+
+#include "errors.hpp"
+#include "register.hpp"
+
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+    module.doc() = "Shared memory between array libraries: the compiled core of numpy_bridge.";
+    module.attr("__version__") = NUMPY_BRIDGE_VERSION;
+    numpy_bridge::register_errors();
+    numpy_bridge::register_view(module);
+    numpy_bridge::register_convert(module);
+    numpy_bridge::register_overlap(module);
+    numpy_bridge::register_pointer(module);
+}

@@ -1,0 +1,13 @@
+/// The parts of the module, each registered by the file that is called after it.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace numpy_bridge {
+
+void register_convert(pybind11::module_& module);
+void register_overlap(pybind11::module_& module);
+void register_pointer(pybind11::module_& module);
+void register_view(pybind11::module_& module);
+
+} // namespace numpy_bridge

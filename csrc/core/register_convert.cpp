@@ -1,0 +1,200 @@
+/// view, to_numpy and to_torch: import, then export, and a copy only where the caller wants one.
+#include "fast_function.hpp"
+#include "register.hpp"
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+/// The `copy` argument of the array API standard: False, None or True.
+enum class copy_mode { never, if_needed, always };
+
+copy_mode copy_mode_of(PyObject* argument) {
+    if (argument == nullptr) return copy_mode::never;
+    if (argument == Py_None) return copy_mode::if_needed;
+    return is_true(argument, false) ? copy_mode::always : copy_mode::never;
+}
+
+py::object copied(const char* function, PyObject* x) {
+    return py::module_::import("numpy_bridge.copying").attr(function)(py::handle(x));
+}
+
+/// Shares or copies as `mode` says; `share` raises sharing_error where it cannot share.
+template <class Share> py::object convert(PyObject* x, copy_mode mode, const char* copy_function, Share share) {
+    if (mode == copy_mode::always) return copied(copy_function, x);
+    if (mode == copy_mode::never) return share();
+    try {
+        return share();
+    } catch (const sharing_error&) {
+        return copied(copy_function, x);
+    }
+}
+
+/// torch's own conversion, which pins the storage as it goes: the first time it is the cheapest way.
+/// Empty where torch refuses or yields memory of NumPy's own; the general way then finds out why.
+py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
+    try {
+        py::object array = torch.numpy(x);
+        const bool aliases = numpy_library::get().is_exact_array(array.ptr()) &&
+                             reinterpret_cast<numpy_abi::array*>(array.ptr())->base != nullptr;
+        return aliases ? array : py::object();
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_Exception)) throw;
+        return {};
+    }
+}
+
+/// The base of the array is the tensor's storage, which keeps the block alive whatever becomes of the
+/// tensor.
+py::object array_of_tensor(const torch_library& torch, PyObject* x) {
+    py::object storage = torch.untyped_storage(x);
+    if (torch.resizable.is_true(storage.ptr())) {
+        if (py::object array = first_array_of_tensor(torch, x)) return array;
+        return array_of_view(make_view(x, false));
+    }
+    imported in;
+    detail::describe_tensor(torch, x, detail::read_tensor(torch, x), in);
+    return numpy_library::get().new_array(in.description, std::move(storage));
+}
+
+py::object share_as_array(PyObject* x) {
+    if (numpy_library::get().is_exact_array(x)) return py::reinterpret_borrow<py::object>(x);
+    const torch_library* torch = torch_library::loaded();
+    if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr) {
+        try {
+            return array_of_tensor(*torch, x);
+        } catch (py::error_already_set& error) {
+            detail::refuse_tensor(x, detail::text_of_error(error));
+        }
+    }
+    return array_of_view(make_view(x, false));
+}
+
+py::object share_as_tensor(PyObject* x, bool allow_readonly) {
+    const torch_library& torch = torch_library::get();
+    if (torch.is_tensor(x)) return py::reinterpret_borrow<py::object>(x);
+    imported in;
+    import_any(x, purpose::share, in);
+    validate_for_torch(torch, in.description, allow_readonly);
+    return torch.new_tensor(in.description, in.anchored_to(x));
+}
+
+constexpr signature<2> view_signature{"view", 1, {"x", "readonly"}};
+constexpr signature<2> to_numpy_signature{"to_numpy", 1, {"x", "copy"}};
+constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly"}};
+
+py::object call_view(const arguments<2>& given) { return make_view(given[0], is_true(given[1], false)); }
+
+py::object call_to_numpy(const arguments<2>& given) {
+    return convert(given[0], copy_mode_of(given[1]), "numpy_copy", [&] { return share_as_array(given[0]); });
+}
+
+py::object call_to_torch(const arguments<3>& given) {
+    const bool allow_readonly = is_true(given[2], false);
+    return convert(given[0], copy_mode_of(given[1]), "torch_copy",
+                   [&] { return share_as_tensor(given[0], allow_readonly); });
+}
+
+constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False) -> View
+
+Share the memory behind `x` as a View, which speaks every protocol.
+
+Nothing is copied. The owner is kept alive and its block in place: tensors on the host can no
+longer be resized, bytearrays cannot grow, mmaps cannot be closed while the View lives.
+
+Parameters
+----------
+x : object
+    numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118)
+    or DLPack.
+readonly : bool, default False
+    Hand the memory on as read-only. Memory that is read-only stays so in any case.
+
+Returns
+-------
+View
+
+Raises
+------
+SharingError
+    If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
+TypeError
+    If `x` speaks no protocol.
+)";
+
+constexpr const char* to_numpy_doc = R"(to_numpy(x: object, *, copy: bool | None = False) -> numpy.ndarray
+
+Share the memory behind `x` as a NumPy array.
+
+Writes through either side are seen by the other. Read-only memory yields a read-only array. An
+ndarray is returned as it is.
+
+Parameters
+----------
+x : object
+    Anything that `view` accepts.
+copy : bool or None, default False
+    False: share or raise. None: share if possible, else copy. True: always copy. A copy of a
+    tensor has its values, with negation and conjugation applied, and is detached from autograd.
+
+Returns
+-------
+numpy.ndarray
+    bfloat16 and float8 elements have the dtypes of the optional package ml_dtypes.
+
+Raises
+------
+SharingError
+    With ``copy=False``, if the memory cannot be shared: a tensor that requires grad, has the
+    negative or conjugate bit set, is not strided, has no memory, is not on the host, or has a
+    dtype that NumPy lacks.
+TypeError
+    If `x` speaks no protocol.
+)";
+
+constexpr const char* to_torch_doc =
+    R"(to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor
+
+Share the memory behind `x` as a torch tensor.
+
+Writes through either side are seen by the other. A tensor is returned as it is. Imports torch if
+it is not loaded yet.
+
+Parameters
+----------
+x : object
+    Anything that `view` accepts.
+copy : bool or None, default False
+    False: share or raise. None: share if possible, else copy. True: always copy.
+allow_readonly : bool, default False
+    Share read-only memory although every tensor can be written. Writing to the tensor is then
+    undefined: the owner, or the operating system, relies on the memory not changing.
+
+Returns
+-------
+torch.Tensor
+
+Raises
+------
+SharingError
+    With ``copy=False``, if the memory cannot be shared: it is read-only, has negative strides,
+    strides that are no multiple of the itemsize, foreign byte order, or a dtype that torch lacks.
+TypeError
+    If `x` speaks no protocol.
+ImportError
+    If torch is not installed.
+)";
+
+} // namespace
+
+void register_convert(py::module_& module) {
+    static PyMethodDef methods[] = {
+        fast_method("view", fast_function<view_signature, call_view>, view_doc),
+        fast_method("to_numpy", fast_function<to_numpy_signature, call_to_numpy>, to_numpy_doc),
+        fast_method("to_torch", fast_function<to_torch_signature, call_to_torch>, to_torch_doc),
+        {nullptr, nullptr, 0, nullptr}};
+    if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
+}
+
+} // namespace numpy_bridge

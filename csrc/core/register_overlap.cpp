@@ -1,0 +1,105 @@
+/// shares_memory and may_share_memory.
+#include <numpy_bridge/overlap.hpp>
+
+#include "fast_function.hpp"
+#include "register.hpp"
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+constexpr signature<2> shares_memory_signature{"shares_memory", 2, {"a", "b"}};
+constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "b"}};
+
+py::object shares_memory(const arguments<2>& given) {
+    imported a, b;
+    import_any(given[0], purpose::locate, a);
+    import_any(given[1], purpose::locate, b);
+    switch (overlaps(a.description, b.description)) {
+    case overlap::no:
+        return py::bool_(false);
+    case overlap::yes:
+        return py::bool_(true);
+    case overlap::too_hard:
+        break;
+    }
+    throw too_hard_error("whether these two memories overlap was not decided within " +
+                         std::to_string(default_overlap_work) +
+                         " steps; may_share_memory(a, b) tells whether their address ranges intersect");
+}
+
+py::object may_share_memory(const arguments<2>& given) {
+    imported a, b;
+    import_any(given[0], purpose::locate, a);
+    import_any(given[1], purpose::locate, b);
+    return py::bool_(bounds_overlap(a.description, b.description));
+}
+
+constexpr const char* shares_memory_doc = R"(shares_memory(a: object, b: object) -> bool
+
+Whether two objects of any libraries have at least one byte in common.
+
+Exact: arrays that interleave without touching the same byte do not share memory. Nothing is
+copied, pinned or read; memory on the host and on a CUDA device is never the same.
+
+Parameters
+----------
+a, b : object
+    Arrays, tensors, buffers, views: anything that `view` accepts, and tensors that it refuses
+    for their values (conjugated, requiring grad, ...), as only addresses matter here.
+
+Returns
+-------
+bool
+
+Raises
+------
+TypeError
+    If an object speaks no protocol that describes memory.
+SharingError
+    If an object does, but its memory cannot be described.
+TooHardError
+    If the answer was not found within bounded work. The general problem is NP-hard; contiguous
+    memory, equal strides and one array inside the other are always decided at once.
+
+See Also
+--------
+may_share_memory : compares address ranges only.
+numpy.shares_memory : the same for NumPy arrays.
+)";
+
+constexpr const char* may_share_memory_doc = R"(may_share_memory(a: object, b: object) -> bool
+
+Whether the address ranges of two objects intersect.
+
+False means that they share no memory. True means that they may: their elements can still
+interleave, which `shares_memory` finds out.
+
+Parameters
+----------
+a, b : object
+    As for `shares_memory`.
+
+Returns
+-------
+bool
+
+Raises
+------
+TypeError, SharingError
+    As for `shares_memory`.
+)";
+
+} // namespace
+
+void register_overlap(py::module_& module) {
+    static PyMethodDef methods[] = {
+        fast_method("shares_memory", fast_function<shares_memory_signature, shares_memory>, shares_memory_doc),
+        fast_method("may_share_memory", fast_function<may_share_memory_signature, may_share_memory>,
+                    may_share_memory_doc),
+        {nullptr, nullptr, 0, nullptr}};
+    if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
+}
+
+} // namespace numpy_bridge

@@ -1,0 +1,39 @@
+/// from_pointer, with arguments that the Python layer has normalised.
+#include <pybind11/stl.h>
+
+#include <numpy_bridge/protocols/pointer.hpp>
+
+#include "register.hpp"
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+element_type parse_dtype(const std::string& text) {
+    if (const auto id = from_name(text)) return {*id, byte_order::native};
+    if (const auto type = from_typestr(text)) return *type;
+    detail::refuse("pointer", "dtype", "a name in the dtype table, such as 'float32', or a typestr, such as '>f4'",
+                   "'" + text + "'");
+}
+
+std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
+                        const std::optional<std::vector<std::int64_t>>& strides, const std::string& where,
+                        const py::object& owner, bool readonly) {
+    const auto parsed = parse_device(where);
+    if (!parsed) detail::refuse("pointer", "device", "'cpu' or 'cuda:<index>'", "'" + where + "'");
+    imported in;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller's address is an integer by nature
+    import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type), *parsed, readonly, shape, strides, in);
+    return std::make_unique<view>(in, owner.is_none() ? nullptr : owner.ptr(), readonly);
+}
+
+} // namespace
+
+void register_pointer(py::module_& module) {
+    module.def("from_pointer", from_pointer, py::arg("address"), py::arg("shape"), py::arg("dtype"), py::arg("strides"),
+               py::arg("device"), py::arg("owner"), py::arg("readonly"),
+               "A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.");
+}
+
+} // namespace numpy_bridge

@@ -1,0 +1,159 @@
+/// The Python class numpy_bridge.View: properties, the buffer protocol, DLPack, garbage collection.
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include "errors.hpp"
+#include "register.hpp"
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+py::typing::Tuple<py::int_, py::ellipsis> tuple_of(const std::int64_t* values, int count) {
+    py::tuple result(count);
+    for (int i = 0; i < count; ++i) result[static_cast<std::size_t>(i)] = values[i];
+    return result;
+}
+
+std::string representation(const view& self) {
+    const memory& m = self.description();
+    return "<numpy_bridge.View " + name_of(m.type) + " " + text_of(m.shape, m.ndim) + " on " + name_of(m.device) +
+           (m.readonly ? ", read-only" : "") + (self.source() ? ", of " + detail::type_name(self.source()) + ">" : ">");
+}
+
+/// The object at the end of a chain of views.
+py::object owner_of(const view& self) {
+    const view* last = &self;
+    while (last->source() && py::isinstance<view>(last->source())) last = &last->source().cast<const view&>();
+    return last->source() ? py::reinterpret_borrow<py::object>(last->source()) : py::none();
+}
+
+int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
+    try {
+        export_buffer(self, py::handle(self).cast<const view&>().description(), out, flags);
+        return 0;
+    } catch (...) {
+        set_python_exception();
+        return -1;
+    }
+}
+
+/// There is no tp_clear: a View never changes, so a cycle through it also runs through something that
+/// can be cleared, as with tuples.
+int traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    if (!py::detail::is_holder_constructed(self)) return 0; // still being made
+    return py::handle(self).cast<const view&>().traverse(visit, arg);
+}
+
+void set_up_type(PyHeapTypeObject* heap_type) {
+    PyTypeObject& type = heap_type->ht_type;
+    type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+    type.tp_traverse = traverse;
+    type.tp_as_buffer = &heap_type->as_buffer;
+    heap_type->as_buffer.bf_getbuffer = get_buffer;
+}
+
+void check_dlpack_request(const memory& m, const py::object& stream, const py::object& device) {
+    if (!stream.is_none() && m.device.type == device_type::cpu)
+        detail::refuse("DLPack", "stream", "None for memory on the CPU", py::repr(stream).cast<std::string>());
+    if (!device.is_none()) {
+        const auto [type, index] = device.cast<std::pair<int, int>>();
+        if (type != static_cast<int>(m.device.type) || index != m.device.index)
+            detail::refuse("DLPack", "dl_device", name_of(m.device), py::repr(device).cast<std::string>(),
+                           "a View never moves memory between devices");
+    }
+    detail::validate_for_dlpack(m, "DLPack");
+}
+
+py::object export_dlpack(const py::object& self, const py::object& stream,
+                         const std::optional<std::pair<unsigned, unsigned>>& max_version, const py::object& device,
+                         std::optional<bool> copy) {
+    if (copy.value_or(false)) {
+        const py::object copied = py::module_::import("numpy_bridge.copying").attr("numpy_copy")(self);
+        imported in;
+        import_ndarray(copied.ptr(), purpose::locate, in);
+        anchor keep = in.anchored_to(copied.ptr());
+        if (!max_version || max_version->first < 1) return export_unversioned_capsule(in.description, std::move(keep));
+        return export_versioned_capsule(in.description, std::move(keep), dlpack::flag_is_copied);
+    }
+    const memory& m = self.cast<const view&>().description();
+    check_dlpack_request(m, stream, device);
+    anchor keep(self.ptr(), {}, {});
+    if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep));
+    if (m.readonly)
+        detail::refuse("DLPack", "max_version", "(1, 0) or more, to say that memory is read-only",
+                       max_version ? "an older version" : "None", "the unversioned capsule cannot carry the flag");
+    return export_unversioned_capsule(m, std::move(keep));
+}
+
+py::object export_array(const py::object& self, const py::object& type, const py::object& copy) {
+    py::object shared = array_of_view(self);
+    if (type.is_none() && (copy.is_none() || !copy.cast<bool>())) return shared;
+    return py::module_::import("numpy").attr("array")(shared, type, py::arg("copy") = copy);
+}
+
+/// A read-only view hashes as the memoryview of it would; a writable one does not.
+py::int_ hash(const py::object& self) {
+    if (!self.cast<const view&>().description().readonly)
+        throw py::value_error("cannot hash a writable View; use view(x, readonly=True)");
+    return py::int_(py::hash(detail::stolen(PyMemoryView_FromObject(self.ptr()))));
+}
+
+/// Compares values as memoryview does.
+py::object equals(const py::object& self, const py::object& other) {
+    if (self.is(other)) return py::bool_(true);
+    if (PyObject_CheckBuffer(other.ptr()) == 0) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+    const py::object mine = detail::stolen(PyMemoryView_FromObject(self.ptr()));
+    return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
+}
+
+constexpr const char* view_doc = R"(A share of one block of memory, which speaks every protocol.
+
+Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
+place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpack, hashlib,
+socket.send, file.write, struct and everything else that takes a buffer or DLPack.
+)";
+
+} // namespace
+
+void register_view(py::module_& module) {
+    const auto described = [](auto property) {
+        return [property](const view& self) { return property(self.description()); };
+    };
+    py::class_<view> type(module, "View", py::custom_type_setup(set_up_type), py::is_final(), view_doc);
+    view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+    type.def_property_readonly("shape", described([](const memory& m) { return tuple_of(m.shape, m.ndim); }),
+                               "Extents, one an axis.")
+        .def_property_readonly("strides", described([](const memory& m) { return tuple_of(m.strides, m.ndim); }),
+                               "Steps between neighbours along each axis, in bytes.")
+        .def_property_readonly("dtype", described([](const memory& m) { return name_of(m.type); }),
+                               "Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.")
+        .def_property_readonly("itemsize", described([](const memory& m) { return itemsize(m); }),
+                               "Bytes of one element.")
+        .def_property_readonly("nbytes", described([](const memory& m) { return byte_count(m); }),
+                               "Elements times itemsize.")
+        .def_property_readonly("ndim", described([](const memory& m) { return m.ndim; }), "Number of axes, 0 to 64.")
+        .def_property_readonly("readonly", described([](const memory& m) { return m.readonly; }),
+                               "Whether the memory may not be written.")
+        .def_property_readonly("device", described([](const memory& m) { return name_of(m.device); }),
+                               "'cpu', 'cuda:0', ...")
+        .def_property_readonly("ptr",
+                               described([](const memory& m) { return reinterpret_cast<std::uintptr_t>(m.data); }),
+                               "Address of the first element.")
+        .def_property_readonly("owner", owner_of, "The object that the memory belongs to, or None.")
+        .def("__repr__", representation)
+        .def("__hash__", hash)
+        .def("__eq__", equals, py::arg("other"), py::is_operator())
+        .def("__array__", export_array, py::arg("dtype") = py::none(), py::arg("copy") = py::none(),
+             "The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.")
+        .def("__dlpack__", export_dlpack, py::kw_only(), py::arg("stream") = py::none(),
+             py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(), py::arg("copy") = py::none(),
+             "A DLPack capsule, as the array API standard describes it.")
+        .def("__dlpack_device__",
+             described([](const memory& m) { return py::make_tuple(static_cast<int>(m.device.type), m.device.index); }),
+             "DLPack device type and index.");
+}
+
+} // namespace numpy_bridge

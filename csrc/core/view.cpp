@@ -1,0 +1,38 @@
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+view::view(imported& from, PyObject* source, bool readonly)
+    : memory_(from.description),
+      held_(from.anchored_to(source)) {
+    const auto ndim = static_cast<std::size_t>(memory_.ndim);
+    extents_.reserve(2 * ndim);
+    extents_.insert(extents_.end(), memory_.shape, memory_.shape + ndim);
+    extents_.insert(extents_.end(), memory_.strides, memory_.strides + ndim);
+    memory_.shape = extents_.data();
+    memory_.strides = extents_.data() + ndim;
+    memory_.readonly = memory_.readonly || readonly;
+}
+
+int view::traverse(visitproc visit, void* arg) const {
+    if (held_.lease().releases_with(detail::release_buffer))
+        Py_VISIT(static_cast<const Py_buffer*>(held_.lease().context())->obj);
+    return held_.traverse(visit, arg);
+}
+
+void import_any(PyObject* x, purpose why, imported& out) {
+    if (Py_TYPE(x) == view_type) out.description = py::handle(x).cast<const view&>().description();
+    else import_object(x, why, out);
+}
+
+py::object make_view(PyObject* x, bool readonly) {
+    imported in;
+    import_any(x, purpose::share, in);
+    return py::cast(std::make_unique<view>(in, x, readonly));
+}
+
+py::object array_of_view(const py::object& view_object) {
+    return numpy_library::get().new_array(view_object.cast<const view&>().description(), view_object);
+}
+
+} // namespace numpy_bridge

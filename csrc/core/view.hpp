@@ -1,0 +1,43 @@
+/// numpy_bridge.View: memory together with what keeps it alive.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <numpy_bridge/import.hpp>
+
+namespace numpy_bridge {
+
+/// Immutable once made, so that threads may use it freely.
+class view {
+public:
+    /// Takes over what was imported from `source`, which may be null.
+    view(imported& from, PyObject* source, bool readonly);
+
+    const memory& description() const noexcept { return memory_; }
+
+    /// The Python object behind the memory; null for a pointer without an owner.
+    py::handle source() const noexcept { return held_.object(); }
+
+    /// Shows the garbage collector the references that this view holds.
+    int traverse(visitproc visit, void* arg) const;
+
+private:
+    memory memory_;
+    std::vector<std::int64_t> extents_; // shape, then byte strides
+    anchor held_;
+};
+
+/// numpy_bridge.View; set once, when the module is made.
+inline PyTypeObject* view_type = nullptr;
+
+/// `import_object`, which also knows views.
+void import_any(PyObject* x, purpose why, imported& out);
+
+/// A new View of the memory behind `x`.
+py::object make_view(PyObject* x, bool readonly);
+
+/// An ndarray over everything that `x` shares, with a View as its base.
+py::object array_of_view(const py::object& view_object);
+
+} // namespace numpy_bridge

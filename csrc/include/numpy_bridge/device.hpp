@@ -1,0 +1,82 @@
+/// Where memory is.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <numpy_bridge/dlpack.hpp>
+
+namespace numpy_bridge {
+
+using dlpack::device;
+using dlpack::device_type;
+
+inline constexpr device cpu_device{device_type::cpu, 0};
+
+/// True where the host can read the memory through its pointer.
+constexpr bool host_accessible(device where) noexcept {
+    switch (where.type) {
+    case device_type::cpu:
+    case device_type::cuda_host:
+    case device_type::rocm_host:
+    case device_type::cuda_managed:
+        return true;
+    default:
+        return false;
+    }
+}
+
+namespace detail {
+
+struct device_name {
+    device_type type;
+    std::string_view name;
+};
+
+inline constexpr device_name device_names[] = {
+    {device_type::cpu, "cpu"},
+    {device_type::cuda, "cuda"},
+    {device_type::cuda_host, "cuda_host"},
+    {device_type::cuda_managed, "cuda_managed"},
+    {device_type::rocm, "rocm"},
+    {device_type::rocm_host, "rocm_host"},
+    {device_type::metal, "metal"},
+    {device_type::opencl, "opencl"},
+    {device_type::vulkan, "vulkan"},
+    {device_type::oneapi, "oneapi"},
+    {device_type::vpi, "vpi"},
+    {device_type::extension, "extension"},
+    {device_type::webgpu, "webgpu"},
+    {device_type::hexagon, "hexagon"},
+    {device_type::maia, "maia"},
+    {device_type::trainium, "trainium"},
+};
+
+} // namespace detail
+
+/// "cpu", or the device type and its index: "cuda:0".
+inline std::string name_of(device where) {
+    if (where.type == device_type::cpu) return "cpu";
+    for (const auto& [type, name] : detail::device_names)
+        if (type == where.type) return std::string(name) + ":" + std::to_string(where.index);
+    return "unknown device type " + std::to_string(static_cast<std::int32_t>(where.type));
+}
+
+/// Reads what `name_of` writes; the index may be missing and is then 0.
+inline std::optional<device> parse_device(std::string_view text) noexcept {
+    const std::size_t colon = text.find(':');
+    std::int32_t index = 0;
+    if (colon != std::string_view::npos) {
+        const std::string_view digits = text.substr(colon + 1);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+        if (error != std::errc{} || end != digits.data() + digits.size() || index < 0) return std::nullopt;
+    }
+    for (const auto& [type, name] : detail::device_names)
+        if (name == text.substr(0, colon)) return device{type, index};
+    return std::nullopt;
+}
+
+} // namespace numpy_bridge

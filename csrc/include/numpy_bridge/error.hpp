@@ -1,0 +1,43 @@
+/// Refusals: why memory is not shared, in parts that a program can test and a person can read.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace numpy_bridge {
+
+/// What is wrong, by field.
+struct refusal {
+    std::string protocol; ///< who refuses or is refused: "DLPack", "buffer", "torch", ...
+    std::string field;    ///< the part at fault: "strides", "dtype", "requires_grad", ...
+    std::string expected; ///< what would have been accepted
+    std::string got;      ///< what was there
+    std::string hint;     ///< what to do about it; may be empty
+
+    /// One line: `protocol: field: expected ..., got ...; hint`.
+    std::string message() const {
+        std::string line = protocol + ": " + field + ": expected " + expected + ", got " + got;
+        return hint.empty() ? line : line + "; " + hint;
+    }
+};
+
+/// Memory cannot be shared. Becomes `numpy_bridge.SharingError` in Python.
+class sharing_error : public std::runtime_error {
+public:
+    explicit sharing_error(refusal why) : std::runtime_error(why.message()), why_(std::move(why)) {}
+
+    const refusal& why() const noexcept { return why_; }
+
+private:
+    refusal why_;
+};
+
+/// Whether two memories overlap could not be decided within the allowed work.
+/// Becomes `numpy_bridge.TooHardError` in Python.
+class too_hard_error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+} // namespace numpy_bridge

@@ -1,0 +1,35 @@
+/// What an import yields.
+#pragma once
+
+#include <numpy_bridge/layout.hpp>
+#include <numpy_bridge/memory.hpp>
+#include <numpy_bridge/owner.hpp>
+#include <numpy_bridge/python.hpp>
+
+namespace numpy_bridge {
+
+/// What the importer is going to do with the memory.
+enum class purpose {
+    locate, ///< only compare addresses, within this call; no value is read
+    share,  ///< keep a long-lived alias: every check, and the block is pinned
+};
+
+/// A validated description, room for its extents, and what must be held besides the object itself.
+///
+/// Filled in place and never moved: `description` may point into `shape` and `strides`.
+struct imported {
+    imported() {} // NOLINT(modernize-use-equals-default): leaves the extents uninitialised on purpose
+    imported(const imported&) = delete;
+    imported& operator=(const imported&) = delete;
+
+    /// Everything to hold for a long-lived share of `object`. Call once.
+    anchor anchored_to(PyObject* object) { return {object, std::move(pin), std::move(lease)}; }
+
+    memory description;
+    py::object pin; ///< keeps the block in place, or alive beyond the object
+    owner lease;    ///< a buffer export, a DLPack tensor
+    dims shape;
+    dims strides;
+};
+
+} // namespace numpy_bridge

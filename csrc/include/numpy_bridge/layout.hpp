@@ -1,0 +1,128 @@
+/// Shape and byte strides: sizes, bounds and contiguity, with every overflow checked.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+namespace numpy_bridge {
+
+/// Most dimensions that any of the protocols can carry (PyBUF_MAX_NDIM, NumPy 2, DLPack consumers).
+inline constexpr int max_ndim = 64;
+
+/// Room for the extents or strides of any layout.
+using dims = std::array<std::int64_t, max_ndim>;
+
+/// Extents and byte strides of `ndim` dimensions. Owns nothing.
+struct layout {
+    int ndim = 0;
+    const std::int64_t* shape = nullptr;
+    const std::int64_t* strides = nullptr;
+    std::int64_t itemsize = 0;
+};
+
+namespace detail {
+
+/// Writes a * b for b >= 0 to `out`; true where it does not fit.
+constexpr bool overflows(std::int64_t a, std::int64_t b, std::int64_t& out) noexcept {
+#if defined(__GNUC__) || defined(__clang__) // a division costs more than the rest of a conversion's checks
+    return __builtin_mul_overflow(a, b, &out);
+#else
+    using limits = std::numeric_limits<std::int64_t>;
+    if (b != 0 && (a > limits::max() / b || a < limits::min() / b)) return true;
+    out = a * b;
+    return false;
+#endif
+}
+
+/// a * b for b >= 0, if it fits.
+constexpr std::optional<std::int64_t> multiply(std::int64_t a, std::int64_t b) noexcept {
+    std::int64_t product = 0;
+    if (overflows(a, b, product)) return std::nullopt;
+    return product;
+}
+
+/// a + b for non-negative a and b, if it fits.
+constexpr std::optional<std::int64_t> add(std::int64_t a, std::int64_t b) noexcept {
+    if (a > std::numeric_limits<std::int64_t>::max() - b) return std::nullopt;
+    return a + b;
+}
+
+} // namespace detail
+
+/// Number of elements, or nothing where the product of the extents overflows. A zero extent makes
+/// any shape empty, whatever the other extents say.
+constexpr std::optional<std::int64_t> element_count(const layout& l) noexcept {
+    for (int i = 0; i < l.ndim; ++i)
+        if (l.shape[i] == 0) return 0;
+    std::int64_t count = 1;
+    for (int i = 0; i < l.ndim; ++i) {
+        const auto product = detail::multiply(count, l.shape[i]);
+        if (!product) return std::nullopt;
+        count = *product;
+    }
+    return count;
+}
+
+/// The bytes that elements touch, relative to the first element: [low, high). Both are 0 when empty.
+struct byte_bounds {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+};
+
+/// Bounds of all elements, or nothing where strides times extents overflow.
+constexpr std::optional<byte_bounds> bounds_of(const layout& l) noexcept {
+    std::int64_t below = 0;
+    std::int64_t above = l.itemsize;
+    for (int i = 0; i < l.ndim; ++i) {
+        if (l.shape[i] == 0) return byte_bounds{};
+        if (l.strides[i] == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
+        const bool backwards = l.strides[i] < 0;
+        const auto reach = detail::multiply(l.shape[i] - 1, backwards ? -l.strides[i] : l.strides[i]);
+        if (!reach) return std::nullopt;
+        const auto sum = detail::add(backwards ? below : above, *reach);
+        if (!sum) return std::nullopt;
+        (backwards ? below : above) = *sum;
+    }
+    if (!detail::add(below, above)) return std::nullopt;
+    return byte_bounds{-below, above};
+}
+
+namespace detail {
+
+/// Whether memory is packed when walked from dimension `first` in steps of `step`, fastest first.
+/// Dimensions of extent 1 may have any stride; empty memory is always packed.
+constexpr bool packed(const layout& l, int first, int step) noexcept {
+    auto expected = static_cast<std::uint64_t>(l.itemsize); // wraps only for shapes that hold a zero
+    bool fits = true;
+    for (int i = first; i >= 0 && i < l.ndim; i += step) {
+        if (l.shape[i] == 0) return true;
+        if (l.shape[i] == 1) continue;
+        fits = fits && static_cast<std::uint64_t>(l.strides[i]) == expected;
+        expected *= static_cast<std::uint64_t>(l.shape[i]);
+    }
+    return fits;
+}
+
+} // namespace detail
+
+/// Row-major and gap-free, the last dimension fastest.
+constexpr bool is_c_contiguous(const layout& l) noexcept { return detail::packed(l, l.ndim - 1, -1); }
+
+/// Column-major and gap-free, the first dimension fastest.
+constexpr bool is_f_contiguous(const layout& l) noexcept { return detail::packed(l, 0, 1); }
+
+/// Writes row-major byte strides for `shape` to `strides`. Zero extents count as one, as in NumPy;
+/// where that overflows, memory is empty and the stride stays what it was.
+constexpr void fill_c_strides(int ndim, const std::int64_t* shape, std::int64_t itemsize,
+                              std::int64_t* strides) noexcept {
+    std::int64_t step = itemsize;
+    for (int i = ndim - 1; i >= 0; --i) {
+        strides[i] = step;
+        if (shape[i] > 1) step = detail::multiply(step, shape[i]).value_or(step);
+    }
+}
+
+} // namespace numpy_bridge

@@ -1,0 +1,296 @@
+/// DLPack, import and export: versioned and unversioned capsules, and the C exchange API.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <numpy_bridge/dlpack.hpp>
+#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/python.hpp>
+
+namespace numpy_bridge {
+
+namespace detail {
+
+/// A tensor that a producer handed over, to be given back through its deleter. The producer outlives
+/// the deleter: some keep the struct itself inside the object.
+template <class Managed> struct dlpack_lease {
+    Managed* managed;
+    PyObject* producer;
+};
+
+template <class Managed> void release_dlpack(void* context) {
+    const release_scope scope;
+    if (!scope.usable()) return;
+    const std::unique_ptr<dlpack_lease<Managed>> lease(static_cast<dlpack_lease<Managed>*>(context));
+    if (lease->managed->deleter != nullptr) lease->managed->deleter(lease->managed);
+    Py_DECREF(lease->producer);
+}
+
+template <class Managed> owner own_dlpack(Managed* managed, PyObject* producer) {
+    auto* lease = new dlpack_lease<Managed>{managed, producer};
+    Py_INCREF(producer);
+    return owner(lease, release_dlpack<Managed>);
+}
+
+/// Reads a DLTensor, trusting none of its fields. Shape is used in place; strides become bytes.
+inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& out) {
+    constexpr const char* protocol = "DLPack";
+    validate_ndim(t.ndim, protocol);
+    const auto type = from_dlpack(t.dtype);
+    if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype));
+    if (t.ndim > 0 && t.shape == nullptr) refuse(protocol, "shape", std::to_string(t.ndim) + " extents", "NULL");
+    const auto size = static_cast<std::int64_t>(itemsize(*type));
+
+    if (t.strides == nullptr) {
+        fill_c_strides(t.ndim, t.shape, size, out.strides.data());
+    } else {
+        for (int i = 0; i < t.ndim; ++i) {
+            const auto bytes = multiply(t.strides[i], size);
+            if (!bytes) refuse(protocol, "strides", "byte strides below 2**63", text_of(t.strides, t.ndim));
+            out.strides[static_cast<std::size_t>(i)] = *bytes;
+        }
+    }
+    const auto address = reinterpret_cast<std::uintptr_t>(t.data);
+    if (t.data != nullptr && t.byte_offset > std::numeric_limits<std::uintptr_t>::max() - address)
+        refuse(protocol, "byte_offset", "an offset inside the address space", std::to_string(t.byte_offset));
+
+    out.description = {t.data == nullptr ? nullptr : static_cast<std::byte*>(t.data) + t.byte_offset,
+                       {*type, byte_order::native},
+                       t.device,
+                       readonly,
+                       t.ndim,
+                       t.shape,
+                       out.strides.data()};
+    validate(out.description, protocol);
+}
+
+/// Takes over a versioned tensor. Of a foreign major version only the deleter is touched.
+inline void import_managed(dlpack::managed_tensor_versioned* managed, PyObject* producer, imported& out) {
+    out.lease = own_dlpack(managed, producer);
+    if (managed->version.major != dlpack::major_version)
+        refuse("DLPack", "version", "major version 1",
+               std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor),
+               "its layout is unknown, so it was released unread");
+    if ((managed->flags & dlpack::flag_is_copied) != 0)
+        refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
+               "pass copy=None or copy=True to accept a copy");
+    describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
+}
+
+/// Libraries whose arrays must never be written, though an unversioned capsule cannot say so.
+inline bool is_immutable_library(PyObject* x) {
+    constexpr std::array<std::string_view, 4> libraries = {"jax", "jaxlib", "tensorflow", "pyarrow"};
+    const std::string name = type_name(x);
+    const std::string_view root = std::string_view(name).substr(0, name.find('.'));
+    return std::find(libraries.begin(), libraries.end(), root) != libraries.end();
+}
+
+/// Whether the object's own buffer says that its memory is read-only.
+inline bool has_readonly_buffer(PyObject* x) {
+    if (PyObject_CheckBuffer(x) == 0) return false;
+    Py_buffer view;
+    if (PyObject_GetBuffer(x, &view, PyBUF_SIMPLE) != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    const bool readonly = view.readonly != 0;
+    PyBuffer_Release(&view);
+    return readonly;
+}
+
+/// Consumes a capsule: renames it, so that nobody else will, and takes over its tensor.
+inline void import_capsule(const py::object& capsule, PyObject* producer, imported& out) {
+    if (!PyCapsule_CheckExact(capsule.ptr()))
+        refuse("DLPack", "__dlpack__", "a capsule", "an object of type " + type_name(capsule));
+    const char* name = PyCapsule_GetName(capsule.ptr());
+    if (name == nullptr) PyErr_Clear();
+    const std::string_view seen = name == nullptr ? "NULL" : name;
+    const auto take = [&](const char* from, const char* to) {
+        void* pointer = PyCapsule_GetPointer(capsule.ptr(), from);
+        if (pointer == nullptr || PyCapsule_SetName(capsule.ptr(), to) != 0) throw py::error_already_set();
+        return pointer;
+    };
+    if (seen == dlpack::versioned_capsule_name) {
+        void* managed = take(dlpack::versioned_capsule_name, dlpack::used_versioned_capsule_name);
+        import_managed(static_cast<dlpack::managed_tensor_versioned*>(managed), producer, out);
+    } else if (seen == dlpack::capsule_name) {
+        auto* managed = static_cast<dlpack::managed_tensor*>(take(dlpack::capsule_name, dlpack::used_capsule_name));
+        out.lease = own_dlpack(managed, producer);
+        describe_dlpack(managed->tensor, is_immutable_library(producer) || has_readonly_buffer(producer), out);
+    } else {
+        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", "'" + std::string(seen) + "'",
+               "a 'used_' capsule was consumed already; ask the producer for a new one");
+    }
+}
+
+/// Calls `x.__dlpack__`, most capable form first: many producers reject keywords that the standard
+/// requires.
+inline py::object call_dlpack(py::handle x) {
+    const py::object method = x.attr("__dlpack__");
+    const auto version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
+    const auto rejects_keyword = [](const py::error_already_set& error) { return error.matches(PyExc_TypeError); };
+    try {
+        return method(py::arg("max_version") = version, py::arg("copy") = false);
+    } catch (py::error_already_set& error) {
+        if (!rejects_keyword(error)) throw;
+    }
+    try {
+        return method(py::arg("max_version") = version);
+    } catch (py::error_already_set& error) {
+        if (!rejects_keyword(error)) throw;
+    }
+    return method();
+}
+
+} // namespace detail
+
+/// The exchange table of the type of `x`, or null. Raises sharing_error for a foreign major version
+/// with no older table behind it.
+inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
+    PyObject* attribute = PyObject_GetAttrString(type, "__dlpack_c_exchange_api__");
+    if (attribute == nullptr) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
+        PyErr_Clear();
+        return nullptr;
+    }
+    const auto capsule = py::reinterpret_steal<py::object>(attribute);
+    if (!PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
+    const auto* header =
+        static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
+    while (header != nullptr && header->version.major != dlpack::major_version) header = header->previous;
+    return reinterpret_cast<const dlpack::exchange_api*>(header);
+}
+
+/// Imports through the C exchange API of the type of `x`. False if the type has none.
+inline bool import_exchange_api(PyObject* x, purpose, imported& out) {
+    const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
+    if (api == nullptr || api->managed_tensor_from_object == nullptr) return false;
+    dlpack::managed_tensor_versioned* managed = nullptr;
+    if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr) {
+        if (PyErr_Occurred() == nullptr)
+            detail::refuse("DLPack", "exchange API", "a tensor or an exception", "neither");
+        py::error_already_set error;
+        detail::refuse("DLPack", "exchange API", "a tensor", detail::text_of_error(error));
+    }
+    detail::import_managed(managed, x, out);
+    return true;
+}
+
+/// Imports through `x.__dlpack__()`. False if `x` has no such method.
+inline bool import_dlpack(PyObject* x, purpose, imported& out) {
+    const py::handle object(x);
+    if (!py::hasattr(object, "__dlpack__")) return false;
+    py::object capsule;
+    try {
+        capsule = detail::call_dlpack(object);
+    } catch (py::error_already_set& error) {
+        detail::refuse("DLPack", "__dlpack__", "a capsule", detail::text_of_error(error));
+    }
+    detail::import_capsule(capsule, x, out);
+    return true;
+}
+
+namespace detail {
+
+/// Storage for an exported tensor: the struct, its extents and what keeps the memory alive.
+template <class Managed> struct dlpack_block {
+    Managed managed{};
+    anchor keep;
+    std::array<std::int64_t, 1> extents; // `2 * ndim` of them, allocated behind the struct
+
+    static Managed* create(const memory& m, anchor keep) {
+        const auto ndim = static_cast<std::size_t>(m.ndim);
+        void* room = ::operator new(sizeof(dlpack_block) + 2 * ndim * sizeof(std::int64_t));
+        auto* block = new (room) dlpack_block{{}, std::move(keep), {}};
+        block->managed.manager_context = block;
+        block->managed.deleter = [](Managed* self) {
+            auto* context = static_cast<dlpack_block*>(self->manager_context);
+            context->~dlpack_block();
+            ::operator delete(context);
+        };
+        std::int64_t* shape = block->extents.data();
+        std::int64_t* strides = shape + ndim;
+        describe(m, shape, strides);
+        block->managed.tensor = {m.data, m.device, m.ndim, info(m.type.id).dlpack, shape, strides, 0};
+        return &block->managed;
+    }
+
+private:
+    /// Strides that are negative or no multiple of the itemsize are left only where an extent of 0 or 1
+    /// keeps them from being used. They become 1: consumers reject them all the same.
+    static void describe(const memory& m, std::int64_t* shape, std::int64_t* strides) {
+        const unsigned exponent = itemsize_exponent(m.type.id);
+        for (int i = 0; i < m.ndim; ++i) {
+            const std::int64_t stride = m.strides[i] >> exponent;
+            shape[i] = m.shape[i];
+            strides[i] = m.strides[i] >= 0 && stride << exponent == m.strides[i] ? stride : 1;
+        }
+    }
+};
+
+/// Refuses what a DLPack consumer cannot be trusted with: torch aborts the process on negative
+/// strides, and the protocol has no word for foreign byte order or odd strides.
+inline void validate_for_dlpack(const memory& m, const char* consumer) {
+    if (m.type.order != byte_order::native)
+        refuse(consumer, "byte order", "the machine's own", name_of(m.type),
+               "make a native copy: numpy_bridge.to_numpy(x).astype('" + std::string(info(m.type.id).name) + "')");
+    std::int64_t used = 0; // the bits of all strides that are ever used
+    for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
+    const bool odd = (used & (itemsize(m) - 1)) != 0;
+    if ((used >= 0 && !odd) || is_empty(m)) return;
+    const std::string got = text_of(m.strides, m.ndim) + " bytes";
+    if (used < 0)
+        refuse(consumer, "strides", "0 or more", got,
+               "pass copy=True, or share the array in its own order and flip it there");
+    refuse(consumer, "strides", "multiples of the itemsize " + std::to_string(itemsize(m)), got,
+           "pass copy=True, or lay the elements out in steps of their size");
+}
+
+} // namespace detail
+
+/// A versioned tensor over `m` that holds `keep` until its deleter runs, on any thread.
+inline dlpack::managed_tensor_versioned* export_versioned(const memory& m, anchor keep) {
+    auto* managed = detail::dlpack_block<dlpack::managed_tensor_versioned>::create(m, std::move(keep));
+    managed->version = {dlpack::major_version, dlpack::minor_version};
+    managed->flags = m.readonly ? dlpack::flag_read_only : 0;
+    return managed;
+}
+
+/// The unversioned form. It cannot say "read-only": the caller must have refused that.
+inline dlpack::managed_tensor* export_unversioned(const memory& m, anchor keep) {
+    return detail::dlpack_block<dlpack::managed_tensor>::create(m, std::move(keep));
+}
+
+namespace detail {
+
+template <class Managed> py::object make_capsule(Managed* managed, const char* name) {
+    const auto release = [](PyObject* capsule) {
+        const char* current = PyCapsule_GetName(capsule);
+        if (std::string_view(current).substr(0, 5) == "used_") return; // the consumer owns it now
+        auto* unused = static_cast<Managed*>(PyCapsule_GetPointer(capsule, current));
+        unused->deleter(unused);
+    };
+    PyObject* capsule = PyCapsule_New(managed, name, release);
+    if (capsule == nullptr) managed->deleter(managed);
+    return stolen(capsule);
+}
+
+} // namespace detail
+
+/// A "dltensor_versioned" capsule over `m`, to be returned from `__dlpack__`.
+inline py::object export_versioned_capsule(const memory& m, anchor keep, std::uint64_t extra_flags = 0) {
+    auto* managed = export_versioned(m, std::move(keep));
+    managed->flags |= extra_flags;
+    return detail::make_capsule(managed, dlpack::versioned_capsule_name);
+}
+
+/// A "dltensor" capsule over writable `m`.
+inline py::object export_unversioned_capsule(const memory& m, anchor keep) {
+    return detail::make_capsule(export_unversioned(m, std::move(keep)), dlpack::capsule_name);
+}
+
+} // namespace numpy_bridge

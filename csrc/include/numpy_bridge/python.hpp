@@ -1,0 +1,134 @@
+/// Small tools over the CPython API that every protocol needs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <pybind11/pybind11.h>
+
+#include <numpy_bridge/error.hpp>
+#include <numpy_bridge/owner.hpp>
+
+namespace numpy_bridge {
+
+namespace py = pybind11;
+
+static_assert(sizeof(Py_ssize_t) == sizeof(std::int64_t), "numpy-bridge supports 64-bit platforms");
+
+namespace detail {
+
+inline bool interpreter_is_finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing() != 0;
+#else
+    return _Py_IsFinalizing() != 0;
+#endif
+}
+
+/// Holds the GIL and sets the exception that is being raised, if any, aside, so that things can be
+/// released on any thread. Once the interpreter is going away nothing can be released safely any
+/// more: then `usable()` is false and what is left belongs to the end of the process.
+class release_scope {
+public:
+    release_scope() noexcept : usable_(Py_IsInitialized() != 0 && !interpreter_is_finalizing()) {
+        if (!usable_) return;
+        gil_ = PyGILState_Ensure();
+        PyErr_Fetch(&type_, &value_, &traceback_);
+    }
+    ~release_scope() {
+        if (!usable_) return;
+        PyErr_Restore(type_, value_, traceback_);
+        PyGILState_Release(gil_);
+    }
+    release_scope(const release_scope&) = delete;
+    release_scope& operator=(const release_scope&) = delete;
+
+    bool usable() const noexcept { return usable_; }
+
+private:
+    bool usable_;
+    PyGILState_STATE gil_{};
+    PyObject* type_ = nullptr;
+    PyObject* value_ = nullptr;
+    PyObject* traceback_ = nullptr;
+};
+
+/// "BufferError: the text": what a producer raised. Errors that are not about the request, such as
+/// KeyboardInterrupt and MemoryError, go on as they are.
+inline std::string text_of_error(py::error_already_set& error) {
+    if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw error;
+    const auto type = py::str(error.type().attr("__name__")).cast<std::string>();
+    return type + ": " + py::str(error.value()).cast<std::string>();
+}
+
+/// Turns a null result of the CPython API into a C++ exception.
+inline py::object stolen(PyObject* result) {
+    if (result == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(result);
+}
+
+/// "torch.Tensor", "bytearray": the type as a user would write it.
+inline std::string type_name(py::handle object) {
+    const py::handle type(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
+    const auto module = py::str(py::getattr(type, "__module__", py::str(""))).cast<std::string>();
+    const auto name = py::str(py::getattr(type, "__qualname__", py::str("?"))).cast<std::string>();
+    return module.empty() || module == "builtins" ? name : module + "." + name;
+}
+
+/// `sys.modules.get(name)`: a module only if somebody has imported it already. May be empty.
+inline py::object imported_module(const char* name) {
+    PyObject* modules = PyImport_GetModuleDict(); // borrowed
+    PyObject* module = PyDict_GetItemString(modules, name);
+    return module == nullptr ? py::object() : py::reinterpret_borrow<py::object>(module);
+}
+
+} // namespace detail
+
+/// Everything that keeps a block of memory alive and in place: the Python object that it belongs to,
+/// a second one that pins it, and a lease of the protocol. Each may be empty. Made with the GIL held;
+/// let go on any thread, the lease first.
+class anchor {
+public:
+    anchor() = default;
+    anchor(PyObject* object, py::object pin, owner lease) noexcept
+        : object_(object),
+          pin_(pin.release().ptr()),
+          lease_(std::move(lease)) {
+        Py_XINCREF(object_);
+    }
+    anchor(anchor&& other) noexcept
+        : object_(std::exchange(other.object_, nullptr)),
+          pin_(std::exchange(other.pin_, nullptr)),
+          lease_(std::move(other.lease_)) {}
+    anchor& operator=(anchor&&) = delete;
+    ~anchor() {
+        if (object_ != nullptr || pin_ != nullptr || lease_) release();
+    }
+
+    /// The object that the memory belongs to. Borrowed, may be null.
+    PyObject* object() const noexcept { return object_; }
+    const owner& lease() const noexcept { return lease_; }
+
+    /// Shows the garbage collector the references held here.
+    int traverse(visitproc visit, void* arg) const {
+        Py_VISIT(object_);
+        Py_VISIT(pin_);
+        return 0;
+    }
+
+private:
+    void release() noexcept {
+        const detail::release_scope scope;
+        lease_.reset();
+        if (!scope.usable()) return;
+        Py_XDECREF(pin_);
+        Py_XDECREF(object_);
+    }
+
+    PyObject* object_ = nullptr;
+    PyObject* pin_ = nullptr;
+    owner lease_;
+};
+
+} // namespace numpy_bridge

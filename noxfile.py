@@ -1,0 +1,91 @@
+"""Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
+
+bench measures against other libraries, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "tests", "cpp"]
+nox.options.error_on_missing_interpreters = True
+
+CONSTRAINTS = ("-c", "constraints.txt")
+CPP_SOURCES = [str(p) for folder in ("csrc", "tests/cpp") for p in Path(folder).rglob("*.[ch]pp")]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting, static analysis and types, Python and C++."""
+    session.install(
+        "ruff>=0.9", "clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1"
+    )
+    session.install(
+        *CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "numpy", "torch", "ml_dtypes"
+    )
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
+    session.run("cmake", "--preset", "release", f"-Dpybind11_DIR={_pybind11(session)}", silent=True)
+    core = [source for source in CPP_SOURCES if source.startswith("csrc/core") and source.endswith(".cpp")]
+    session.run("clang-tidy", "-p", "build/release", "--quiet", *core)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Build the wheel, install it, and run the Python tests against it."""
+    session.install(*CONSTRAINTS, ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def cpp(session: nox.Session) -> None:
+    """The C++ tests, plain and under sanitizers."""
+    _provide_googletest(session)
+    session.install("cmake>=3.24", "ninja", "numpy>=2", "pybind11>=3.1", "apache-tvm-ffi>=0.1.15")
+    python = Path(session.virtualenv.location, "bin", "python")
+    for preset in ("dev", "asan-ubsan"):
+        session.run("cmake", "--preset", preset, f"-DPython_EXECUTABLE={python}", silent=True)
+        session.run("cmake", "--build", "--preset", preset)
+        session.run("ctest", "--preset", preset, *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Conversions beside those of other libraries, as ratios."""
+    session.install(*CONSTRAINTS, ".[tour]")
+    session.run("python", "benchmarks/conversions.py", *session.posargs)
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """Regenerate the type stubs of the extension module."""
+    session.install(*CONSTRAINTS, ".[test]")
+    session.run("pybind11-stubgen", "numpy_bridge._core", "-o", session.create_tmp())
+    shutil.copy(Path(session.create_tmp(), "numpy_bridge/_core.pyi"), "python/numpy_bridge/_core.pyi")
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """Build the sdist, and from it the wheel, into dist/."""
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", "dist")
+
+
+def _pybind11(session: nox.Session) -> str:
+    printed = session.run("python", "-m", "pybind11", "--cmakedir", silent=True)
+    return str(printed).strip()
+
+
+def _provide_googletest(session: nox.Session) -> None:
+    """Install GoogleTest with the system's package manager where that is known; CMake checks the rest."""
+    if Path("/usr/include/gtest/gtest.h").exists() or shutil.which("apt-get") is None:
+        return
+    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    session.run(*as_root, "apt-get", "update", "-qq", external=True)
+    session.run(*as_root, "apt-get", "install", "-y", "-qq", "libgtest-dev", external=True)

@@ -1,0 +1,27 @@
+"""One block of memory, every array library: shared, proven shared, or a clear reason why not.
+
+>>> import numpy as np
+>>> import numpy_bridge as bridge
+>>> block = bytearray(8)
+>>> array = bridge.to_numpy(block)
+>>> array[0] = 7
+>>> block[0], bridge.shares_memory(array, block)
+(7, True)
+"""
+
+from numpy_bridge._core import View, __version__, may_share_memory, shares_memory, to_numpy, to_torch, view
+from numpy_bridge.errors import SharingError, TooHardError
+from numpy_bridge.pointer import from_pointer
+
+__all__ = [
+    "SharingError",
+    "TooHardError",
+    "View",
+    "__version__",
+    "from_pointer",
+    "may_share_memory",
+    "shares_memory",
+    "to_numpy",
+    "to_torch",
+    "view",
+]

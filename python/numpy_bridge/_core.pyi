@@ -1,0 +1,229 @@
+"""
+Shared memory between array libraries: the compiled core of numpy_bridge.
+"""
+from __future__ import annotations
+import collections.abc
+import numpy
+import torch
+import typing
+__all__: list[str] = ['View', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'view']
+class View:
+    """
+    A share of one block of memory, which speaks every protocol.
+    
+    Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
+    place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpack, hashlib,
+    socket.send, file.write, struct and everything else that takes a buffer or DLPack.
+    """
+    def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
+        """
+        The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.
+        """
+    def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, dl_device: typing.Any = None, copy: bool | None = None) -> typing.Any:
+        """
+        A DLPack capsule, as the array API standard describes it.
+        """
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """
+        DLPack device type and index.
+        """
+    def __eq__(self, other: typing.Any) -> typing.Any:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __repr__(self) -> str:
+        ...
+    @property
+    def device(self) -> str:
+        """
+        'cpu', 'cuda:0', ...
+        """
+    @property
+    def dtype(self) -> str:
+        """
+        Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.
+        """
+    @property
+    def itemsize(self) -> int:
+        """
+        Bytes of one element.
+        """
+    @property
+    def nbytes(self) -> int:
+        """
+        Elements times itemsize.
+        """
+    @property
+    def ndim(self) -> int:
+        """
+        Number of axes, 0 to 64.
+        """
+    @property
+    def owner(self) -> typing.Any:
+        """
+        The object that the memory belongs to, or None.
+        """
+    @property
+    def ptr(self) -> int:
+        """
+        Address of the first element.
+        """
+    @property
+    def readonly(self) -> bool:
+        """
+        Whether the memory may not be written.
+        """
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """
+        Extents, one an axis.
+        """
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """
+        Steps between neighbours along each axis, in bytes.
+        """
+def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
+    """
+    A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.
+    """
+def may_share_memory(a: typing.Any, b: typing.Any) -> bool:
+    """
+    Whether the address ranges of two objects intersect.
+    
+    False means that they share no memory. True means that they may: their elements can still
+    interleave, which `shares_memory` finds out.
+    
+    Parameters
+    ----------
+    a, b : object
+        As for `shares_memory`.
+    
+    Returns
+    -------
+    bool
+    
+    Raises
+    ------
+    TypeError, SharingError
+        As for `shares_memory`.
+    """
+def shares_memory(a: typing.Any, b: typing.Any) -> bool:
+    """
+    Whether two objects of any libraries have at least one byte in common.
+    
+    Exact: arrays that interleave without touching the same byte do not share memory. Nothing is
+    copied, pinned or read; memory on the host and on a CUDA device is never the same.
+    
+    Parameters
+    ----------
+    a, b : object
+        Arrays, tensors, buffers, views: anything that `view` accepts, and tensors that it refuses
+        for their values (conjugated, requiring grad, ...), as only addresses matter here.
+    
+    Returns
+    -------
+    bool
+    
+    Raises
+    ------
+    TypeError
+        If an object speaks no protocol that describes memory.
+    SharingError
+        If an object does, but its memory cannot be described.
+    TooHardError
+        If the answer was not found within bounded work. The general problem is NP-hard; contiguous
+        memory, equal strides and one array inside the other are always decided at once.
+    
+    See Also
+    --------
+    may_share_memory : compares address ranges only.
+    numpy.shares_memory : the same for NumPy arrays.
+    """
+def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
+    """
+    Share the memory behind `x` as a NumPy array.
+    
+    Writes through either side are seen by the other. Read-only memory yields a read-only array. An
+    ndarray is returned as it is.
+    
+    Parameters
+    ----------
+    x : object
+        Anything that `view` accepts.
+    copy : bool or None, default False
+        False: share or raise. None: share if possible, else copy. True: always copy. A copy of a
+        tensor has its values, with negation and conjugation applied, and is detached from autograd.
+    
+    Returns
+    -------
+    numpy.ndarray
+        bfloat16 and float8 elements have the dtypes of the optional package ml_dtypes.
+    
+    Raises
+    ------
+    SharingError
+        With ``copy=False``, if the memory cannot be shared: a tensor that requires grad, has the
+        negative or conjugate bit set, is not strided, has no memory, is not on the host, or has a
+        dtype that NumPy lacks.
+    TypeError
+        If `x` speaks no protocol.
+    """
+def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor:
+    """
+    Share the memory behind `x` as a torch tensor.
+    
+    Writes through either side are seen by the other. A tensor is returned as it is. Imports torch if
+    it is not loaded yet.
+    
+    Parameters
+    ----------
+    x : object
+        Anything that `view` accepts.
+    copy : bool or None, default False
+        False: share or raise. None: share if possible, else copy. True: always copy.
+    allow_readonly : bool, default False
+        Share read-only memory although every tensor can be written. Writing to the tensor is then
+        undefined: the owner, or the operating system, relies on the memory not changing.
+    
+    Returns
+    -------
+    torch.Tensor
+    
+    Raises
+    ------
+    SharingError
+        With ``copy=False``, if the memory cannot be shared: it is read-only, has negative strides,
+        strides that are no multiple of the itemsize, foreign byte order, or a dtype that torch lacks.
+    TypeError
+        If `x` speaks no protocol.
+    ImportError
+        If torch is not installed.
+    """
+def view(x: typing.Any, *, readonly: bool = False) -> View:
+    """
+    Share the memory behind `x` as a View, which speaks every protocol.
+    
+    Nothing is copied. The owner is kept alive and its block in place: tensors on the host can no
+    longer be resized, bytearrays cannot grow, mmaps cannot be closed while the View lives.
+    
+    Parameters
+    ----------
+    x : object
+        numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118)
+        or DLPack.
+    readonly : bool, default False
+        Hand the memory on as read-only. Memory that is read-only stays so in any case.
+    
+    Returns
+    -------
+    View
+    
+    Raises
+    ------
+    SharingError
+        If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
+    TypeError
+        If `x` speaks no protocol.
+    """
+__version__: str = '0.1.0'

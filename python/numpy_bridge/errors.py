@@ -1,0 +1,35 @@
+"""The exceptions of numpy_bridge."""
+
+from __future__ import annotations
+
+
+class SharingError(BufferError):
+    """Memory cannot be shared, and why.
+
+    Parameters
+    ----------
+    protocol : str
+        Who refuses: "buffer", "DLPack", "pointer", "NumPy", "torch", or the type tried.
+    field : str
+        The part at fault: "strides", "dtype", "requires_grad", ...
+    expected, got : str
+        What would have been accepted, and what was there.
+    hint : str, optional
+        What to do about it.
+    """
+
+    def __init__(self, protocol: str, field: str, expected: str, got: str, hint: str = "") -> None:
+        super().__init__(protocol, field, expected, got, hint)
+        self.protocol = protocol
+        self.field = field
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+
+    def __str__(self) -> str:
+        line = f"{self.protocol}: {self.field}: expected {self.expected}, got {self.got}"
+        return f"{line}; {self.hint}" if self.hint else line
+
+
+class TooHardError(RuntimeError):
+    """Whether two memories overlap was not decided within bounded work."""

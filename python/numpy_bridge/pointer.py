@@ -1,0 +1,97 @@
+"""Memory at a raw address."""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
+
+
+def from_pointer(
+    ptr: Any,
+    shape: int | Sequence[int],
+    dtype: Any,
+    *,
+    strides: Sequence[int] | None = None,
+    device: str = "cpu",
+    owner: object = None,
+    readonly: bool = False,
+) -> _core.View:
+    """Describe memory at an address as a View.
+
+    Nothing at the address is read or checked: the caller vouches that `shape` elements are there,
+    and that they stay as long as `owner` lives.
+
+    Parameters
+    ----------
+    ptr : int, ctypes pointer, ctypes.c_void_p, or capsule
+        Address of the first element.
+    shape : int or sequence of int
+        Extents, one an axis.
+    dtype : str or dtype
+        A name ("float32", "bfloat16"), a typestr (">f4"), or a dtype of NumPy, ml_dtypes or torch.
+    strides : sequence of int, optional
+        Bytes between neighbours along each axis; C order by default.
+    device : str, default "cpu"
+        "cpu", "cuda:0", ...
+    owner : object, optional
+        Kept alive by the View and by everything made from it. Without one the caller must keep the
+        memory valid.
+    readonly : bool, default False
+        Whether the memory may not be written.
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    SharingError
+        If the description is impossible: NULL with elements, negative or overflowing extents or
+        strides, an unknown dtype or device.
+    TypeError
+        If an argument has the wrong type.
+    """
+    extents = (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
+    steps = None if strides is None else tuple(operator.index(n) for n in strides)
+    return _core.from_pointer(
+        _address(ptr), extents, _dtype_name(dtype), steps, str(device), owner, bool(readonly)
+    )
+
+
+def _address(ptr: Any) -> int:
+    """Read the address that an integer, ctypes pointer or capsule stands for."""
+    if isinstance(ptr, ctypes.c_void_p):
+        return ptr.value or 0
+    if isinstance(ptr, ctypes._Pointer):
+        return ctypes.cast(ptr, ctypes.c_void_p).value or 0
+    if type(ptr).__name__ == "PyCapsule":
+        return _capsule_address(ptr)
+    address = operator.index(ptr)
+    if not 0 <= address < 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)):
+        raise SharingError("pointer", "ptr", "an address of this machine", hex(address))
+    return address
+
+
+def _capsule_address(capsule: object) -> int:
+    api = ctypes.pythonapi
+    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))
+    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", api)
+    )
+    return get_pointer(capsule, get_name(capsule)) or 0
+
+
+def _dtype_name(dtype: Any) -> str:
+    """Spell a dtype as the dtype table does; the core refuses names that it does not know."""
+    if isinstance(dtype, str):
+        return dtype
+    byteorder = getattr(dtype, "byteorder", "=")
+    if byteorder in "<>" and hasattr(dtype, "str"):
+        return str(dtype.str)
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+    return str(name).removeprefix("torch.")

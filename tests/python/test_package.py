@@ -1,0 +1,82 @@
+"""The package as it is shipped: version, stubs, contents of wheel and sdist, what an import costs."""
+
+import importlib.metadata
+import importlib.resources
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import numpy_bridge
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*command: str, cwd: Path | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_version_has_one_source():
+    header = (ROOT / "csrc/include/numpy_bridge/version.hpp").read_text()
+    (written,) = re.findall(r'"(\d+\.\d+\.\d+)"', header)
+    assert numpy_bridge.__version__ == importlib.metadata.version("numpy-bridge") == written
+
+
+def test_import_loads_neither_torch_nor_the_command_line():
+    loaded = run(sys.executable, "-c", "import sys, numpy_bridge; print(*sys.modules)").split()
+    assert "numpy_bridge._core" in loaded
+    assert not {"torch", "ml_dtypes", "typer", "click", "rich"} & set(loaded)
+
+
+def test_stubs_match_the_extension(tmp_path):
+    if shutil.which("pybind11-stubgen", path=Path(sys.executable).parent) is None:
+        pytest.skip("pybind11-stubgen is not installed: pip install 'numpy-bridge[test]'")
+    pytest.importorskip("torch", reason="the stubs name torch.Tensor")
+    run(str(Path(sys.executable).with_name("pybind11-stubgen")), "numpy_bridge._core", "-o", str(tmp_path))
+    generated = (tmp_path / "numpy_bridge/_core.pyi").read_text()
+    assert (ROOT / "python/numpy_bridge/_core.pyi").read_text() == generated, "regenerate: nox -s stubs"
+
+
+def test_installed_package_has_types_and_headers():
+    package = importlib.resources.files("numpy_bridge")
+    assert package.joinpath("py.typed").is_file()
+    assert package.joinpath("_core.pyi").is_file()
+    headers = ROOT / "csrc/include/numpy_bridge"
+    for header in headers.rglob("*.hpp"):
+        installed = package.joinpath("include/numpy_bridge", *header.relative_to(headers).parts)
+        assert installed.read_bytes() == header.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory) -> Path:
+    """An sdist, and the wheel built from it."""
+    pytest.importorskip("build", reason="builds the distributions: pip install 'numpy-bridge[test]'")
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT))
+    return folder
+
+
+def test_one_small_wheel_with_everything(distributions):
+    (wheel,) = distributions.glob("*.whl")
+    assert wheel.stat().st_size < 2_000_000
+    names = zipfile.ZipFile(wheel).namelist()
+    for wanted in (r"_core\..*so", r"_core\.pyi", r"py\.typed", r"include/numpy_bridge/import\.hpp", r"tour/__init__\.py"):
+        assert any(re.fullmatch(f"numpy_bridge/{wanted}", name) for name in names), wanted
+    assert not [name for name in names if name.startswith(("tests", "csrc"))]
+
+
+def test_sdist_builds(distributions):
+    (sdist,) = distributions.glob("*.tar.gz")
+    assert sdist.stat().st_size < 2_000_000
+
+
+def test_wheel_pins_nothing():
+    requirements = importlib.metadata.requires("numpy-bridge")
+    assert not [line for line in requirements if "==" in line.partition(";")[0]]
+    assert [line for line in requirements if ";" not in line] == ["numpy>=1.26"]

@@ -1,0 +1,134 @@
+"""README is executed: its code, every line of its tables, and its commands' names."""
+
+import array
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+
+torch = pytest.importorskip("torch", reason="README's tables compare with torch")
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the table with this first heading, without code quotes."""
+    lines = README.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def names() -> dict[str, object]:
+    return {"np": np, "torch": torch, "bridge": bridge, "array": array}
+
+
+def values(x: object) -> np.ndarray:
+    if isinstance(x, torch.Tensor):
+        return x.detach().resolve_neg().to(torch.float64).numpy()
+    return np.array(np.frombuffer(x, np.uint8) if isinstance(x, bytes) else np.asarray(x), np.float64)
+
+
+def classify(setup: str, expression: str) -> str:
+    """What a conversion does, found by writing through its result."""
+    scope = names()
+    exec(setup, scope)
+    try:
+        result = eval(expression, scope)
+    except (TypeError, ValueError, RuntimeError, BufferError):
+        return "refuses"
+    source = scope["x"]
+    if not np.array_equal(values(source), values(result)):
+        return "wrong values"
+    with np.errstate(all="ignore"):
+        target = result.detach() if isinstance(result, torch.Tensor) else result
+        target[0] = 7
+    shared = values(source)[0] == 7
+    return ("shares, writable" if isinstance(source, bytes) else "shares") if shared else "copies"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", table("you have"), ids=lambda row: f"{row[0]} {row[1]} {row[3]}".replace("`", ""))
+def test_who_shares_who_copies_who_refuses(row):
+    setup, theirs, their_result, ours, our_result = (cell.strip("`") for cell in row)
+    assert classify(setup, theirs) == their_result
+    assert classify(setup, ours) == our_result
+
+
+def pointer(x: object) -> int:
+    if isinstance(x, torch.Tensor):
+        return x.data_ptr()
+    return np.frombuffer(x, np.uint8).ctypes.data if isinstance(x, bytearray) else x.ctypes.data
+
+
+def afterwards(expression: str, then: str) -> str:
+    """Whether a block survives what is done to its owner after it was shared."""
+    scope = names() | {"t": torch.full((1 << 16,), 7.0), "b": bytearray(b"\7" * 64)}
+    shared = eval(expression, scope)
+    owner = scope["b" if "(b" in expression else "t"]
+    before = pointer(owner)
+    try:
+        exec(then, scope)
+    except (RuntimeError, BufferError):
+        assert pointer(owner) == before
+        assert np.all(np.asarray(shared)[:64] == 7)
+        return "refused"
+    if pointer(owner) == before:
+        return "unchanged"
+    alive = bridge.shares_memory(shared, shared) and _holds_owner(shared)
+    return "alive" if alive and np.all(np.asarray(shared)[:64] == 7) else "dangles"
+
+
+def _holds_owner(shared: object) -> bool:
+    """Only our arrays hold the storage itself; a DLPack capsule of torch's holds the re-pointed tensor."""
+    base = getattr(shared, "base", None)
+    return isinstance(base, (torch.UntypedStorage, torch.Tensor))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", table("you share"), ids=lambda row: f"{row[0]} {row[1]}".replace("`", ""))
+def test_what_happens_afterwards(row):
+    theirs, ours = (expression.strip("` ") for expression in row[0].split(" / "))
+    then = row[1].strip("`")
+    assert afterwards(theirs, then) == row[2]
+    assert afterwards(ours, then) == row[3]
+
+
+def test_example_runs_and_prints_what_is_shown(capsys):
+    for code in blocks("python"):
+        exec(code, {})
+    assert capsys.readouterr().out == "".join(blocks("text"))
+
+
+def test_signatures_are_the_real_ones():
+    for call in re.findall(r"^\| `([a-z_]+\(.*?\))` \|", README, re.MULTILINE):
+        name, arguments = re.fullmatch(r"(\w+)\((.*)\)", call).groups()
+        for keyword in re.findall(r"(\w+)=", arguments):
+            assert f"{keyword}:" in (getattr(bridge, name).__doc__ or "") or keyword in str(
+                getattr(bridge, name).__annotations__
+            )
+
+
+def test_share_memory_moves_the_block_under_every_alias():
+    """The documented limit: should this fail one day, README can lose a paragraph."""
+    tensor = torch.full((1 << 20,), 7.0)
+    array = bridge.to_numpy(tensor)
+    tensor.share_memory_()
+    assert not bridge.shares_memory(tensor, array)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", README))
+def test_links_lead_somewhere(link):
+    assert (ROOT / link).exists()

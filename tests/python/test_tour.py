@@ -1,0 +1,363 @@
+"""The tour's steps, and that nothing false gets through it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import re
+import subprocess
+import sys
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import numpy_bridge
+from numpy_bridge import tour
+from numpy_bridge.tour import Claim, Pair, Result, Step, Verdict, Write, proof
+
+torch = pytest.importorskip("torch", reason="the tour runs on PyTorch")
+
+BY_NAME = {step.name: step for step in tour.steps}
+
+
+def a_step(code: str = "", **fields: object) -> Step:
+    return Step(name="test", title="A test", part="Tests", code=code, **fields)  # type: ignore[arg-type]
+
+
+# The article's steps
+
+
+@pytest.mark.parametrize("step", tour.steps, ids=lambda step: step.name)
+def test_step(step: Step) -> None:
+    result = tour.run_step(step)
+    if result.skipped:
+        pytest.skip(result.skipped)
+    assert not result.error
+    assert [proof.to_dict() for proof in result.proofs if not proof.holds] == []
+    assert [finding.to_dict() for finding in result.findings if not finding.holds] == []
+    assert result.status == "passed"
+    assert len(result.proofs) == len(step.pairs)
+    assert len(result.findings) == len(step.claims)
+
+
+@pytest.mark.parametrize("step", tour.steps, ids=lambda step: step.name)
+def test_step_can_be_shown_anywhere(step: Step) -> None:
+    claims = [text for claim in step.claims for text in (claim.says, claim.because)]
+    shown = [step.name, step.title, step.part, step.code, step.article_output or "", *claims]
+    assert all(text.isascii() for text in shown)
+    assert max(map(len, step.code.splitlines())) <= 68, "fits beside its output on 120 columns"
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", step.name)
+    assert step.claims
+
+
+def test_names_are_unique() -> None:
+    assert len(BY_NAME) == len(tour.steps)
+
+
+def test_parts_are_contiguous_and_in_the_articles_order() -> None:
+    parts = list(dict.fromkeys(step.part for step in tour.steps))
+    assert [step.part for step in tour.steps] == sorted((step.part for step in tour.steps), key=parts.index)
+    names = list(BY_NAME)
+    order = [
+        "autograd",
+        "tensor-to-array",
+        "array-to-tensor",
+        "torch-tensor-float64",
+        "copy-of-array",
+        "cuda-tensors",
+    ]
+    assert sorted(order, key=names.index) == order
+
+
+def test_the_article_run_straight_through_ends_as_the_steps_say() -> None:
+    """The state that `b`, `a2` and `c1` really have when the listings run one after the other."""
+    a = np.ones((5, 2))
+    b = torch.Tensor(a)
+    b += 1
+    a2 = b.numpy().copy()
+    a2 += 1
+    assert (a == 1).all()
+    assert (b == 2).all()
+    assert (a2 == 3).all()
+    c1 = torch.from_numpy(a2)
+    c1 += 1
+    assert (a2 == 4).all()
+    assert (c1 == 4).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("tensor-to-array", False),
+        ("add-in-place", False),
+        ("array-to-tensor", False),
+        ("torch-tensor-float64", True),
+        ("convert-to-array", True),
+        ("copy-of-array", True),
+        ("array-back-to-tensor", True),
+    ],
+)
+def test_which_of_the_articles_prints_are_impossible(name: str, verdict: bool) -> None:
+    result = tour.run_step(BY_NAME[name])
+    assert result.differs is verdict
+    assert (result.verdict is Verdict.IMPOSSIBLE) is verdict
+
+
+# CUDA
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+@pytest.mark.parametrize("name", ["gpu", "cuda-tensors"])
+def test_cuda_steps_are_skipped_with_the_reason(name: str) -> None:
+    result = tour.run_step(BY_NAME[name])
+    assert result.status == "skipped"
+    assert result.skipped == tour.cuda_unavailable() != ""
+    assert not result.output
+    assert not result.differs
+
+
+def no_device() -> None:
+    raise RuntimeError("Found no NVIDIA driver on your system.\nMore about it.")
+
+
+@pytest.mark.parametrize(
+    ("available", "built", "init", "reason"),
+    [
+        (True, True, None, ""),
+        (False, False, None, "is built without CUDA"),
+        (False, True, no_device, "no device to use: Found no NVIDIA driver on your system."),
+        (False, True, lambda: None, "reports no device"),
+    ],
+)
+def test_why_cuda_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, available: bool, built: bool, init: object, reason: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.setattr(torch.backends, "cuda", SimpleNamespace(is_built=lambda: built))
+    assert tour.cuda_unavailable().endswith(reason)
+    assert bool(tour.cuda_unavailable()) is not available
+
+
+# A proof fails on anything but the truth
+
+
+SHARED = "a = np.ones(4)\nb = torch.from_numpy(a)"
+COPIED = "a = np.ones(4)\nb = torch.tensor(a)"
+SHIFTED = "block = np.ones(5)\na, b = block[:-1], block[1:]"
+REVERSED = "a = np.ones(4)\nb = a[::-1]"
+
+
+@pytest.mark.parametrize(
+    ("code", "shares", "holds"),
+    [
+        (SHARED, True, True),
+        (SHARED, False, False),
+        (COPIED, False, True),
+        (COPIED, True, False),
+        (SHIFTED, True, False),
+        (SHIFTED, False, False),
+        (REVERSED, True, False),
+        (REVERSED, False, False),
+    ],
+)
+def test_proof_holds_only_if_true(code: str, shares: bool, holds: bool) -> None:
+    result = tour.run_step(a_step(code, pairs=(Pair("a", "b", shares),)))
+    assert result.status == ("passed" if holds else "failed")
+    assert result.proofs[0].holds is holds
+
+
+@pytest.mark.parametrize("code", [SHARED, COPIED])
+@pytest.mark.parametrize("witness", ["writes", "address", "overlap"])
+def test_every_witness_must_agree(monkeypatch: pytest.MonkeyPatch, code: str, witness: str) -> None:
+    shares = code is SHARED
+    if witness == "writes":
+        lie = Write(via="a", seen_by="b", before=(1.0,), wrote=(2.0,), read=(1.0,) if shares else (2.0,))
+        monkeypatch.setattr(proof, "_write", lambda *sides: lie)
+    elif witness == "overlap":
+        monkeypatch.setattr(numpy_bridge, "shares_memory", lambda a, b: not shares)
+    result = tour.run_step(a_step(code, pairs=(Pair("a", "b", shares),)))
+    evidence = result.proofs[0]
+    if witness == "address":
+        elsewhere = evidence.second.address + 8 if shares else evidence.first.address
+        evidence = dataclasses.replace(
+            evidence, second=dataclasses.replace(evidence.second, address=elsewhere)
+        )
+    assert not evidence.holds
+
+
+def test_proof_writes_every_element_and_restores_them() -> None:
+    namespace = {"a": np.arange(6.0).reshape(2, 3)}
+    namespace["b"] = torch.from_numpy(namespace["a"])
+    evidence = proof.prove(Pair("a", "b", shares=True), namespace)
+    assert namespace["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    for write in evidence.writes:
+        assert len(set(write.wrote)) == len(write.wrote) == write.seen == 6
+        assert not set(write.wrote) & set(write.before)
+        assert write.read == write.wrote
+
+
+def test_proof_describes_both_sides() -> None:
+    code = "a = np.ones((2, 3), dtype=np.float32)\nb = torch.from_numpy(a).T\nc = a.T"
+    evidence = tour.run_step(a_step(code, pairs=(Pair("b", "c", shares=True),))).proofs[0]
+    assert (evidence.first.library, evidence.second.library) == ("torch", "numpy")
+    for side in (evidence.first, evidence.second):
+        assert (side.shape, side.strides, side.dtype) == ((3, 2), (4, 12), "float32")
+        assert (side.nbytes, side.device) == (24, "cpu")
+
+
+@pytest.mark.parametrize("pair", [Pair("a", "a[1:]", shares=True), Pair("a", "nowhere", shares=True)])
+def test_proof_that_cannot_be_made_fails_the_step(pair: Pair) -> None:
+    result = tour.run_step(a_step("a = np.ones(3)\nprint(1)", pairs=(pair,)))
+    assert result.status == "failed"
+    assert result.error.startswith("the proof stopped: ")
+    assert result.output == "1\n"
+
+
+# A claim fails on anything but the truth
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("statement", ["x == 1", "x == 2"])
+def test_verdict_must_fit_the_statement(verdict: Verdict, statement: str) -> None:
+    result = tour.run_step(a_step("x = 1", claims=(Claim("x is ...", verdict, article=statement),)))
+    right = verdict in (Verdict.AGREES, Verdict.INCOMPLETE)
+    assert result.status == ("passed" if right is (statement == "x == 1") else "failed")
+    assert result.verdict is (verdict if result.status == "passed" else None)
+
+
+@pytest.mark.parametrize(("fact", "got"), [("x == 2", False), ("y", "NameError: name 'y' is not defined")])
+def test_every_fact_must_be_true(fact: str, got: object) -> None:
+    result = tour.run_step(a_step("x = 1", claims=(Claim("", Verdict.AGREES, "x == 1", ("True", fact)),)))
+    assert result.status == "failed"
+    assert [check.got for check in result.findings[0].checks] == [True, True, got]
+
+
+def test_statement_that_cannot_be_evaluated_fails() -> None:
+    for verdict in Verdict:
+        assert tour.run_step(a_step(claims=(Claim("", verdict, article="nowhere"),))).status == "failed"
+
+
+def test_output_is_what_the_code_printed() -> None:
+    facts = (
+        "output == '3\\n'",
+        "same(output, article_output)",
+        "error_of('nowhere').startswith('NameError')",
+    )
+    claim = Claim("", Verdict.AGREES, "True", facts)
+    result = tour.run_step(a_step("print(1 + 2)", article_output="   3", claims=(claim,)))
+    assert (result.output, result.status, result.differs) == ("3\n", "passed", False)
+
+
+def test_code_that_raises_fails_with_its_line() -> None:
+    result = tour.run_step(a_step("print('before')\n1 / 0", claims=(Claim("", Verdict.AGREES, "True"),)))
+    assert (result.status, result.output) == ("failed", "before\n")
+    assert result.error == "line 2: ZeroDivisionError: division by zero"
+    assert result.verdict is None
+
+
+def test_code_that_does_not_compile_fails() -> None:
+    assert "SyntaxError" in tour.run_step(a_step("x =")).error
+
+
+# Steps and their surroundings leave each other alone
+
+
+def test_each_step_has_a_namespace_of_its_own() -> None:
+    tour.run_step(a_step("left_behind = 1"))
+    assert tour.run_step(a_step("left_behind")).error.endswith("name 'left_behind' is not defined")
+
+
+def test_steps_are_repeatable_and_do_not_disturb() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    filters = list(warnings.filters)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), torch.no_grad():
+        first, second = tour.run(["frameworks", "frameworks"])
+        assert not torch.is_grad_enabled()
+    assert first.output == second.output
+    assert first.status == "passed"
+    assert torch.equal(torch.rand(1), expected)
+    assert warnings.filters == filters
+    assert printed.getvalue() == ""
+
+
+def test_importing_the_tour_imports_neither_torch_nor_the_command_lines_needs() -> None:
+    code = "import sys, numpy_bridge.tour; print([m for m in ('torch', 'rich', 'typer') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Selecting, counting, JSON
+
+
+def test_run_keeps_the_order_of_the_names() -> None:
+    names = ["torch-ones", "exercise"]
+    assert [result.step.name for result in tour.run(names)] == names
+
+
+def test_select_everything() -> None:
+    assert tour.select() == tour.steps
+
+
+def test_unknown_names_are_listed_with_the_known_ones() -> None:
+    with pytest.raises(tour.UnknownStepError, match=r"no step is called nope, nada; there are autograd, "):
+        tour.run(["nope", "exercise", "nada"])
+
+
+def test_results_are_frozen() -> None:
+    result = tour.run_step(a_step())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.output = "something else"  # type: ignore[misc]
+
+
+def test_summary_counts() -> None:
+    claims = (
+        Claim("", Verdict.AGREES, "True"),
+        Claim("", Verdict.WRONG, "False"),
+        Claim("", Verdict.WRONG, "True"),
+    )
+    pairs = (Pair("a", "b", shares=True), Pair("a", "b", shares=False))
+    failed = tour.run_step(a_step(SHARED, pairs=pairs, claims=claims))
+    assert tour.summarise([failed, tour.run_step(a_step()), Result(a_step(), skipped="why")]) == {
+        "steps": {"total": 3, "passed": 1, "failed": 1, "skipped": 1},
+        "proofs": {"total": 2, "hold": 1},
+        "statements": {"total": 3, "agrees": 1, "incomplete": 0, "wrong": 1, "impossible": 0, "failed": 1},
+    }
+
+
+STEP_FIELDS = "name title part status verdict code output article_output proofs claims error skipped"
+PROOF_FIELDS = "expected holds first second writes same_address overlap"
+SIDE_FIELDS = "expression library address shape strides dtype nbytes device"
+WRITE_FIELDS = "via seen_by before wrote read seen of"
+CLAIM_FIELDS = "says verdict because holds statement facts"
+CHECK_FIELDS = "expression expected got holds"
+
+
+def test_json_form() -> None:
+    """Other programs read these fields: they stay as long as the schema's version does."""
+    document = tour.report(tour.run(["copy-of-array", "gpu"]))
+    assert json.loads(json.dumps(document)) == document
+    assert list(document) == ["schema", "environment", "prelude", "summary", "results"]
+    assert document["schema"] == "numpy-bridge/tour/1"
+    assert list(document["environment"]) == ["numpy_bridge", "numpy", "torch", "python", "cuda_unavailable"]
+    for result in document["results"]:
+        assert list(result) == STEP_FIELDS.split()
+    result = document["results"][0]
+    assert (result["status"], result["verdict"]) == ("passed", "impossible")
+    for evidence in result["proofs"]:
+        assert list(evidence) == PROOF_FIELDS.split()
+        assert evidence["expected"] == "separate"
+        assert list(evidence["first"]) == list(evidence["second"]) == SIDE_FIELDS.split()
+        assert [list(write) for write in evidence["writes"]] == [WRITE_FIELDS.split()] * 2
+    for claim in result["claims"]:
+        assert list(claim) == CLAIM_FIELDS.split()
+        assert [list(check) for check in (claim["statement"], *claim["facts"])] == [CHECK_FIELDS.split()] * (
+            1 + len(claim["facts"])
+        )
