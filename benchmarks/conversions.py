@@ -82,8 +82,12 @@ def rows() -> list[Row]:
         "big": np.empty(GIB // 4, np.float32),
     }
     return [
-        compare("to_torch(a)  |  torch.from_numpy(a)", "bridge.to_torch(a)", "torch.from_numpy(a)", names, 1.4),
-        compare("to_torch(a)  |  torch.from_dlpack(a)", "bridge.to_torch(a)", "torch.from_dlpack(a)", names, None),
+        compare(
+            "to_torch(a)  |  torch.from_numpy(a)", "bridge.to_torch(a)", "torch.from_numpy(a)", names, 1.4
+        ),
+        compare(
+            "to_torch(a)  |  torch.from_dlpack(a)", "bridge.to_torch(a)", "torch.from_dlpack(a)", names, None
+        ),
         compare("to_numpy(t)  |  t.numpy()", "bridge.to_numpy(t)", "t.numpy()", names, 2.3),
         compare("to_numpy(t)  |  np.from_dlpack(t)", "bridge.to_numpy(t)", "np.from_dlpack(t)", names, 3.0),
         compare_first_time(),
@@ -94,7 +98,9 @@ def rows() -> list[Row]:
             names,
             4.0,
         ),
-        compare("1 GiB to_torch  |  40 bytes to_torch", "bridge.to_torch(big)", "bridge.to_torch(a)", names, None),
+        compare(
+            "1 GiB to_torch  |  40 bytes to_torch", "bridge.to_torch(big)", "bridge.to_torch(a)", names, None
+        ),
     ]
 
 

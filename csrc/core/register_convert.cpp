@@ -37,7 +37,7 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     try {
         py::object array = torch.numpy(x);
         const bool aliases = numpy_library::get().is_exact_array(array.ptr()) &&
-                             reinterpret_cast<numpy_abi::array*>(array.ptr())->base != nullptr;
+                             (reinterpret_cast<numpy_abi::array*>(array.ptr())->flags & numpy_abi::flag_own_data) == 0;
         return aliases ? array : py::object();
     } catch (py::error_already_set& error) {
         if (!error.matches(PyExc_Exception)) throw;
@@ -51,7 +51,7 @@ py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
     if (torch.resizable.is_true(storage.ptr())) {
         if (py::object array = first_array_of_tensor(torch, x)) return array;
-        return array_of_view(make_view(x, false));
+        return array_of_view(make_view(x, purpose::share, false));
     }
     imported in;
     detail::describe_tensor(torch, x, detail::read_tensor(torch, x), in);
@@ -68,7 +68,7 @@ py::object share_as_array(PyObject* x) {
             detail::refuse_tensor(x, detail::text_of_error(error));
         }
     }
-    return array_of_view(make_view(x, false));
+    return array_of_view(make_view(x, purpose::share, false));
 }
 
 py::object share_as_tensor(PyObject* x, bool allow_readonly) {
@@ -84,7 +84,9 @@ constexpr signature<2> view_signature{"view", 1, {"x", "readonly"}};
 constexpr signature<2> to_numpy_signature{"to_numpy", 1, {"x", "copy"}};
 constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly"}};
 
-py::object call_view(const arguments<2>& given) { return make_view(given[0], is_true(given[1], false)); }
+py::object call_view(const arguments<2>& given) {
+    return make_view(given[0], purpose::share, is_true(given[1], false));
+}
 
 py::object call_to_numpy(const arguments<2>& given) {
     return convert(given[0], copy_mode_of(given[1]), "numpy_copy", [&] { return share_as_array(given[0]); });
@@ -195,6 +197,9 @@ void register_convert(py::module_& module) {
         fast_method("to_torch", fast_function<to_torch_signature, call_to_torch>, to_torch_doc),
         {nullptr, nullptr, 0, nullptr}};
     if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
+    module.def(
+        "values_of", [](const py::object& x) { return make_view(x.ptr(), purpose::copy, true); }, py::arg("x"),
+        "A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.");
 }
 
 } // namespace numpy_bridge

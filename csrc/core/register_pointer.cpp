@@ -17,9 +17,9 @@ element_type parse_dtype(const std::string& text) {
                    "'" + text + "'");
 }
 
-std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
-                        const std::optional<std::vector<std::int64_t>>& strides, const std::string& where,
-                        const py::object& owner, bool readonly) {
+std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape,
+                                   const std::string& type, const std::optional<std::vector<std::int64_t>>& strides,
+                                   const std::string& where, const py::object& owner, bool readonly) {
     const auto parsed = parse_device(where);
     if (!parsed) detail::refuse("pointer", "device", "'cpu' or 'cuda:<index>'", "'" + where + "'");
     imported in;

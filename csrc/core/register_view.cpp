@@ -18,8 +18,12 @@ py::typing::Tuple<py::int_, py::ellipsis> tuple_of(const std::int64_t* values, i
 
 std::string representation(const view& self) {
     const memory& m = self.description();
-    return "<numpy_bridge.View " + name_of(m.type) + " " + text_of(m.shape, m.ndim) + " on " + name_of(m.device) +
-           (m.readonly ? ", read-only" : "") + (self.source() ? ", of " + detail::type_name(self.source()) + ">" : ">");
+    std::string text =
+        "<numpy_bridge.View " + name_of(m.type) + " " + text_of(m.shape, m.ndim) + " on " + name_of(m.device);
+    if (m.readonly) text += ", read-only";
+    if (!self.source()) return text + ">";
+    const bool of_view = py::isinstance<view>(self.source());
+    return text + ", of " + (of_view ? "numpy_bridge.View" : detail::type_name(self.source())) + ">";
 }
 
 /// The object at the end of a chain of views.
@@ -55,37 +59,36 @@ void set_up_type(PyHeapTypeObject* heap_type) {
     heap_type->as_buffer.bf_getbuffer = get_buffer;
 }
 
-void check_dlpack_request(const memory& m, const py::object& stream, const py::object& device) {
+using version_pair = std::optional<std::pair<unsigned, unsigned>>;
+using device_pair = std::optional<std::pair<int, int>>;
+
+void check_dlpack_request(const memory& m, const py::object& stream, const device_pair& device) {
     if (!stream.is_none() && m.device.type == device_type::cpu)
         detail::refuse("DLPack", "stream", "None for memory on the CPU", py::repr(stream).cast<std::string>());
-    if (!device.is_none()) {
-        const auto [type, index] = device.cast<std::pair<int, int>>();
-        if (type != static_cast<int>(m.device.type) || index != m.device.index)
-            detail::refuse("DLPack", "dl_device", name_of(m.device), py::repr(device).cast<std::string>(),
-                           "a View never moves memory between devices");
-    }
-    detail::validate_for_dlpack(m, "DLPack");
+    if (device && (device->first != static_cast<int>(m.device.type) || device->second != m.device.index))
+        detail::refuse("DLPack", "dl_device", name_of(m.device),
+                       "(" + std::to_string(device->first) + ", " + std::to_string(device->second) + ")",
+                       "a View never moves memory between devices");
 }
 
-py::object export_dlpack(const py::object& self, const py::object& stream,
-                         const std::optional<std::pair<unsigned, unsigned>>& max_version, const py::object& device,
-                         std::optional<bool> copy) {
-    if (copy.value_or(false)) {
-        const py::object copied = py::module_::import("numpy_bridge.copying").attr("numpy_copy")(self);
-        imported in;
-        import_ndarray(copied.ptr(), purpose::locate, in);
-        anchor keep = in.anchored_to(copied.ptr());
-        if (!max_version || max_version->first < 1) return export_unversioned_capsule(in.description, std::move(keep));
-        return export_versioned_capsule(in.description, std::move(keep), dlpack::flag_is_copied);
-    }
-    const memory& m = self.cast<const view&>().description();
-    check_dlpack_request(m, stream, device);
-    anchor keep(self.ptr(), {}, {});
-    if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep));
+py::object capsule_of(const memory& m, anchor keep, const version_pair& max_version, std::uint64_t flags) {
+    detail::validate_for_dlpack(m, "DLPack");
+    if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep), flags);
     if (m.readonly)
         detail::refuse("DLPack", "max_version", "(1, 0) or more, to say that memory is read-only",
                        max_version ? "an older version" : "None", "the unversioned capsule cannot carry the flag");
     return export_unversioned_capsule(m, std::move(keep));
+}
+
+py::object export_dlpack(const py::object& self, const py::object& stream, const version_pair& max_version,
+                         const device_pair& device, std::optional<bool> copy) {
+    const memory& m = self.cast<const view&>().description();
+    check_dlpack_request(m, stream, device);
+    if (!copy.value_or(false)) return capsule_of(m, anchor(self.ptr(), {}, {}), max_version, 0);
+    const py::object copied = py::module_::import("numpy_bridge.copying").attr("native_copy")(self);
+    imported in;
+    import_ndarray(copied.ptr(), purpose::locate, in);
+    return capsule_of(in.description, in.anchored_to(copied.ptr()), max_version, dlpack::flag_is_copied);
 }
 
 py::object export_array(const py::object& self, const py::object& type, const py::object& copy) {
@@ -94,17 +97,21 @@ py::object export_array(const py::object& self, const py::object& type, const py
     return py::module_::import("numpy").attr("array")(shared, type, py::arg("copy") = copy);
 }
 
-/// A read-only view hashes as the memoryview of it would; a writable one does not.
+/// A read-only view of bytes hashes as the memoryview of it, and as `bytes`; others do not hash.
 py::int_ hash(const py::object& self) {
-    if (!self.cast<const view&>().description().readonly)
-        throw py::value_error("cannot hash a writable View; use view(x, readonly=True)");
-    return py::int_(py::hash(detail::stolen(PyMemoryView_FromObject(self.ptr()))));
+    const memory& m = self.cast<const view&>().description();
+    if (!m.readonly) throw py::value_error("cannot hash a writable View; use view(x, readonly=True)");
+    if (m.type.id != dtype::uint8 && m.type.id != dtype::int8)
+        throw py::value_error("cannot hash a View of " + name_of(m.type) +
+                              "; only int8 and uint8 hash, as in memoryview");
+    return py::hash(detail::stolen(PyMemoryView_FromObject(self.ptr())).attr("tobytes")());
 }
 
-/// Compares values as memoryview does.
+/// Compares values as memoryview does; what memoryview cannot read is equal to itself only.
 py::object equals(const py::object& self, const py::object& other) {
     if (self.is(other)) return py::bool_(true);
-    if (PyObject_CheckBuffer(other.ptr()) == 0) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+    if (PyObject_CheckBuffer(other.ptr()) == 0 || format_of(self.cast<const view&>().description().type) == nullptr)
+        return py::reinterpret_borrow<py::object>(Py_NotImplemented);
     const py::object mine = detail::stolen(PyMemoryView_FromObject(self.ptr()));
     return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
 }

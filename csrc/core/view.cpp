@@ -25,9 +25,9 @@ void import_any(PyObject* x, purpose why, imported& out) {
     else import_object(x, why, out);
 }
 
-py::object make_view(PyObject* x, bool readonly) {
+py::object make_view(PyObject* x, purpose why, bool readonly) {
     imported in;
-    import_any(x, purpose::share, in);
+    import_any(x, why, in);
     return py::cast(std::make_unique<view>(in, x, readonly));
 }
 

@@ -35,7 +35,7 @@ inline PyTypeObject* view_type = nullptr;
 void import_any(PyObject* x, purpose why, imported& out);
 
 /// A new View of the memory behind `x`.
-py::object make_view(PyObject* x, bool readonly);
+py::object make_view(PyObject* x, purpose why, bool readonly);
 
 /// An ndarray over everything that `x` shares, with a View as its base.
 py::object array_of_view(const py::object& view_object);

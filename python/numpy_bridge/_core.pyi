@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'view']
+__all__: list[str] = ['View', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'values_of', 'view']
 class View:
     """
     A share of one block of memory, which speaks every protocol.
@@ -19,7 +19,7 @@ class View:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.
         """
-    def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, dl_device: typing.Any = None, copy: bool | None = None) -> typing.Any:
+    def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, dl_device: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, copy: bool | None = None) -> typing.Any:
         """
         A DLPack capsule, as the array API standard describes it.
         """
@@ -199,6 +199,10 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
         If `x` speaks no protocol.
     ImportError
         If torch is not installed.
+    """
+def values_of(x: typing.Any) -> typing.Any:
+    """
+    A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.
     """
 def view(x: typing.Any, *, readonly: bool = False) -> View:
     """

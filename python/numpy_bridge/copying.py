@@ -1,6 +1,6 @@
 """Copies, where the caller asked for one. NumPy and torch make them.
 
-Called by `to_numpy` and `to_torch`, which share without coming here.
+Called by `to_numpy`, `to_torch` and `View.__dlpack__`, which share without coming here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def _is_tensor(x: object) -> bool:
     return torch is not None and isinstance(x, torch.Tensor)
 
 
+def _check_memory(x: Any) -> None:
+    """Raise SharingError unless there is strided memory: torch crashes on some tensors without."""
+    _core.may_share_memory(x, x)
+
+
 def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
     """Copy the values of `x` into a new, writable ndarray of the same dtype.
 
@@ -34,9 +39,15 @@ def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
         If NumPy has no dtype for the values, or `x` has none (meta and fake tensors).
     """
     if _is_tensor(x):
-        values = x.detach().to("cpu", copy=True).resolve_conj().resolve_neg()
-        return _core.to_numpy(values)
-    return np.array(_core.to_numpy(x))
+        _check_memory(x)
+        return _core.to_numpy(x.detach().to("cpu", copy=True).resolve_conj().resolve_neg())
+    return np.array(_core.to_numpy(_core.values_of(x)))
+
+
+def native_copy(x: Any) -> np.ndarray[Any, Any]:
+    """Copy the values of `x` into a new C-contiguous ndarray in the machine's byte order."""
+    array = _core.to_numpy(_core.values_of(x))
+    return array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
 
 
 def torch_copy(x: Any) -> torch.Tensor:
@@ -47,13 +58,16 @@ def torch_copy(x: Any) -> torch.Tensor:
     Raises
     ------
     SharingError
-        If torch has no dtype for the values.
+        If torch has no dtype for the values, or a tensor has lost its memory.
     """
     if _is_tensor(x):
+        try:
+            _check_memory(x)
+        except SharingError as error:
+            if error.field == "data":
+                raise
         return cast("torch.Tensor", x.clone())
     try:
-        return _core.to_torch(x, allow_readonly=True).clone()
+        return _core.to_torch(_core.values_of(x), allow_readonly=True).clone()
     except SharingError:
-        array = _core.to_numpy(x)
-        native = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
-        return _core.to_torch(native)
+        return _core.to_torch(native_copy(x))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
@@ -56,11 +58,18 @@ def from_pointer(
     TypeError
         If an argument has the wrong type.
     """
-    extents = (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
-    steps = None if strides is None else tuple(operator.index(n) for n in strides)
+    extents = _integers("shape", shape if isinstance(shape, Iterable) else (shape,))
+    steps = None if strides is None else _integers("strides", strides)
     return _core.from_pointer(
         _address(ptr), extents, _dtype_name(dtype), steps, str(device), owner, bool(readonly)
     )
+
+
+def _integers(field: str, values: Iterable[Any]) -> tuple[int, ...]:
+    numbers = tuple(operator.index(value) for value in values)
+    if any(not -(2**63) <= number < 2**63 for number in numbers):
+        raise SharingError("pointer", field, "integers of 64 bits", str(numbers))
+    return numbers
 
 
 def _address(ptr: Any) -> int:
@@ -90,8 +99,12 @@ def _dtype_name(dtype: Any) -> str:
     """Spell a dtype as the dtype table does; the core refuses names that it does not know."""
     if isinstance(dtype, str):
         return dtype
-    byteorder = getattr(dtype, "byteorder", "=")
-    if byteorder in "<>" and hasattr(dtype, "str"):
-        return str(dtype.str)
-    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
-    return str(name).removeprefix("torch.")
+    if type(dtype).__module__ == "torch":
+        return str(dtype).removeprefix("torch.")
+    if dtype is None:
+        raise TypeError("dtype must be given: a name such as 'float32' or a dtype")
+    try:
+        described = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"dtype: {error}") from None
+    return str(described.str if described.kind in "biufc" else described.name)

@@ -1,8 +1,8 @@
 #include <complex>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
-#include <ostream>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,10 +33,12 @@ struct spelling {
     int bits, lanes;
     std::string format, typestr; ///< empty where the protocol has no word for it
     std::size_t alignment;
-    friend std::ostream& operator<<(std::ostream& out, const spelling& x) { return out << x.name; }
+
+    std::size_t size() const { return static_cast<std::size_t>(bits * lanes) / 8; }
+    bool has_order() const { return size() > 1; }
 };
 
-const spelling every_dtype[] = {
+const spelling all_dtypes[] = {
     {dtype::boolean, "bool", type_code::boolean, 8, 1, "?", "b1", 1},
     {dtype::int8, "int8", type_code::signed_integer, 8, 1, "b", "i1", 1},
     {dtype::int16, "int16", type_code::signed_integer, 16, 1, "h", "i2", 2},
@@ -64,78 +66,95 @@ const spelling every_dtype[] = {
     {dtype::float4_e2m1fn_x2, "float4_e2m1fn_x2", type_code::float4_e2m1fn, 4, 2, "", "", 1},
 };
 
-class every : public ::testing::TestWithParam<spelling> {
-protected:
-    const spelling& spec() const { return GetParam(); }
-    std::size_t size() const { return static_cast<std::size_t>(spec().bits * spec().lanes) / 8; }
-    bool has_order() const { return size() > 1; }
-};
-
-TEST_P(every, row_of_the_table_is_at_its_own_place) { EXPECT_EQ(info(spec().id).id, spec().id); }
-
-TEST_P(every, element_takes_the_bytes_of_all_its_lanes) {
-    EXPECT_EQ(itemsize(spec().id), size());
-    EXPECT_EQ(std::size_t{1} << itemsize_exponent(spec().id), size());
-    EXPECT_EQ(info(spec().id).alignment, spec().alignment);
-}
-
-TEST_P(every, name_is_read_back) {
-    EXPECT_EQ(info(spec().id).name, spec().name);
-    EXPECT_EQ(name_of(element_type{spec().id, byte_order::native}), spec().name);
-    EXPECT_EQ(from_name(spec().name), spec().id);
-}
-
-TEST_P(every, dlpack_type_is_read_back) {
-    const dlpack::data_type type{spec().code, static_cast<std::uint8_t>(spec().bits),
-                                 static_cast<std::uint16_t>(spec().lanes)};
-    EXPECT_TRUE(same(info(spec().id).dlpack, type));
-    EXPECT_EQ(from_dlpack(type), spec().id);
-}
-
-TEST_P(every, format_is_read_back_in_both_orders) {
-    const char* format = format_of({spec().id, byte_order::native});
-    const char* swapped = format_of({spec().id, byte_order::swapped});
-    EXPECT_EQ(format == nullptr ? "" : format, spec().format);
-    EXPECT_EQ(swapped == nullptr ? "" : swapped,
-              has_order() && !spec().format.empty() ? foreign + spec().format : std::string());
-    for (const char* text : {format, swapped}) {
-        if (text == nullptr) continue;
-        const auto read = from_format(text, size());
-        ASSERT_TRUE(read) << text;
-        EXPECT_EQ(read->id, spec().id);
-        EXPECT_EQ(read->order, text == swapped ? byte_order::swapped : byte_order::native);
+TEST(every_dtype, row_of_the_table_is_at_its_own_place) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        EXPECT_EQ(info(spec.id).id, spec.id);
     }
 }
 
-TEST_P(every, typestr_is_read_in_both_orders) {
-    if (spec().typestr.empty()) {
-        EXPECT_EQ(info(spec().id).kind, 0);
-        return;
+TEST(every_dtype, element_takes_the_bytes_of_all_its_lanes) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        EXPECT_EQ(itemsize(spec.id), spec.size());
+        EXPECT_EQ(std::size_t{1} << itemsize_exponent(spec.id), spec.size());
+        EXPECT_EQ(info(spec.id).alignment, spec.alignment);
     }
-    for (const std::string& prefix : {native, foreign, std::string("|"), std::string("=")}) {
-        const auto read = from_typestr(prefix + spec().typestr);
-        ASSERT_TRUE(read) << prefix + spec().typestr;
-        EXPECT_EQ(read->id, spec().id);
-        EXPECT_EQ(read->order, prefix == foreign && has_order() ? byte_order::swapped : byte_order::native);
+}
+
+TEST(every_dtype, name_is_read_back) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        EXPECT_EQ(info(spec.id).name, spec.name);
+        EXPECT_EQ(name_of(element_type{spec.id, byte_order::native}), spec.name);
+        EXPECT_EQ(from_name(spec.name), spec.id);
     }
-    EXPECT_EQ(from_typestr(spec().typestr)->id, spec().id);
-    EXPECT_EQ(from_kind(spec().typestr[0], size()), spec().id);
 }
 
-TEST_P(every, foreign_order_is_named_by_its_typestr) {
-    if (spec().typestr.empty() || !has_order()) return;
-    EXPECT_EQ(name_of(element_type{spec().id, byte_order::swapped}), foreign + spec().typestr);
+TEST(every_dtype, dlpack_type_is_read_back) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        const dlpack::data_type type{spec.code, static_cast<std::uint8_t>(spec.bits),
+                                     static_cast<std::uint16_t>(spec.lanes)};
+        EXPECT_TRUE(same(info(spec.id).dlpack, type));
+        EXPECT_EQ(from_dlpack(type), spec.id);
+    }
 }
 
-TEST_P(every, numpy_number_is_read_back) {
-    const int number = info(spec().id).numpy_number;
-    EXPECT_EQ(number >= 0, !spec().typestr.empty()); // which number is for numpy_abi_test.cpp
-    EXPECT_EQ(from_numpy_number(number), number >= 0 ? std::optional(spec().id) : std::nullopt);
+TEST(every_dtype, format_is_read_back_in_both_orders) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        const char* format = format_of({spec.id, byte_order::native});
+        const char* swapped = format_of({spec.id, byte_order::swapped});
+        EXPECT_EQ(format == nullptr ? "" : format, spec.format);
+        EXPECT_EQ(swapped == nullptr ? "" : swapped,
+                  spec.has_order() && !spec.format.empty() ? foreign + spec.format : std::string());
+        for (const char* text : {format, swapped}) {
+            if (text == nullptr) continue;
+            const auto read = from_format(text, spec.size());
+            ASSERT_TRUE(read) << text;
+            EXPECT_EQ(read->id, spec.id);
+            EXPECT_EQ(read->order, text == swapped ? byte_order::swapped : byte_order::native);
+        }
+    }
 }
 
-INSTANTIATE_TEST_SUITE_P(dtype, every, ::testing::ValuesIn(every_dtype), [](const auto& p) { return p.param.name; });
+TEST(every_dtype, typestr_is_read_in_both_orders) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        if (spec.typestr.empty()) {
+            EXPECT_EQ(info(spec.id).kind, 0);
+            continue;
+        }
+        for (const std::string& prefix : {native, foreign, std::string("|"), std::string("=")}) {
+            const auto read = from_typestr(prefix + spec.typestr);
+            ASSERT_TRUE(read) << prefix + spec.typestr;
+            EXPECT_EQ(read->id, spec.id);
+            EXPECT_EQ(read->order, prefix == foreign && spec.has_order() ? byte_order::swapped : byte_order::native);
+        }
+        EXPECT_EQ(from_typestr(spec.typestr)->id, spec.id);
+        EXPECT_EQ(from_kind(spec.typestr[0], spec.size()), spec.id);
+    }
+}
 
-TEST(dtype_table, has_no_row_that_these_tests_miss) { EXPECT_EQ(dtype_table.size(), std::size(every_dtype)); }
+TEST(every_dtype, foreign_order_is_named_by_its_typestr) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        if (spec.typestr.empty() || !spec.has_order()) continue;
+        EXPECT_EQ(name_of(element_type{spec.id, byte_order::swapped}), foreign + spec.typestr);
+    }
+}
+
+TEST(every_dtype, numpy_number_is_read_back) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        const int number = info(spec.id).numpy_number;
+        EXPECT_EQ(number >= 0, !spec.typestr.empty()); // which number is for numpy_abi_test.cpp
+        EXPECT_EQ(from_numpy_number(number), number >= 0 ? std::optional(spec.id) : std::nullopt);
+    }
+}
+
+TEST(dtype_table, has_no_row_that_these_tests_miss) { EXPECT_EQ(dtype_table.size(), std::size(all_dtypes)); }
 
 TEST(dlpack_type, is_nothing_where_the_table_has_no_row) {
     const auto found = [](int code, int bits, int lanes) {

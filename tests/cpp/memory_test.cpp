@@ -170,8 +170,12 @@ TEST(validate_ndim, refuses_everything_else) {
         EXPECT_EQ(why.field, "ndim");
         EXPECT_EQ(why.expected, "0 to 64");
         EXPECT_EQ(why.got, std::to_string(ndim));
-        EXPECT_EQ(why.hint, "");
     }
+}
+
+TEST(validate_ndim, says_what_to_do_about_too_many) {
+    const auto why = refusal_of([] { numpy_bridge::validate_ndim(65, "P"); });
+    EXPECT_EQ(why.hint, "merge some dimensions first: x.reshape(...)");
 }
 
 TEST(validate_shape, needs_no_strides) {

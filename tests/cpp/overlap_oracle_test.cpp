@@ -4,8 +4,10 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <cstdlib>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -18,10 +20,8 @@ using numpy_bridge::overlaps;
 
 namespace {
 
-constexpr std::int64_t most_elements = 64;
+constexpr std::int64_t most_elements = 36;
 constexpr std::array<dtype, 5> types = {dtype::uint8, dtype::int16, dtype::float32, dtype::float64, dtype::complex128};
-
-std::int64_t size_of(const array& a) { return static_cast<std::int64_t>(itemsize(a.type)); }
 
 bool share_a_byte(const array& a, const array& b) {
     const auto size_a = itemsize(a.type), size_b = itemsize(b.type);
@@ -47,13 +47,20 @@ struct pair {
     array a, b;
 };
 
-/// Moves b so that one of its elements lies within a few bytes of one of a's.
+/// The address of one of the elements, if there is any.
+std::uint64_t any_address(dice& random, const array& a) {
+    std::uint64_t address = a.address;
+    for (std::size_t axis = 0; axis < a.shape.size(); ++axis)
+        if (a.shape[axis] > 0)
+            address += static_cast<std::uint64_t>(random.between(0, a.shape[axis] - 1) * a.strides[axis]);
+    return address;
+}
+
+/// Moves b so that one of its elements lies within `distance` bytes of one of a's.
 pair brought_together(dice& random, array a, array b, std::int64_t distance) {
-    const auto in_a = element_addresses(a), in_b = element_addresses(b);
-    if (!in_a.empty() && !in_b.empty())
-        b.address +=
-            random.one_of(in_a) - random.one_of(in_b) + static_cast<std::uint64_t>(random.between(-distance, distance));
-    return {a, b};
+    const std::uint64_t in_a = any_address(random, a), in_b = any_address(random, b);
+    b.address += in_a - in_b + static_cast<std::uint64_t>(random.between(-distance, distance));
+    return {std::move(a), std::move(b)};
 }
 
 /// Strides of any number of bytes: elements overlap each other, cross each other and leave gaps.
@@ -65,7 +72,7 @@ pair of_any_strides(dice& random) {
         for (std::size_t axis = 0; axis < a.shape.size(); ++axis)
             a.strides.push_back(random.between(-longest, longest));
     }
-    return brought_together(random, pair_of[0], pair_of[1], 40);
+    return brought_together(random, std::move(pair_of[0]), std::move(pair_of[1]), 40);
 }
 
 /// Strides of whole elements of one size, often with a common factor.
@@ -77,7 +84,7 @@ pair of_whole_elements(dice& random) {
         a = {1 << 20, type, random_shape(random), {}};
         for (std::size_t axis = 0; axis < a.shape.size(); ++axis) a.strides.push_back(unit * random.between(-30, 30));
     }
-    return brought_together(random, pair_of[0], pair_of[1], unit);
+    return brought_together(random, std::move(pair_of[0]), std::move(pair_of[1]), unit);
 }
 
 /// Two slices of one row-major array, forwards and backwards, axes in any order, at times read as
@@ -115,7 +122,7 @@ pair of_huge_strides(dice& random) {
         }
         if (&a != pair_of && random.once_in(2)) a.strides = pair_of[0].strides, a.shape.assign(a.strides.size(), 2);
     }
-    return brought_together(random, pair_of[0], pair_of[1], 20);
+    return brought_together(random, std::move(pair_of[0]), std::move(pair_of[1]), 20);
 }
 
 struct sample {
@@ -127,7 +134,7 @@ struct sample {
 class random_pairs : public ::testing::TestWithParam<sample> {};
 
 TEST_P(random_pairs, overlap_where_a_walk_through_their_elements_says_so) {
-    constexpr int count = 100'000;
+    constexpr int count = 80'000;
     dice random(20260101);
     int apart = 0, together = 0, searched = 0;
     for (int i = 0; i < count; ++i) {
@@ -179,7 +186,7 @@ array in_64_dimensions(dice& random, std::int64_t unit) {
 TEST(random_pairs_in_64_dimensions, overlap_where_their_bytes_do) {
     dice random(64);
     int apart = 0, together = 0;
-    for (int i = 0; i < 2'000; ++i) {
+    for (int i = 0; i < 1'000; ++i) {
         const std::int64_t unit = random.between(8, 60);
         const array a = in_64_dimensions(random, unit), b = in_64_dimensions(random, unit);
         const overlap expected = (touched_bytes(a) & touched_bytes(b)).any() ? overlap::yes : overlap::no;
@@ -187,8 +194,8 @@ TEST(random_pairs_in_64_dimensions, overlap_where_their_bytes_do) {
         ASSERT_EQ(overlaps(b.memory(), a.memory()), expected) << b << " and " << a;
         ++(expected == overlap::yes ? together : apart);
     }
-    EXPECT_GT(apart, 400);
-    EXPECT_GT(together, 400);
+    EXPECT_GT(apart, 200);
+    EXPECT_GT(together, 200);
 }
 
 TEST(random_array, overlaps_itself_unless_it_is_empty) {
@@ -215,7 +222,6 @@ TEST(the_oracle, sees_one_byte) {
                                             {1013, true},
                                             {1014, false}})
         EXPECT_EQ(share_a_byte(a, c_order(static_cast<std::uint64_t>(address), dtype::uint8, {})), expected) << address;
-    EXPECT_EQ(size_of(a), 4);
 }
 
 } // namespace

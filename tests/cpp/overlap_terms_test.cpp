@@ -1,11 +1,13 @@
 /// The number theory under `overlaps`, piece by piece against trying every number.
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
 
 #include <gtest/gtest.h>
 
+#include "support.hpp"
 #include <numpy_bridge/overlap.hpp>
 
 using numpy_bridge::detail::first_multiple_in;
@@ -13,6 +15,7 @@ using numpy_bridge::detail::interval;
 using numpy_bridge::detail::one_term_meets;
 using numpy_bridge::detail::term;
 using numpy_bridge::detail::two_terms_meet;
+using numpy_bridge_test::dice;
 
 namespace {
 
@@ -87,6 +90,35 @@ TEST(two_terms, meet_targets_near_the_largest_numbers) {
     EXPECT_TRUE(two_terms_meet(first, second, {all, all}));
     EXPECT_FALSE(two_terms_meet(first, second, {all + 1, all + 100}));
     EXPECT_FALSE(two_terms_meet(first, second, {all - small + 1, all - 1}));
+}
+
+bool any_sum_within_by_dividing(const term& large, const term& small, interval target) {
+    for (std::uint64_t x = 0; x <= large.limit && large.step * x <= target.high; ++x) {
+        const std::uint64_t y = std::min((target.high - large.step * x) / small.step, small.limit);
+        if (large.step * x + small.step * y >= target.low) return true;
+    }
+    return false;
+}
+
+TEST(two_terms, meet_targets_that_a_long_walk_would_need) {
+    dice random(3);
+    constexpr std::int64_t step = std::int64_t{1} << 52;
+    const auto draw = [&](std::int64_t low, std::int64_t high) -> std::uint64_t {
+        return static_cast<std::uint64_t>(random.between(low, high));
+    };
+    int together = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        const term small{draw(step / 2, step), draw(1, 500)}, large{draw(step, step * 2), draw(1, 500)};
+        const std::uint64_t sum_of_large = large.step * (draw(0, 500) % (large.limit + 1));
+        const std::uint64_t sum_of_small = small.step * (1 + draw(0, 499) % small.limit);
+        const std::uint64_t width = std::uint64_t{1} << draw(0, 49), sum = sum_of_large + sum_of_small;
+        const interval target = random.once_in(2) ? interval{sum - width, sum} : interval{sum + 1, sum + width};
+        const bool expected = any_sum_within_by_dividing(large, small, target);
+        ASSERT_EQ(two_terms_meet(large, small, target), expected) << "pair " << i;
+        together += expected ? 1 : 0;
+    }
+    EXPECT_GT(together, 4'000);
+    EXPECT_LT(together, 16'000);
 }
 
 TEST(one_term, meets_a_target_that_holds_one_of_its_multiples) {

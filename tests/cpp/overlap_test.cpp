@@ -224,7 +224,9 @@ TEST(bounds, overlap_without_a_common_element) {
 TEST(bounds, end_before_the_next_byte) {
     const auto within = [](const array& a, const array& b) { return bounds_overlap(a.memory(), b.memory()); };
     EXPECT_FALSE(within(bytes.sliced(0, 0, 400), bytes.sliced(0, 400, 800)));
+    EXPECT_FALSE(within(bytes.sliced(0, 400, 800), bytes.sliced(0, 0, 400)));
     EXPECT_TRUE(within(bytes.sliced(0, 0, 401), bytes.sliced(0, 400, 800)));
+    EXPECT_TRUE(within(bytes.sliced(0, 400, 800), bytes.sliced(0, 0, 401)));
     EXPECT_FALSE(within(empty, bytes));
     EXPECT_FALSE(within(bytes, empty));
 }

@@ -104,22 +104,27 @@ class FakeTensor:
             self.managed.flags = lies.pop("flags", 0)
         tensor = self.managed.tensor
         tensor.data = lies.pop("data", ctypes.addressof(self.values))
-        tensor.ndim = lies.pop("ndim", 0 if self.shape is None else 1)
+        self.ndim = lies.pop("ndim", 0 if self.shape is None else 1)
         tensor.code, tensor.bits, tensor.lanes = lies.pop("dtype", (2, 32, 1))
         tensor.device_type, tensor.device_index = lies.pop("device", (1, 0))
         tensor.byte_offset = lies.pop("byte_offset", 0)
-        tensor.shape, tensor.strides = self.shape, self.strides
+        tensor.shape, tensor.strides, tensor.ndim = self.shape, self.strides, self.ndim
+
+    def on_delete(self) -> None:
+        """For tests to replace."""
 
     def _delete(self, managed: int) -> None:
         assert managed == ctypes.addressof(self.managed)
         self.deleted += 1
-        self.managed.tensor.ndim = -1  # whoever reads on gets nonsense
+        self.on_delete()
+        self.managed.tensor.ndim = -1  # nonsense for whoever reads on
 
     def __dlpack__(self, **keywords: Any) -> object:
         if "error" in self.lies:
             raise self.lies["error"]
         if "answer" in self.lies:
             return self.lies["answer"]
+        self.managed.tensor.ndim = self.ndim
         return new_capsule(ctypes.addressof(self.managed), self.name, None)
 
     def __dlpack_device__(self) -> tuple[int, int]:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import array
 import ctypes
+import faulthandler
 import gc
 import mmap
 import os
 import subprocess
 import sys
+import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.shared_memory import SharedMemory
@@ -37,6 +40,11 @@ needs_torch = pytest.mark.skipif(
 )
 needs_ml_dtypes = pytest.mark.skipif(
     ml_dtypes is None, reason="ml_dtypes is not installed: pip install 'numpy-bridge[ml-dtypes]'"
+)
+
+needs_numpy_2 = pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.1.0",
+    reason="NumPy before 2.1 takes unversioned capsules only, and always for read-only",
 )
 
 # Element types
@@ -146,7 +154,7 @@ def base_tensor(name: str = "float64") -> Any:
 class Legacy:
     """Speaks only the unversioned DLPack of before 1.0, and knows none of its keywords."""
 
-    def __init__(self, memory: np.ndarray) -> None:
+    def __init__(self, memory: Any) -> None:
         self.memory = memory
 
     def __dlpack__(self) -> object:
@@ -213,7 +221,7 @@ READONLY_PRODUCERS: dict[str, Callable[[], Any]] = {
     "memoryview-toreadonly": lambda: memoryview(bytearray(range(8))).toreadonly(),
     "view": lambda: bridge.view(bytearray(range(8)), readonly=True),
     "view-of-view": lambda: bridge.view(bridge.view(bytearray(range(8)), readonly=True)),
-    "dlpack-flag": lambda: Versioned(readonly(np.arange(8.0))),
+    "dlpack-flag": lambda: Versioned(bridge.view(np.arange(8.0), readonly=True)),
     "dlpack-legacy-with-buffer": lambda: type("Blob", (bytes, Legacy), {"memory": np.arange(8, dtype="u1")})(
         range(8)
     ),
@@ -316,8 +324,33 @@ def run_python(code: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": here},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])},
     )
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Exception ignored" not in done.stderr
     return done.stdout
+
+
+def in_child(function: Callable[[], None]) -> None:
+    """Call `function` in a fork of this process, where it may crash; its failure fails here too."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other threads, which the child does not need
+        child = os.fork()
+    if child == 0:
+        status = 1
+        faulthandler.disable()
+        try:
+            if torch is not None:
+                torch.set_num_threads(1)  # a fork has none of the others
+            function()
+            status = 0
+        except BaseException:
+            os.write(write, traceback.format_exc()[-8000:].encode())
+        finally:
+            os._exit(status)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        text = pipe.read().decode(errors="replace")
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status == 0, f"status {status} (negative: killed by that signal)\n{text}"

@@ -66,7 +66,13 @@ def test_one_small_wheel_with_everything(distributions):
     (wheel,) = distributions.glob("*.whl")
     assert wheel.stat().st_size < 2_000_000
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in (r"_core\..*so", r"_core\.pyi", r"py\.typed", r"include/numpy_bridge/import\.hpp", r"tour/__init__\.py"):
+    for wanted in (
+        r"_core\..*so",
+        r"_core\.pyi",
+        r"py\.typed",
+        r"include/numpy_bridge/import\.hpp",
+        r"tour/__init__\.py",
+    ):
         assert any(re.fullmatch(f"numpy_bridge/{wanted}", name) for name in names), wanted
     assert not [name for name in names if name.startswith(("tests", "csrc"))]
 

@@ -60,7 +60,9 @@ def classify(setup: str, expression: str) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("row", table("you have"), ids=lambda row: f"{row[0]} {row[1]} {row[3]}".replace("`", ""))
+@pytest.mark.parametrize(
+    "row", table("you have"), ids=lambda row: f"{row[0]} {row[1]} {row[3]}".replace("`", "")
+)
 def test_who_shares_who_copies_who_refuses(row):
     setup, theirs, their_result, ours, our_result = (cell.strip("`") for cell in row)
     assert classify(setup, theirs) == their_result

@@ -20,6 +20,7 @@ from support import (
     base_array,
     dtype_layouts,
     needs_ml_dtypes,
+    needs_numpy_2,
     needs_torch,
     peek,
     torch,
@@ -31,6 +32,7 @@ CODES = {"int": 0, "uint": 1, "float": 2, "bfloat": 4, "complex": 5, "bool": 6}
 # Consumers
 
 
+@needs_numpy_2
 @pytest.mark.parametrize(("name", "layout"), dtype_layouts(NUMBERS, FORWARD))
 def test_numpy(name: str, layout: str) -> None:
     array = FORWARD[layout](base_array(name))
@@ -56,12 +58,14 @@ def test_tensor_to_tensor(name: str) -> None:
     assert_aliases(tensor, torch.from_dlpack(view(tensor)))
 
 
+@needs_numpy_2
 def test_readonly_reaches_numpy() -> None:
     seen = np.from_dlpack(view(base_array(), readonly=True))
     assert seen.tolist() == base_array().tolist()
     assert not seen.flags.writeable
 
 
+@needs_numpy_2
 @pytest.mark.parametrize("copy", [True, False, None])
 def test_numpy_asks_for_a_copy(copy: bool | None) -> None:
     array = base_array()
@@ -140,6 +144,7 @@ def test_flags(copy: bool | None) -> None:
     assert flags(view(base_array(), readonly=True)) == (copied if copy else READ_ONLY)
 
 
+@needs_numpy_2
 def test_device() -> None:
     shared = view(base_array())
     assert shared.__dlpack_device__() == (1, 0)
@@ -150,6 +155,7 @@ def test_device() -> None:
 # Copies
 
 
+@needs_numpy_2
 @pytest.mark.parametrize("max_version", [None, (1, 0)])
 @pytest.mark.parametrize(("name", "layout"), dtype_layouts(["float32", "int16"], LAYOUTS))
 def test_copy(name: str, layout: str, max_version: tuple[int, int] | None) -> None:

@@ -12,6 +12,7 @@ namespace numpy_bridge {
 enum class purpose {
     locate, ///< only compare addresses, within this call; no value is read
     share,  ///< keep a long-lived alias: every check, and the block is pinned
+    copy,   ///< read the values once: as `share`, but a copy that the producer made will do
 };
 
 /// A validated description, room for its extents, and what must be held besides the object itself.
@@ -26,7 +27,7 @@ struct imported {
     anchor anchored_to(PyObject* object) { return {object, std::move(pin), std::move(lease)}; }
 
     memory description;
-    py::object pin; ///< keeps the block in place, or alive beyond the object
+    py::object pin; ///< keeps the block in place, or alive where the object would not
     owner lease;    ///< a buffer export, a DLPack tensor
     dims shape;
     dims strides;

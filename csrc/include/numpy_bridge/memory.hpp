@@ -80,7 +80,8 @@ inline bool is_plainly_valid(const memory& m) noexcept {
 /// Refuses a number of dimensions that no protocol can mean. Call it before reading shape or strides.
 inline void validate_ndim(std::int64_t ndim, const char* protocol) {
     if (ndim < 0 || ndim > max_ndim)
-        detail::refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim), std::to_string(ndim));
+        detail::refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim), std::to_string(ndim),
+                       "merge some dimensions first: x.reshape(...)");
 }
 
 /// Refuses negative extents and element counts whose bytes cannot be counted.

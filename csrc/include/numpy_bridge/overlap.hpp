@@ -202,8 +202,8 @@ inline bool bounds_overlap(const memory& a, const memory& b) {
 
 /// Whether two validated memories share at least one byte.
 ///
-/// Constant time when either is gap-free and holds the other's first or last byte, or when both have
-/// the same strides. `too_hard` only after `max_work` search nodes.
+/// Constant time when both start or end at the same address, when either is gap-free and holds the
+/// other's first or last byte, or when both have the same strides. `too_hard` only after `max_work` search nodes.
 inline overlap overlaps(const memory& a, const memory& b, std::int64_t max_work = default_overlap_work) {
     if (!bounds_overlap(a, b)) return overlap::no;
     const auto range_a = detail::address_range(a), range_b = detail::address_range(b);
@@ -211,6 +211,8 @@ inline overlap overlaps(const memory& a, const memory& b, std::int64_t max_work 
         return (other.low >= block.low && other.low < block.high) ||
                (other.high > block.low && other.high <= block.high);
     };
+    const bool an_end_in_common = range_a.low == range_b.low || range_a.high == range_b.high;
+    if (a.data == b.data || an_end_in_common) return overlap::yes; // there is an element at either end
     if (detail::gap_free(a) && holds_an_end(range_a, range_b)) return overlap::yes;
     if (detail::gap_free(b) && holds_an_end(range_b, range_a)) return overlap::yes;
 

@@ -62,6 +62,13 @@ inline std::string text_of_error(py::error_already_set& error) {
     return type + ": " + py::str(error.value()).cast<std::string>();
 }
 
+/// The text of the Python exception that a C function should have set, and clears it.
+inline std::string text_of_pending_error() {
+    if (PyErr_Occurred() == nullptr) return "a failure without an exception";
+    py::error_already_set error;
+    return text_of_error(error);
+}
+
 /// Turns a null result of the CPython API into a C++ exception.
 inline py::object stolen(PyObject* result) {
     if (result == nullptr) throw py::error_already_set();

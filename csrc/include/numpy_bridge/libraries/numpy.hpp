@@ -10,6 +10,7 @@
 #include <pybind11/gil_safe_call_once.h>
 
 #include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/python.hpp>
 
 namespace numpy_bridge {
@@ -63,7 +64,7 @@ public:
     py::object new_array(const memory& m, py::object base) const {
         if (!host_accessible(m.device))
             detail::refuse("NumPy", "device", "memory on the host", name_of(m.device),
-                           "pass copy=True to copy it over");
+                           "let its own library copy it to the host first, e.g. t.cpu()");
         PyObject* result = new_from_descr_(array_type_, descr_for(m.type).release().ptr(), m.ndim,
                                            reinterpret_cast<const Py_ssize_t*>(m.shape),
                                            reinterpret_cast<const Py_ssize_t*>(m.strides), m.data,
@@ -98,6 +99,9 @@ private:
             return detail::stolen(descr_from_type_(row.numpy_number));
         const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
         if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
+        if (type.order != byte_order::native)
+            detail::refuse("NumPy", "byte order", "the machine's own for " + std::string(row.name), "the other one",
+                           "swap the bytes first: x.view('u2').byteswap()");
         return numpy_dtype(ml_dtype(row));
     }
 
@@ -173,16 +177,24 @@ inline bool is_masked_array(PyObject* x) {
     return module && py::isinstance(py::handle(x), module.attr("MaskedArray"));
 }
 
-/// Keeps the block of `x` where it is: `ndarray.resize` refuses an array that somebody holds a weak
-/// reference to, even with `refcheck=False`.
-inline py::object pin_array(const numpy_library& numpy, PyObject* x) {
+/// Keeps the block of `x` where it is. `ndarray.resize` refuses an array that somebody holds a weak
+/// reference to, even with `refcheck=False`; memory that NumPy was lent as a buffer is locked by an
+/// export, which `numpy.ndarray(buffer=...)` does not hold.
+inline void pin_array(const numpy_library& numpy, PyObject* x, imported& out) {
     PyObject* root = x;
-    while (true) {
-        PyObject* base = reinterpret_cast<numpy_abi::array*>(root)->base;
-        if (base == nullptr || !numpy.is_array(base)) break;
+    PyObject* base = reinterpret_cast<numpy_abi::array*>(root)->base;
+    while (base != nullptr && numpy.is_array(base)) {
         root = base;
+        base = reinterpret_cast<numpy_abi::array*>(root)->base;
     }
-    return stolen(PyWeakref_NewRef(root, nullptr));
+    if (base == nullptr) {
+        out.pin = stolen(PyWeakref_NewRef(root, nullptr));
+    } else if (PyObject_CheckBuffer(base) != 0) {
+        try {
+            out.lease = hold_buffer(base);
+        } catch (const sharing_error&) { // nothing to lock: the memory came to NumPy in another way
+        }
+    }
 }
 
 } // namespace detail
@@ -204,7 +216,7 @@ inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
                        reinterpret_cast<const std::int64_t*>(array.shape),
                        reinterpret_cast<const std::int64_t*>(array.strides)};
     validate(out.description, "NumPy");
-    if (why == purpose::share) out.pin = detail::pin_array(numpy, x);
+    if (why != purpose::locate) detail::pin_array(numpy, x, out);
     return true;
 }
 

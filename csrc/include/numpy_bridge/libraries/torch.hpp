@@ -64,8 +64,13 @@ public:
     static const torch_library* loaded() {
         if (const auto* ready = instance().load(std::memory_order_acquire)) return ready;
         const py::object module = detail::imported_module("torch");
-        if (!module || !py::hasattr(module, "Tensor") || !py::hasattr(module, "_C")) return nullptr;
-        return publish(std::unique_ptr<const torch_library>(new torch_library(module)));
+        if (!module) return nullptr;
+        try {
+            return publish(std::unique_ptr<const torch_library>(new torch_library(module)));
+        } catch (py::error_already_set& error) {
+            if (!error.matches(PyExc_AttributeError)) throw;
+            return nullptr; // torch is being imported just now
+        }
     }
 
     /// The library, importing torch if need be. Raises ImportError where it is not installed.
@@ -79,7 +84,8 @@ public:
                            "torch is not installed; install it with: pip install 'numpy-bridge[torch]'");
             throw py::error_already_set();
         }
-        return *loaded();
+        if (const auto* ready = loaded()) return *ready;
+        throw py::import_error("torch is only partly imported");
     }
 
     bool is_tensor(PyObject* x) const noexcept { return PyObject_TypeCheck(x, tensor_base_) != 0; }
@@ -108,7 +114,11 @@ public:
         if (api_ == nullptr) return from_dlpack_(export_unversioned_capsule(m, std::move(keep)));
         auto* managed = export_versioned(m, std::move(keep));
         managed->flags = 0; // the caller has agreed to a writable tensor
-        void* tensor = nullptr;
+        if (is_c_contiguous(layout_of(m))) {
+            managed->version.minor = 1;        // before DLPack 1.2 null strides mean C order,
+            managed->tensor.strides = nullptr; // which spares torch a tenth of its work
+        }
+        void* tensor = nullptr; // on failure torch may have taken over already: leaking is the safe side
         if (api_->managed_tensor_to_object(managed, &tensor) != 0) throw py::error_already_set();
         return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
     }
@@ -119,7 +129,8 @@ private:
           is_conj(torch.attr("_C").attr("TensorBase"), "is_conj"),
           requires_grad(torch.attr("_C").attr("TensorBase"), "requires_grad"),
           untyped_storage(torch.attr("_C").attr("TensorBase"), "untyped_storage"),
-          numpy(torch.attr("_C").attr("TensorBase"), "numpy"), resizable(torch.attr("_C").attr("StorageBase"), "resizable"),
+          numpy(torch.attr("_C").attr("TensorBase"), "numpy"),
+          resizable(torch.attr("_C").attr("StorageBase"), "resizable"),
           tensor_base_(as_type(torch.attr("_C").attr("TensorBase"))),
           tensor_type_(as_type(torch.attr("Tensor"))),
           parameter_type_(as_type(torch.attr("nn").attr("Parameter"))),
@@ -133,7 +144,7 @@ private:
 
     py::object empty_bytes_() const {
         const py::handle torch(torch_);
-        return torch.attr("empty")(0, py::arg("dtype") = torch.attr("uint8"));
+        return torch.attr("empty")(0, py::arg("dtype") = torch.attr("uint8"), py::arg("device") = "cpu");
     }
 
     py::object from_dlpack_(const py::object& capsule) const {
@@ -204,7 +215,13 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
     for (const auto& [attribute, expected, hint] : tensor_obstacles)
         if (tensor_flag(tensor, attribute))
             refuse("torch", attribute, expected, std::string(attribute) + " = True", hint);
-    refuse("torch", "memory", "a strided tensor with memory of its own", type_name(tensor) + ": " + otherwise);
+    const std::string layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
+    if (layout != "torch.strided")
+        refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
+    refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
+           type_name(tensor) + ": " + otherwise.substr(0, otherwise.find('\n')),
+           "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
+           "t.view(torch.uint8)");
 }
 
 [[noreturn]] inline void refuse_tensor_without_memory(py::handle tensor, const dlpack::tensor& seen) {
@@ -216,10 +233,7 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
 /// Reads the tensor's fields without taking ownership. The result points into the tensor.
 inline dlpack::tensor read_tensor(const torch_library& torch, PyObject* x) {
     dlpack::tensor seen{};
-    if (torch.exchange_api()->tensor_from_object(x, &seen) != 0) {
-        py::error_already_set error;
-        refuse_tensor(x, text_of_error(error));
-    }
+    if (torch.exchange_api()->tensor_from_object(x, &seen) != 0) refuse_tensor(x, text_of_pending_error());
     const layout extents{seen.ndim, seen.shape, nullptr, 1};
     if (seen.data == nullptr && element_count(extents) != 0) refuse_tensor_without_memory(x, seen);
     return seen;
@@ -253,12 +267,23 @@ inline void share_tensor(const torch_library& torch, PyObject* x, imported& out)
 
 /// For torch versions without the exchange API: a capsule of a detached alias, which `set_` on the
 /// original cannot re-point.
-inline void share_tensor_by_capsule(const torch_library& torch, PyObject* x, imported& out) {
-    if (torch.requires_grad.is_true(x) || torch.is_neg.is_true(x) || torch.is_conj.is_true(x)) refuse_tensor(x, "");
-    const py::object alias = py::handle(x).attr("detach")();
-    const py::object storage = torch.untyped_storage(alias.ptr());
-    if (torch.resizable.is_true(storage.ptr()) && tensor_flag(alias, "is_cpu")) torch.pin_storage(storage);
-    import_dlpack(alias.ptr(), purpose::share, out);
+inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, purpose why, imported& out) {
+    py::object alias = py::handle(x).attr("detach")();
+    const bool conjugated = torch.is_conj.is_true(x);
+    if (why != purpose::locate) {
+        if (conjugated || torch.requires_grad.is_true(x) || torch.is_neg.is_true(x)) refuse_tensor(x, "");
+        const py::object storage = torch.untyped_storage(alias.ptr());
+        if (torch.resizable.is_true(storage.ptr()) && tensor_flag(alias, "is_cpu")) torch.pin_storage(storage);
+    } else if (conjugated) {
+        alias = alias.attr("conj")(); // the same memory, which torch then agrees to export
+    }
+    try {
+        import_dlpack(alias.ptr(), why, out);
+    } catch (const sharing_error& error) {
+        if (error.why().field == "data") throw;
+        refuse_tensor(x, error.why().got);
+    }
+    out.pin = std::move(alias);
 }
 
 } // namespace detail
@@ -270,9 +295,9 @@ inline bool import_tensor(PyObject* x, purpose why, imported& out) {
     const torch_library* torch = torch_library::loaded();
     if (torch == nullptr || !torch->is_tensor(x)) return false;
     try {
-        if (torch->exchange_api() == nullptr) detail::share_tensor_by_capsule(*torch, x, out);
-        else if (why == purpose::share) detail::share_tensor(*torch, x, out);
-        else detail::describe_dlpack(detail::read_tensor(*torch, x), false, out);
+        if (torch->exchange_api() == nullptr) detail::import_tensor_by_capsule(*torch, x, why, out);
+        else if (why == purpose::locate) detail::describe_dlpack(detail::read_tensor(*torch, x), false, out);
+        else detail::share_tensor(*torch, x, out);
     } catch (py::error_already_set& error) {
         detail::refuse_tensor(x, detail::text_of_error(error));
     }

@@ -18,6 +18,14 @@ inline void release_buffer(void* context) {
     delete static_cast<Py_buffer*>(context);
 }
 
+/// A buffer export of `x`; the lease's context is the Py_buffer.
+inline owner hold_buffer(PyObject* x) {
+    auto view = std::make_unique<Py_buffer>();
+    if (PyObject_GetBuffer(x, view.get(), PyBUF_FULL_RO) != 0)
+        refuse("buffer", "export", "a buffer", text_of_pending_error());
+    return owner(view.release(), release_buffer);
+}
+
 inline std::string hint_for_format(std::string_view format) {
     const auto holds = [format](const char* codes) { return format.find_first_of(codes) != std::string_view::npos; };
     if (holds("T{")) return "a structured element has several dtypes; share one field at a time: x['field']";
@@ -71,14 +79,8 @@ inline void describe_buffer(const Py_buffer& view, imported& out) {
 /// that cannot be shared.
 inline bool import_buffer(PyObject* x, purpose, imported& out) {
     if (PyObject_CheckBuffer(x) == 0) return false;
-    auto view = std::make_unique<Py_buffer>();
-    if (PyObject_GetBuffer(x, view.get(), PyBUF_FULL_RO) != 0) {
-        py::error_already_set error;
-        detail::refuse("buffer", "export", "a buffer", detail::text_of_error(error));
-    }
-    const Py_buffer& filled = *view;
-    out.lease = owner(view.release(), detail::release_buffer);
-    detail::describe_buffer(filled, out);
+    out.lease = detail::hold_buffer(x);
+    detail::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), out);
     return true;
 }
 

@@ -15,25 +15,12 @@ namespace numpy_bridge {
 
 namespace detail {
 
-/// A tensor that a producer handed over, to be given back through its deleter. The producer outlives
-/// the deleter: some keep the struct itself inside the object.
-template <class Managed> struct dlpack_lease {
-    Managed* managed;
-    PyObject* producer;
-};
-
+/// Gives a tensor back to its producer. The caller keeps the producing object alive until then: some
+/// hold the struct itself.
 template <class Managed> void release_dlpack(void* context) {
     const release_scope scope;
-    if (!scope.usable()) return;
-    const std::unique_ptr<dlpack_lease<Managed>> lease(static_cast<dlpack_lease<Managed>*>(context));
-    if (lease->managed->deleter != nullptr) lease->managed->deleter(lease->managed);
-    Py_DECREF(lease->producer);
-}
-
-template <class Managed> owner own_dlpack(Managed* managed, PyObject* producer) {
-    auto* lease = new dlpack_lease<Managed>{managed, producer};
-    Py_INCREF(producer);
-    return owner(lease, release_dlpack<Managed>);
+    auto* managed = static_cast<Managed*>(context);
+    if (scope.usable() && managed->deleter != nullptr) managed->deleter(managed);
 }
 
 /// Reads a DLTensor, trusting none of its fields. Shape is used in place; strides become bytes.
@@ -69,13 +56,13 @@ inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& ou
 }
 
 /// Takes over a versioned tensor. Of a foreign major version only the deleter is touched.
-inline void import_managed(dlpack::managed_tensor_versioned* managed, PyObject* producer, imported& out) {
-    out.lease = own_dlpack(managed, producer);
+inline void import_managed(dlpack::managed_tensor_versioned* managed, purpose why, imported& out) {
+    out.lease = owner(managed, release_dlpack<dlpack::managed_tensor_versioned>);
     if (managed->version.major != dlpack::major_version)
         refuse("DLPack", "version", "major version 1",
                std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor),
                "its layout is unknown, so it was released unread");
-    if ((managed->flags & dlpack::flag_is_copied) != 0)
+    if ((managed->flags & dlpack::flag_is_copied) != 0 && why != purpose::copy)
         refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
                "pass copy=None or copy=True to accept a copy");
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
@@ -103,7 +90,7 @@ inline bool has_readonly_buffer(PyObject* x) {
 }
 
 /// Consumes a capsule: renames it, so that nobody else will, and takes over its tensor.
-inline void import_capsule(const py::object& capsule, PyObject* producer, imported& out) {
+inline void import_capsule(const py::object& capsule, PyObject* producer, purpose why, imported& out) {
     if (!PyCapsule_CheckExact(capsule.ptr()))
         refuse("DLPack", "__dlpack__", "a capsule", "an object of type " + type_name(capsule));
     const char* name = PyCapsule_GetName(capsule.ptr());
@@ -116,10 +103,10 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, import
     };
     if (seen == dlpack::versioned_capsule_name) {
         void* managed = take(dlpack::versioned_capsule_name, dlpack::used_versioned_capsule_name);
-        import_managed(static_cast<dlpack::managed_tensor_versioned*>(managed), producer, out);
+        import_managed(static_cast<dlpack::managed_tensor_versioned*>(managed), why, out);
     } else if (seen == dlpack::capsule_name) {
         auto* managed = static_cast<dlpack::managed_tensor*>(take(dlpack::capsule_name, dlpack::used_capsule_name));
-        out.lease = own_dlpack(managed, producer);
+        out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
         describe_dlpack(managed->tensor, is_immutable_library(producer) || has_readonly_buffer(producer), out);
     } else {
         refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", "'" + std::string(seen) + "'",
@@ -129,12 +116,13 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, import
 
 /// Calls `x.__dlpack__`, most capable form first: many producers reject keywords that the standard
 /// requires.
-inline py::object call_dlpack(py::handle x) {
+inline py::object call_dlpack(py::handle x, purpose why) {
     const py::object method = x.attr("__dlpack__");
     const auto version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
     const auto rejects_keyword = [](const py::error_already_set& error) { return error.matches(PyExc_TypeError); };
     try {
-        return method(py::arg("max_version") = version, py::arg("copy") = false);
+        const py::object copy = why == purpose::copy ? py::object(py::none()) : py::object(py::bool_(false));
+        return method(py::arg("max_version") = version, py::arg("copy") = copy);
     } catch (py::error_already_set& error) {
         if (!rejects_keyword(error)) throw;
     }
@@ -166,31 +154,27 @@ inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
 }
 
 /// Imports through the C exchange API of the type of `x`. False if the type has none.
-inline bool import_exchange_api(PyObject* x, purpose, imported& out) {
+inline bool import_exchange_api(PyObject* x, purpose why, imported& out) {
     const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
     if (api == nullptr || api->managed_tensor_from_object == nullptr) return false;
     dlpack::managed_tensor_versioned* managed = nullptr;
-    if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr) {
-        if (PyErr_Occurred() == nullptr)
-            detail::refuse("DLPack", "exchange API", "a tensor or an exception", "neither");
-        py::error_already_set error;
-        detail::refuse("DLPack", "exchange API", "a tensor", detail::text_of_error(error));
-    }
-    detail::import_managed(managed, x, out);
+    if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr)
+        detail::refuse("DLPack", "exchange API", "a tensor", detail::text_of_pending_error());
+    detail::import_managed(managed, why, out);
     return true;
 }
 
 /// Imports through `x.__dlpack__()`. False if `x` has no such method.
-inline bool import_dlpack(PyObject* x, purpose, imported& out) {
+inline bool import_dlpack(PyObject* x, purpose why, imported& out) {
     const py::handle object(x);
-    if (!py::hasattr(object, "__dlpack__")) return false;
+    if (PyType_Check(x) != 0 || !py::hasattr(object, "__dlpack__")) return false; // a class has it unbound
     py::object capsule;
     try {
-        capsule = detail::call_dlpack(object);
+        capsule = detail::call_dlpack(object, why);
     } catch (py::error_already_set& error) {
         detail::refuse("DLPack", "__dlpack__", "a capsule", detail::text_of_error(error));
     }
-    detail::import_capsule(capsule, x, out);
+    detail::import_capsule(capsule, x, why, out);
     return true;
 }
 
