@@ -81,27 +81,19 @@ def rows() -> list[Row]:
         "t": tensor,
         "big": np.empty(GIB // 4, np.float32),
     }
-    return [
-        compare(
-            "to_torch(a)  |  torch.from_numpy(a)", "bridge.to_torch(a)", "torch.from_numpy(a)", names, 1.4
-        ),
-        compare(
-            "to_torch(a)  |  torch.from_dlpack(a)", "bridge.to_torch(a)", "torch.from_dlpack(a)", names, None
-        ),
-        compare("to_numpy(t)  |  t.numpy()", "bridge.to_numpy(t)", "t.numpy()", names, 2.3),
-        compare("to_numpy(t)  |  np.from_dlpack(t)", "bridge.to_numpy(t)", "np.from_dlpack(t)", names, 3.0),
-        compare_first_time(),
-        compare(
-            "shares_memory(t, a)  |  np.shares_memory(t.numpy(), a)",
-            "bridge.shares_memory(t, a)",
-            "np.shares_memory(t.numpy(), a)",
-            names,
-            4.0,
-        ),
-        compare(
-            "1 GiB to_torch  |  40 bytes to_torch", "bridge.to_torch(big)", "bridge.to_torch(a)", names, None
-        ),
+    pairs: list[tuple[str, str, float | None]] = [
+        ("to_torch(a)", "torch.from_numpy(a)", 1.4),
+        ("to_torch(a)", "torch.from_dlpack(a)", None),
+        ("to_numpy(t)", "t.numpy()", 2.3),
+        ("to_numpy(t)", "np.from_dlpack(t)", 3.0),
+        ("shares_memory(t, a)", "np.shares_memory(t.numpy(), a)", 4.0),
     ]
+    measured = [
+        compare(f"{ours}  |  {theirs}", f"bridge.{ours}", theirs, names, target)
+        for ours, theirs, target in pairs
+    ]
+    size = compare("1 GiB to_torch  |  40 bytes", "bridge.to_torch(big)", "bridge.to_torch(a)", names, None)
+    return [*measured, compare_first_time(), size]
 
 
 def resident_growth() -> int:

@@ -179,6 +179,12 @@ TEST(dlpack_type, is_nothing_where_the_table_has_no_row) {
     EXPECT_EQ(found(255, 255, 1), std::nullopt); //
 }
 
+TEST(dlpack_type, is_looked_up_within_the_table) { // in a constant expression anything else does not compile
+    static_assert(!from_dlpack({static_cast<type_code>(18), 8, 1}) &&
+                  !from_dlpack({static_cast<type_code>(255), 255, 1}));
+    static_assert(!from_dlpack({type_code::float4_e2m1fn, 255, 1}) && !from_dlpack({type_code::float4_e2m1fn, 136, 1}));
+}
+
 TEST(dlpack_type, without_a_row_still_has_a_text) {
     EXPECT_EQ(name_of(dlpack::data_type{type_code::floating, 32, 4}), "code 2, 32 bits, 4 lanes");
     EXPECT_EQ(name_of(dlpack::data_type{static_cast<type_code>(200), 255, 65535}), "code 200, 255 bits, 65535 lanes");

@@ -50,12 +50,14 @@ TEST_P(grid, is_apart_from_one_shifted_by_a_single_step_on_one_axis_after_little
     }
 }
 
-TEST_P(grid, holds_its_first_and_last_element_without_any_work) {
+TEST_P(grid, holds_its_first_and_last_byte_without_any_work) {
     const array a = every_second(whole(), 0);
     array last = a;
     for (std::size_t axis = 0; axis < axes(); ++axis) last = last.sliced(axis, a.shape[axis] - 1, a.shape[axis]);
     EXPECT_EQ(answer(a, c_order(a.address, dtype::float64, {}), 0), overlap::yes);
     EXPECT_EQ(answer(a, last, 0), overlap::yes);
+    EXPECT_EQ(answer(a, c_order(a.address - 3, dtype::uint8, {4}), 0), overlap::yes);
+    EXPECT_EQ(answer(a, c_order(last.address + 7, dtype::uint8, {4}), 0), overlap::yes);
 }
 
 TEST_P(grid, has_a_gap_before_its_last_element) {
@@ -110,6 +112,16 @@ TEST(hard_problem, is_easy_once_a_common_factor_rules_every_answer_out) {
     array a = coins(40);
     for (std::int64_t& stride : a.strides) stride &= ~std::int64_t{15};
     EXPECT_EQ(answer(a, c_order(a.address + (std::uint64_t{1} << 43) + 8, dtype::uint8, {8}), 0), overlap::no);
+}
+
+TEST(hard_problem, is_searched_once_however_many_ways_lead_to_the_same_rest) {
+    array a = {4096, dtype::uint8, extents(28, 4), {5}}; // 4**28 ways; 5 or a multiple of 8 each
+    while (a.strides.size() < 28) a.strides.push_back(std::int64_t{4} << a.strides.size());
+    for (std::uint64_t rest = 0; rest < 8; ++rest) {
+        const bool hit = rest == 0 || rest == 5 || rest == 2 || rest == 7; // 0, 1, 2 or 3 times 5
+        const array byte = c_order(a.address + 1'000'000 + rest, dtype::uint8, {});
+        EXPECT_EQ(answer(a, byte, 10 * small_work), hit ? overlap::yes : overlap::no) << rest;
+    }
 }
 
 TEST(hard_problem, of_64_dimensions_ends_at_the_allowed_work) {

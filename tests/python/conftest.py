@@ -1,4 +1,4 @@
-"""Settings for the Python tests. Helpers are in `support.py` and `fakes.py`."""
+"""Settings for the Python tests. Helpers are in `support.py`, `producers.py` and `fakes.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("support", "fakes")
+pytest.register_assert_rewrite("support", "fakes", "producers")
 
 # No deadline: nothing here is timed. The same examples on every run.
 settings.register_profile(

@@ -16,7 +16,8 @@ import pytest
 import numpy_bridge as bridge
 from fakes import FakeBuffer, FakeTensor
 from numpy_bridge import SharingError, TooHardError, view
-from refusals import REFUSALS, REFUSALS_ML_DTYPES, REFUSALS_TORCH
+from refusals import REFUSALS
+from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
 from support import ml_dtypes, needs_ml_dtypes, needs_torch, torch
 
 # The exception
@@ -70,7 +71,7 @@ def test_a_producer_that_breaks_the_rules_of_c_is_refused() -> None:
 
 
 def rows() -> list[Any]:
-    marked = [(row, ()) for row in REFUSALS]
+    marked = [(row, ()) for row in REFUSALS + REFUSALS_NUMPY]
     marked += [(row, needs_ml_dtypes) for row in REFUSALS_ML_DTYPES]
     marked += [(row, needs_torch) for row in REFUSALS_TORCH]
     return [pytest.param(*row, marks=marks, id=f"{n}-{row[1][:40]}") for n, (row, marks) in enumerate(marked)]
@@ -92,6 +93,7 @@ def test_refusal(provoke: Callable[[], Any], text: str) -> None:
 
 @needs_torch
 @needs_ml_dtypes
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 def test_refusals_without_ml_dtypes(monkeypatch: Any) -> None:
     half = torch.zeros(2, dtype=torch.float32).to(torch.complex32)
     monkeypatch.delattr(ml_dtypes, "complex32", raising=False)
@@ -107,9 +109,8 @@ def test_refusals_without_ml_dtypes(monkeypatch: Any) -> None:
 
 
 SOURCES = Path(__file__).parents[2] / "csrc"
-# Cannot be provoked from Python, only with another ml_dtypes (see above), or is doubted (see below).
+# Cannot be provoked from Python, or only with another ml_dtypes (see above).
 ELSEWHERE = {
-    "pass copy=True to copy it over",
     "one that can be pinned",
     "one that stays resizable",
     "a dtype that NumPy has",
@@ -120,7 +121,7 @@ ELSEWHERE = {
 
 @pytest.mark.skipif(not SOURCES.exists(), reason="the C++ sources are not here")
 def test_every_text_in_the_sources_has_a_row() -> None:
-    texts = " ".join(text for _, text in REFUSALS + REFUSALS_ML_DTYPES + REFUSALS_TORCH)
+    texts = " ".join(text for _, text in REFUSALS + REFUSALS_NUMPY + REFUSALS_ML_DTYPES + REFUSALS_TORCH)
     missing = set()
     for path in SOURCES.rglob("*.?pp"):
         source = re.sub(r"//.*", "", path.read_text())

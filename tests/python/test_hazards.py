@@ -83,6 +83,7 @@ MUST_LEAVE_IT: dict[str, Callable[[Any], Any]] = {
 
 
 @needs_torch
+@pytest.mark.filterwarnings("ignore:An output with one or more elements was resized")
 @pytest.mark.parametrize("hold", ALIASES.values(), ids=ALIASES)
 @pytest.mark.parametrize("operation", MUST_FAIL.values(), ids=MUST_FAIL)
 def test_a_shared_storage_cannot_be_resized(operation: Callable[[Any], Any], hold: Any) -> None:
@@ -131,6 +132,7 @@ def test_moving_a_tensor_to_shared_memory_leaves_no_dangling_alias(hold: Callabl
 
 @needs_torch
 @needs_ml_dtypes
+@pytest.mark.filterwarnings("ignore:An output with one or more elements was resized")
 @pytest.mark.parametrize("operation", MUST_FAIL.values(), ids=MUST_FAIL)
 @pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "int32", "bool", "complex64"])
 def test_every_dtype_is_pinned(name: str, operation: Callable[[Any], Any]) -> None:

@@ -15,15 +15,17 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from support import (
+from producers import (
     PRODUCERS,
     anonymous_mmap,
+    shared_memory,
+)
+from support import (
     assert_aliases,
     base_array,
     base_tensor,
     needs_numpy_2,
     needs_torch,
-    shared_memory,
 )
 
 # Arrays

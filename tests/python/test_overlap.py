@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 
 import numpy_bridge as bridge
 from numpy_bridge import TooHardError, may_share_memory, shares_memory
-from support import (
-    MAX_NDIM,
+from producers import (
     Legacy,
     Versioned,
+    shared_memory,
+)
+from support import (
+    MAX_NDIM,
     base_array,
     needs_ml_dtypes,
     needs_torch,
-    shared_memory,
     strided,
     torch,
 )

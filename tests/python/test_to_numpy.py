@@ -12,17 +12,20 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge import to_numpy
+from producers import (
+    PRODUCERS,
+    READONLY_PRODUCERS,
+    Legacy,
+    Versioned,
+    shared_memory,
+)
 from support import (
     ARRAY_DTYPES,
     BACKWARD,
     FORWARD,
     LAYOUTS,
-    PRODUCERS,
-    READONLY_PRODUCERS,
     TENSOR_LAYOUTS,
     TORCH_DTYPES,
-    Legacy,
-    Versioned,
     assert_aliases,
     assert_independent,
     base_array,
@@ -34,7 +37,6 @@ from support import (
     needs_torch,
     peek,
     refused,
-    shared_memory,
     torch,
 )
 
@@ -81,6 +83,7 @@ def test_tensor(name: str, layout: str) -> None:
 @needs_torch
 @needs_ml_dtypes
 @pytest.mark.skipif(not hasattr(ml_dtypes, "complex32"), reason="this ml_dtypes has no complex32")
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 def test_complex32_tensor() -> None:
     tensor = torch.tensor([1 + 2j, 4 + 0j]).to(torch.complex32)
     assert_aliases(tensor, to_numpy(tensor))

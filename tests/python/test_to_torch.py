@@ -12,16 +12,19 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge import to_torch
+from producers import (
+    PRODUCERS,
+    READONLY_PRODUCERS,
+    Legacy,
+    Versioned,
+    shared_memory,
+)
 from support import (
     BACKWARD,
     FLOAT8_OF_ML_DTYPES,
     FORWARD,
     LAYOUTS,
-    PRODUCERS,
-    READONLY_PRODUCERS,
     TORCH_DTYPES,
-    Legacy,
-    Versioned,
     assert_aliases,
     assert_independent,
     base_array,
@@ -33,7 +36,6 @@ from support import (
     peek,
     readonly,
     refused,
-    shared_memory,
     torch,
     with_odd_strides,
 )

@@ -14,11 +14,13 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge import View, view
+from producers import (
+    PRODUCERS,
+    READONLY_PRODUCERS,
+)
 from support import (
     ARRAY_DTYPES,
     LAYOUTS,
-    PRODUCERS,
-    READONLY_PRODUCERS,
     TENSOR_LAYOUTS,
     TORCH_DTYPES,
     assert_aliases,

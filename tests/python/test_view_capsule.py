@@ -14,10 +14,12 @@ import pytest
 import numpy_bridge as bridge
 from fakes import capsule_name
 from numpy_bridge import view
-from support import (
-    BACKWARD,
+from producers import (
     Legacy,
     Once,
+)
+from support import (
+    BACKWARD,
     base_array,
     byte_swapped,
     needs_numpy_2,

@@ -8,13 +8,15 @@ import pytest
 import numpy_bridge as bridge
 from fakes import IS_COPIED, READ_ONLY, capsule_name, read_capsule
 from numpy_bridge import view
+from producers import (
+    Once,
+)
 from support import (
     ARRAY_DTYPES,
     FORWARD,
     LAYOUTS,
     NUMBERS,
     TORCH_DTYPES,
-    Once,
     assert_aliases,
     assert_independent,
     base_array,

@@ -14,10 +14,12 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge import view
-from support import (
+from producers import (
     PRODUCERS,
     READONLY_PRODUCERS,
     Versioned,
+)
+from support import (
     base_array,
     needs_ml_dtypes,
     needs_torch,

@@ -52,17 +52,19 @@ constexpr std::optional<std::int64_t> add(std::int64_t a, std::int64_t b) noexce
 
 } // namespace detail
 
-/// Number of elements, or nothing where the product of the extents overflows. A zero extent makes
-/// any shape empty, whatever the other extents say.
-constexpr std::optional<std::int64_t> element_count(const layout& l) noexcept {
+/// Whether any extent is zero, which makes a shape empty, whatever the other extents say.
+constexpr bool is_empty(const layout& l) noexcept {
     for (int i = 0; i < l.ndim; ++i)
-        if (l.shape[i] == 0) return 0;
+        if (l.shape[i] == 0) return true;
+    return false;
+}
+
+/// Number of elements, or nothing where the product of the extents overflows.
+constexpr std::optional<std::int64_t> element_count(const layout& l) noexcept {
+    if (is_empty(l)) return 0;
     std::int64_t count = 1;
-    for (int i = 0; i < l.ndim; ++i) {
-        const auto product = detail::multiply(count, l.shape[i]);
-        if (!product) return std::nullopt;
-        count = *product;
-    }
+    for (int i = 0; i < l.ndim; ++i)
+        if (detail::overflows(count, l.shape[i], count)) return std::nullopt;
     return count;
 }
 
@@ -72,19 +74,18 @@ struct byte_bounds {
     std::int64_t high = 0;
 };
 
-/// Bounds of all elements, or nothing where strides times extents overflow.
+/// Bounds of all elements, or nothing where strides times extents overflow. Strides that are never
+/// used, of extents of 1 or in empty memory, may be anything.
 constexpr std::optional<byte_bounds> bounds_of(const layout& l) noexcept {
+    if (is_empty(l)) return byte_bounds{};
     std::int64_t below = 0;
     std::int64_t above = l.itemsize;
     for (int i = 0; i < l.ndim; ++i) {
-        if (l.shape[i] == 0) return byte_bounds{};
-        if (l.strides[i] == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
-        const bool backwards = l.strides[i] < 0;
-        const auto reach = detail::multiply(l.shape[i] - 1, backwards ? -l.strides[i] : l.strides[i]);
-        if (!reach) return std::nullopt;
-        const auto sum = detail::add(backwards ? below : above, *reach);
+        const auto reach = detail::multiply(l.strides[i], l.shape[i] - 1);
+        if (!reach || *reach == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
+        const auto sum = *reach < 0 ? detail::add(below, -*reach) : detail::add(above, *reach);
         if (!sum) return std::nullopt;
-        (backwards ? below : above) = *sum;
+        (*reach < 0 ? below : above) = *sum;
     }
     if (!detail::add(below, above)) return std::nullopt;
     return byte_bounds{-below, above};

@@ -27,7 +27,7 @@ struct memory {
 
 inline std::int64_t itemsize(const memory& m) noexcept { return info(m.type.id).itemsize; }
 inline layout layout_of(const memory& m) noexcept { return {m.ndim, m.shape, m.strides, itemsize(m)}; }
-inline bool is_empty(const memory& m) noexcept { return element_count(layout_of(m)) == 0; }
+inline bool is_empty(const memory& m) noexcept { return is_empty(layout_of(m)); }
 
 /// Number of elements of validated memory.
 inline std::int64_t element_count(const memory& m) noexcept { return element_count(layout_of(m)).value_or(0); }

@@ -1,0 +1,162 @@
+"""Every text with which NumPy's and torch's side refuses, and what provokes it. See `refusals.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import numpy_bridge as bridge
+from numpy_bridge import from_pointer, view
+from support import base_array, byte_swapped, torch, with_odd_strides
+
+
+def exchange_of_torch() -> Any:
+    """A type that claims torch's exchange API for objects that are no tensors."""
+    return type("Claims", (), {"__dlpack_c_exchange_api__": torch.Tensor.__dlpack_c_exchange_api__})()
+
+
+def emptied() -> Any:
+    tensor = torch.ones(4)
+    tensor.untyped_storage().resize_(0)
+    return tensor
+
+
+def foreign_bfloat16() -> np.ndarray:
+    array = base_array("bfloat16")
+    return array.view(array.dtype.newbyteorder())
+
+
+def cuda() -> bridge.View:
+    return from_pointer(4096, (2,), "f4", device="cuda:0")
+
+
+REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: bridge.to_numpy(cuda()),
+        "NumPy: device: expected memory on the host, got cuda:0; "
+        "let its own library copy it to the host first, e.g. t.cpu()",
+    ),
+    (
+        lambda: view(np.ma.masked_array([1], [0])),
+        "NumPy: type: expected an array without a mask, got a masked array; "
+        "share its data, x.data, or fill the gaps, x.filled()",
+    ),
+    (
+        lambda: view(np.zeros(1, "M8[s]")),
+        "NumPy: dtype: expected a dtype in the dtype table, got datetime64[s]; "
+        "share the counts behind the times: x.view('i8')",
+    ),
+    (
+        lambda: view(np.zeros(1, "V4")),
+        "NumPy: dtype: ...; share one field at a time, x['field'], or the bytes, x.view('u1')",
+    ),
+    (lambda: view(np.zeros(1, "U4")), "NumPy: dtype: ..., got <U4; share the code points: x.view('u4')"),
+    (lambda: view(np.zeros(1, "S4")), "NumPy: dtype: ..., got |S4; share the bytes: x.view('u1')"),
+    (
+        lambda: view(np.zeros(1, "g")),
+        "NumPy: dtype: ...; long double differs between platforms; convert with x.astype('float64') "
+        "or 'complex128'",
+    ),
+    (
+        lambda: view(np.zeros(1, "O")),
+        "NumPy: dtype: ..., got object; Python objects are not numbers in one block of memory; "
+        "convert them first",
+    ),
+]
+REFUSALS_ML_DTYPES: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: bridge.to_numpy(from_pointer(4096, (2,), "float4_e2m1fn_x2")),
+        "NumPy: dtype: expected a dtype that NumPy or ml_dtypes has, got float4_e2m1fn_x2; "
+        "share its bytes: t.view(torch.uint8)",
+    ),
+    (
+        lambda: bridge.to_numpy(view(foreign_bfloat16())),
+        "NumPy: byte order: expected the machine's own for bfloat16, got the other one; "
+        "swap the bytes first: x.view('u2').byteswap()",
+    ),
+]
+REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: bridge.to_torch(b"ab"),
+        "torch: readonly: expected writable memory, as every tensor can be written, got read-only memory; "
+        "pass copy=True, or allow_readonly=True and never write to the tensor",
+    ),
+    (
+        lambda: bridge.to_torch(from_pointer(4096, (2,), "float8_e3m4")),
+        "torch: dtype: expected a dtype that this torch has, got float8_e3m4; share its bytes as uint8",
+    ),
+    (
+        lambda: bridge.to_torch(byte_swapped(np.zeros(2))),
+        "torch: byte order: expected the machine's own, got >f8; ...",
+    ),
+    (lambda: bridge.to_torch(np.zeros(2)[::-1]), "torch: strides: expected 0 or more, got (-8,) bytes; ..."),
+    (
+        lambda: bridge.to_torch(with_odd_strides(np.zeros(5))),
+        "torch: strides: expected multiples of the itemsize 8, got (9,) bytes; ...",
+    ),
+    (
+        lambda: view(exchange_of_torch()),
+        "DLPack: exchange API: expected a tensor, got ...",
+    ),
+    (
+        lambda: view(emptied()),
+        "torch: data: expected a pointer to memory, got NULL for a torch.Tensor of shape (4,); "
+        "fake, functional, wrapped and emptied tensors have a shape but no memory; share the real tensor",
+    ),
+    (
+        lambda: view(torch.zeros(1, dtype=torch.uint8).view(torch.bits8)),
+        "torch: memory: expected a strided tensor of numbers with memory of its own, got torch.Tensor: ...; "
+        "share the tensor itself rather than what vmap, grad and the like make of it; "
+        "for odd dtypes its bytes: t.view(torch.uint8)",
+    ),
+    (
+        lambda: view(torch.eye(2).to_sparse_csc()),
+        "torch: layout: expected torch.strided, got torch.sparse_csc; make a dense copy: t.to_dense()",
+    ),
+    (
+        lambda: view(torch.ones(1, device="meta")),
+        "torch: is_meta: expected a tensor with memory, got is_meta = True; "
+        "a meta tensor has a shape but no values; make a real one: torch.empty_like(t, device='cpu')",
+    ),
+    (
+        lambda: view(torch.eye(2).to_sparse()),
+        "torch: is_sparse: expected a strided tensor, got is_sparse = True; "
+        "share its parts, t.indices() and t.values(), or make a dense copy: t.to_dense()",
+    ),
+    (
+        lambda: view(torch.eye(2).to_sparse_csr()),
+        "torch: is_sparse_csr: expected a strided tensor, got is_sparse_csr = True; "
+        "share its parts, t.values() and its indices, or make a dense copy: t.to_dense()",
+    ),
+    (
+        lambda: view(torch.ones(2).to_mkldnn()),
+        "torch: is_mkldnn: expected a strided tensor, got is_mkldnn = True; make a dense copy: t.to_dense()",
+    ),
+    (
+        lambda: view(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])),
+        "torch: is_nested: expected a strided tensor, got is_nested = True; "
+        "share its components one by one: t.unbind()",
+    ),
+    (
+        lambda: view(torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)),
+        "torch: is_quantized: expected a tensor of plain numbers, got is_quantized = True; "
+        "share the stored integers, t.int_repr(), or make a float copy: t.dequantize()",
+    ),
+    (
+        lambda: view(torch.ones(2, requires_grad=True)),
+        "torch: requires_grad: expected a tensor that does not require grad, got requires_grad = True; "
+        "writes through an alias are invisible to autograd; share t.detach() if that is fine",
+    ),
+    (
+        lambda: view(torch.ones(2)._neg_view()),
+        "torch: is_neg: expected a tensor without the negative bit, got is_neg = True; "
+        "its memory holds the negated values; make a copy: t.resolve_neg()",
+    ),
+    (
+        lambda: view(torch.ones(2, dtype=torch.complex64).conj()),
+        "torch: is_conj: expected a tensor without the conjugate bit, got is_conj = True; "
+        "its memory holds the conjugated values; make a copy: t.resolve_conj()",
+    ),
+]
