@@ -11,10 +11,17 @@ namespace {
 
 py::object exception_class(const char* name) { return py::module_::import("numpy_bridge.errors").attr(name); }
 
+/// Producers' words may be anything, even no text.
+py::object readable(const std::string& text) {
+    return detail::stolen(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
 void raise_sharing_error(const sharing_error& error) {
     const py::object type = exception_class("SharingError");
     const refusal& why = error.why();
-    PyErr_SetObject(type.ptr(), type(why.protocol, why.field, why.expected, why.got, why.hint).ptr());
+    const py::object exception = type(readable(why.protocol), readable(why.field), readable(why.expected),
+                                      readable(why.got), readable(why.hint));
+    PyErr_SetObject(type.ptr(), exception.ptr());
 }
 
 void translate(std::exception_ptr pending) {

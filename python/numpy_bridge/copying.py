@@ -16,15 +16,13 @@ from numpy_bridge.errors import SharingError
 if TYPE_CHECKING:
     import torch
 
+_CURED_BY_TORCH = {"device", "is_conj", "is_neg", "requires_grad"}  # refusals that a copy gets round
+_NO_MEMORY = {"data", "storage"}  # torch crashes on copying such tensors
+
 
 def _is_tensor(x: object) -> bool:
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(x, torch.Tensor)
-
-
-def _check_memory(x: Any) -> None:
-    """Raise SharingError unless there is strided memory: torch crashes on some tensors without."""
-    _core.may_share_memory(x, x)
 
 
 def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
@@ -38,10 +36,12 @@ def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
     SharingError
         If NumPy has no dtype for the values, or `x` has none (meta and fake tensors).
     """
-    if _is_tensor(x):
-        _check_memory(x)
-        return _core.to_numpy(x.detach().to("cpu", copy=True).resolve_conj().resolve_neg())
-    return np.array(_core.to_numpy(_core.values_of(x)))
+    try:
+        return np.array(_core.to_numpy(_core.values_of(x)))
+    except SharingError as error:
+        if not _is_tensor(x) or error.field not in _CURED_BY_TORCH:
+            raise
+    return _core.to_numpy(x.detach().to("cpu", copy=True).resolve_conj().resolve_neg())
 
 
 def native_copy(x: Any) -> np.ndarray[Any, Any]:
@@ -62,9 +62,9 @@ def torch_copy(x: Any) -> torch.Tensor:
     """
     if _is_tensor(x):
         try:
-            _check_memory(x)
+            _core.values_of(x)
         except SharingError as error:
-            if error.field == "data":
+            if error.field in _NO_MEMORY:
                 raise
         return cast("torch.Tensor", x.clone())
     try:

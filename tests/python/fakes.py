@@ -202,12 +202,15 @@ def ssizes(values: Any) -> Any:
 class FakeBuffer:
     """Three float64 behind a Py_buffer. Keywords replace its fields; `fail=True` exports nothing."""
 
+    DEFAULTS: ClassVar[dict[str, Any]] = {"shape": (3,), "strides": (8,), "suboffsets": None}
+
     def __init__(self, **lies: Any) -> None:
         self.lies = lies
         self.values = (ctypes.c_double * 3)(1, 2, 3)
         self.arrays = {name: ssizes(lies.get(name, default)) for name, default in self.DEFAULTS.items()}
 
-    DEFAULTS: ClassVar[dict[str, Any]] = {"shape": (3,), "strides": (8,), "suboffsets": None}
+    def __init_subclass__(cls) -> None:
+        _install(cls)
 
     def fill(self, view: Any, flags: int) -> int:
         view.obj = None
@@ -225,8 +228,15 @@ class FakeBuffer:
 
 
 _fill = GetBuffer(lambda self, view, flags: self.fill(view.contents, flags))
-_slots = c_void_p.from_address(id(FakeBuffer) + _TP_AS_BUFFER).value
-c_void_p.from_address(_slots).value = ctypes.cast(_fill, c_void_p).value
+
+
+def _install(cls: type) -> None:
+    """Give a class the slot that Python code has no name for before 3.12."""
+    slots = c_void_p.from_address(id(cls) + _TP_AS_BUFFER).value
+    c_void_p.from_address(slots).value = ctypes.cast(_fill, c_void_p).value
+
+
+_install(FakeBuffer)
 
 __all__ = [
     "IS_COPIED",

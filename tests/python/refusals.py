@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ctypes
-from array import array as numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +55,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: view(FakeBuffer(ndim=-1)), "buffer: ndim: expected 0 to 64, got -1; ..."),
     (lambda: view(FakeBuffer(itemsize=0)), "buffer: itemsize: expected 1 byte or more, got 0"),
     (
-        lambda: view(numbers("u", "a")),
+        lambda: view((ctypes.c_wchar * 1)()),
         "buffer: format: expected one number an element, got '...' with itemsize 4; "
         f"characters are not numbers; share their bytes: {CAST}",
     ),

@@ -23,6 +23,12 @@ def emptied() -> Any:
     return tensor
 
 
+def cut() -> Any:
+    tensor = torch.ones(4)
+    tensor.untyped_storage().resize_(8)
+    return tensor
+
+
 def foreign_bfloat16() -> np.ndarray:
     array = base_array("bfloat16")
     return array.view(array.dtype.newbyteorder())
@@ -33,6 +39,10 @@ def cuda() -> bridge.View:
 
 
 REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: bridge.to_numpy(bridge.from_pointer(8, (0, 2**62), "f8", strides=(8, 8))),
+        "NumPy: array: expected one that NumPy can make, got ValueError: ...",
+    ),
     (
         lambda: bridge.to_numpy(cuda()),
         "NumPy: device: expected memory on the host, got cuda:0; "
@@ -99,6 +109,11 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(exchange_of_torch()),
         "DLPack: exchange API: expected a tensor, got ...",
+    ),
+    (
+        lambda: view(cut()),
+        "torch: storage: expected room for shape (4,), got 8 bytes; "
+        "a resize_ that failed has left a wrong shape on this tensor; make a new one",
     ),
     (
         lambda: view(emptied()),

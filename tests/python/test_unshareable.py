@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from array import array as numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -260,7 +259,6 @@ class Structure(ctypes.Structure):
 BUFFERS: dict[str, tuple[Callable[[], Any], str]] = {
     "characters": (lambda: (ctypes.c_char * 3)(), "memoryview(x).cast('B')"),
     "wide characters": (lambda: (ctypes.c_wchar * 3)(), "memoryview(x).cast('B')"),
-    "array-of-characters": (lambda: numbers("u", "ab"), "memoryview(x).cast('B')"),
     "cast to characters": (lambda: memoryview(b"abc").cast("c"), "memoryview(x).cast('B')"),
     "pointers": (lambda: (ctypes.POINTER(ctypes.c_int) * 2)(), "memoryview(x).cast('B')"),
     "void pointers": (lambda: (ctypes.c_void_p * 2)(), "memoryview(x).cast('B')"),

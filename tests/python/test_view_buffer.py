@@ -39,7 +39,8 @@ from support import (
 WRITABLE, FORMAT, ND, STRIDES = 0x1, 0x4, 0x8, 0x18
 C_CONTIGUOUS, F_CONTIGUOUS, ANY_CONTIGUOUS, INDIRECT = 0x38, 0x58, 0x98, 0x118
 BITS = (WRITABLE, FORMAT, ND, 0x10, 0x20, 0x40, 0x80, 0x100)
-ALL_FLAGS = [sum(bits) for n in range(len(BITS) + 1) for bits in itertools.combinations(BITS, n)]
+COMBINATIONS = (sum(bits) for n in range(len(BITS) + 1) for bits in itertools.combinations(BITS, n))
+ALL_FLAGS = [flags for flags in COMBINATIONS if flags != 0x100]  # alone it is PyBUF_READ, no request
 NAMED_REQUESTS = {
     "SIMPLE": 0,
     "CONTIG": ND | WRITABLE,

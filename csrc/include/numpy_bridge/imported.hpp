@@ -12,7 +12,7 @@ namespace numpy_bridge {
 enum class purpose {
     locate, ///< only compare addresses, within this call; no value is read
     share,  ///< keep a long-lived alias: every check, and the block is pinned
-    copy,   ///< read the values once: as `share`, but a copy that the producer made will do
+    copy,   ///< read the values at once: every check, no pin, and a copy that the producer made will do
 };
 
 /// A validated description, room for its extents, and what must be held besides the object itself.

@@ -83,6 +83,14 @@ inline std::string type_name(py::handle object) {
     return module.empty() || module == "builtins" ? name : module + "." + name;
 }
 
+/// The attribute, or nothing if there is none. Other errors of looking it up are raised.
+inline py::object optional_attribute(PyObject* object, const char* name) {
+    PyObject* attribute = PyObject_GetAttrString(object, name);
+    if (attribute == nullptr && !PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
+    PyErr_Clear();
+    return py::reinterpret_steal<py::object>(attribute);
+}
+
 /// `sys.modules.get(name)`: a module only if somebody has imported it already. May be empty.
 inline py::object imported_module(const char* name) {
     PyObject* modules = PyImport_GetModuleDict(); // borrowed

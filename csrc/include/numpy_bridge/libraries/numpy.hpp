@@ -69,7 +69,9 @@ public:
                                            reinterpret_cast<const Py_ssize_t*>(m.shape),
                                            reinterpret_cast<const Py_ssize_t*>(m.strides), m.data,
                                            m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
-        py::object array = detail::stolen(result);
+        if (result == nullptr)
+            detail::refuse("NumPy", "array", "one that NumPy can make", detail::text_of_pending_error());
+        py::object array = py::reinterpret_steal<py::object>(result);
         if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
         return array;
     }

@@ -101,7 +101,7 @@ public:
     const detail::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy;
 
     /// Of storages.
-    const detail::c_attribute resizable;
+    const detail::c_attribute resizable, data_ptr;
 
     /// Pins a storage whatever the dtype of the tensors over it.
     void pin_storage(const py::object& storage) const {
@@ -131,6 +131,7 @@ private:
           untyped_storage(torch.attr("_C").attr("TensorBase"), "untyped_storage"),
           numpy(torch.attr("_C").attr("TensorBase"), "numpy"),
           resizable(torch.attr("_C").attr("StorageBase"), "resizable"),
+          data_ptr(torch.attr("_C").attr("StorageBase"), "data_ptr"),
           tensor_base_(as_type(torch.attr("_C").attr("TensorBase"))),
           tensor_type_(as_type(torch.attr("Tensor"))),
           parameter_type_(as_type(torch.attr("nn").attr("Parameter"))),
@@ -239,13 +240,28 @@ inline dlpack::tensor read_tensor(const torch_library& torch, PyObject* x) {
     return seen;
 }
 
+/// Refuses memory that reaches beyond its storage. torch leaves the new shape on a tensor whose storage
+/// refused to grow, and a storage can be cut under its tensors.
+inline void check_inside_storage(const torch_library& torch, const memory& m, const py::object& storage) {
+    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
+    if (bounds.high == 0) return;
+    const Py_ssize_t size = PyObject_Size(storage.ptr());
+    const py::object address = torch.data_ptr(storage.ptr());
+    const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
+    if (m.data + bounds.low < start || m.data + bounds.high > start + size)
+        refuse("torch", "storage", "room for shape " + text_of(m.shape, m.ndim), std::to_string(size) + " bytes",
+               "a resize_ that failed has left a wrong shape on this tensor; make a new one");
+}
+
 /// Describes what `read_tensor` saw, with extents of its own, and then checks what the exchange API
 /// leaves out: that the values in memory are the tensor's values and that autograd does not track it.
 /// Asking lets other threads run, so it comes last.
-inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen, imported& out) {
+inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen,
+                            const py::object& storage, imported& out) {
     describe_dlpack(seen, false, out);
     std::copy_n(seen.shape, seen.ndim, out.shape.begin());
     out.description.shape = out.shape.data();
+    check_inside_storage(torch, out.description, storage);
     const bool complex = seen.dtype.code == dlpack::type_code::complex;
     if (torch.requires_grad.is_true(x) || torch.is_neg.is_true(x) || (complex && torch.is_conj.is_true(x)))
         refuse_tensor(x, "");
@@ -253,15 +269,16 @@ inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpac
 
 /// Holds the storage rather than the tensor, which `set_` and `.data =` can re-point. From taking hold
 /// of it to copying the extents no Python code runs, so the two belong together.
-inline void share_tensor(const torch_library& torch, PyObject* x, imported& out) {
+inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
     py::object storage = torch.untyped_storage(x);
-    if (host_accessible(read_tensor(torch, x).device) && torch.resizable.is_true(storage.ptr())) {
+    const bool to_pin = why == purpose::share && host_accessible(read_tensor(torch, x).device);
+    if (to_pin && torch.resizable.is_true(storage.ptr())) {
         torch.pin_storage(storage);
         storage = torch.untyped_storage(x); // pinning ran Python
         if (torch.resizable.is_true(storage.ptr()))
             refuse("torch", "storage", "one that can be pinned", "one that stays resizable");
     }
-    describe_tensor(torch, x, read_tensor(torch, x), out);
+    describe_tensor(torch, x, read_tensor(torch, x), storage, out);
     out.pin = std::move(storage);
 }
 
@@ -273,7 +290,8 @@ inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, pu
     if (why != purpose::locate) {
         if (conjugated || torch.requires_grad.is_true(x) || torch.is_neg.is_true(x)) refuse_tensor(x, "");
         const py::object storage = torch.untyped_storage(alias.ptr());
-        if (torch.resizable.is_true(storage.ptr()) && tensor_flag(alias, "is_cpu")) torch.pin_storage(storage);
+        const bool to_pin = why == purpose::share && tensor_flag(alias, "is_cpu");
+        if (to_pin && torch.resizable.is_true(storage.ptr())) torch.pin_storage(storage);
     } else if (conjugated) {
         alias = alias.attr("conj")(); // the same memory, which torch then agrees to export
     }
@@ -297,7 +315,7 @@ inline bool import_tensor(PyObject* x, purpose why, imported& out) {
     try {
         if (torch->exchange_api() == nullptr) detail::import_tensor_by_capsule(*torch, x, why, out);
         else if (why == purpose::locate) detail::describe_dlpack(detail::read_tensor(*torch, x), false, out);
-        else detail::share_tensor(*torch, x, out);
+        else detail::share_tensor(*torch, x, why, out);
     } catch (py::error_already_set& error) {
         detail::refuse_tensor(x, detail::text_of_error(error));
     }

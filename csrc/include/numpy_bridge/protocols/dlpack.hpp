@@ -116,8 +116,7 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
 
 /// Calls `x.__dlpack__`, most capable form first: many producers reject keywords that the standard
 /// requires.
-inline py::object call_dlpack(py::handle x, purpose why) {
-    const py::object method = x.attr("__dlpack__");
+inline py::object call_dlpack(const py::object& method, purpose why) {
     const auto version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
     const auto rejects_keyword = [](const py::error_already_set& error) { return error.matches(PyExc_TypeError); };
     try {
@@ -139,14 +138,8 @@ inline py::object call_dlpack(py::handle x, purpose why) {
 /// The exchange table of the type of `x`, or null. Raises sharing_error for a foreign major version
 /// with no older table behind it.
 inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
-    PyObject* attribute = PyObject_GetAttrString(type, "__dlpack_c_exchange_api__");
-    if (attribute == nullptr) {
-        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
-        PyErr_Clear();
-        return nullptr;
-    }
-    const auto capsule = py::reinterpret_steal<py::object>(attribute);
-    if (!PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
+    const py::object capsule = detail::optional_attribute(type, "__dlpack_c_exchange_api__");
+    if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
     const auto* header =
         static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
     while (header != nullptr && header->version.major != dlpack::major_version) header = header->previous;
@@ -166,11 +159,12 @@ inline bool import_exchange_api(PyObject* x, purpose why, imported& out) {
 
 /// Imports through `x.__dlpack__()`. False if `x` has no such method.
 inline bool import_dlpack(PyObject* x, purpose why, imported& out) {
-    const py::handle object(x);
-    if (PyType_Check(x) != 0 || !py::hasattr(object, "__dlpack__")) return false; // a class has it unbound
+    if (PyType_Check(x) != 0) return false; // a class has the method unbound
     py::object capsule;
     try {
-        capsule = detail::call_dlpack(object, why);
+        const py::object method = detail::optional_attribute(x, "__dlpack__");
+        if (!method) return false;
+        capsule = detail::call_dlpack(method, why);
     } catch (py::error_already_set& error) {
         detail::refuse("DLPack", "__dlpack__", "a capsule", detail::text_of_error(error));
     }
