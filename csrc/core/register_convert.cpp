@@ -49,8 +49,8 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x, const 
     return array;
 }
 
-/// The base of the array is the tensor's storage, which keeps the block alive whatever becomes of the
-/// tensor.
+/// The base of the array is the tensor's storage (the first time a detached alias, torch's choice), which
+/// keeps the block alive whatever becomes of the tensor.
 py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
     if (torch.resizable.is_true(storage.ptr())) {

@@ -12,11 +12,20 @@ namespace {
 constexpr signature<2> shares_memory_signature{"shares_memory", 2, {"a", "b"}};
 constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "b"}};
 
-py::object shares_memory(const arguments<2>& given) {
+/// Where both memories are. Importing the second may run Python, which must not change what is known of
+/// the first.
+struct located {
+    explicit located(const arguments<2>& given) {
+        import_any(given[0], purpose::locate, a);
+        a.own_extents();
+        import_any(given[1], purpose::locate, b);
+    }
     imported a, b;
-    import_any(given[0], purpose::locate, a);
-    import_any(given[1], purpose::locate, b);
-    switch (overlaps(a.description, b.description)) {
+};
+
+py::object shares_memory(const arguments<2>& given) {
+    const located both(given);
+    switch (overlaps(both.a.description, both.b.description)) {
     case overlap::no:
         return py::bool_(false);
     case overlap::yes:
@@ -30,10 +39,8 @@ py::object shares_memory(const arguments<2>& given) {
 }
 
 py::object may_share_memory(const arguments<2>& given) {
-    imported a, b;
-    import_any(given[0], purpose::locate, a);
-    import_any(given[1], purpose::locate, b);
-    return py::bool_(bounds_overlap(a.description, b.description));
+    const located both(given);
+    return py::bool_(bounds_overlap(both.a.description, both.b.description));
 }
 
 constexpr const char* shares_memory_doc = R"(shares_memory(a: object, b: object) -> bool
@@ -61,7 +68,8 @@ SharingError
     If an object does, but its memory cannot be described.
 TooHardError
     If the answer was not found within bounded work. The general problem is NP-hard; contiguous
-    memory, equal strides and one array inside the other are always decided at once.
+    memory, equal nested strides (slices of one array) and one array inside another contiguous one
+    are always decided at once.
 
 See Also
 --------

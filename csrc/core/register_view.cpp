@@ -53,7 +53,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 
 void set_up_type(PyHeapTypeObject* heap_type) {
     PyTypeObject& type = heap_type->ht_type;
-    type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+    type.tp_flags |= Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
     type.tp_traverse = traverse;
     type.tp_as_buffer = &heap_type->as_buffer;
     heap_type->as_buffer.bf_getbuffer = get_buffer;
@@ -63,8 +63,11 @@ using version_pair = std::optional<std::pair<unsigned, unsigned>>;
 using device_pair = std::optional<std::pair<int, int>>;
 
 void check_dlpack_request(const memory& m, const py::object& stream, const device_pair& device) {
-    if (!stream.is_none() && m.device.type == device_type::cpu)
-        detail::refuse("DLPack", "stream", "None for memory on the CPU", py::repr(stream).cast<std::string>());
+    const bool on_cpu = m.device.type == device_type::cpu;
+    if (!stream.is_none() && (on_cpu || !stream.equal(py::int_(-1))))
+        detail::refuse("DLPack", "stream", on_cpu ? "None for memory on the CPU" : "None or -1",
+                       py::repr(stream).cast<std::string>(),
+                       on_cpu ? "" : "a View cannot wait for its producer's stream; order the streams yourself");
     if (device && (device->first != static_cast<int>(m.device.type) || device->second != m.device.index))
         detail::refuse("DLPack", "dl_device", name_of(m.device),
                        "(" + std::to_string(device->first) + ", " + std::to_string(device->second) + ")",
@@ -100,7 +103,8 @@ py::object export_array(const py::object& self, const py::object& type, const py
 /// A read-only view of bytes hashes as the memoryview of it, and as `bytes`; others do not hash.
 py::int_ hash(const py::object& self) {
     const memory& m = self.cast<const view&>().description();
-    if (!m.readonly) throw py::value_error("cannot hash a writable View; use view(x, readonly=True)");
+    if (!m.readonly) throw py::value_error("cannot hash a writable View");
+    if (const py::handle source = self.cast<const view&>().source()) py::hash(source); // mutable owners do not hash
     if (m.type.id != dtype::uint8 && m.type.id != dtype::int8)
         throw py::value_error("cannot hash a View of " + name_of(m.type) +
                               "; only int8 and uint8 hash, as in memoryview");

@@ -107,4 +107,4 @@ def _dtype_name(dtype: Any) -> str:
         described = np.dtype(dtype)
     except TypeError as error:
         raise TypeError(f"dtype: {error}") from None
-    return str(described.str if described.kind in "biufc" else described.name)
+    return str(described.name if described.isnative else described.str)

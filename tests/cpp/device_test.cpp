@@ -75,7 +75,7 @@ TEST(parse_device, refuses_what_name_of_never_writes) {
         EXPECT_FALSE(parse_device(text)) << "'" << text << "'";
 }
 
-TEST(parse_device, reads_the_largest_index) { EXPECT_EQ(parse_device("cuda:2147483647")->index, 2147483647); }
+TEST(parse_device, reads_the_largest_index) { EXPECT_EQ(parse_device("cuda:2147483647").value().index, 2147483647); }
 
 TEST(name_of_device, shows_the_number_of_a_type_that_has_no_name) {
     EXPECT_EQ(name_of(device{static_cast<device_type>(99), 1}), "unknown device type 99");

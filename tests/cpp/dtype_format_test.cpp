@@ -40,12 +40,12 @@ TEST(format, says_its_order_with_a_prefix) {
         EXPECT_EQ(read->id, dtype::float64);
         EXPECT_EQ(read->order, little == detail::big_endian ? byte_order::swapped : byte_order::native) << text;
     }
-    EXPECT_NE(from_format("<Zf", 8)->order, from_format(">Zf", 8)->order);
+    EXPECT_NE(from_format("<Zf", 8).value().order, from_format(">Zf", 8).value().order);
 }
 
 TEST(format, of_single_bytes_has_no_order) {
     for (const std::string_view text : {"<b", ">b", "!B", "<?", ">?", "=B"})
-        EXPECT_EQ(from_format(text, 1)->order, byte_order::native) << text;
+        EXPECT_EQ(from_format(text, 1).value().order, byte_order::native) << text;
 }
 
 TEST(format, of_platform_dependent_codes_goes_by_the_itemsize) {
@@ -89,8 +89,8 @@ TEST(typestr, of_anything_but_one_number_is_nothing) {
 }
 
 TEST(typestr, of_network_order_is_big_endian) {
-    EXPECT_EQ(from_typestr("!f4")->order, from_typestr(">f4")->order);
-    EXPECT_NE(from_typestr(">f4")->order, from_typestr("<f4")->order);
+    EXPECT_EQ(from_typestr("!f4").value().order, from_typestr(">f4").value().order);
+    EXPECT_NE(from_typestr(">f4").value().order, from_typestr("<f4").value().order);
 }
 
 TEST(formats_and_typestrs, are_usable_in_constant_expressions) {

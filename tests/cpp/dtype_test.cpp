@@ -132,7 +132,7 @@ TEST(every_dtype, typestr_is_read_in_both_orders) {
             EXPECT_EQ(read->id, spec.id);
             EXPECT_EQ(read->order, prefix == foreign && spec.has_order() ? byte_order::swapped : byte_order::native);
         }
-        EXPECT_EQ(from_typestr(spec.typestr)->id, spec.id);
+        EXPECT_EQ(from_typestr(spec.typestr).value().id, spec.id);
         EXPECT_EQ(from_kind(spec.typestr[0], spec.size()), spec.id);
     }
 }

@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
 /// Random small arrays, about half of them contiguous, with extents of 0 and 1.
 array small_array(dice& random) {
     array a = c_order(1000, random.one_of(std::vector{dtype::uint8, dtype::int32, dtype::complex128}), {});
-    std::int64_t step = static_cast<std::int64_t>(itemsize(a.type));
+    auto step = static_cast<std::int64_t>(itemsize(a.type));
     for (auto axes = random.between(0, 4); axes > 0; --axes) {
         a.shape.push_back(random.once_in(12) ? 0 : random.between(1, 4));
         a.strides.push_back(random.once_in(3) ? random.between(-20, 20) : step);
@@ -163,8 +163,8 @@ TEST(layout_of_random_arrays, is_what_a_walk_through_the_elements_finds) {
         contiguous += is_c_contiguous(l) ? 1 : 0;
         if (addresses.empty()) continue;
         const auto [first, last] = std::minmax_element(addresses.begin(), addresses.end());
-        ASSERT_EQ(bounds_of(l)->low, static_cast<std::int64_t>(*first) - 1000) << a;
-        ASSERT_EQ(bounds_of(l)->high, static_cast<std::int64_t>(*last) - 1000 + size) << a;
+        ASSERT_EQ(bounds_of(l).value().low, static_cast<std::int64_t>(*first) - 1000) << a;
+        ASSERT_EQ(bounds_of(l).value().high, static_cast<std::int64_t>(*last) - 1000 + size) << a;
     }
     EXPECT_GT(contiguous, 5'000);
     EXPECT_LT(contiguous, 15'000);

@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
             "fields_of_a_union", {4096, dtype::int32, {50}, {24}}, {4098, dtype::int16, {50}, {24}}, overlap::yes}),
     name_of_question);
 
-const array block(const extents& shape) { return c_order(4096, dtype::float64, shape); }
+array block(const extents& shape) { return c_order(4096, dtype::float64, shape); }
 const array images = block({8, 3, 64, 64});
 
 INSTANTIATE_TEST_SUITE_P(

@@ -60,6 +60,17 @@ TEST_P(grid, holds_its_first_and_last_byte_without_any_work) {
     EXPECT_EQ(answer(a, c_order(last.address + 7, dtype::uint8, {4}), 0), overlap::yes);
 }
 
+TEST_P(grid, meets_what_starts_or_ends_where_it_does_without_any_work) {
+    const array a = every_second(whole(), 0);
+    const std::int64_t extent = a.shape[0];
+    const array lower = a.sliced(0, 0, extent - 1), upper = a.sliced(0, 1, extent);
+    EXPECT_EQ(answer(a, a, 0), overlap::yes);
+    EXPECT_EQ(answer(a, lower.reversed(0), 0), overlap::yes); // the same first byte
+    EXPECT_EQ(answer(a, upper.reversed(0), 0), overlap::yes); // the same last byte
+    const array from_there_down = a.sliced(0, extent / 2, -1, -1), from_there_up = a.sliced(0, extent / 2, extent);
+    EXPECT_EQ(answer(from_there_down, from_there_up, 0), overlap::yes); // the same first element
+}
+
 TEST_P(grid, has_a_gap_before_its_last_element) {
     array before_last = every_second(whole(), 0);
     for (std::size_t axis = 0; axis < axes(); ++axis)

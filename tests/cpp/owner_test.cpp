@@ -50,9 +50,11 @@ TEST(owner, gives_its_duty_away_when_moved_from) {
             EXPECT_TRUE(second.releases_with(release));
         }
         EXPECT_EQ(r.released, 1);
-        EXPECT_FALSE(first); // NOLINT(bugprone-use-after-move): what is left is the point
+        // NOLINTBEGIN(bugprone-use-after-move,clang-analyzer-cplusplus.Move): what is left is the point
+        EXPECT_FALSE(first);
         EXPECT_EQ(first.context(), nullptr);
         EXPECT_FALSE(first.releases_with(release));
+        // NOLINTEND(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     }
     EXPECT_EQ(r.released, 1);
 }

@@ -174,6 +174,10 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "DLPack: flags: expected the producer's own memory, got a copy that the producer made; "
         "pass copy=None or copy=True to accept a copy",
     ),
+    (
+        lambda: view(FakeTensor(flags=4, dtype=(17, 4, 2))),
+        "DLPack: flags: expected packed elements of less than a byte, got padded ones",
+    ),
     (lambda: view(FakeTensor(answer=5)), "DLPack: __dlpack__: expected a capsule, got an object of type int"),
     (
         lambda: view(FakeTensor(error=ValueError("no"))),
@@ -201,6 +205,11 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     # DLPack, export
     (lambda: view(b"").__dlpack__(stream=1), "DLPack: stream: expected None for memory on the CPU, got 1"),
+    (
+        lambda: cuda().__dlpack__(stream=1),
+        "DLPack: stream: expected None or -1, got 1; "
+        "a View cannot wait for its producer's stream; order the streams yourself",
+    ),
     (
         lambda: view(MATRIX).__dlpack__(dl_device=(2, 0)),
         "DLPack: dl_device: expected cpu, got (2, 0); a View never moves memory between devices",

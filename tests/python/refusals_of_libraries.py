@@ -98,6 +98,10 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
         "torch: dtype: expected a dtype that this torch has, got float8_e3m4; share its bytes as uint8",
     ),
     (
+        lambda: bridge.to_torch(from_pointer(4096, (2,), "f4", device="vpi:1")),
+        "torch: device: expected one that this torch has, got vpi:1; ...",
+    ),
+    (
         lambda: bridge.to_torch(byte_swapped(np.zeros(2))),
         "torch: byte order: expected the machine's own, got >f8; ...",
     ),

@@ -85,6 +85,7 @@ def test_refusal(provoke: Callable[[], Any], text: str) -> None:
     error = caught.value
     pattern = ".*".join(map(re.escape, text.split("...")))
     assert re.fullmatch(pattern, str(error), re.DOTALL), str(error)
+    assert "\n" not in str(error)
     assert re.fullmatch(r"[\w.]+", error.protocol)
     assert re.fullmatch(r"[\w ]+", error.field)
     line = f"{error.protocol}: {error.field}: expected {error.expected}, got {error.got}"

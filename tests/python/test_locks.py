@@ -9,6 +9,7 @@ import weakref
 from array import array as numbers
 from collections.abc import Callable
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,24 @@ def test_arrays_over_a_buffer_lock_it_too(depth: str, hold: Any) -> None:
     del alias, last, array
     gc.collect()
     extend(block)
+
+
+@pytest.mark.parametrize("hold", OF_ARRAYS.values(), ids=OF_ARRAYS)
+def test_arrays_over_shared_memory_and_files_lock_them(hold: Any, tmp_path: Path) -> None:
+    with shared_memory() as block:
+        alias = hold(np.ndarray((8,), "u1", buffer=block.buf))
+        with pytest.raises(BufferError):
+            block.close()
+        del alias
+    file = np.memmap(tmp_path / "block", "u1", "w+", shape=(8,))
+    alias = hold(file)
+    with pytest.raises(BufferError):
+        file._mmap.close()
+    file[7] = 9
+    assert np.asarray(alias).reshape(-1)[-1] == 9
+    del alias
+    gc.collect()
+    file._mmap.close()
 
 
 # Owners

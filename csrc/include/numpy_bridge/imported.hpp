@@ -1,6 +1,8 @@
 /// What an import yields.
 #pragma once
 
+#include <algorithm>
+
 #include <numpy_bridge/layout.hpp>
 #include <numpy_bridge/memory.hpp>
 #include <numpy_bridge/owner.hpp>
@@ -25,6 +27,15 @@ struct imported {
 
     /// Everything to hold for a long-lived share of `object`. Call once.
     anchor anchored_to(PyObject* object) { return {object, std::move(pin), std::move(lease)}; }
+
+    /// Makes the description independent of the producer, which may change or free its extents as soon
+    /// as Python runs.
+    void own_extents() {
+        std::copy_n(description.shape, description.ndim, shape.begin());
+        std::copy_n(description.strides, description.ndim, strides.begin());
+        description.shape = shape.data();
+        description.strides = strides.data();
+    }
 
     memory description;
     py::object pin; ///< keeps the block in place, or alive where the object would not

@@ -24,7 +24,7 @@
 namespace numpy_bridge {
 
 /// Search nodes after which `overlaps` gives up; about a tenth of a second.
-inline constexpr std::int64_t default_overlap_work = 1 << 20;
+inline constexpr std::int64_t default_overlap_work = std::int64_t{1} << 16U;
 
 enum class overlap { no, yes, too_hard };
 
@@ -203,7 +203,8 @@ inline bool bounds_overlap(const memory& a, const memory& b) {
 /// Whether two validated memories share at least one byte.
 ///
 /// Constant time when both start or end at the same address, when either is gap-free and holds the
-/// other's first or last byte, or when both have the same strides. `too_hard` only after `max_work` search nodes.
+/// other's first or last byte, or when both have the same nested strides (each at least the reach of the
+/// smaller ones), as slices of one array have. `too_hard` only after `max_work` search nodes.
 inline overlap overlaps(const memory& a, const memory& b, std::int64_t max_work = default_overlap_work) {
     if (!bounds_overlap(a, b)) return overlap::no;
     const auto range_a = detail::address_range(a), range_b = detail::address_range(b);

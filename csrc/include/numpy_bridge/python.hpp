@@ -54,12 +54,20 @@ private:
     PyObject* traceback_ = nullptr;
 };
 
-/// "BufferError: the text": what a producer raised. Errors that are not about the request, such as
-/// KeyboardInterrupt and MemoryError, go on as they are.
+/// `str(object)` as UTF-8, whatever it holds: lone surrogates become question marks.
+inline std::string to_text(py::handle object) {
+    const py::str text(object);
+    PyObject* bytes = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "replace");
+    if (bytes == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::bytes>(bytes);
+}
+
+/// "BufferError: the text": what a producer raised, without the C++ stack that torch appends. Errors that are not about
+/// the request, such as KeyboardInterrupt and MemoryError, go on as they are.
 inline std::string text_of_error(py::error_already_set& error) {
     if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw error;
-    const auto type = py::str(error.type().attr("__name__")).cast<std::string>();
-    return type + ": " + py::str(error.value()).cast<std::string>();
+    const std::string text = to_text(error.value());
+    return to_text(error.type().attr("__name__")) + ": " + text.substr(0, text.find('\n'));
 }
 
 /// The text of the Python exception that a C function should have set, and clears it.
@@ -78,8 +86,8 @@ inline py::object stolen(PyObject* result) {
 /// "torch.Tensor", "bytearray": the type as a user would write it.
 inline std::string type_name(py::handle object) {
     const py::handle type(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
-    const auto module = py::str(py::getattr(type, "__module__", py::str(""))).cast<std::string>();
-    const auto name = py::str(py::getattr(type, "__qualname__", py::str("?"))).cast<std::string>();
+    const std::string module = to_text(py::getattr(type, "__module__", py::str("")));
+    const std::string name = to_text(py::getattr(type, "__qualname__", py::str("?")));
     return module.empty() || module == "builtins" ? name : module + "." + name;
 }
 

@@ -71,7 +71,7 @@ public:
                                            m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
         if (result == nullptr)
             detail::refuse("NumPy", "array", "one that NumPy can make", detail::text_of_pending_error());
-        py::object array = py::reinterpret_steal<py::object>(result);
+        auto array = py::reinterpret_steal<py::object>(result);
         if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
         return array;
     }
@@ -192,10 +192,8 @@ inline void pin_array(const numpy_library& numpy, PyObject* x, imported& out) {
     if (base == nullptr) {
         out.pin = stolen(PyWeakref_NewRef(root, nullptr));
     } else if (PyObject_CheckBuffer(base) != 0) {
-        try {
-            out.lease = hold_buffer(base);
-        } catch (const sharing_error&) { // nothing to lock: the memory came to NumPy in another way
-        }
+        out.lease = hold_buffer(base);
+        if (!out.lease) PyErr_Clear(); // nothing to lock: the memory came to NumPy in another way
     }
 }
 

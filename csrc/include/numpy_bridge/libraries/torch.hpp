@@ -118,8 +118,10 @@ public:
             managed->version.minor = 1;        // before DLPack 1.2 null strides mean C order,
             managed->tensor.strides = nullptr; // which spares torch a tenth of its work
         }
-        void* tensor = nullptr; // on failure torch may have taken over already: leaking is the safe side
-        if (api_->managed_tensor_to_object(managed, &tensor) != 0) throw py::error_already_set();
+        void* tensor = nullptr;
+        if (api_->managed_tensor_to_object(managed, &tensor) != 0) // torch may own it already: never free it twice
+            detail::refuse("torch", "device", "one that this torch has", name_of(m.device),
+                           detail::text_of_pending_error());
         return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
     }
 
@@ -135,10 +137,15 @@ private:
           tensor_base_(as_type(torch.attr("_C").attr("TensorBase"))),
           tensor_type_(as_type(torch.attr("Tensor"))),
           parameter_type_(as_type(torch.attr("nn").attr("Parameter"))),
-          api_(find_exchange_api(torch.attr("Tensor").ptr())),
+          api_(complete(find_exchange_api(torch.attr("Tensor").ptr()))),
           torch_(torch.inc_ref().ptr()) {
         for (const dtype_info& row : dtype_table)
             dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
+    }
+
+    /// The table, if it has the optional function that we read tensors with.
+    static const dlpack::exchange_api* complete(const dlpack::exchange_api* api) {
+        return api != nullptr && api->tensor_from_object != nullptr ? api : nullptr;
     }
 
     static PyTypeObject* as_type(py::object type) { return reinterpret_cast<PyTypeObject*>(type.release().ptr()); }
@@ -216,11 +223,11 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
     for (const auto& [attribute, expected, hint] : tensor_obstacles)
         if (tensor_flag(tensor, attribute))
             refuse("torch", attribute, expected, std::string(attribute) + " = True", hint);
-    const std::string layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
+    const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
     if (layout != "torch.strided")
         refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
     refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
-           type_name(tensor) + ": " + otherwise.substr(0, otherwise.find('\n')),
+           type_name(tensor) + ": " + otherwise,
            "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
            "t.view(torch.uint8)");
 }
@@ -282,6 +289,12 @@ inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, i
     out.pin = std::move(storage);
 }
 
+/// Addresses only: no check of values, no pin.
+inline void locate_tensor(const torch_library& torch, PyObject* x, imported& out) {
+    out.pin = torch.untyped_storage(x); // so that the addresses stay taken until they are compared
+    describe_dlpack(read_tensor(torch, x), false, out);
+}
+
 /// For torch versions without the exchange API: a capsule of a detached alias, which `set_` on the
 /// original cannot re-point.
 inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, purpose why, imported& out) {
@@ -314,7 +327,7 @@ inline bool import_tensor(PyObject* x, purpose why, imported& out) {
     if (torch == nullptr || !torch->is_tensor(x)) return false;
     try {
         if (torch->exchange_api() == nullptr) detail::import_tensor_by_capsule(*torch, x, why, out);
-        else if (why == purpose::locate) detail::describe_dlpack(detail::read_tensor(*torch, x), false, out);
+        else if (why == purpose::locate) detail::locate_tensor(*torch, x, out);
         else detail::share_tensor(*torch, x, why, out);
     } catch (py::error_already_set& error) {
         detail::refuse_tensor(x, detail::text_of_error(error));

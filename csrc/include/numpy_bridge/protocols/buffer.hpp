@@ -18,12 +18,12 @@ inline void release_buffer(void* context) {
     delete static_cast<Py_buffer*>(context);
 }
 
-/// A buffer export of `x`; the lease's context is the Py_buffer.
+/// A buffer export of `x`, whose context is the Py_buffer. Empty, with a Python exception set, where
+/// `x` refuses.
 inline owner hold_buffer(PyObject* x) {
     auto view = std::make_unique<Py_buffer>();
-    if (PyObject_GetBuffer(x, view.get(), PyBUF_FULL_RO) != 0)
-        refuse("buffer", "export", "a buffer", text_of_pending_error());
-    return owner(view.release(), release_buffer);
+    if (PyObject_GetBuffer(x, view.get(), PyBUF_FULL_RO) != 0) return {};
+    return {view.release(), release_buffer};
 }
 
 inline std::string hint_for_format(std::string_view format) {
@@ -80,6 +80,7 @@ inline void describe_buffer(const Py_buffer& view, imported& out) {
 inline bool import_buffer(PyObject* x, purpose, imported& out) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     out.lease = detail::hold_buffer(x);
+    if (!out.lease) detail::refuse("buffer", "export", "a buffer", detail::text_of_pending_error());
     detail::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), out);
     return true;
 }

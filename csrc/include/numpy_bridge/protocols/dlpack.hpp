@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <numpy_bridge/dlpack.hpp>
 #include <numpy_bridge/imported.hpp>
@@ -65,6 +66,8 @@ inline void import_managed(dlpack::managed_tensor_versioned* managed, purpose wh
     if ((managed->flags & dlpack::flag_is_copied) != 0 && why != purpose::copy)
         refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
                "pass copy=None or copy=True to accept a copy");
+    if ((managed->flags & dlpack::flag_subbyte_padded) != 0 && managed->tensor.dtype.bits < 8)
+        refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones");
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
 }
 
@@ -80,7 +83,7 @@ inline bool is_immutable_library(PyObject* x) {
 inline bool has_readonly_buffer(PyObject* x) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     Py_buffer view;
-    if (PyObject_GetBuffer(x, &view, PyBUF_SIMPLE) != 0) {
+    if (PyObject_GetBuffer(x, &view, PyBUF_FULL_RO) != 0) {
         PyErr_Clear();
         return false;
     }
@@ -135,8 +138,7 @@ inline py::object call_dlpack(const py::object& method, purpose why) {
 
 } // namespace detail
 
-/// The exchange table of the type of `x`, or null. Raises sharing_error for a foreign major version
-/// with no older table behind it.
+/// The exchange table of `type`, or null if it has none of our major version.
 inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
     const py::object capsule = detail::optional_attribute(type, "__dlpack_c_exchange_api__");
     if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
@@ -245,14 +247,18 @@ inline dlpack::managed_tensor* export_unversioned(const memory& m, anchor keep) 
 
 namespace detail {
 
-template <class Managed> py::object make_capsule(Managed* managed, const char* name) {
+template <class Managed>
+inline constexpr const char* capsule_name_of =
+    std::is_same_v<Managed, dlpack::managed_tensor_versioned> ? dlpack::versioned_capsule_name : dlpack::capsule_name;
+
+template <class Managed> py::object make_capsule(Managed* managed) {
     const auto release = [](PyObject* capsule) {
-        const char* current = PyCapsule_GetName(capsule);
-        if (std::string_view(current).substr(0, 5) == "used_") return; // the consumer owns it now
-        auto* unused = static_cast<Managed*>(PyCapsule_GetPointer(capsule, current));
+        const char* own_name = capsule_name_of<Managed>;
+        if (PyCapsule_IsValid(capsule, own_name) == 0) return; // renamed: the consumer owns it now
+        auto* unused = static_cast<Managed*>(PyCapsule_GetPointer(capsule, own_name));
         unused->deleter(unused);
     };
-    PyObject* capsule = PyCapsule_New(managed, name, release);
+    PyObject* capsule = PyCapsule_New(managed, capsule_name_of<Managed>, release);
     if (capsule == nullptr) managed->deleter(managed);
     return stolen(capsule);
 }
@@ -263,12 +269,12 @@ template <class Managed> py::object make_capsule(Managed* managed, const char* n
 inline py::object export_versioned_capsule(const memory& m, anchor keep, std::uint64_t extra_flags = 0) {
     auto* managed = export_versioned(m, std::move(keep));
     managed->flags |= extra_flags;
-    return detail::make_capsule(managed, dlpack::versioned_capsule_name);
+    return detail::make_capsule(managed);
 }
 
 /// A "dltensor" capsule over writable `m`.
 inline py::object export_unversioned_capsule(const memory& m, anchor keep) {
-    return detail::make_capsule(export_unversioned(m, std::move(keep)), dlpack::capsule_name);
+    return detail::make_capsule(export_unversioned(m, std::move(keep)));
 }
 
 } // namespace numpy_bridge
