@@ -97,7 +97,9 @@ py::object export_dlpack(const py::object& self, const py::object& stream, const
 py::object export_array(const py::object& self, const py::object& type, const py::object& copy) {
     py::object shared = array_of_view(self);
     if (type.is_none() && (copy.is_none() || !copy.cast<bool>())) return shared;
-    return py::module_::import("numpy").attr("array")(shared, type, py::arg("copy") = copy);
+    const py::module_ numpy = py::module_::import("numpy");
+    if (copy.is_none()) return numpy.attr("asarray")(shared, type); // NumPy 1.26 has no copy=None
+    return numpy.attr("array")(shared, type, py::arg("copy") = copy);
 }
 
 /// A read-only view of bytes hashes as the memoryview of it, and as `bytes`; others do not hash.

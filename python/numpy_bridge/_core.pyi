@@ -133,7 +133,8 @@ def shares_memory(a: typing.Any, b: typing.Any) -> bool:
         If an object does, but its memory cannot be described.
     TooHardError
         If the answer was not found within bounded work. The general problem is NP-hard; contiguous
-        memory, equal strides and one array inside the other are always decided at once.
+        memory, equal nested strides (slices of one array) and one array inside another contiguous one
+        are always decided at once.
     
     See Also
     --------

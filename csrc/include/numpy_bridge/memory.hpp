@@ -82,7 +82,7 @@ inline bool is_plainly_valid(const memory& m) noexcept {
 inline void validate_ndim(std::int64_t ndim, const char* protocol) {
     if (ndim < 0 || ndim > max_ndim)
         detail::refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim), std::to_string(ndim),
-                       "merge some dimensions first: x.reshape(...)");
+                       ndim > max_ndim ? "merge some dimensions first: x.reshape(...)" : "");
 }
 
 /// Refuses negative extents and element counts whose bytes cannot be counted.

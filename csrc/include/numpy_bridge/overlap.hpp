@@ -31,7 +31,7 @@ enum class overlap { no, yes, too_hard };
 namespace detail {
 
 /// The smallest t >= 0 with low <= (step * t) mod modulus <= high, for 0 < low <= high < modulus.
-/// Nothing if there is none, or none below 2**64. Euclid's algorithm on (step, modulus).
+/// Nothing if there is none, or none with step * t below 2**64. Euclid's algorithm on (step, modulus).
 inline std::optional<std::uint64_t> first_multiple_in(std::uint64_t step, std::uint64_t modulus, std::uint64_t low,
                                                       std::uint64_t high) {
     step %= modulus;

@@ -101,9 +101,6 @@ private:
             return detail::stolen(descr_from_type_(row.numpy_number));
         const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
         if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
-        if (type.order != byte_order::native)
-            detail::refuse("NumPy", "byte order", "the machine's own for " + std::string(row.name), "the other one",
-                           "swap the bytes first: x.view('u2').byteswap()");
         return numpy_dtype(ml_dtype(row));
     }
 
@@ -171,6 +168,10 @@ inline element_type type_of_descr(const numpy_abi::descr& descr) {
         refuse("NumPy", "dtype", "a dtype in the dtype table", py::str(object).cast<std::string>(),
                hint_for_kind(descr.kind));
     }
+    const dtype_info& row = info(*id);
+    if (!native && row.numpy_number < 0)
+        refuse("NumPy", "byte order", "the machine's own for " + std::string(row.name), "the other one",
+               "swap the bytes first: x.view('u2').byteswap()");
     return {*id, native ? byte_order::native : byte_order::swapped};
 }
 
