@@ -52,7 +52,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: view(FakeBuffer(ndim=65)),
         "buffer: ndim: expected 0 to 64, got 65; merge some dimensions first: x.reshape(...)",
     ),
-    (lambda: view(FakeBuffer(ndim=-1)), "buffer: ndim: expected 0 to 64, got -1; ..."),
+    (lambda: view(FakeBuffer(ndim=-1)), "buffer: ndim: expected 0 to 64, got -1"),
     (lambda: view(FakeBuffer(itemsize=0)), "buffer: itemsize: expected 1 byte or more, got 0"),
     (
         lambda: view((ctypes.c_wchar * 1)()),
