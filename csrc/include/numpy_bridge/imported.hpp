@@ -31,8 +31,8 @@ struct imported {
     /// Makes the description independent of the producer, which may change or free its extents as soon
     /// as Python runs.
     void own_extents() {
-        std::copy_n(description.shape, description.ndim, shape.begin());
-        std::copy_n(description.strides, description.ndim, strides.begin());
+        if (description.shape != shape.data()) std::copy_n(description.shape, description.ndim, shape.begin());
+        if (description.strides != strides.data()) std::copy_n(description.strides, description.ndim, strides.begin());
         description.shape = shape.data();
         description.strides = strides.data();
     }

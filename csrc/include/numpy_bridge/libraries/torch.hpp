@@ -266,8 +266,7 @@ inline void check_inside_storage(const torch_library& torch, const memory& m, co
 inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen,
                             const py::object& storage, imported& out) {
     describe_dlpack(seen, false, out);
-    std::copy_n(seen.shape, seen.ndim, out.shape.begin());
-    out.description.shape = out.shape.data();
+    out.own_extents();
     check_inside_storage(torch, out.description, storage);
     const bool complex = seen.dtype.code == dlpack::type_code::complex;
     if (torch.requires_grad.is_true(x) || torch.is_neg.is_true(x) || (complex && torch.is_conj.is_true(x)))
