@@ -12,8 +12,8 @@ namespace numpy_bridge {
 
 namespace detail {
 
-/// Plain Python data has no memory to borrow. Overload resolution asks about such objects all the
-/// time, so they are told apart without raising anything.
+/// Numbers, text and containers have no memory to borrow. Overload resolution asks about such objects
+/// all the time, so they are told apart without raising anything.
 inline bool has_no_memory(PyObject* x) noexcept {
     return x == Py_None || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0 || PyUnicode_Check(x) != 0 ||
            PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyDict_Check(x) != 0 || PyComplex_Check(x) != 0;
@@ -72,8 +72,10 @@ public:
         case kind::producer: {
             dlpack::tensor now{};
             if (api_->tensor_from_object(object_, &now) != 0) throw py::error_already_set();
-            return static_cast<const std::byte*>(now.data) + now.byte_offset == static_cast<const void*>(seen.data()) &&
-                   now.ndim == seen.ndim() && std::equal(now.shape, now.shape + now.ndim, seen.shape());
+            const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
+            bool same = now.ndim == seen.ndim() && static_cast<const void*>(first) == seen.data();
+            for (int i = 0; same && i < seen.ndim(); ++i) same = now.shape[i] == seen.shape()[i];
+            return same;
         }
         case kind::held:
             break;
@@ -124,6 +126,7 @@ inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
 /// sharing_error, or TypeError for objects without memory.
 inline witness import_for_call(PyObject* x, const requirements& r, imported& out) {
     if (import_ndarray(x, purpose::locate, out)) return witness::of_array(x);
+    if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
     const torch_library* torch = torch_library::loaded();
     if (torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr) {
         try {

@@ -43,7 +43,13 @@ inline constexpr int flag_own_data = 0x0004;
 inline constexpr int flag_writeable = 0x0400;
 
 /// Slots of the function table in `_multiarray_umath._ARRAY_API`.
-enum slot : int { slot_array_type = 2, slot_descr_from_type = 45, slot_new_from_descr = 94, slot_set_base = 282 };
+enum slot : int {
+    slot_array_type = 2,
+    slot_scalar_type = 10,
+    slot_descr_from_type = 45,
+    slot_new_from_descr = 94,
+    slot_set_base = 282
+};
 
 } // namespace numpy_abi
 
@@ -57,6 +63,8 @@ public:
     }
 
     bool is_exact_array(PyObject* x) const noexcept { return Py_TYPE(x) == array_type_; }
+    /// A NumPy scalar such as numpy.float32(1): a value rather than memory, though it has a buffer.
+    bool is_scalar(PyObject* x) const noexcept { return PyObject_TypeCheck(x, scalar_type_) != 0; }
     bool is_array(PyObject* x) const noexcept { return PyObject_TypeCheck(x, array_type_) != 0; }
 
     /// A new array over `m`; `base` keeps the memory alive and is kept alive by the array. Raises
@@ -100,6 +108,7 @@ private:
         auto** table = static_cast<void**>(PyCapsule_GetPointer(capsule.ptr(), nullptr));
         if (table == nullptr) throw py::error_already_set();
         array_type_ = static_cast<PyTypeObject*>(table[numpy_abi::slot_array_type]);
+        scalar_type_ = static_cast<PyTypeObject*>(table[numpy_abi::slot_scalar_type]);
         descr_from_type_ = reinterpret_cast<descr_from_type>(table[numpy_abi::slot_descr_from_type]);
         new_from_descr_ = reinterpret_cast<new_from_descr>(table[numpy_abi::slot_new_from_descr]);
         set_base_ = reinterpret_cast<set_base>(table[numpy_abi::slot_set_base]);
@@ -123,6 +132,7 @@ private:
     }
 
     PyTypeObject* array_type_ = nullptr;
+    PyTypeObject* scalar_type_ = nullptr;
     descr_from_type descr_from_type_ = nullptr;
     new_from_descr new_from_descr_ = nullptr;
     set_base set_base_ = nullptr;
