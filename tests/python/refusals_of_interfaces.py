@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from exchange import (
+    CurrentWorkStream,
+    managed_tensor_from_object,
+    managed_tensor_to_object,
+    tensor_from_object,
+)
 from fake_interfaces import (
     HAS_DESCR,
     MISSING,
@@ -18,12 +24,6 @@ from fake_interfaces import (
     FakeStruct,
     FreshBytes,
     Wandering,
-)
-from exchange import (
-    CurrentWorkStream,
-    managed_tensor_from_object,
-    managed_tensor_to_object,
-    tensor_from_object,
 )
 from fakes import FakeBuffer, FakeTensor, exchange_type
 from numpy_bridge import from_pointer, view
