@@ -77,7 +77,13 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         "; call x.astype(np.float32) and np.ascontiguousarray(x) and x.copy()",
     ),
     ("float32", lambda: np.zeros(3, ">f4"), "float32, CPU", ">f4 (3,)", "; call x.astype(np.float32)"),
-    ("floats", lambda: np.zeros(3, "i4"), "float32 or float64, CPU", "int32 (3,)", "; call x.astype(np.float32)"),
+    (
+        "floats",
+        lambda: np.zeros(3, "i4"),
+        "float32 or float64, CPU",
+        "int32 (3,)",
+        "; call x.astype(np.float32)",
+    ),
     ("float32", lambda: 3, "float32, CPU", "int", "; call np.asarray(x, np.float32)"),
     ("float32", lambda: np.float64(3), "float32, CPU", "numpy.float64", "; call np.asarray(x, np.float32)"),
     ("vector", lambda: [1, 2], "int64, 1-D, CPU", "list", "; call np.asarray(x, np.int64)"),
@@ -85,8 +91,20 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
     ("anything", lambda: "text", "any dtype, CPU", "str", ""),
     ("anything", lambda: None, "any dtype, CPU", "NoneType", ""),
     ("anything", object, "any dtype, CPU", "object, which speaks no protocol for memory", ""),
-    ("points", lambda: np.zeros((5, 2), F32), "float32, shape (any, 3), CPU", "float32 (5, 2)", "; call x.reshape(...)"),
-    ("points", lambda: np.zeros(3, F32), "float32, shape (any, 3), CPU", "float32 (3,)", "; call x.reshape(...)"),
+    (
+        "points",
+        lambda: np.zeros((5, 2), F32),
+        "float32, shape (any, 3), CPU",
+        "float32 (5, 2)",
+        "; call x.reshape(...)",
+    ),
+    (
+        "points",
+        lambda: np.zeros(3, F32),
+        "float32, shape (any, 3), CPU",
+        "float32 (3,)",
+        "; call x.reshape(...)",
+    ),
     (
         "fortran",
         lambda: np.zeros((2, 3), F32),
@@ -101,15 +119,45 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         "float32 (2, 3), strides (24, 4) bytes",
         "; call np.ascontiguousarray(x)",
     ),
-    ("writable", lambda: read_only(np.zeros(3, F32)), "float32, writable, CPU", "float32 (3,), read-only", "; call x.copy()"),
-    ("on_cuda", lambda: np.zeros(3, F32), "float32, CUDA", "float32 (3,)", "; call torch.as_tensor(x).cuda()"),
-    ("aligned", lambda: beside_64(3), "float32, 64-byte aligned, CPU", "float32 (3,)", "; call torch.tensor(x)"),
+    (
+        "writable",
+        lambda: read_only(np.zeros(3, F32)),
+        "float32, writable, CPU",
+        "float32 (3,), read-only",
+        "; call x.copy()",
+    ),
+    (
+        "on_cuda",
+        lambda: np.zeros(3, F32),
+        "float32, CUDA",
+        "float32 (3,)",
+        "; call torch.as_tensor(x).cuda()",
+    ),
+    (
+        "aligned",
+        lambda: beside_64(3),
+        "float32, 64-byte aligned, CPU",
+        "float32 (3,)",
+        "; call torch.tensor(x)",
+    ),
     ("float32", lambda: misaligned(3), "float32, CPU", "float32 (3,)", "; call x.copy()"),
     ("float32", odd_strides, "float32, CPU", "float32 (3,), strides (6,) bytes", "; call x.copy()"),
-    ("float32", lambda: bytes(8), "float32, CPU", "uint8 (8,), read-only, a bytes", "; call np.frombuffer(x, np.float32)"),
-    ("writable", lambda: memoryview(bytes(8)).cast("f"), "float32, writable, CPU", "float32 (2,), read-only, a memoryview", "; call np.array(x)"),
+    (
+        "float32",
+        lambda: bytes(8),
+        "float32, CPU",
+        "uint8 (8,), read-only, a bytes",
+        "; call np.frombuffer(x, np.float32)",
+    ),
+    (
+        "writable",
+        lambda: memoryview(bytes(8)).cast("f"),
+        "float32, writable, CPU",
+        "float32 (2,), read-only, a memoryview",
+        "; call np.array(x)",
+    ),
     ("shared", lambda: np.zeros(3), "float32, writable, CPU", "float64 (3,)", "; call x.astype(np.float32)"),
-]  # fmt: skip
+]
 TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
     (
         "matrix",
@@ -133,7 +181,13 @@ TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         "; call x.mT.contiguous().mT",
     ),
     ("on_cuda", lambda: torch.zeros(3), "float32, CUDA", "float32 (3,), a torch.Tensor", "; call x.cuda()"),
-    ("aligned", lambda: torch.zeros(4)[1:], "float32, 64-byte aligned, CPU", "float32 (3,), a torch.Tensor", "; call x.clone()"),
+    (
+        "aligned",
+        lambda: torch.zeros(4)[1:],
+        "float32, 64-byte aligned, CPU",
+        "float32 (3,), a torch.Tensor",
+        "; call x.clone()",
+    ),
     (
         "writable",
         lambda: torch.zeros(3, requires_grad=True),
@@ -148,7 +202,7 @@ TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         "torch.Tensor: is_sparse = True",
         "; share its parts, x.indices() and x.values(), or make a dense copy: x.to_dense()",
     ),
-]  # fmt: skip
+]
 
 
 def _check(extension: ModuleType, row: tuple[str, Callable[[], Any], str, str, str]) -> None:
@@ -174,7 +228,16 @@ def test_each_constraint_in_torchs_words(extension: ModuleType, row: Any) -> Non
 
 @needs_ml_dtypes
 def test_dtypes_of_ml_dtypes_have_their_names(extension: ModuleType) -> None:
-    _check(extension, ("float32", lambda: ml_array("bfloat16"), "float32, CPU", "bfloat16 (3,)", "; call x.astype(np.float32)"))  # fmt: skip
+    _check(
+        extension,
+        (
+            "float32",
+            lambda: ml_array("bfloat16"),
+            "float32, CPU",
+            "bfloat16 (3,)",
+            "; call x.astype(np.float32)",
+        ),
+    )
 
 
 EVALUATED = [
