@@ -33,7 +33,7 @@ template <class Share> py::object convert(PyObject* x, copy_mode mode, const cha
 
 /// torch's own conversion, which pins the storage as it goes: the first time it is the cheapest way.
 /// Empty where torch refuses or yields memory of NumPy's own; the general way then finds out why.
-py::object first_array_of_tensor(const torch_library& torch, PyObject* x, const py::object& storage) {
+py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object array;
     try {
         array = torch.numpy(x);
@@ -45,7 +45,7 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x, const 
     if (!numpy_library::get().is_exact_array(array.ptr())) return {};
     if ((reinterpret_cast<numpy_abi::array*>(array.ptr())->flags & numpy_abi::flag_own_data) != 0) return {};
     import_ndarray(array.ptr(), purpose::locate, in);
-    detail::check_inside_storage(torch, in.description, storage);
+    detail::check_inside_storage(torch, x, in.description);
     return array;
 }
 
@@ -54,11 +54,11 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x, const 
 py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
     if (torch.resizable.is_true(storage.ptr())) {
-        if (py::object array = first_array_of_tensor(torch, x, storage)) return array;
+        if (py::object array = first_array_of_tensor(torch, x)) return array;
         return array_of_view(make_view(x, purpose::share, false));
     }
     imported in;
-    detail::describe_tensor(torch, x, detail::read_tensor(torch, x), storage, in);
+    detail::describe_tensor(torch, x, detail::read_tensor(torch, x), in);
     return numpy_library::get().new_array(in.description, std::move(storage));
 }
 

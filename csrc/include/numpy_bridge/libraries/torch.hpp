@@ -287,30 +287,45 @@ inline dlpack::tensor read_tensor(const torch_library& torch, PyObject* x) {
     return seen;
 }
 
-/// Refuses memory that reaches beyond its storage. torch leaves the new shape on a tensor whose storage
-/// refused to grow, and a storage can be cut under its tensors.
-inline void check_inside_storage(const torch_library& torch, const memory& m, const py::object& storage) {
+/// Whether the elements of `m` lie inside `storage`.
+inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
     const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
-    if (bounds.high == 0) return;
-    const Py_ssize_t size = PyObject_Size(storage.ptr());
-    const py::object address = torch.data_ptr(storage.ptr());
+    if (bounds.high == 0) return true;
+    return storage.size >= 0 && m.data + bounds.low >= storage.data &&
+           m.data + bounds.high <= storage.data + storage.size;
+}
+
+/// Refuses memory of `x` that reaches beyond its storage. torch leaves the new shape on a tensor whose
+/// storage refused to grow, and a storage can be cut under its tensors.
+inline void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m) {
+    if (torch.layout.known() && lies_inside(m, torch.layout.storage_of(x))) return;
+    const py::object storage = torch.untyped_storage(x), address = torch.data_ptr(storage.ptr());
     const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
-    if (m.data + bounds.low < start || m.data + bounds.high > start + size)
+    const Py_ssize_t size = PyObject_Size(storage.ptr());
+    if (!lies_inside(m, {start, size}))
         refuse("torch", "storage", "room for shape " + text_of(m.shape, m.ndim), std::to_string(size) + " bytes",
                "a resize_ that failed has left a wrong shape on this tensor; make a new one");
 }
 
-/// Describes what `read_tensor` saw, with extents of its own, and then checks what the exchange API
-/// leaves out: that the values in memory are the tensor's values and that autograd does not track it.
-/// Asking lets other threads run, so it comes last.
-inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen,
-                            const py::object& storage, imported& out) {
+/// Checks what the exchange API leaves out: that `m`, which it read from `x`, holds the tensor's values
+/// and lies in its storage, and for `writes` that autograd does not track the tensor. Asking torch lets
+/// other threads run, so extents must have been copied; a glance at an ordinary tensor runs nothing.
+inline void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes) {
+    const torch_layout& layout = torch.layout;
+    check_inside_storage(torch, x, m);
+    if (!layout.known() || !layout.is_ordinary(x)) {
+        if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
+        if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
+    }
+    const bool untracked = layout.known() && layout.is_untracked(x);
+    if (writes && !untracked && torch.requires_grad.is_true(x)) refuse_obstacle("requires_grad");
+    if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
+}
+
+/// Describes what `read_tensor` saw, with extents of its own.
+inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen, imported& out) {
     describe_dlpack(seen, false, out);
-    check_inside_storage(torch, out.description, storage);
-    const bool complex = seen.dtype.code == dlpack::type_code::complex;
-    if (torch.requires_grad.is_true(x) || torch.is_neg.is_true(x) || (complex && torch.is_conj.is_true(x)))
-        refuse_tensor(x, "");
-    if (!torch.has_whole_bytes(x, seen.dtype)) refuse_tensor(x, "elements of less than a byte");
+    check_tensor(torch, x, out.description, true);
     out.stream = work_stream(*torch.exchange_api(), out.description.device);
 }
 
@@ -335,7 +350,7 @@ inline void pin_tensor(const torch_library& torch, PyObject* x, imported& out) {
 /// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
 inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
     py::object storage = why == purpose::share ? pinned_storage(torch, x) : torch.untyped_storage(x);
-    describe_tensor(torch, x, read_tensor(torch, x), storage, out);
+    describe_tensor(torch, x, read_tensor(torch, x), out);
     out.pin = std::move(storage);
 }
 
