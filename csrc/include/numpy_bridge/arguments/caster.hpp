@@ -61,8 +61,8 @@ public:
         }
     }
 
-    static std::string explain(py::handle x, const std::string& name) {
-        return reason_to_refuse(x.ptr(), wanted, name);
+    static std::string explain(py::handle x, const std::string& called) {
+        return reason_to_refuse(x.ptr(), wanted, called);
     }
 
     template <class U> using cast_op_type = py::detail::movable_cast_op_type<U>;

@@ -16,6 +16,10 @@
 #include <numpy_bridge/arguments/gil.hpp>
 #include <numpy_bridge/arguments/overloads.hpp>
 
+#if PYBIND11_VERSION_MAJOR < 3
+#error "array arguments need pybind11 3.0 or newer"
+#endif
+
 namespace numpy_bridge {
 
 namespace detail {
