@@ -145,6 +145,11 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: view(FakeTensor(dtype=(2, 32, 4))),
         "DLPack: dtype: expected a type in the dtype table, got code 2, 32 bits, 4 lanes",
     ),
+    (
+        lambda: view(FakeTensor(device=(99, 0))),
+        "DLPack: device: expected a device type of DLPack 1.3, got unknown device type 99",
+    ),
+    (lambda: view(FakeTensor(device=(1, -1))), "DLPack: device: expected an index of 0 or more, got -1"),
     (lambda: view(FakeTensor(shape=None, ndim=3)), "DLPack: shape: expected 3 extents, got NULL"),
     (lambda: view(FakeTensor(shape=(-1,))), "DLPack: shape: expected extents of 0 or more, got (-1,)"),
     (
@@ -238,6 +243,10 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: view(with_odd_strides(np.zeros(5))).__dlpack__(),
         "DLPack: strides: expected multiples of the itemsize 8, got (9,) bytes; "
         "pass copy=True, or lay the elements out in steps of their size",
+    ),
+    (
+        lambda: view(from_pointer(4097, (2,), "f4")).__dlpack__(),
+        "DLPack: alignment: expected an address that is a multiple of 4, got 4097; pass copy=True",
     ),
     # Pointers
     (lambda: from_pointer(8, (1,) * 65, "u1"), "pointer: ndim: expected 0 to 64, got 65; ..."),

@@ -28,7 +28,8 @@ inline owner hold_buffer(PyObject* x) {
 
 inline std::string hint_for_format(std::string_view format) {
     const auto holds = [format](const char* codes) { return format.find_first_of(codes) != std::string_view::npos; };
-    if (holds("T{")) return "a structured element has several dtypes; share one field at a time: x['field']";
+    if (format.find("T{") != std::string_view::npos)
+        return "a structured element has several dtypes; share one field at a time: x['field']";
     if (holds("O")) return "Python objects are not numbers in one block of memory; convert them first";
     if (holds("g")) return "long double differs between platforms; convert with x.astype('float64')";
     if (holds("cspuw")) return "characters are not numbers; share their bytes: memoryview(x).cast('B')";
@@ -44,7 +45,7 @@ inline void describe_buffer(const Py_buffer& view, imported& out) {
     const auto type = from_format(format, static_cast<std::size_t>(view.itemsize));
     if (!type)
         refuse(protocol, "format", "one number an element",
-               "'" + std::string(format) + "' with itemsize " + std::to_string(view.itemsize), hint_for_format(format));
+               quoted(format) + " with itemsize " + std::to_string(view.itemsize), hint_for_format(format));
     if (view.suboffsets != nullptr)
         for (int i = 0; i < view.ndim; ++i)
             if (view.suboffsets[i] >= 0)

@@ -30,6 +30,7 @@ inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& ou
     validate_ndim(t.ndim, protocol);
     const auto type = from_dlpack(t.dtype);
     if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype));
+    validate_device(t.device, protocol);
     if (t.ndim > 0 && t.shape == nullptr) refuse(protocol, "shape", std::to_string(t.ndim) + " extents", "NULL");
     const auto size = static_cast<std::int64_t>(itemsize(*type));
 
@@ -112,7 +113,7 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
         out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
         describe_dlpack(managed->tensor, is_immutable_library(producer) || has_readonly_buffer(producer), out);
     } else {
-        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", "'" + std::string(seen) + "'",
+        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", quoted(seen),
                "a 'used_' capsule was consumed already; ask the producer for a new one");
     }
 }
@@ -144,7 +145,8 @@ inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
     if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
     const auto* header =
         static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
-    while (header != nullptr && header->version.major != dlpack::major_version) header = header->previous;
+    for (int tables = 0; header != nullptr && header->version.major != dlpack::major_version; ++tables)
+        header = tables < 16 ? header->previous : nullptr; // they may form a ring
     return reinterpret_cast<const dlpack::exchange_api*>(header);
 }
 
@@ -213,7 +215,8 @@ private:
 };
 
 /// Refuses what a DLPack consumer cannot be trusted with: torch aborts the process on negative
-/// strides, and the protocol has no word for foreign byte order or odd strides.
+/// strides, compiled loops may crash on elements across their alignment, and the protocol has no word
+/// for foreign byte order or odd strides.
 inline void validate_for_dlpack(const memory& m, const char* consumer) {
     if (m.type.order != byte_order::native)
         refuse(consumer, "byte order", "the machine's own", name_of(m.type),
@@ -221,13 +224,19 @@ inline void validate_for_dlpack(const memory& m, const char* consumer) {
     std::int64_t used = 0; // the bits of all strides that are ever used
     for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
     const bool odd = (used & (itemsize(m) - 1)) != 0;
-    if ((used >= 0 && !odd) || is_empty(m)) return;
+    const auto address = reinterpret_cast<std::uintptr_t>(m.data);
+    const std::uintptr_t alignment = info(m.type.id).alignment;
+    const bool aligned = (address & (alignment - 1)) == 0;
+    if ((used >= 0 && !odd && aligned) || is_empty(m)) return;
     const std::string got = text_of(m.strides, m.ndim) + " bytes";
     if (used < 0)
         refuse(consumer, "strides", "0 or more", got,
                "pass copy=True, or share the array in its own order and flip it there");
-    refuse(consumer, "strides", "multiples of the itemsize " + std::to_string(itemsize(m)), got,
-           "pass copy=True, or lay the elements out in steps of their size");
+    if (odd)
+        refuse(consumer, "strides", "multiples of the itemsize " + std::to_string(itemsize(m)), got,
+               "pass copy=True, or lay the elements out in steps of their size");
+    refuse(consumer, "alignment", "an address that is a multiple of " + std::to_string(alignment),
+           std::to_string(address), "pass copy=True");
 }
 
 } // namespace detail
