@@ -122,6 +122,12 @@ py::object equals(const py::object& self, const py::object& other) {
     return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
 }
 
+[[noreturn]] void refuse_pickling(const py::object&) {
+    throw py::type_error(
+        "a numpy_bridge.View cannot be pickled or copied: it shares memory of this process; send the values: "
+        "numpy_bridge.to_numpy(x, copy=True)");
+}
+
 constexpr const char* view_doc = R"(A share of one block of memory, which speaks every protocol.
 
 Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
@@ -159,6 +165,7 @@ void register_view(py::module_& module) {
         .def("__repr__", representation)
         .def("__hash__", hash)
         .def("__eq__", equals, py::arg("other"), py::is_operator())
+        .def("__reduce__", refuse_pickling, "Views cannot be pickled or copied.")
         .def("__array__", export_array, py::arg("dtype") = py::none(), py::arg("copy") = py::none(),
              "The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.")
         .def("__dlpack__", export_dlpack, py::kw_only(), py::arg("stream") = py::none(),
