@@ -83,6 +83,7 @@ py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     imported in;
     import_any(x, purpose::share, in);
     validate_for_torch(torch, in.description, allow_readonly);
+    torch.wait_for(in.stream, in.description.device);
     return torch.new_tensor(in.description, in.anchored_to(x));
 }
 
@@ -114,8 +115,10 @@ longer be resized, bytearrays cannot grow, mmaps cannot be closed while the View
 Parameters
 ----------
 x : object
-    numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118)
-    or DLPack.
+    numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118, PEP
+    688), DLPack, ``__array_interface__``, ``__array_struct__``, ``__cuda_array_interface__`` or
+    ``__array__``, as long as what it hands out is its own memory and no copy. Arrays of jax,
+    TensorFlow and pyarrow are immutable and come in read-only.
 readonly : bool, default False
     Hand the memory on as read-only. Memory that is read-only stays so in any case.
 
@@ -187,7 +190,8 @@ Raises
 ------
 SharingError
     With ``copy=False``, if the memory cannot be shared: it is read-only, has negative strides,
-    strides that are no multiple of the itemsize, foreign byte order, or a dtype that torch lacks.
+    strides that are no multiple of the itemsize, elements that are not aligned to it, foreign
+    byte order, or a dtype that torch lacks.
 TypeError
     If `x` speaks no protocol.
 ImportError

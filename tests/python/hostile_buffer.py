@@ -17,7 +17,7 @@ CAST = "share its bytes: memoryview(x).cast('B')"
 TEXT = "characters are not numbers; share their bytes: memoryview(x).cast('B')"
 FIELDS = "a structured element has several dtypes; share one field at a time: x['field']"
 OBJECTS = "Python objects are not numbers in one block of memory; convert them first"
-LONG_DOUBLE = "long double differs between platforms; convert with x.astype('float64')"
+LONG_DOUBLE = "long double differs between platforms; convert with x.astype('float64') or 'complex128'"
 
 FORMATS: dict[bytes, str] = {
     **dict.fromkeys(

@@ -20,11 +20,21 @@ CODES = {code for code, _, _ in DTYPES}
 ODD_BITS = (0, 1, 2, 4, 6, 7, 9, 12, 24, 31, 33, 48, 63, 80, 127, 136, 255)
 
 
+def way_round(code: int, bits: int, lanes: int) -> str:
+    if code == 3:
+        return "Python objects are not numbers in one block of memory; convert them first"
+    if code > 17:
+        return "a later version of DLPack may name it; this one ends with code 17"
+    if lanes != 1:
+        return "vector elements are another dimension: share x as (..., lanes) of one-lane elements"
+    return "...share their bytes..." if bits < 8 else "share its bytes..."
+
+
 def dtype_lie(*dtype: int) -> tuple[str, Lie]:
     code, bits, lanes = dtype
     fields = {"dtype": dtype, "shape": POISON, "strides": POISON, "ndim": 1}
     seen = f"code {code}, {bits} bits, {lanes} lanes"
-    return f"dtype is {seen}", Lie(fields, "dtype", "a type in the dtype table", seen)
+    return f"dtype is {seen}", Lie(fields, "dtype", "a type in the dtype table", seen, way_round(*dtype))
 
 
 def dtype_lies() -> dict[str, Lie]:
@@ -237,13 +247,18 @@ VERSIONED_LIES: dict[str, Lie] = {
     for major, minor in FOREIGN_VERSIONS
 } | {
     "flags say padded": Lie(
-        {"flags": 4, "dtype": (17, 4, 2)}, "flags", "packed elements of less than a byte", "padded ones"
+        {"flags": 4, "dtype": (17, 4, 2)},
+        "flags",
+        "packed elements of less than a byte",
+        "padded ones",
+        "...share their bytes...",
     ),
     "flags say padded and more": Lie(
         {"flags": TOP - 1 - 2, "dtype": (17, 4, 2)},
         "flags",
         "packed elements of less than a byte",
         "padded ones",
+        "...share their bytes...",
     ),
 }
 

@@ -9,6 +9,7 @@
 
 #include <pybind11/gil_safe_call_once.h>
 
+#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/python.hpp>
@@ -39,6 +40,7 @@ struct array {
     PyObject* weak_references;
 };
 
+inline constexpr int first_user_number = 256; ///< of dtypes that other packages have registered
 inline constexpr int flag_own_data = 0x0004;
 inline constexpr int flag_writeable = 0x0400;
 
@@ -129,25 +131,6 @@ private:
 
 namespace detail {
 
-inline const char* hint_for_kind(char kind) {
-    switch (kind) {
-    case 'V':
-        return "share one field at a time, x['field'], or the bytes, x.view('u1')";
-    case 'M':
-    case 'm':
-        return "share the counts behind the times: x.view('i8')";
-    case 'U':
-        return "share the code points: x.view('u4')";
-    case 'S':
-        return "share the bytes: x.view('u1')";
-    case 'f':
-    case 'c':
-        return "long double differs between platforms; convert with x.astype('float64') or 'complex128'";
-    default:
-        return "Python objects are not numbers in one block of memory; convert them first";
-    }
-}
-
 /// The row of a dtype registered by ml_dtypes: its scalar type is called as the row is.
 inline std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
     const std::string_view name = descr.scalar_type->tp_name;
@@ -159,6 +142,13 @@ inline std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
     return type.ptr() == reinterpret_cast<PyObject*>(descr.scalar_type) ? id : std::nullopt;
 }
 
+/// By name for the dtypes of ml_dtypes, whose kind says nothing.
+inline const char* hint_for_descr(const numpy_abi::descr& descr) {
+    const std::string_view name = descr.scalar_type->tp_name;
+    const char* hint = hint_for_name(name.substr(name.rfind('.') + 1));
+    return hint[0] != 0 && descr.number >= numpy_abi::first_user_number ? hint : hint_for_kind(descr.kind);
+}
+
 inline element_type type_of_descr(const numpy_abi::descr& descr) {
     const bool native = descr.byteorder == '=' || descr.byteorder == '|';
     auto id = from_numpy_number(descr.number);
@@ -166,7 +156,7 @@ inline element_type type_of_descr(const numpy_abi::descr& descr) {
     if (!id) {
         const py::handle object(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
         refuse("NumPy", "dtype", "a dtype in the dtype table", py::str(object).cast<std::string>(),
-               hint_for_kind(descr.kind));
+               hint_for_descr(descr));
     }
     const dtype_info& row = info(*id);
     if (!native && row.numpy_number < 0)
@@ -208,6 +198,7 @@ inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
     if (!numpy.is_exact_array(x) && detail::is_masked_array(x))
         detail::refuse("NumPy", "type", "an array without a mask", "a masked array",
                        "share its data, x.data, or fill the gaps, x.filled()");
+    if (why != purpose::locate) detail::pin_array(numpy, x, out); // may run Python, so it comes first
     const auto& array = *reinterpret_cast<numpy_abi::array*>(x);
     out.description = {reinterpret_cast<std::byte*>(array.data),
                        detail::type_of_descr(*array.descr),
@@ -217,7 +208,6 @@ inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
                        reinterpret_cast<const std::int64_t*>(array.shape),
                        reinterpret_cast<const std::int64_t*>(array.strides)};
     validate(out.description, "NumPy");
-    if (why != purpose::locate) detail::pin_array(numpy, x, out);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 #include <numpy_bridge/python.hpp>
@@ -127,6 +128,14 @@ public:
         return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
     }
 
+    /// Waits until the work on memory at `where` that was given to `stream` (counted as in `imported`) is done,
+    /// unless torch's own current stream comes after it anyway.
+    void wait_for(std::uintptr_t stream, device where) const {
+        if (stream == 0 || (api_ != nullptr && detail::work_stream(*api_, where) == stream)) return;
+        const py::object cuda = py::handle(torch_).attr("cuda");
+        cuda.attr("ExternalStream")(stream, py::arg("device") = where.index).attr("synchronize")();
+    }
+
 private:
     explicit torch_library(const py::object& torch)
         : is_neg(torch.attr("_C").attr("TensorBase"), "is_neg"),
@@ -234,6 +243,10 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
     const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
     if (layout != "torch.strided")
         refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
+    const std::string dtype = to_text(py::getattr(tensor, "dtype", py::str(""))),
+                      name = dtype.substr(dtype.find('.') + 1);
+    if (!from_name(name) && hint_for_name(name)[0] != 0)
+        refuse("torch", "dtype", "a dtype in the dtype table", dtype, hint_for_name(name));
     refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
            type_name(tensor) + ": " + otherwise,
            "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
@@ -274,11 +287,11 @@ inline void check_inside_storage(const torch_library& torch, const memory& m, co
 inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen,
                             const py::object& storage, imported& out) {
     describe_dlpack(seen, false, out);
-    out.own_extents();
     check_inside_storage(torch, out.description, storage);
     const bool complex = seen.dtype.code == dlpack::type_code::complex;
     if (torch.requires_grad.is_true(x) || torch.is_neg.is_true(x) || (complex && torch.is_conj.is_true(x)))
         refuse_tensor(x, "");
+    out.stream = work_stream(*torch.exchange_api(), out.description.device);
 }
 
 /// Holds the storage rather than the tensor, which `set_` and `.data =` can re-point. From taking hold
