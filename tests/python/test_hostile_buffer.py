@@ -106,10 +106,9 @@ def test_an_exporter_that_raises(error: type[Exception], consumer: str) -> None:
         def __buffer__(self, flags: int) -> memoryview:
             raise error("no\nand more")
 
-    protocol, _, _, got, _ = refusal_of(CONSUMERS[consumer], Raising())
-    assert protocol in ("buffer", "test_hostile_buffer.test_an_exporter_that_raises.<locals>.Raising")
-    assert f"{error.__name__}: " in got
-    assert "and more" not in got or error is KeyError
+    got = refusal_of(CONSUMERS[consumer], Raising())[3]
+    assert f"{error.__name__}: no" in got
+    assert "and more" not in got
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit])
