@@ -98,8 +98,15 @@ public:
     /// Null for torch versions without the exchange API.
     const dlpack::exchange_api* exchange_api() const noexcept { return api_; }
 
+    /// False for torch's integers of less than a byte, which its DLPack export passes off as whole bytes.
+    bool has_whole_bytes(PyObject* x, dlpack::data_type seen) const {
+        if (seen.code > dlpack::type_code::unsigned_integer || seen.bits != 8) return true;
+        const py::object type = dtype(x);
+        return type.ptr() == int8_ || type.ptr() == uint8_;
+    }
+
     /// Of torch.Tensor; `numpy` marks the storage as not resizable for good.
-    const detail::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy;
+    const detail::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy, dtype;
 
     /// Of storages.
     const detail::c_attribute resizable, data_ptr;
@@ -143,13 +150,16 @@ private:
           requires_grad(torch.attr("_C").attr("TensorBase"), "requires_grad"),
           untyped_storage(torch.attr("_C").attr("TensorBase"), "untyped_storage"),
           numpy(torch.attr("_C").attr("TensorBase"), "numpy"),
+          dtype(torch.attr("_C").attr("TensorBase"), "dtype"),
           resizable(torch.attr("_C").attr("StorageBase"), "resizable"),
           data_ptr(torch.attr("_C").attr("StorageBase"), "data_ptr"),
           tensor_base_(as_type(torch.attr("_C").attr("TensorBase"))),
           tensor_type_(as_type(torch.attr("Tensor"))),
           parameter_type_(as_type(torch.attr("nn").attr("Parameter"))),
           api_(complete(find_exchange_api(torch.attr("Tensor").ptr()))),
-          torch_(torch.inc_ref().ptr()) {
+          torch_(torch.inc_ref().ptr()),
+          int8_(py::object(torch.attr("int8")).release().ptr()),
+          uint8_(py::object(torch.attr("uint8")).release().ptr()) {
         for (const dtype_info& row : dtype_table)
             dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
     }
@@ -195,6 +205,8 @@ private:
     PyTypeObject* parameter_type_;
     const dlpack::exchange_api* api_;
     PyObject* torch_;
+    PyObject* int8_;
+    PyObject* uint8_;
     std::bitset<dtype_table.size()> dtypes_;
 };
 
@@ -291,6 +303,7 @@ inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpac
     const bool complex = seen.dtype.code == dlpack::type_code::complex;
     if (torch.requires_grad.is_true(x) || torch.is_neg.is_true(x) || (complex && torch.is_conj.is_true(x)))
         refuse_tensor(x, "");
+    if (!torch.has_whole_bytes(x, seen.dtype)) refuse_tensor(x, "elements of less than a byte");
     out.stream = work_stream(*torch.exchange_api(), out.description.device);
 }
 
@@ -334,6 +347,8 @@ inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, pu
         if (error.why().field == "data") throw;
         refuse_tensor(x, error.why().got);
     }
+    if (why != purpose::locate && !torch.has_whole_bytes(x, info(out.description.type.id).dlpack))
+        refuse_tensor(x, "elements of less than a byte");
     out.pin = std::move(alias);
 }
 
