@@ -1,7 +1,7 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-soak repeats conversions by the million, bench measures against other libraries, stubs regenerates
-`_core.pyi`, dist builds wheel and sdist.
+soak repeats conversions by the million, producers meets real array libraries, bench measures against
+others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ nox.options.error_on_missing_interpreters = True
 
 CONSTRAINTS = ("-c", "constraints.txt")
 CPP_SOURCES = [str(p) for folder in ("csrc", "tests/cpp") for p in Path(folder).rglob("*.[ch]pp")]
+SMALL_PRODUCERS = (
+    *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
+    *("apache-tvm-ffi", "array-api-strict"),
+)
 
 
 @nox.session
@@ -50,6 +54,13 @@ def soak(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, ".[test]")
     session.env["NUMPY_BRIDGE_SOAK"] = "1"
     session.run("pytest", "tests/python/test_soak.py", "tests/python/test_threads.py", *session.posargs)
+
+
+@nox.session
+def producers(session: nox.Session) -> None:
+    """What real array libraries hand out, those that install in little time and space."""
+    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS)
+    session.run("pytest", "tests/python/test_real_producers.py", *session.posargs)
 
 
 @nox.session
