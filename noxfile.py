@@ -1,7 +1,7 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-producers meets real array libraries, bench measures against others, stubs regenerates `_core.pyi`,
-dist builds wheel and sdist.
+soak repeats conversions by the million, producers meets real array libraries, bench measures against
+others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -46,6 +46,14 @@ def tests(session: nox.Session) -> None:
     """Build the wheel, install it, and run the Python tests against it."""
     session.install(*CONSTRAINTS, ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A million conversions of every kind, and a minute of threads: hours of use in some minutes."""
+    session.install(*CONSTRAINTS, ".[test]")
+    session.env["NUMPY_BRIDGE_SOAK"] = "1"
+    session.run("pytest", "tests/python/test_soak.py", "tests/python/test_threads.py", *session.posargs)
 
 
 @nox.session

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -151,6 +152,10 @@ inline void read_buffer(const char* protocol, py::handle data, std::int64_t offs
     m.data = static_cast<std::byte*>(buffer.buf);
     m.readonly = buffer.readonly != 0;
     validate(m, protocol);
+    const auto address = reinterpret_cast<std::uintptr_t>(buffer.buf);
+    if (static_cast<std::size_t>(buffer.len) > std::numeric_limits<std::uintptr_t>::max() - address)
+        refuse(protocol, "data", "a buffer inside the address space",
+               std::to_string(buffer.len) + " bytes at address " + std::to_string(address));
     const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
     if (offset < -bounds.low || offset > buffer.len || bounds.high > buffer.len - offset)
         refuse(protocol, "data",
