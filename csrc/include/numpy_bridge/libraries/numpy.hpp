@@ -76,6 +76,16 @@ public:
         return array;
     }
 
+    /// The `numpy.dtype` of an element type. Raises sharing_error where NumPy has none.
+    py::object descr_for(element_type type) const {
+        const dtype_info& row = info(type.id);
+        if (row.numpy_number >= 0 && type.order == byte_order::native)
+            return detail::stolen(descr_from_type_(row.numpy_number));
+        const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
+        if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
+        return numpy_dtype(ml_dtype(row));
+    }
+
 private:
     using descr_from_type = PyObject* (*)(int);
     using new_from_descr = PyObject* (*)(PyTypeObject*, PyObject*, int, const Py_ssize_t*, const Py_ssize_t*, void*,
@@ -93,15 +103,6 @@ private:
         descr_from_type_ = reinterpret_cast<descr_from_type>(table[numpy_abi::slot_descr_from_type]);
         new_from_descr_ = reinterpret_cast<new_from_descr>(table[numpy_abi::slot_new_from_descr]);
         set_base_ = reinterpret_cast<set_base>(table[numpy_abi::slot_set_base]);
-    }
-
-    py::object descr_for(element_type type) const {
-        const dtype_info& row = info(type.id);
-        if (row.numpy_number >= 0 && type.order == byte_order::native)
-            return detail::stolen(descr_from_type_(row.numpy_number));
-        const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
-        if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
-        return numpy_dtype(ml_dtype(row));
     }
 
     /// The scalar type that the optional package ml_dtypes adds to NumPy.

@@ -5,12 +5,14 @@
 /// storage can still be resized.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bitset>
 #include <memory>
 #include <string>
 
 #include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/libraries/torch_layout.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -103,6 +105,9 @@ public:
     /// Of storages.
     const detail::c_attribute resizable, data_ptr;
 
+    /// The quick way to the answers of most of these.
+    const torch_layout layout;
+
     /// Pins a storage whatever the dtype of the tensors over it.
     void pin_storage(const py::object& storage) const {
         const py::object bytes = empty_bytes_().attr("set_")(storage);
@@ -134,6 +139,7 @@ private:
           numpy(torch.attr("_C").attr("TensorBase"), "numpy"),
           resizable(torch.attr("_C").attr("StorageBase"), "resizable"),
           data_ptr(torch.attr("_C").attr("StorageBase"), "data_ptr"),
+          layout(torch_layout::find(torch)),
           tensor_base_(as_type(torch.attr("_C").attr("TensorBase"))),
           tensor_type_(as_type(torch.attr("Tensor"))),
           parameter_type_(as_type(torch.attr("nn").attr("Parameter"))),
@@ -218,11 +224,20 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
     }
 }
 
+[[noreturn]] inline void refuse_obstacle(const tensor_obstacle& why) {
+    refuse("torch", why.attribute, why.expected, std::string(why.attribute) + " = True", why.hint);
+}
+
+[[noreturn]] inline void refuse_obstacle(std::string_view attribute) {
+    const auto* found = std::find_if(std::begin(tensor_obstacles), std::end(tensor_obstacles),
+                                     [&](const tensor_obstacle& why) { return attribute == why.attribute; });
+    refuse_obstacle(*found);
+}
+
 /// Says why `tensor` cannot be shared: the first obstacle found, else torch's own words.
 [[noreturn]] inline void refuse_tensor(py::handle tensor, const std::string& otherwise) {
-    for (const auto& [attribute, expected, hint] : tensor_obstacles)
-        if (tensor_flag(tensor, attribute))
-            refuse("torch", attribute, expected, std::string(attribute) + " = True", hint);
+    for (const tensor_obstacle& why : tensor_obstacles)
+        if (tensor_flag(tensor, why.attribute)) refuse_obstacle(why);
     const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
     if (layout != "torch.strided")
         refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
@@ -273,17 +288,27 @@ inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpac
         refuse_tensor(x, "");
 }
 
-/// Holds the storage rather than the tensor, which `set_` and `.data =` can re-point. From taking hold
-/// of it to copying the extents no Python code runs, so the two belong together.
-inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
+/// The storage of `x`, not resizable any more where it is on the host. It is held rather than the tensor, which
+/// `set_` and `.data =` can re-point.
+inline py::object pinned_storage(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
-    const bool to_pin = why == purpose::share && host_accessible(read_tensor(torch, x).device);
-    if (to_pin && torch.resizable.is_true(storage.ptr())) {
-        torch.pin_storage(storage);
-        storage = torch.untyped_storage(x); // pinning ran Python
-        if (torch.resizable.is_true(storage.ptr()))
-            refuse("torch", "storage", "one that can be pinned", "one that stays resizable");
-    }
+    if (!host_accessible(read_tensor(torch, x).device) || !torch.resizable.is_true(storage.ptr())) return storage;
+    torch.pin_storage(storage);
+    storage = torch.untyped_storage(x); // pinning ran Python
+    if (torch.resizable.is_true(storage.ptr()))
+        refuse("torch", "storage", "one that can be pinned", "one that stays resizable");
+    return storage;
+}
+
+/// Keeps the block of a tensor in place whatever its values mean, and locates it.
+inline void pin_tensor(const torch_library& torch, PyObject* x, imported& out) {
+    out.pin = pinned_storage(torch, x);
+    describe_dlpack(read_tensor(torch, x), false, out);
+}
+
+/// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
+inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
+    py::object storage = why == purpose::share ? pinned_storage(torch, x) : torch.untyped_storage(x);
     describe_tensor(torch, x, read_tensor(torch, x), storage, out);
     out.pin = std::move(storage);
 }

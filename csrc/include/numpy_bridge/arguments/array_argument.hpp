@@ -1,0 +1,134 @@
+/// The argument types of C++ functions: `borrowed` for the length of a call, `shared` for longer.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <numpy_bridge/arguments/strided_array.hpp>
+#include <numpy_bridge/device.hpp>
+#include <numpy_bridge/python.hpp>
+
+namespace numpy_bridge {
+
+namespace detail {
+
+/// A borrow keeps nothing: the caller holds the object, and the GIL keeps others from touching it.
+class borrow {
+public:
+    borrow() = default;
+    explicit borrow(PyObject* object) noexcept : object_(object) {}
+    PyObject* object() const noexcept { return object_; }
+
+private:
+    PyObject* object_ = nullptr;
+};
+
+/// A share keeps the object alive and its block in place, until the last copy goes, on any thread.
+class share {
+public:
+    share() = default;
+    explicit share(anchor kept) : anchor_(std::make_shared<const anchor>(std::move(kept))) {}
+    PyObject* object() const noexcept { return anchor_ ? anchor_->object() : nullptr; }
+
+private:
+    std::shared_ptr<const anchor> anchor_;
+};
+
+/// What is known of an imported argument besides its elements.
+struct argument_facts {
+    numpy_bridge::device device = cpu_device;
+    void* stream = nullptr;
+    bool readonly = false;
+    bool copied = false;
+};
+
+/// What an array argument is: how it holds the memory, its element type, its constraints.
+template <class Hold, class T, class... Constraints> struct argument_spec {
+    using hold = Hold;
+    using element = T;
+    static constexpr requirements wanted = make_requirements<T, Constraints...>();
+    using elements = strided_array<typename stored_element<T>::type, wanted.ndim, wanted.order>;
+
+    /// The same with another element type and more constraints.
+    template <class U, class... More> using with = argument_spec<Hold, U, Constraints..., More...>;
+
+    static_assert(!wanted.may_copy || std::is_const_v<T>,
+                  "allow_copy needs const elements: writes to a copy would be lost");
+};
+
+} // namespace detail
+
+/// An array that a Python caller passed, checked against its element type and constraints; see the
+/// aliases `borrowed` and `shared`. Elements are reached as in `strided_array`. Copies are cheap and
+/// refer to the same memory.
+template <class Spec> class array_argument : public Spec::elements {
+    using elements = typename Spec::elements;
+    using hold = typename Spec::hold;
+
+public:
+    using spec = Spec;
+
+    array_argument() = default;
+
+    /// Wraps memory that meets the requirements. Type casters call it; functions rarely need to.
+    array_argument(const memory& m, const detail::argument_facts& facts, hold kept)
+        : elements(m),
+          facts_(facts),
+          hold_(std::move(kept)) {}
+
+    /// "cpu", or the CUDA device and its index.
+    numpy_bridge::device device() const noexcept { return facts_.device; }
+
+    /// For CUDA memory the stream on which its producer works now, as a cudaStream_t: launch there, and
+    /// no synchronisation is needed. Null is CUDA's default stream.
+    void* stream() const noexcept { return facts_.stream; }
+
+    /// Whether the memory may not be written. Never true where the elements are not const.
+    bool readonly() const noexcept { return facts_.readonly; }
+
+    /// Whether `allow_copy` had to copy, so that this is not the caller's memory.
+    bool copied() const noexcept { return facts_.copied; }
+
+    /// The Python object that was passed. Needs the GIL.
+    py::object object() const { return py::reinterpret_borrow<py::object>(hold_.object()); }
+
+    /// The same elements as U and under more constraints, which the caller knows to hold; see `visit`.
+    template <class U, class... More> auto as() const {
+        dims strides;
+        for (int i = 0; i < this->ndim(); ++i)
+            strides[static_cast<std::size_t>(i)] = this->stride(i) * static_cast<std::int64_t>(itemsize(this->dtype()));
+        const auto* data = reinterpret_cast<const std::byte*>(this->data());
+        const memory m{const_cast<std::byte*>(data),
+                       {this->dtype(), byte_order::native},
+                       facts_.device,
+                       facts_.readonly,
+                       this->ndim(),
+                       this->shape(),
+                       strides.data()};
+        return array_argument<typename Spec::template with<U, More...>>(m, facts_, hold_);
+    }
+
+private:
+    detail::argument_facts facts_;
+    hold hold_;
+};
+
+/// An argument used during the call only: nothing is allocated, kept or pinned.
+///
+/// T is the element type: `float`, `const float` (read-only memory is accepted too), `one_of<float,
+/// double>`, `void` (any dtype), or const ones of them. Memory is on the CPU unless `cuda` or
+/// `any_device` is among the constraints.
+///
+/// Valid while the function runs and holds the GIL. To release the GIL, use `py::call_guard<
+/// py::gil_scoped_release>()` or `gil_released`, which pin the memory first; to keep the memory, take
+/// `shared`.
+template <class T, class... Constraints>
+using borrowed = array_argument<detail::argument_spec<detail::borrow, T, Constraints...>>;
+
+/// An argument that may be kept: its owner stays alive and its block in place until the last copy is
+/// gone. Copies may be used and destroyed on any thread, with or without the GIL.
+template <class T, class... Constraints>
+using shared = array_argument<detail::argument_spec<detail::share, T, Constraints...>>;
+
+} // namespace numpy_bridge

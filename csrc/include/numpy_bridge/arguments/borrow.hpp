@@ -1,0 +1,160 @@
+/// Reads an argument's memory for the length of a call.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/arguments/mismatch.hpp>
+#include <numpy_bridge/import.hpp>
+
+namespace numpy_bridge {
+
+namespace detail {
+
+/// Plain Python data has no memory to borrow. Overload resolution asks about such objects all the
+/// time, so they are told apart without raising anything.
+inline bool has_no_memory(PyObject* x) noexcept {
+    return x == Py_None || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0 || PyUnicode_Check(x) != 0 ||
+           PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyDict_Check(x) != 0 || PyComplex_Check(x) != 0;
+}
+
+/// Refuses tensors whose values or gradients a borrow would get wrong, where `layout` cannot tell at a
+/// glance. Asking lets other threads run, so `out` must own its extents.
+inline void ask_torch(const torch_library& torch, PyObject* x, bool writable, imported& out) {
+    out.own_extents();
+    check_inside_storage(torch, out.description, torch.untyped_storage(x));
+    if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
+    if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
+    if (writable && torch.requires_grad.is_true(x)) refuse_obstacle("requires_grad");
+}
+
+/// Whether the elements of `m` lie inside the storage of the tensor that it describes.
+inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
+    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
+    if (bounds.high == 0) return true;
+    const auto begin = m.data + bounds.low;
+    return storage.size >= 0 && begin >= storage.data && m.data + bounds.high <= storage.data + storage.size;
+}
+
+/// Notices when memory that is borrowed but not held has been moved. While one argument of a call is
+/// borrowed, converting the next one may run any Python code, which can resize the first.
+class witness {
+public:
+    witness() = default; ///< of memory that is held
+
+    static witness of_array(PyObject* x) noexcept { return {kind::array, x}; }
+    static witness of_tensor(PyObject* x, const torch_library& torch) noexcept {
+        witness seen(torch.layout.known() ? kind::storage : kind::producer, x);
+        if (torch.layout.known()) seen.storage_ = torch.layout.storage_of(x);
+        seen.api_ = torch.exchange_api();
+        return seen;
+    }
+    static witness of_producer(PyObject* x, const dlpack::exchange_api* api) noexcept {
+        witness seen(kind::producer, x);
+        seen.api_ = api;
+        return seen;
+    }
+
+    /// Whether the elements that were seen are still there.
+    template <class T, int N, order Order> bool agrees(const strided_array<T, N, Order>& seen) const {
+        switch (kind_) {
+        case kind::array: {
+            const auto& array = *reinterpret_cast<const numpy_abi::array*>(object_);
+            const unsigned exponent = itemsize_exponent(seen.dtype());
+            bool same = array.ndim == seen.ndim() && static_cast<const void*>(array.data) == seen.data();
+            for (int i = 0; same && i < seen.ndim(); ++i)
+                same = array.shape[i] == seen.shape()[i] && array.strides[i] >> exponent == seen.strides()[i];
+            return same;
+        }
+        case kind::storage:
+            return torch_library::loaded()->layout.storage_of(object_) == storage_;
+        case kind::producer: {
+            dlpack::tensor now{};
+            if (api_->tensor_from_object(object_, &now) != 0) throw py::error_already_set();
+            return static_cast<const std::byte*>(now.data) + now.byte_offset == static_cast<const void*>(seen.data()) &&
+                   now.ndim == seen.ndim() && std::equal(now.shape, now.shape + now.ndim, seen.shape());
+        }
+        case kind::held:
+            break;
+        }
+        return true;
+    }
+
+private:
+    enum class kind : std::uint8_t { held, array, storage, producer };
+
+    witness(kind what, PyObject* object) noexcept : kind_(what), object_(object) {}
+
+    kind kind_ = kind::held;
+    PyObject* object_ = nullptr;
+    storage_extent storage_{};
+    const dlpack::exchange_api* api_ = nullptr;
+};
+
+inline witness borrow_tensor(const torch_library& torch, PyObject* x, const requirements& r, imported& out) {
+    describe_dlpack(read_tensor(torch, x), false, out);
+    const torch_layout& layout = torch.layout;
+    if (r.checked) {
+        if (!layout.known() || !layout.is_ordinary(x) || !lies_inside(out.description, layout.storage_of(x)))
+            ask_torch(torch, x, r.writable, out);
+        else if (r.writable && !layout.is_untracked(x) && torch.requires_grad.is_true(x))
+            refuse_obstacle("requires_grad");
+    }
+    return witness::of_tensor(x, torch);
+}
+
+/// Reads through the C function of the object's type. False where the type has none, or where it refuses;
+/// the managed form then says why.
+inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
+    const bool has_none = PyMemoryView_Check(x) != 0 || PyBytes_Check(x) != 0 || PyByteArray_Check(x) != 0;
+    const auto* api = has_none ? nullptr : find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
+    if (api == nullptr || api->tensor_from_object == nullptr) return false;
+    dlpack::tensor tensor{};
+    if (api->tensor_from_object(x, &tensor) != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    describe_dlpack(tensor, false, out);
+    seen = witness::of_producer(x, api);
+    return true;
+}
+
+/// Describes the memory of `x` for a call. What must be held meanwhile is left in `out`. Raises
+/// sharing_error, or TypeError for objects without memory.
+inline witness import_for_call(PyObject* x, const requirements& r, imported& out) {
+    if (import_ndarray(x, purpose::locate, out)) return witness::of_array(x);
+    const torch_library* torch = torch_library::loaded();
+    if (torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr) {
+        try {
+            return borrow_tensor(*torch, x, r, out);
+        } catch (py::error_already_set& error) {
+            refuse_tensor(x, text_of_error(error));
+        }
+    }
+    witness seen;
+    if (!borrow_from_producer(x, out, seen)) import_object(x, purpose::share, out);
+    return seen;
+}
+
+/// A tensor that requires grad may be read; only writes would escape autograd.
+inline py::object readable(PyObject* x, const requirements& r) {
+    const torch_library* torch = torch_library::loaded();
+    const bool tracked = !r.writable && torch != nullptr && torch->is_tensor(x) && torch->requires_grad.is_true(x);
+    return tracked ? py::handle(x).attr("detach")() : py::reinterpret_borrow<py::object>(x);
+}
+
+/// The stream on which the library of `x` works now. Null for host memory and where no one says.
+inline void* current_stream(PyObject* x, device where) {
+    if (where.type != device_type::cuda) return nullptr;
+    const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
+    void* stream = nullptr;
+    if (api != nullptr && api->current_work_stream != nullptr &&
+        api->current_work_stream(where.type, where.index, &stream) != 0)
+        throw py::error_already_set();
+    return stream;
+}
+
+} // namespace detail
+
+} // namespace numpy_bridge

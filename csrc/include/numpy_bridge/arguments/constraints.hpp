@@ -1,0 +1,136 @@
+/// What a C++ function asks of an array argument, written as types: `borrowed<float, ndim<2>, c_contiguous>`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include <numpy_bridge/dtype.hpp>
+#include <numpy_bridge/layout.hpp>
+
+namespace numpy_bridge {
+
+/// Element type: any of these. `borrowed<const one_of<float, double>>`; see `visit`.
+template <class... T> struct one_of {};
+
+/// Exactly N dimensions.
+template <int N> struct ndim {
+    static_assert(N >= 0 && N <= max_ndim, "ndim<N> needs N from 0 to 64");
+};
+
+/// These extents, one a dimension; -1 stands for any.
+template <std::int64_t... E> struct extents {
+    static_assert(((E >= -1) && ...), "extents<...> takes extents of 0 or more, or -1 for any");
+};
+
+struct c_contiguous {};   ///< row-major and gap-free
+struct f_contiguous {};   ///< column-major and gap-free
+struct any_contiguous {}; ///< gap-free, row- or column-major
+struct cpu {};            ///< memory that the host can read: the default
+struct cuda {};           ///< memory of a CUDA device
+struct any_device {};     ///< memory anywhere
+
+/// The first element lies at a multiple of Bytes. Without it: of the element's own alignment.
+template <std::size_t Bytes> struct aligned {
+    static_assert(Bytes > 0 && (Bytes & (Bytes - 1)) == 0, "aligned<Bytes> needs a power of two");
+};
+
+/// Takes a tensor's memory as it is: no test for negation, conjugation, autograd or a broken storage.
+/// The values may then differ from the tensor's own.
+struct unchecked {};
+
+/// Converts where it cannot borrow: dtype (NumPy's "same_kind"), byte order, layout, alignment,
+/// negation and conjugation, never the device. For const elements only; `copied()` tells.
+struct allow_copy {};
+
+/// `numpy_bridge::element<T>::id` names the row of the dtype table for a C++ type. Specialise it for
+/// types that the table knows and C++17 does not: `template <> struct element<my_half> { static
+/// constexpr dtype id = dtype::float16; };`
+template <class T, class = void> struct element {};
+
+template <class T> struct element<T, std::enable_if_t<dtype_of<T>().has_value()>> {
+    static constexpr dtype id = *dtype_of<T>();
+};
+
+namespace detail {
+
+enum class order : std::uint8_t { any, c, f, c_or_f };
+enum class place : std::uint8_t { host, cuda, anywhere };
+
+using dtype_set = std::uint32_t; // a bit for each row of the dtype table
+static_assert(dtype_table.size() <= 32);
+
+constexpr dtype_set set_of(dtype id) noexcept { return dtype_set{1} << static_cast<unsigned>(id); }
+
+/// Constraints as values: what `check` compares memory with and what error messages spell out.
+struct requirements {
+    dtype_set dtypes = 0;
+    int ndim = -1; ///< -1: any
+    const std::int64_t* extents = nullptr;
+    detail::order order = order::any;
+    place where = place::host;
+    std::size_t alignment = 1;
+    bool writable = false;
+    bool checked = true;
+    bool may_copy = false;
+};
+
+/// The element types that T stands for.
+template <class T> struct element_types {
+    static constexpr dtype_set set = set_of(element<T>::id);
+    static constexpr std::size_t alignment = alignof(T);
+};
+template <class... T> struct element_types<one_of<T...>> {
+    static constexpr dtype_set set = (set_of(element<T>::id) | ...);
+    static constexpr std::size_t alignment = 1; // that of the dtype found
+};
+template <> struct element_types<void> {
+    static constexpr dtype_set set = static_cast<dtype_set>((std::uint64_t{1} << dtype_table.size()) - 1);
+    static constexpr std::size_t alignment = 1;
+};
+
+/// Elements whose type is known only at run time are reached through void pointers.
+template <class T> struct stored_element {
+    using type = T;
+};
+template <class... T> struct stored_element<one_of<T...>> {
+    using type = void;
+};
+template <class... T> struct stored_element<const one_of<T...>> {
+    using type = const void;
+};
+
+template <std::int64_t... E> inline constexpr std::array<std::int64_t, sizeof...(E)> extents_array = {E...};
+
+constexpr void apply(requirements& r, c_contiguous) { r.order = order::c; }
+constexpr void apply(requirements& r, f_contiguous) { r.order = order::f; }
+constexpr void apply(requirements& r, any_contiguous) { r.order = order::c_or_f; }
+constexpr void apply(requirements& r, cpu) { r.where = place::host; }
+constexpr void apply(requirements& r, cuda) { r.where = place::cuda; }
+constexpr void apply(requirements& r, any_device) { r.where = place::anywhere; }
+constexpr void apply(requirements& r, unchecked) { r.checked = false; }
+constexpr void apply(requirements& r, allow_copy) { r.may_copy = true; }
+template <int N> constexpr void apply(requirements& r, ndim<N>) { r.ndim = N; }
+template <std::size_t Bytes> constexpr void apply(requirements& r, aligned<Bytes>) {
+    if (Bytes > r.alignment) r.alignment = Bytes;
+}
+template <std::int64_t... E> constexpr void apply(requirements& r, extents<E...>) {
+    r.ndim = static_cast<int>(sizeof...(E));
+    r.extents = extents_array<E...>.data();
+}
+
+template <class T, class... Constraints> constexpr requirements make_requirements() {
+    using value = std::remove_const_t<T>;
+    requirements r;
+    r.dtypes = element_types<value>::set;
+    r.alignment = element_types<value>::alignment;
+    r.writable = !std::is_const_v<T>;
+    (apply(r, Constraints{}), ...);
+    return r;
+}
+
+} // namespace detail
+
+} // namespace numpy_bridge

@@ -1,0 +1,62 @@
+/// Working on arrays without the GIL.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/import.hpp>
+
+namespace numpy_bridge {
+
+namespace detail {
+
+/// Keeps the block behind a borrowed array in place; other arguments need nothing.
+class pin {
+public:
+    template <class Argument> explicit pin(const Argument&) noexcept {}
+
+    template <class T, class... C> explicit pin(const borrowed<T, C...>& x) {
+        const py::object object = x.object();
+        if (object && !x.copied()) keep(object.ptr(), x.data());
+    }
+
+    template <class T, class... C> explicit pin(const std::optional<borrowed<T, C...>>& x) {
+        if (x && !x->copied()) keep(x->object().ptr(), x->data());
+    }
+
+private:
+    void keep(PyObject* x, const void* borrowed_data) {
+        imported in;
+        const torch_library* torch = torch_library::loaded();
+        if (torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr) pin_tensor(*torch, x, in);
+        else import_object(x, purpose::share, in);
+        if (static_cast<const void*>(in.description.data) != borrowed_data)
+            throw py::type_error("the memory of a borrowed array changed before it could be pinned");
+        kept_.emplace(in.anchored_to(x));
+    }
+
+    std::optional<anchor> kept_;
+};
+
+} // namespace detail
+
+/// Releases the GIL for a scope, after pinning the borrowed arrays given, which other threads could
+/// otherwise resize meanwhile. Arrays that are not named here must not be touched in the scope.
+/// Pinning a tensor's storage is for good, as with `Tensor.numpy()`: it can no longer be resized.
+///
+///     borrowed<float> x; ...
+///     { const gil_released scope(x); work(x.data()); }
+template <class... Arguments> class gil_released {
+public:
+    explicit gil_released(const Arguments&... arguments) : pins_{detail::pin(arguments)...} { release_.emplace(); }
+    ~gil_released() = default; // takes the GIL back before the pins go
+    gil_released(const gil_released&) = delete;
+    gil_released& operator=(const gil_released&) = delete;
+
+private:
+    std::array<detail::pin, sizeof...(Arguments)> pins_;
+    std::optional<py::gil_scoped_release> release_;
+};
+
+} // namespace numpy_bridge

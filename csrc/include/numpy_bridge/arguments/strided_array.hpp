@@ -1,0 +1,170 @@
+/// Elements in memory, reached by index: what borrowed and shared arguments have in common.
+#pragma once
+
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#if defined(__has_include)
+#if __has_include(<version>)
+#include <version>
+#endif
+#endif
+#ifdef __cpp_lib_span
+#include <span>
+#endif
+#ifdef __cpp_lib_mdspan
+#include <mdspan>
+#endif
+
+#include <numpy_bridge/arguments/constraints.hpp>
+#include <numpy_bridge/memory.hpp>
+
+namespace numpy_bridge {
+
+namespace detail {
+
+/// Room for N extents, or for any number of them where N is -1.
+template <int N> class extent_list {
+public:
+    constexpr int ndim() const noexcept { return N; }
+    void resize(int) noexcept {}
+    std::int64_t& operator[](int i) noexcept { return values_[static_cast<std::size_t>(i)]; }
+    const std::int64_t& operator[](int i) const noexcept { return values_[static_cast<std::size_t>(i)]; }
+    const std::int64_t* data() const noexcept { return values_.data(); }
+
+private:
+    std::array<std::int64_t, static_cast<std::size_t>(N)> values_;
+};
+
+template <> class extent_list<-1> {
+public:
+    extent_list() = default;
+    extent_list(const extent_list& other) noexcept { *this = other; }
+    extent_list& operator=(const extent_list& other) noexcept {
+        ndim_ = other.ndim_;
+        for (int i = 0; i < ndim_; ++i) (*this)[i] = other[i];
+        return *this;
+    }
+    ~extent_list() = default;
+
+    int ndim() const noexcept { return ndim_; }
+    void resize(int ndim) noexcept { ndim_ = ndim; }
+    std::int64_t& operator[](int i) noexcept { return values_[static_cast<std::size_t>(i)]; }
+    const std::int64_t& operator[](int i) const noexcept { return values_[static_cast<std::size_t>(i)]; }
+    const std::int64_t* data() const noexcept { return values_.data(); }
+
+private:
+    int ndim_ = 0;
+    dims values_; // the first `ndim_` of them are meant, the others are never read
+};
+
+} // namespace detail
+
+/// Pointer, shape and strides of elements of type T (const T for read-only memory; void where the
+/// dtype is known at run time only). N is the number of dimensions, -1 if it is not fixed. Owns
+/// nothing, and knows no Python. Strides count elements.
+template <class T, int N, detail::order Order> class strided_array {
+public:
+    using element_type = T;
+    using value_type = std::remove_cv_t<T>;
+
+    strided_array() = default;
+
+    /// The elements of `m`, whose dtype, dimensions and order have been checked.
+    explicit strided_array(const memory& m) noexcept : data_(reinterpret_cast<T*>(m.data)), dtype_(m.type.id) {
+        const unsigned exponent = itemsize_exponent(m.type.id);
+        shape_.resize(m.ndim);
+        strides_.resize(m.ndim);
+        for (int i = 0; i < m.ndim; ++i) {
+            shape_[i] = m.shape[i];
+            strides_[i] = m.strides[i] >> exponent;
+        }
+    }
+
+    T* data() const noexcept { return data_; }
+    numpy_bridge::dtype dtype() const noexcept { return dtype_; }
+    constexpr int ndim() const noexcept { return shape_.ndim(); }
+
+    /// Extent of dimension i.
+    std::int64_t shape(int i) const noexcept { return shape_[i]; }
+    const std::int64_t* shape() const noexcept { return shape_.data(); }
+
+    /// Elements between neighbours along dimension i.
+    std::int64_t stride(int i) const noexcept {
+        if constexpr (N > 0 && Order == detail::order::c)
+            if (i == N - 1) return 1; // known to the optimiser
+        if constexpr (N > 0 && Order == detail::order::f)
+            if (i == 0) return 1;
+        return strides_[i];
+    }
+    const std::int64_t* strides() const noexcept { return strides_.data(); }
+
+    /// Number of elements.
+    std::int64_t size() const noexcept {
+        std::int64_t count = 1;
+        for (int i = 0; i < ndim(); ++i) count *= shape_[i];
+        return count;
+    }
+    bool empty() const noexcept { return size() == 0; }
+
+    /// The element at these indices, one a dimension. Not checked, except by assertions.
+    template <class... Index> auto& operator()(Index... index) const noexcept {
+        static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
+        static_assert(N == -1 || sizeof...(Index) == N, "one index for each dimension");
+        static_assert((std::is_convertible_v<Index, std::int64_t> && ...), "indices are integers");
+        assert(static_cast<int>(sizeof...(Index)) == ndim());
+        std::int64_t offset = 0;
+        int i = 0;
+        ((assert(static_cast<std::int64_t>(index) >= 0 && static_cast<std::int64_t>(index) < shape_[i]),
+          offset += static_cast<std::int64_t>(index) * stride(i), ++i),
+         ...);
+        return data_[offset];
+    }
+
+    /// All elements in memory order, of gap-free arrays.
+    T* begin() const noexcept {
+        require_contiguous();
+        return data_;
+    }
+    T* end() const noexcept { return begin() + size(); }
+
+#ifdef __cpp_lib_span
+    std::span<T> as_span() const noexcept { return {begin(), static_cast<std::size_t>(size())}; }
+#endif
+
+#ifdef __cpp_lib_mdspan
+    auto as_mdspan() const noexcept {
+        static_assert(N >= 0, "as_mdspan needs ndim<N> or extents<...>");
+        using shape_type = std::dextents<std::int64_t, N>;
+        std::array<std::int64_t, static_cast<std::size_t>(N)> shape{}, strides{};
+        for (int i = 0; i < N; ++i) {
+            shape[static_cast<std::size_t>(i)] = shape_[i];
+            strides[static_cast<std::size_t>(i)] = strides_[i];
+        }
+        if constexpr (Order == detail::order::c) {
+            return std::mdspan<T, shape_type, std::layout_right>(data_, shape_type(shape));
+        } else if constexpr (Order == detail::order::f) {
+            return std::mdspan<T, shape_type, std::layout_left>(data_, shape_type(shape));
+        } else {
+            const std::layout_stride::mapping<shape_type> mapping(shape_type(shape), strides);
+            return std::mdspan<T, shape_type, std::layout_stride>(data_, mapping);
+        }
+    }
+#endif
+
+private:
+    static constexpr void require_contiguous() noexcept {
+        static_assert(Order != detail::order::any, "needs c_contiguous, f_contiguous or any_contiguous");
+        static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
+    }
+
+    T* data_ = nullptr;
+    numpy_bridge::dtype dtype_ = dtype::uint8;
+    detail::extent_list<N> shape_;
+    detail::extent_list<N> strides_;
+};
+
+} // namespace numpy_bridge

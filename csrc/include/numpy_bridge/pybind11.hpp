@@ -1,0 +1,18 @@
+/// Array arguments for pybind11 functions: include this, and any array of any library will do.
+///
+///     #include <numpy_bridge/pybind11.hpp>
+///     using namespace numpy_bridge;
+///
+///     m.def("scale", [](borrowed<float, ndim<2>, c_contiguous> x, float k) { ... x(i, j) *= k ... });
+///
+/// Accepts whatever `numpy_bridge.view` accepts: NumPy arrays, torch, JAX and CuPy tensors,
+/// buffers, DLPack, array interfaces. Nothing is converted unless the type says `allow_copy`. Needs these headers to
+/// build and nothing of numpy_bridge to run.
+#pragma once
+
+#include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/arguments/caster.hpp>
+#include <numpy_bridge/arguments/gil.hpp>
+#include <numpy_bridge/arguments/loader.hpp>
+#include <numpy_bridge/returned.hpp>
+#include <numpy_bridge/visit.hpp>
