@@ -1,4 +1,4 @@
-"""The same extension, built by pip with each build system against the installed wheel."""
+"""Extensions built by pip against the installed wheel: one with each build system, and the example."""
 
 from __future__ import annotations
 
@@ -26,15 +26,26 @@ print(scale.standard)
 """
 
 
+def install(project: Path, target: Path) -> None:
+    """Build and install a project with what is installed here."""
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps")
+    run(*pip, "--target", target, project, cwd=project.parent)
+
+
 @pytest.mark.parametrize(
     ("build_system", "standard"),
     [("scikit-build-core", "202002"), ("meson-python", "201703"), ("setuptools", "201703")],
 )
 def test_build_system(build_system: str, standard: str, tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    shutil.copytree(HERE / build_system, project)
+    project = shutil.copytree(HERE / build_system, tmp_path / "project")
     shutil.copy(HERE / "scale.cpp", project)
-    target = tmp_path / "installed"
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps")
-    run(*pip, "--target", target, project, cwd=tmp_path)
-    assert python(USE, target).startswith(standard)
+    install(project, tmp_path / "installed")
+    assert python(USE, tmp_path / "installed").startswith(standard)
+
+
+def test_example(tmp_path: Path) -> None:
+    """`examples/extension` where it knows nothing of this tree: pip builds it, its own tests pass."""
+    project = shutil.copytree(HERE.parents[1] / "examples/extension", tmp_path / "imgnorm")
+    install(project, tmp_path / "installed")
+    tests = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    print(run(*tests, cwd=project, PYTHONPATH=str(tmp_path / "installed")))

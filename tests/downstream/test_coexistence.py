@@ -1,8 +1,8 @@
 """Two extensions in one process, built against different versions of the headers.
 
-The dynamic linker makes one object of everything that has the same name in both and default visibility, even
-where modules are loaded with RTLD_LOCAL: inline variables, and statics of inline functions. And exceptions are
-caught by the name of their type. So symbols are hidden, and the namespace has the version in its name.
+The dynamic linker makes one object of inline variables, and of inline functions' statics, that have the same
+name and default visibility in both, even where modules are loaded with RTLD_LOCAL. And exceptions are caught
+by the name of their type. So symbols are hidden, and the namespace has the version in its name.
 """
 
 from __future__ import annotations
