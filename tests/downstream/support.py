@@ -35,5 +35,5 @@ def compile_module(source: Path, *flags: str, include: str | None = None) -> Pat
     folders = [pybind11.get_include(), sysconfig.get_path("include")]
     includes = [f"-I{include or numpy_bridge.get_include()}", *(f"-isystem{folder}" for folder in folders)]
     compiler = os.environ.get("CXX", "c++")
-    run(compiler, "-std=c++17", "-O1", "-shared", "-fPIC", *includes, *flags, source, "-o", target)
+    run(compiler, "-std=c++17", "-O1", "-shared", "-fPIC", *includes, source, *flags, "-o", target)
     return target

@@ -146,7 +146,7 @@ template <class T> py::object to_library_of(py::handle like, owned<T> from) {
     const torch_library* torch = torch_library::loaded();
     if (torch != nullptr && torch->is_tensor(like.ptr())) return to_torch(std::move(from));
     if (numpy_library::get().is_array(like.ptr())) return to_numpy(std::move(from));
-    if (const auto* api = find_exchange_api(like.get_type().ptr()); api != nullptr)
+    if (const auto* api = find_exchange_api(py::type::handle_of(like).ptr()); api != nullptr)
         return detail::object_from_exchange(*api, detail::managed(std::move(from)));
     const py::object library = detail::optional_attribute(like.ptr(), "__array_namespace__");
     py::object array = to_numpy(std::move(from));
