@@ -11,6 +11,8 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     module.attr("__version__") = NUMPY_BRIDGE_VERSION;
     numpy_bridge::register_errors();
     numpy_bridge::register_view(module);
+    numpy_bridge::register_view_exports(module);
+    numpy_bridge::register_exchange_api(module);
     numpy_bridge::register_convert(module);
     numpy_bridge::register_overlap(module);
     numpy_bridge::register_pointer(module);

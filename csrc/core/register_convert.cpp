@@ -33,7 +33,7 @@ template <class Share> py::object convert(PyObject* x, copy_mode mode, const cha
 
 /// torch's own conversion, which pins the storage as it goes: the first time it is the cheapest way.
 /// Empty where torch refuses or yields memory of NumPy's own; the general way then finds out why.
-py::object first_array_of_tensor(const torch_library& torch, PyObject* x, const py::object& storage) {
+py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object array;
     try {
         array = torch.numpy(x);
@@ -45,7 +45,7 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x, const 
     if (!numpy_library::get().is_exact_array(array.ptr())) return {};
     if ((reinterpret_cast<numpy_abi::array*>(array.ptr())->flags & numpy_abi::flag_own_data) != 0) return {};
     import_ndarray(array.ptr(), purpose::locate, in);
-    detail::check_inside_storage(torch, in.description, storage);
+    detail::check_inside_storage(torch, x, in.description);
     return array;
 }
 
@@ -54,11 +54,11 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x, const 
 py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
     if (torch.resizable.is_true(storage.ptr())) {
-        if (py::object array = first_array_of_tensor(torch, x, storage)) return array;
+        if (py::object array = first_array_of_tensor(torch, x)) return array;
         return array_of_view(make_view(x, purpose::share, false));
     }
     imported in;
-    detail::describe_tensor(torch, x, detail::read_tensor(torch, x), storage, in);
+    detail::describe_tensor(torch, x, detail::read_tensor(torch, x), in);
     return numpy_library::get().new_array(in.description, std::move(storage));
 }
 
@@ -81,6 +81,7 @@ py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     imported in;
     import_any(x, purpose::share, in);
     validate_for_torch(torch, in.description, allow_readonly);
+    torch.wait_for(in.stream, in.description.device);
     return torch.new_tensor(in.description, in.anchored_to(x));
 }
 
@@ -112,8 +113,10 @@ longer be resized, bytearrays cannot grow, mmaps cannot be closed while the View
 Parameters
 ----------
 x : object
-    numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118)
-    or DLPack.
+    numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118, PEP
+    688), DLPack, ``__array_interface__``, ``__array_struct__``, ``__cuda_array_interface__`` or
+    ``__array__``, as long as what it hands out is its own memory and no copy. Arrays of jax,
+    TensorFlow and pyarrow are immutable and come in read-only.
 readonly : bool, default False
     Hand the memory on as read-only. Memory that is read-only stays so in any case.
 
@@ -185,7 +188,8 @@ Raises
 ------
 SharingError
     With ``copy=False``, if the memory cannot be shared: it is read-only, has negative strides,
-    strides that are no multiple of the itemsize, foreign byte order, or a dtype that torch lacks.
+    strides that are no multiple of the itemsize, elements that are not aligned to it, foreign
+    byte order, or a dtype that torch lacks.
 TypeError
     If `x` speaks no protocol.
 ImportError

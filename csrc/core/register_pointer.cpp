@@ -1,6 +1,7 @@
 /// from_pointer, with arguments that the Python layer has normalised.
 #include <pybind11/stl.h>
 
+#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/protocols/pointer.hpp>
 
 #include "register.hpp"
@@ -14,7 +15,7 @@ element_type parse_dtype(const std::string& text) {
     if (const auto id = from_name(text)) return {*id, byte_order::native};
     if (const auto type = from_typestr(text)) return *type;
     detail::refuse("pointer", "dtype", "a name in the dtype table, such as 'float32', or a typestr, such as '>f4'",
-                   "'" + text + "'");
+                   "'" + text + "'", detail::hint_for_name(text));
 }
 
 std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape,

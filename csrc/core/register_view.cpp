@@ -1,4 +1,4 @@
-/// The Python class numpy_bridge.View: properties, the buffer protocol, DLPack, garbage collection.
+/// The Python class numpy_bridge.View: properties, the buffer protocol, comparison, garbage collection.
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
@@ -10,11 +10,7 @@ namespace numpy_bridge {
 
 namespace {
 
-py::typing::Tuple<py::int_, py::ellipsis> tuple_of(const std::int64_t* values, int count) {
-    py::tuple result(count);
-    for (int i = 0; i < count; ++i) result[static_cast<std::size_t>(i)] = values[i];
-    return result;
-}
+using int_tuple = py::typing::Tuple<py::int_, py::ellipsis>;
 
 std::string representation(const view& self) {
     const memory& m = self.description();
@@ -59,49 +55,6 @@ void set_up_type(PyHeapTypeObject* heap_type) {
     heap_type->as_buffer.bf_getbuffer = get_buffer;
 }
 
-using version_pair = std::optional<std::pair<unsigned, unsigned>>;
-using device_pair = std::optional<std::pair<int, int>>;
-
-void check_dlpack_request(const memory& m, const py::object& stream, const device_pair& device) {
-    const bool on_cpu = m.device.type == device_type::cpu;
-    if (!stream.is_none() && (on_cpu || !stream.equal(py::int_(-1))))
-        detail::refuse("DLPack", "stream", on_cpu ? "None for memory on the CPU" : "None or -1",
-                       py::repr(stream).cast<std::string>(),
-                       on_cpu ? "" : "a View cannot wait for its producer's stream; order the streams yourself");
-    if (device && (device->first != static_cast<int>(m.device.type) || device->second != m.device.index))
-        detail::refuse("DLPack", "dl_device", name_of(m.device),
-                       "(" + std::to_string(device->first) + ", " + std::to_string(device->second) + ")",
-                       "a View never moves memory between devices");
-}
-
-py::object capsule_of(const memory& m, anchor keep, const version_pair& max_version, std::uint64_t flags) {
-    detail::validate_for_dlpack(m, "DLPack");
-    if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep), flags);
-    if (m.readonly)
-        detail::refuse("DLPack", "max_version", "(1, 0) or more, to say that memory is read-only",
-                       max_version ? "an older version" : "None", "the unversioned capsule cannot carry the flag");
-    return export_unversioned_capsule(m, std::move(keep));
-}
-
-py::object export_dlpack(const py::object& self, const py::object& stream, const version_pair& max_version,
-                         const device_pair& device, std::optional<bool> copy) {
-    const memory& m = self.cast<const view&>().description();
-    check_dlpack_request(m, stream, device);
-    if (!copy.value_or(false)) return capsule_of(m, anchor(self.ptr(), {}, {}), max_version, 0);
-    const py::object copied = py::module_::import("numpy_bridge.copying").attr("native_copy")(self);
-    imported in;
-    import_ndarray(copied.ptr(), purpose::locate, in);
-    return capsule_of(in.description, in.anchored_to(copied.ptr()), max_version, dlpack::flag_is_copied);
-}
-
-py::object export_array(const py::object& self, const py::object& type, const py::object& copy) {
-    py::object shared = array_of_view(self);
-    if (type.is_none() && (copy.is_none() || !copy.cast<bool>())) return shared;
-    const py::module_ numpy = py::module_::import("numpy");
-    if (copy.is_none()) return numpy.attr("asarray")(shared, type); // NumPy 1.26 has no copy=None
-    return numpy.attr("array")(shared, type, py::arg("copy") = copy);
-}
-
 /// A read-only view of bytes hashes as the memoryview of it, and as `bytes`; others do not hash.
 py::int_ hash(const py::object& self) {
     const memory& m = self.cast<const view&>().description();
@@ -126,7 +79,9 @@ constexpr const char* view_doc = R"(A share of one block of memory, which speaks
 
 Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
 place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpack, hashlib,
-socket.send, file.write, struct and everything else that takes a buffer or DLPack.
+socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
+interfaces. Attributes of protocols that have no words for the memory, such as
+``__array_interface__`` for bfloat16 or for device memory, are absent.
 )";
 
 } // namespace
@@ -137,10 +92,12 @@ void register_view(py::module_& module) {
     };
     py::class_<view> type(module, "View", py::custom_type_setup(set_up_type), py::is_final(), view_doc);
     view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-    type.def_property_readonly("shape", described([](const memory& m) { return tuple_of(m.shape, m.ndim); }),
-                               "Extents, one an axis.")
-        .def_property_readonly("strides", described([](const memory& m) { return tuple_of(m.strides, m.ndim); }),
-                               "Steps between neighbours along each axis, in bytes.")
+    type.def_property_readonly(
+            "shape", described([](const memory& m) -> int_tuple { return detail::tuple_of(m.shape, m.ndim); }),
+            "Extents, one an axis.")
+        .def_property_readonly(
+            "strides", described([](const memory& m) -> int_tuple { return detail::tuple_of(m.strides, m.ndim); }),
+            "Steps between neighbours along each axis, in bytes.")
         .def_property_readonly("dtype", described([](const memory& m) { return name_of(m.type); }),
                                "Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.")
         .def_property_readonly("itemsize", described([](const memory& m) { return itemsize(m); }),
@@ -158,15 +115,7 @@ void register_view(py::module_& module) {
         .def_property_readonly("owner", owner_of, "The object that the memory belongs to, or None.")
         .def("__repr__", representation)
         .def("__hash__", hash)
-        .def("__eq__", equals, py::arg("other"), py::is_operator())
-        .def("__array__", export_array, py::arg("dtype") = py::none(), py::arg("copy") = py::none(),
-             "The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.")
-        .def("__dlpack__", export_dlpack, py::kw_only(), py::arg("stream") = py::none(),
-             py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(), py::arg("copy") = py::none(),
-             "A DLPack capsule, as the array API standard describes it.")
-        .def("__dlpack_device__",
-             described([](const memory& m) { return py::make_tuple(static_cast<int>(m.device.type), m.device.index); }),
-             "DLPack device type and index.");
+        .def("__eq__", equals, py::arg("other"), py::is_operator());
 }
 
 } // namespace numpy_bridge

@@ -4,11 +4,14 @@ namespace numpy_bridge {
 
 view::view(imported& from, PyObject* source, bool readonly)
     : memory_(from.description),
+      stream_(from.stream),
       held_(from.anchored_to(source)) {
     const auto ndim = static_cast<std::size_t>(memory_.ndim);
-    extents_.reserve(2 * ndim);
+    extents_.reserve(3 * ndim);
     extents_.insert(extents_.end(), memory_.shape, memory_.shape + ndim);
     extents_.insert(extents_.end(), memory_.strides, memory_.strides + ndim);
+    extents_.resize(3 * ndim);
+    detail::fill_element_strides(memory_, extents_.data() + 2 * ndim);
     memory_.shape = extents_.data();
     memory_.strides = extents_.data() + ndim;
     memory_.readonly = memory_.readonly || readonly;
@@ -21,8 +24,10 @@ int view::traverse(visitproc visit, void* arg) const {
 }
 
 void import_any(PyObject* x, purpose why, imported& out) {
-    if (Py_TYPE(x) == view_type) out.description = py::handle(x).cast<const view&>().description();
-    else import_object(x, why, out);
+    if (Py_TYPE(x) != view_type) return import_object(x, why, out);
+    const auto& known = py::handle(x).cast<const view&>();
+    out.description = known.description();
+    out.stream = known.stream();
 }
 
 py::object make_view(PyObject* x, purpose why, bool readonly) {

@@ -16,6 +16,12 @@ public:
 
     const memory& description() const noexcept { return memory_; }
 
+    /// Strides in elements, for memory that passes `validate_for_dlpack`.
+    const std::int64_t* element_strides() const noexcept { return memory_.strides + memory_.ndim; }
+
+    /// The CUDA stream to wait for, as in `imported`.
+    std::uintptr_t stream() const noexcept { return stream_; }
+
     /// The Python object behind the memory; null for a pointer without an owner.
     py::handle source() const noexcept { return held_.object(); }
 
@@ -24,7 +30,8 @@ public:
 
 private:
     memory memory_;
-    std::vector<std::int64_t> extents_; // shape, then byte strides
+    std::vector<std::int64_t> extents_; // shape, byte strides, element strides
+    std::uintptr_t stream_;
     anchor held_;
 };
 

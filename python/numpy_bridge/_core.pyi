@@ -13,8 +13,11 @@ class View:
     
     Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
     place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpack, hashlib,
-    socket.send, file.write, struct and everything else that takes a buffer or DLPack.
+    socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
+    interfaces. Attributes of protocols that have no words for the memory, such as
+    ``__array_interface__`` for bfloat16 or for device memory, are absent.
     """
+    __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
     def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.
@@ -33,6 +36,21 @@ class View:
         ...
     def __repr__(self) -> str:
         ...
+    @property
+    def __array_interface__(self) -> dict[str, typing.Any]:
+        """
+        NumPy's array interface, version 3; absent for device memory and dtypes that it lacks.
+        """
+    @property
+    def __array_struct__(self) -> typing.Any:
+        """
+        The array interface as a C structure; absent where `__array_interface__` is.
+        """
+    @property
+    def __cuda_array_interface__(self) -> dict[str, typing.Any]:
+        """
+        The CUDA array interface, version 3; absent for memory that is not on a CUDA device.
+        """
     @property
     def device(self) -> str:
         """
@@ -195,7 +213,8 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
     ------
     SharingError
         With ``copy=False``, if the memory cannot be shared: it is read-only, has negative strides,
-        strides that are no multiple of the itemsize, foreign byte order, or a dtype that torch lacks.
+        strides that are no multiple of the itemsize, elements that are not aligned to it, foreign
+        byte order, or a dtype that torch lacks.
     TypeError
         If `x` speaks no protocol.
     ImportError
@@ -215,8 +234,10 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
     Parameters
     ----------
     x : object
-        numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118)
-        or DLPack.
+        numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118, PEP
+        688), DLPack, ``__array_interface__``, ``__array_struct__``, ``__cuda_array_interface__`` or
+        ``__array__``, as long as what it hands out is its own memory and no copy. Arrays of jax,
+        TensorFlow and pyarrow are immutable and come in read-only.
     readonly : bool, default False
         Hand the memory on as read-only. Memory that is read-only stays so in any case.
     

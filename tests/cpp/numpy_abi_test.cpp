@@ -70,6 +70,7 @@ static_assert(slot_in("(*(int (*)(void)) PyArray_API[45])") == 45 && slot_in("Py
 static_assert(SLOT_OF(PyArray_Type) == ours::slot_array_type);
 static_assert(SLOT_OF(PyArray_DescrFromType) == ours::slot_descr_from_type);
 static_assert(SLOT_OF(PyArray_NewFromDescr) == ours::slot_new_from_descr);
+static_assert(SLOT_OF(PyGenericArrType_Type) == ours::slot_scalar_type);
 static_assert(SLOT_OF(PyArray_SetBaseObject) == ours::slot_set_base);
 
 #define SAME_TYPE(id, official, kind_letter)                                                                           \

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import extension_build
 
 pytest.register_assert_rewrite("support", "fakes", "producers")
 
@@ -21,6 +25,29 @@ def pytest_collection_finish() -> None:
     """Keep what the imports made out of the hundreds of collections that tests ask for."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--extension-build",
+        type=Path,
+        help="where to build tests/extension and to find it built; a temporary folder by default",
+    )
+
+
+@pytest.fixture(scope="session")
+def built_extensions(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, ModuleType]:
+    """Build tests/extension against the installed headers, once for each C++ standard."""
+    folder = request.config.getoption("--extension-build") or tmp_path_factory.mktemp("extension")
+    return extension_build.build(folder)
+
+
+@pytest.fixture(params=extension_build.MODULES)
+def extension(request: pytest.FixtureRequest, built_extensions: dict[str, ModuleType]) -> ModuleType:
+    """The test extension, as C++17 and as C++20."""
+    return built_extensions[request.param]
 
 
 def pytest_report_header() -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import numpy_bridge as bridge
+from fakes import FakeBuffer
 
 
 class Legacy:
@@ -53,6 +54,15 @@ class Once:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
+
+
+class SimpleBytes(FakeBuffer):
+    """Refuses to describe its elements, as arrays of ml_dtypes do: answers PyBUF_SIMPLE only."""
+
+    def fill(self, view: Any, flags: int) -> int:
+        if flags & ~1:  # PyBUF_WRITABLE
+            return -1
+        return super().fill(view, flags)
 
 
 def anonymous_mmap() -> mmap.mmap:

@@ -76,7 +76,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view((ctypes.c_longdouble * 1)()),
         "buffer: format: expected one number an element, got '<g' with itemsize 16; "
-        "long double differs between platforms; convert with x.astype('float64')",
+        "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
     ),
     (
         lambda: view(FakeBuffer(suboffsets=(0,))),
@@ -139,11 +139,13 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: view(FakeTensor(ndim=65)), "DLPack: ndim: expected 0 to 64, got 65; ..."),
     (
         lambda: view(FakeTensor(dtype=(3, 64, 1))),
-        "DLPack: dtype: expected a type in the dtype table, got code 3, 64 bits, 1 lanes",
+        "DLPack: dtype: expected a type in the dtype table, got code 3, 64 bits, 1 lanes; "
+        "Python objects are not numbers in one block of memory; convert them first",
     ),
     (
         lambda: view(FakeTensor(dtype=(2, 32, 4))),
-        "DLPack: dtype: expected a type in the dtype table, got code 2, 32 bits, 4 lanes",
+        "DLPack: dtype: expected a type in the dtype table, got code 2, 32 bits, 4 lanes; "
+        "vector elements are another dimension: share x as (..., lanes) of one-lane elements",
     ),
     (lambda: view(FakeTensor(shape=None, ndim=3)), "DLPack: shape: expected 3 extents, got NULL"),
     (lambda: view(FakeTensor(shape=(-1,))), "DLPack: shape: expected extents of 0 or more, got (-1,)"),
@@ -176,7 +178,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(FakeTensor(flags=4, dtype=(17, 4, 2))),
-        "DLPack: flags: expected packed elements of less than a byte, got padded ones",
+        "DLPack: flags: expected packed elements of less than a byte, got padded ones; ...",
     ),
     (lambda: view(FakeTensor(answer=5)), "DLPack: __dlpack__: expected a capsule, got an object of type int"),
     (
@@ -205,11 +207,6 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     # DLPack, export
     (lambda: view(b"").__dlpack__(stream=1), "DLPack: stream: expected None for memory on the CPU, got 1"),
-    (
-        lambda: cuda().__dlpack__(stream=1),
-        "DLPack: stream: expected None or -1, got 1; "
-        "a View cannot wait for its producer's stream; order the streams yourself",
-    ),
     (
         lambda: view(MATRIX).__dlpack__(dl_device=(2, 0)),
         "DLPack: dl_device: expected cpu, got (2, 0); a View never moves memory between devices",

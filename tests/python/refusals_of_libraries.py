@@ -29,6 +29,12 @@ def cut() -> Any:
     return tensor
 
 
+def of_vmap() -> Any:
+    seen: list[Any] = []
+    torch.func.vmap(lambda tensor: seen.append(tensor) or tensor)(torch.ones(2, 3))
+    return seen[0]
+
+
 def foreign_bfloat16() -> np.ndarray:
     array = base_array("bfloat16")
     return array.view(array.dtype.newbyteorder())
@@ -126,6 +132,11 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(torch.zeros(1, dtype=torch.uint8).view(torch.bits8)),
+        "torch: dtype: expected a dtype in the dtype table, got torch.bits8; "
+        "share its bytes: x.view('u1') or t.view(torch.uint8)",
+    ),
+    (
+        lambda: view(of_vmap()),
         "torch: memory: expected a strided tensor of numbers with memory of its own, got torch.Tensor: ...; "
         "share the tensor itself rather than what vmap, grad and the like make of it; "
         "for odd dtypes its bytes: t.view(torch.uint8)",

@@ -17,6 +17,7 @@ import numpy_bridge as bridge
 from fakes import FakeBuffer, FakeTensor
 from numpy_bridge import SharingError, TooHardError, view
 from refusals import REFUSALS
+from refusals_of_interfaces import REFUSALS_INTERFACES
 from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
 from support import ml_dtypes, needs_ml_dtypes, needs_torch, torch
 
@@ -71,7 +72,7 @@ def test_a_producer_that_breaks_the_rules_of_c_is_refused() -> None:
 
 
 def rows() -> list[Any]:
-    marked = [(row, ()) for row in REFUSALS + REFUSALS_NUMPY]
+    marked = [(row, ()) for row in REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY]
     marked += [(row, needs_ml_dtypes) for row in REFUSALS_ML_DTYPES]
     marked += [(row, needs_torch) for row in REFUSALS_TORCH]
     return [pytest.param(*row, marks=marks, id=f"{n}-{row[1][:40]}") for n, (row, marks) in enumerate(marked)]
@@ -110,8 +111,16 @@ def test_refusals_without_ml_dtypes(monkeypatch: Any) -> None:
 
 
 SOURCES = Path(__file__).parents[2] / "csrc"
-# Cannot be provoked from Python, or only with another ml_dtypes (see above).
+# Cannot be provoked from Python, or only with another ml_dtypes (see above), with a driver (see
+# test_cuda_array_interface.py), before Python 3.12 (test_python_buffer.py), or told to a callback
+# (test_exchange_provider.py).
 ELSEWHERE = {
+    "__buffer__",
+    "a memoryview",
+    "a usable memoryview",
+    "let the library of that device allocate",
+    "a pointer to memory of a CUDA device",
+    "one that the driver does not know (CUresult ",
     "one that can be pinned",
     "one that stays resizable",
     "a dtype that NumPy has",
@@ -122,12 +131,14 @@ ELSEWHERE = {
 
 @pytest.mark.skipif(not SOURCES.exists(), reason="the C++ sources are not here")
 def test_every_text_in_the_sources_has_a_row() -> None:
-    texts = " ".join(text for _, text in REFUSALS + REFUSALS_NUMPY + REFUSALS_ML_DTYPES + REFUSALS_TORCH)
+    rows = REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY + REFUSALS_ML_DTYPES + REFUSALS_TORCH
+    texts = " ".join(text for _, text in rows)
     missing = set()
     for path in SOURCES.rglob("*.?pp"):
         source = re.sub(r"//.*", "", path.read_text())
         calls = re.findall(r"refuse\((.*?)\);", source, re.DOTALL)
         calls += re.findall(r"hint_for_\w+\(.*?\n}", source, re.DOTALL)
+        calls += re.findall(r"hint_for_\w+ =(.*?);\n", source, re.DOTALL)
         calls += re.findall(r"tensor_obstacles\[\] = {(.*?)};", source, re.DOTALL)
         for literal in re.findall(r'"((?:[^"\\\n]|\\.)*)"', " ".join(calls)):
             if len(literal) >= 8 and literal not in texts and literal not in ELSEWHERE:

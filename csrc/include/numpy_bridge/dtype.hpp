@@ -300,6 +300,14 @@ constexpr const char* format_of(element_type type) noexcept {
     return type.order == byte_order::swapped ? row.swapped_format : row.format;
 }
 
+/// The array interface's typestr, such as "<f4", or nothing where it has no word for the dtype.
+inline std::optional<std::string> typestr_of(element_type type) {
+    const dtype_info& row = info(type.id);
+    if (row.kind == 0) return std::nullopt;
+    const bool little = (type.order == byte_order::native) != detail::big_endian;
+    return std::string(1, row.itemsize == 1 ? '|' : little ? '<' : '>') + row.kind + std::to_string(row.itemsize);
+}
+
 /// "float32"; for foreign byte order the typestr, e.g. ">f4". `numpy.dtype` reads both.
 inline std::string name_of(element_type type) {
     const dtype_info& row = info(type.id);

@@ -4,21 +4,56 @@
 #include <string>
 #include <vector>
 
+#include <numpy_bridge/libraries/immutable.hpp>
+#include <numpy_bridge/libraries/multiprocessing.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch.hpp>
+#include <numpy_bridge/protocols/array_interface.hpp>
+#include <numpy_bridge/protocols/array_method.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
+#include <numpy_bridge/protocols/cuda_array_interface.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
+#include <numpy_bridge/protocols/python_buffer.hpp>
 
 namespace numpy_bridge {
 
 namespace detail {
 
-/// Fills `out` and returns true, returns false for "not mine", or raises sharing_error.
-using importer = bool (*)(PyObject* x, purpose why, imported& out);
+struct protocol {
+    const char* name;
+    /// Fills `out` and returns true, returns false for "not mine", or raises sharing_error.
+    bool (*import)(PyObject* x, purpose why, imported& out);
+};
 
-/// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its
-/// owner, a capsule may do neither.
-inline constexpr importer protocols[] = {import_exchange_api, import_buffer, import_dlpack};
+/// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
+/// capsule may do neither, the array interfaces hold nothing in place, and `__array__` likes to copy.
+inline constexpr protocol protocols[] = {
+    {"DLPack", import_exchange_api},
+    {"buffer", import_buffer},
+    {"buffer", import_python_buffer},
+    {"DLPack", import_dlpack},
+    {"__array_struct__", import_array_struct},
+    {"__array_interface__", import_array_interface},
+    {"__cuda_array_interface__", import_cuda_array_interface},
+    {"multiprocessing", import_synchronized},
+    {"__array__", import_array_method},
+    {"buffer", import_plain_bytes},
+};
+
+/// One protocol's try. What it raises becomes a refusal, but for what is not about the request, such as
+/// KeyboardInterrupt.
+inline bool try_protocol(const protocol& with, PyObject* x, purpose why, imported& out,
+                         std::vector<refusal>& refusals) {
+    try {
+        return with.import(x, why, out);
+    } catch (const sharing_error& error) {
+        refusals.push_back(error.why());
+    } catch (py::error_already_set& error) {
+        refusals.push_back({with.name, "import", "memory", text_of_error(error), {}});
+    }
+    out.reset();
+    return false;
+}
 
 [[noreturn]] inline void refuse_object(PyObject* x, const std::vector<refusal>& refusals) {
     if (refusals.size() == 1) throw sharing_error(refusals.front());
@@ -34,7 +69,9 @@ inline constexpr importer protocols[] = {import_exchange_api, import_buffer, imp
 [[noreturn]] inline void refuse_type(PyObject* x) {
     const bool sequence =
         PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0;
-    throw py::type_error(type_name(x) + " has no memory to share: it speaks neither the buffer protocol nor DLPack" +
+    throw py::type_error(type_name(x) +
+                         " has no memory to share: it speaks none of the buffer protocol, DLPack, the array interfaces "
+                         "and __array__" +
                          (sequence ? "; make an array of it first, e.g. numpy.asarray(x)" : ""));
 }
 
@@ -48,14 +85,11 @@ inline constexpr importer protocols[] = {import_exchange_api, import_buffer, imp
 inline void import_object(PyObject* x, purpose why, imported& out) {
     if (import_ndarray(x, why, out) || import_tensor(x, why, out)) return;
     std::vector<refusal> refusals;
-    for (const detail::importer import : detail::protocols) {
-        try {
-            if (import(x, why, out)) return;
-        } catch (sharing_error& error) {
-            out.lease.reset();
-            out.pin = py::object();
-            refusals.push_back(error.why());
-        }
+    for (const detail::protocol& with : detail::protocols) {
+        if (!detail::try_protocol(with, x, why, out, refusals)) continue;
+        out.own_extents();
+        if (!out.description.readonly) out.description.readonly = detail::is_immutable(x);
+        return;
     }
     if (refusals.empty()) detail::refuse_type(x);
     detail::refuse_object(x, refusals);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 #include <numpy_bridge/layout.hpp>
 #include <numpy_bridge/memory.hpp>
@@ -28,6 +29,13 @@ struct imported {
     /// Everything to hold for a long-lived share of `object`. Call once.
     anchor anchored_to(PyObject* object) { return {object, std::move(pin), std::move(lease)}; }
 
+    /// Forgets a protocol that failed, so that the next one may try.
+    void reset() {
+        lease.reset();
+        pin = py::object();
+        stream = 0;
+    }
+
     /// Makes the description independent of the producer, which may change or free its extents as soon
     /// as Python runs.
     void own_extents() {
@@ -38,6 +46,9 @@ struct imported {
     }
 
     memory description;
+    /// The CUDA stream that work on the memory has been given to, as `__cuda_array_interface__` counts them:
+    /// 1 is the legacy default one. 0 where there is nothing to wait for.
+    std::uintptr_t stream = 0;
     py::object pin; ///< keeps the block in place, or alive where the object would not
     owner lease;    ///< a buffer export, a DLPack tensor
     dims shape;

@@ -32,6 +32,14 @@ inline bool is_empty(const memory& m) noexcept { return is_empty(layout_of(m)); 
 /// Number of elements of validated memory.
 inline std::int64_t element_count(const memory& m) noexcept { return element_count(layout_of(m)).value_or(0); }
 
+/// Whether every element lies at a multiple of `alignment`, a power of two.
+inline bool is_aligned(const memory& m, std::int64_t alignment) noexcept {
+    if (is_empty(m)) return true;
+    auto used = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data)); // the bits of all addresses
+    for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? static_cast<std::uint64_t>(m.strides[i]) : 0;
+    return (used & static_cast<std::uint64_t>(alignment - 1)) == 0;
+}
+
 /// Elements times itemsize, of validated memory: what a gap-free copy would take.
 inline std::int64_t byte_count(const memory& m) noexcept { return element_count(m) * itemsize(m); }
 

@@ -81,7 +81,7 @@ public:
     numpy_bridge::device device() const noexcept { return facts_.device; }
 
     /// For CUDA memory the stream on which its producer works now, as a cudaStream_t: launch there, and
-    /// no synchronisation is needed. Null is CUDA's default stream.
+    /// no synchronisation is needed. Null for host memory.
     void* stream() const noexcept { return facts_.stream; }
 
     /// Whether the memory may not be written. Never true where the elements are not const.

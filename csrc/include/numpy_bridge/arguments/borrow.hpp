@@ -12,29 +12,11 @@ namespace numpy_bridge {
 
 namespace detail {
 
-/// Plain Python data has no memory to borrow. Overload resolution asks about such objects all the
-/// time, so they are told apart without raising anything.
+/// Numbers, text and containers have no memory to borrow. Overload resolution asks about such objects
+/// all the time, so they are told apart without raising anything.
 inline bool has_no_memory(PyObject* x) noexcept {
     return x == Py_None || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0 || PyUnicode_Check(x) != 0 ||
            PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyDict_Check(x) != 0 || PyComplex_Check(x) != 0;
-}
-
-/// Refuses tensors whose values or gradients a borrow would get wrong, where `layout` cannot tell at a
-/// glance. Asking lets other threads run, so `out` must own its extents.
-inline void ask_torch(const torch_library& torch, PyObject* x, bool writable, imported& out) {
-    out.own_extents();
-    check_inside_storage(torch, out.description, torch.untyped_storage(x));
-    if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
-    if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
-    if (writable && torch.requires_grad.is_true(x)) refuse_obstacle("requires_grad");
-}
-
-/// Whether the elements of `m` lie inside the storage of the tensor that it describes.
-inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
-    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
-    if (bounds.high == 0) return true;
-    const auto begin = m.data + bounds.low;
-    return storage.size >= 0 && begin >= storage.data && m.data + bounds.high <= storage.data + storage.size;
 }
 
 /// Notices when memory that is borrowed but not held has been moved. While one argument of a call is
@@ -72,8 +54,10 @@ public:
         case kind::producer: {
             dlpack::tensor now{};
             if (api_->tensor_from_object(object_, &now) != 0) throw py::error_already_set();
-            return static_cast<const std::byte*>(now.data) + now.byte_offset == static_cast<const void*>(seen.data()) &&
-                   now.ndim == seen.ndim() && std::equal(now.shape, now.shape + now.ndim, seen.shape());
+            const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
+            bool same = now.ndim == seen.ndim() && static_cast<const void*>(first) == seen.data();
+            for (int i = 0; same && i < seen.ndim(); ++i) same = now.shape[i] == seen.shape()[i];
+            return same;
         }
         case kind::held:
             break;
@@ -94,13 +78,8 @@ private:
 
 inline witness borrow_tensor(const torch_library& torch, PyObject* x, const requirements& r, imported& out) {
     describe_dlpack(read_tensor(torch, x), false, out);
-    const torch_layout& layout = torch.layout;
-    if (r.checked) {
-        if (!layout.known() || !layout.is_ordinary(x) || !lies_inside(out.description, layout.storage_of(x)))
-            ask_torch(torch, x, r.writable, out);
-        else if (r.writable && !layout.is_untracked(x) && torch.requires_grad.is_true(x))
-            refuse_obstacle("requires_grad");
-    }
+    if (r.checked) check_tensor(torch, x, out.description, r.writable);
+    out.stream = work_stream(*torch.exchange_api(), out.description.device);
     return witness::of_tensor(x, torch);
 }
 
@@ -116,6 +95,7 @@ inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
         return false;
     }
     describe_dlpack(tensor, false, out);
+    out.stream = work_stream(*api, out.description.device);
     seen = witness::of_producer(x, api);
     return true;
 }
@@ -124,6 +104,7 @@ inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
 /// sharing_error, or TypeError for objects without memory.
 inline witness import_for_call(PyObject* x, const requirements& r, imported& out) {
     if (import_ndarray(x, purpose::locate, out)) return witness::of_array(x);
+    if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
     const torch_library* torch = torch_library::loaded();
     if (torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr) {
         try {
@@ -142,17 +123,6 @@ inline py::object readable(PyObject* x, const requirements& r) {
     const torch_library* torch = torch_library::loaded();
     const bool tracked = !r.writable && torch != nullptr && torch->is_tensor(x) && torch->requires_grad.is_true(x);
     return tracked ? py::handle(x).attr("detach")() : py::reinterpret_borrow<py::object>(x);
-}
-
-/// The stream on which the library of `x` works now. Null for host memory and where no one says.
-inline void* current_stream(PyObject* x, device where) {
-    if (where.type != device_type::cuda) return nullptr;
-    const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
-    void* stream = nullptr;
-    if (api != nullptr && api->current_work_stream != nullptr &&
-        api->current_work_stream(where.type, where.index, &stream) != 0)
-        throw py::error_already_set();
-    return stream;
 }
 
 } // namespace detail

@@ -30,8 +30,9 @@ inline void hold_for_call(imported& in, PyObject* x) {
     py::detail::loader_life_support::add_patient(holder);
 }
 
-inline argument_facts facts_of(PyObject* x, const memory& m, bool copied) {
-    return {m.device, current_stream(x, m.device), m.readonly, copied};
+inline argument_facts facts_of(const imported& in, bool copied) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): 1 and 2 are CUDA's own handles of its default streams
+    return {in.description.device, reinterpret_cast<void*>(in.stream), in.description.readonly, copied};
 }
 
 /// Loads one argument. `explain` says afterwards why `load` returned false.
@@ -60,8 +61,8 @@ public:
         }
     }
 
-    static std::string explain(py::handle x, const std::string& name) {
-        return reason_to_refuse(x.ptr(), wanted, name);
+    static std::string explain(py::handle x, const std::string& called) {
+        return reason_to_refuse(x.ptr(), wanted, called);
     }
 
     template <class U> using cast_op_type = py::detail::movable_cast_op_type<U>;
@@ -83,7 +84,7 @@ private:
         imported in;
         const witness seen = import_for_call(x, wanted, in);
         if (!meets_all(wanted, in.description)) return false;
-        value_ = argument(in.description, facts_of(x, in.description, copied), borrow(x));
+        value_ = argument(in.description, facts_of(in, copied), borrow(x));
         hold_for_call(in, x);
         witness_ = seen;
         return true;
@@ -94,8 +95,7 @@ private:
         imported in;
         import_object(source.ptr(), purpose::share, in);
         if (!meets_all(wanted, in.description)) return false;
-        in.own_extents();
-        const argument_facts facts = facts_of(x, in.description, false);
+        const argument_facts facts = facts_of(in, false);
         value_ = argument(in.description, facts, share(in.anchored_to(x)));
         return true;
     }

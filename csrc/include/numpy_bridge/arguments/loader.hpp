@@ -16,6 +16,10 @@
 #include <numpy_bridge/arguments/gil.hpp>
 #include <numpy_bridge/arguments/overloads.hpp>
 
+#if PYBIND11_VERSION_MAJOR < 3
+#error "array arguments need pybind11 3.0 or newer"
+#endif
+
 namespace numpy_bridge {
 
 namespace detail {
@@ -82,7 +86,7 @@ template <class... Args>
 requires(numpy_bridge::detail::array_argument_traits<Args>::value || ...) class argument_loader<Args...>
     : public numpy_bridge::detail::array_argument_loader<Args...> {};
 
-#else // C++17 has no way to say "any of": arrays are recognised in the first three places
+#else // C++17 cannot say "any of": arrays are recognised by value in the first three places
 
 template <class A> using nb_array = numpy_bridge::array_argument<A>;
 template <class... Args> using nb_loader = numpy_bridge::detail::array_argument_loader<Args...>;

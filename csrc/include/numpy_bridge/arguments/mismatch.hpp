@@ -113,7 +113,7 @@ inline std::string words_for(const memory& m) {
 }
 
 /// How the caller's library spells a remedy.
-enum class dialect : std::uint8_t { numpy, torch, other };
+enum class dialect : std::uint8_t { numpy, torch, bytes, other };
 
 /// "np.float32", "torch.bfloat16", "ml_dtypes.bfloat16": the first accepted dtype as code.
 inline std::string dtype_in(dialect library, dtype_set accepted) {
@@ -129,13 +129,14 @@ inline std::string dtype_in(dialect library, dtype_set accepted) {
 /// A call that makes `x` meet the requirement, as the caller's library spells it.
 inline std::string remedy(mismatch found, const requirements& r, dialect library, const std::string& x) {
     const bool torch = library == dialect::torch;
-    const std::string array = library == dialect::other ? "np.asarray(" + x + ")" : x;
+    const std::string array = library == dialect::other || library == dialect::bytes ? "np.asarray(" + x + ")" : x;
     switch (found) {
     case mismatch::device:
         if (r.where == place::cuda) return torch ? x + ".cuda()" : "torch.as_tensor(" + x + ").cuda()";
         return torch ? x + ".cpu()" : "its own library's copy to the host";
     case mismatch::dtype:
     case mismatch::byte_order:
+        if (library == dialect::bytes) return "np.frombuffer(" + x + ", " + dtype_in(library, r.dtypes) + ")";
         return array + (torch ? ".to(" : ".astype(") + dtype_in(library, r.dtypes) + ")";
     case mismatch::ndim:
     case mismatch::extents:
@@ -144,6 +145,8 @@ inline std::string remedy(mismatch found, const requirements& r, dialect library
         if (torch) return x + (r.order == order::f ? ".mT.contiguous().mT" : ".contiguous()");
         return std::string(r.order == order::f ? "np.asfortranarray(" : "np.ascontiguousarray(") + x + ")";
     case mismatch::alignment:
+        if (!torch && r.alignment > alignof(std::max_align_t)) return "torch.tensor(" + x + ")"; // aligns to 64
+        [[fallthrough]];
     case mismatch::strides:
     case mismatch::readonly:
         return torch ? x + ".clone()" : library == dialect::numpy ? x + ".copy()" : "np.array(" + x + ")";

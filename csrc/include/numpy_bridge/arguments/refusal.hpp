@@ -12,6 +12,7 @@ namespace detail {
 
 inline dialect dialect_of(PyObject* x) {
     if (numpy_library::get().is_array(x)) return dialect::numpy;
+    if (PyBytes_Check(x) != 0 || PyByteArray_Check(x) != 0) return dialect::bytes;
     const torch_library* torch = torch_library::loaded();
     return torch != nullptr && torch->is_tensor(x) ? dialect::torch : dialect::other;
 }
@@ -19,7 +20,7 @@ inline dialect dialect_of(PyObject* x) {
 /// The remedy for plain Python numbers and sequences, which have no memory of their own.
 inline std::string remedy_without_memory(PyObject* x, const requirements& r, const std::string& name) {
     const bool numeric = PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 ||
-                         PyFloat_Check(x) != 0 || PyComplex_Check(x) != 0;
+                         PyFloat_Check(x) != 0 || PyComplex_Check(x) != 0 || numpy_library::get().is_scalar(x);
     if (!numeric) return {};
     const bool any = r.dtypes == element_types<void>::set;
     return "; call np.asarray(" + name + (any ? "" : ", " + dtype_in(dialect::numpy, r.dtypes)) + ")";
@@ -36,7 +37,8 @@ inline std::string hint_for(const std::string& name, std::string hint) {
 /// Why `x`, which the caller passed as the argument `name`, is refused. Empty if it is not.
 inline std::string reason_to_refuse(PyObject* x, const requirements& r, const std::string& name) {
     const std::string expected = name + ": expected " + std::string(words_for(r).view()) + "; got ";
-    if (has_no_memory(x)) return expected + type_name(x) + remedy_without_memory(x, r, name);
+    if (has_no_memory(x) || numpy_library::get().is_scalar(x))
+        return expected + type_name(x) + remedy_without_memory(x, r, name);
     try {
         imported in;
         import_for_call(x, r, in);

@@ -9,6 +9,7 @@
 
 #include <pybind11/gil_safe_call_once.h>
 
+#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/python.hpp>
@@ -39,11 +40,18 @@ struct array {
     PyObject* weak_references;
 };
 
+inline constexpr int first_user_number = 256; ///< of dtypes that other packages have registered
 inline constexpr int flag_own_data = 0x0004;
 inline constexpr int flag_writeable = 0x0400;
 
 /// Slots of the function table in `_multiarray_umath._ARRAY_API`.
-enum slot : int { slot_array_type = 2, slot_descr_from_type = 45, slot_new_from_descr = 94, slot_set_base = 282 };
+enum slot : int {
+    slot_array_type = 2,
+    slot_scalar_type = 10,
+    slot_descr_from_type = 45,
+    slot_new_from_descr = 94,
+    slot_set_base = 282
+};
 
 } // namespace numpy_abi
 
@@ -57,6 +65,8 @@ public:
     }
 
     bool is_exact_array(PyObject* x) const noexcept { return Py_TYPE(x) == array_type_; }
+    /// A NumPy scalar such as numpy.float32(1): a value rather than memory, though it has a buffer.
+    bool is_scalar(PyObject* x) const noexcept { return PyObject_TypeCheck(x, scalar_type_) != 0; }
     bool is_array(PyObject* x) const noexcept { return PyObject_TypeCheck(x, array_type_) != 0; }
 
     /// A new array over `m`; `base` keeps the memory alive and is kept alive by the array. Raises
@@ -100,6 +110,7 @@ private:
         auto** table = static_cast<void**>(PyCapsule_GetPointer(capsule.ptr(), nullptr));
         if (table == nullptr) throw py::error_already_set();
         array_type_ = static_cast<PyTypeObject*>(table[numpy_abi::slot_array_type]);
+        scalar_type_ = static_cast<PyTypeObject*>(table[numpy_abi::slot_scalar_type]);
         descr_from_type_ = reinterpret_cast<descr_from_type>(table[numpy_abi::slot_descr_from_type]);
         new_from_descr_ = reinterpret_cast<new_from_descr>(table[numpy_abi::slot_new_from_descr]);
         set_base_ = reinterpret_cast<set_base>(table[numpy_abi::slot_set_base]);
@@ -123,31 +134,13 @@ private:
     }
 
     PyTypeObject* array_type_ = nullptr;
+    PyTypeObject* scalar_type_ = nullptr;
     descr_from_type descr_from_type_ = nullptr;
     new_from_descr new_from_descr_ = nullptr;
     set_base set_base_ = nullptr;
 };
 
 namespace detail {
-
-inline const char* hint_for_kind(char kind) {
-    switch (kind) {
-    case 'V':
-        return "share one field at a time, x['field'], or the bytes, x.view('u1')";
-    case 'M':
-    case 'm':
-        return "share the counts behind the times: x.view('i8')";
-    case 'U':
-        return "share the code points: x.view('u4')";
-    case 'S':
-        return "share the bytes: x.view('u1')";
-    case 'f':
-    case 'c':
-        return "long double differs between platforms; convert with x.astype('float64') or 'complex128'";
-    default:
-        return "Python objects are not numbers in one block of memory; convert them first";
-    }
-}
 
 /// The row of a dtype registered by ml_dtypes: its scalar type is called as the row is.
 inline std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
@@ -160,6 +153,13 @@ inline std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
     return type.ptr() == reinterpret_cast<PyObject*>(descr.scalar_type) ? id : std::nullopt;
 }
 
+/// By name for the dtypes of ml_dtypes, whose kind says nothing.
+inline const char* hint_for_descr(const numpy_abi::descr& descr) {
+    const std::string_view name = descr.scalar_type->tp_name;
+    const char* hint = hint_for_name(name.substr(name.rfind('.') + 1));
+    return hint[0] != 0 && descr.number >= numpy_abi::first_user_number ? hint : hint_for_kind(descr.kind);
+}
+
 inline element_type type_of_descr(const numpy_abi::descr& descr) {
     const bool native = descr.byteorder == '=' || descr.byteorder == '|';
     auto id = from_numpy_number(descr.number);
@@ -167,7 +167,7 @@ inline element_type type_of_descr(const numpy_abi::descr& descr) {
     if (!id) {
         const py::handle object(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
         refuse("NumPy", "dtype", "a dtype in the dtype table", py::str(object).cast<std::string>(),
-               hint_for_kind(descr.kind));
+               hint_for_descr(descr));
     }
     const dtype_info& row = info(*id);
     if (!native && row.numpy_number < 0)
@@ -209,6 +209,7 @@ inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
     if (!numpy.is_exact_array(x) && detail::is_masked_array(x))
         detail::refuse("NumPy", "type", "an array without a mask", "a masked array",
                        "share its data, x.data, or fill the gaps, x.filled()");
+    if (why != purpose::locate) detail::pin_array(numpy, x, out); // may run Python, so it comes first
     const auto& array = *reinterpret_cast<numpy_abi::array*>(x);
     out.description = {reinterpret_cast<std::byte*>(array.data),
                        detail::type_of_descr(*array.descr),
@@ -218,7 +219,6 @@ inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
                        reinterpret_cast<const std::int64_t*>(array.shape),
                        reinterpret_cast<const std::int64_t*>(array.strides)};
     validate(out.description, "NumPy");
-    if (why != purpose::locate) detail::pin_array(numpy, x, out);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/libraries/torch_layout.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
@@ -99,8 +100,15 @@ public:
     /// Null for torch versions without the exchange API.
     const dlpack::exchange_api* exchange_api() const noexcept { return api_; }
 
+    /// False for torch's integers of less than a byte, which its DLPack export passes off as whole bytes.
+    bool has_whole_bytes(PyObject* x, dlpack::data_type seen) const {
+        if (seen.code > dlpack::type_code::unsigned_integer || seen.bits != 8) return true;
+        const py::object type = dtype(x);
+        return type.ptr() == int8_ || type.ptr() == uint8_;
+    }
+
     /// Of torch.Tensor; `numpy` marks the storage as not resizable for good.
-    const detail::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy;
+    const detail::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy, dtype;
 
     /// Of storages.
     const detail::c_attribute resizable, data_ptr;
@@ -130,6 +138,14 @@ public:
         return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
     }
 
+    /// Waits until the work on memory at `where` that was given to `stream` (counted as in `imported`) is done,
+    /// unless torch's own current stream comes after it anyway.
+    void wait_for(std::uintptr_t stream, device where) const {
+        if (stream == 0 || (api_ != nullptr && detail::work_stream(*api_, where) == stream)) return;
+        const py::object cuda = py::handle(torch_).attr("cuda");
+        cuda.attr("ExternalStream")(stream, py::arg("device") = where.index).attr("synchronize")();
+    }
+
 private:
     explicit torch_library(const py::object& torch)
         : is_neg(torch.attr("_C").attr("TensorBase"), "is_neg"),
@@ -137,6 +153,7 @@ private:
           requires_grad(torch.attr("_C").attr("TensorBase"), "requires_grad"),
           untyped_storage(torch.attr("_C").attr("TensorBase"), "untyped_storage"),
           numpy(torch.attr("_C").attr("TensorBase"), "numpy"),
+          dtype(torch.attr("_C").attr("TensorBase"), "dtype"),
           resizable(torch.attr("_C").attr("StorageBase"), "resizable"),
           data_ptr(torch.attr("_C").attr("StorageBase"), "data_ptr"),
           layout(torch_layout::find(torch)),
@@ -144,7 +161,9 @@ private:
           tensor_type_(as_type(torch.attr("Tensor"))),
           parameter_type_(as_type(torch.attr("nn").attr("Parameter"))),
           api_(complete(find_exchange_api(torch.attr("Tensor").ptr()))),
-          torch_(torch.inc_ref().ptr()) {
+          torch_(torch.inc_ref().ptr()),
+          int8_(py::object(torch.attr("int8")).release().ptr()),
+          uint8_(py::object(torch.attr("uint8")).release().ptr()) {
         for (const dtype_info& row : dtype_table)
             dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
     }
@@ -184,6 +203,8 @@ private:
     PyTypeObject* parameter_type_;
     const dlpack::exchange_api* api_;
     PyObject* torch_;
+    PyObject* int8_;
+    PyObject* uint8_;
     std::bitset<dtype_table.size()> dtypes_;
 };
 
@@ -241,6 +262,10 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
     const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
     if (layout != "torch.strided")
         refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
+    const std::string dtype = to_text(py::getattr(tensor, "dtype", py::str(""))),
+                      name = dtype.substr(dtype.find('.') + 1);
+    if (!from_name(name) && hint_for_name(name)[0] != 0)
+        refuse("torch", "dtype", "a dtype in the dtype table", dtype, hint_for_name(name));
     refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
            type_name(tensor) + ": " + otherwise,
            "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
@@ -262,30 +287,46 @@ inline dlpack::tensor read_tensor(const torch_library& torch, PyObject* x) {
     return seen;
 }
 
-/// Refuses memory that reaches beyond its storage. torch leaves the new shape on a tensor whose storage
-/// refused to grow, and a storage can be cut under its tensors.
-inline void check_inside_storage(const torch_library& torch, const memory& m, const py::object& storage) {
+/// Whether the elements of `m` lie inside `storage`.
+inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
     const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
-    if (bounds.high == 0) return;
-    const Py_ssize_t size = PyObject_Size(storage.ptr());
-    const py::object address = torch.data_ptr(storage.ptr());
+    if (bounds.high == 0) return true;
+    return storage.size >= 0 && m.data + bounds.low >= storage.data &&
+           m.data + bounds.high <= storage.data + storage.size;
+}
+
+/// Refuses memory of `x` that reaches beyond its storage. torch leaves the new shape on a tensor whose
+/// storage refused to grow, and a storage can be cut under its tensors.
+inline void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m) {
+    if (torch.layout.known() && lies_inside(m, torch.layout.storage_of(x))) return;
+    const py::object storage = torch.untyped_storage(x), address = torch.data_ptr(storage.ptr());
     const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
-    if (m.data + bounds.low < start || m.data + bounds.high > start + size)
+    const Py_ssize_t size = PyObject_Size(storage.ptr());
+    if (!lies_inside(m, {start, size}))
         refuse("torch", "storage", "room for shape " + text_of(m.shape, m.ndim), std::to_string(size) + " bytes",
                "a resize_ that failed has left a wrong shape on this tensor; make a new one");
 }
 
-/// Describes what `read_tensor` saw, with extents of its own, and then checks what the exchange API
-/// leaves out: that the values in memory are the tensor's values and that autograd does not track it.
-/// Asking lets other threads run, so it comes last.
-inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen,
-                            const py::object& storage, imported& out) {
+/// Checks what the exchange API leaves out: that `m`, which it read from `x`, holds the tensor's values
+/// and lies in its storage, and for `writes` that autograd does not track the tensor. Asking torch lets
+/// other threads run, so extents must have been copied; a glance at an ordinary tensor runs nothing.
+inline void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes) {
+    const torch_layout& layout = torch.layout;
+    check_inside_storage(torch, x, m);
+    if (!layout.known() || !layout.is_ordinary(x)) {
+        if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
+        if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
+    }
+    const bool untracked = layout.known() && layout.is_untracked(x);
+    if (writes && !untracked && torch.requires_grad.is_true(x)) refuse_obstacle("requires_grad");
+    if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
+}
+
+/// Describes what `read_tensor` saw, with extents of its own.
+inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen, imported& out) {
     describe_dlpack(seen, false, out);
-    out.own_extents();
-    check_inside_storage(torch, out.description, storage);
-    const bool complex = seen.dtype.code == dlpack::type_code::complex;
-    if (torch.requires_grad.is_true(x) || torch.is_neg.is_true(x) || (complex && torch.is_conj.is_true(x)))
-        refuse_tensor(x, "");
+    check_tensor(torch, x, out.description, true);
+    out.stream = work_stream(*torch.exchange_api(), out.description.device);
 }
 
 /// The storage of `x`, not resizable any more where it is on the host. It is held rather than the tensor, which
@@ -309,7 +350,7 @@ inline void pin_tensor(const torch_library& torch, PyObject* x, imported& out) {
 /// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
 inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
     py::object storage = why == purpose::share ? pinned_storage(torch, x) : torch.untyped_storage(x);
-    describe_tensor(torch, x, read_tensor(torch, x), storage, out);
+    describe_tensor(torch, x, read_tensor(torch, x), out);
     out.pin = std::move(storage);
 }
 
@@ -338,6 +379,8 @@ inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, pu
         if (error.why().field == "data") throw;
         refuse_tensor(x, error.why().got);
     }
+    if (why != purpose::locate && !torch.has_whole_bytes(x, info(out.description.type.id).dlpack))
+        refuse_tensor(x, "elements of less than a byte");
     out.pin = std::move(alias);
 }
 

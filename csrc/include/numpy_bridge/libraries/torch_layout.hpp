@@ -59,8 +59,10 @@ public:
     /// Whether autograd knows nothing of the tensor. False means: ask torch.
     bool is_untracked(PyObject* tensor) const noexcept { return detail::word_at(impl_of(tensor), autograd_) == 0; }
 
+    /// A size of -1 where there is no storage.
     storage_extent storage_of(PyObject* tensor) const noexcept {
         const void* storage = detail::pointer_of(detail::word_at(impl_of(tensor), storage_));
+        if (storage == nullptr) return {nullptr, -1};
         return {static_cast<const std::byte*>(detail::pointer_of(detail::word_at(storage, data_))),
                 static_cast<std::int64_t>(detail::word_at(storage, size_))};
     }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -20,19 +21,10 @@ inline void release_buffer(void* context) {
 
 /// A buffer export of `x`, whose context is the Py_buffer. Empty, with a Python exception set, where
 /// `x` refuses.
-inline owner hold_buffer(PyObject* x) {
+inline owner hold_buffer(PyObject* x, int flags = PyBUF_FULL_RO) {
     auto view = std::make_unique<Py_buffer>();
-    if (PyObject_GetBuffer(x, view.get(), PyBUF_FULL_RO) != 0) return {};
+    if (PyObject_GetBuffer(x, view.get(), flags) != 0) return {};
     return {view.release(), release_buffer};
-}
-
-inline std::string hint_for_format(std::string_view format) {
-    const auto holds = [format](const char* codes) { return format.find_first_of(codes) != std::string_view::npos; };
-    if (holds("T{")) return "a structured element has several dtypes; share one field at a time: x['field']";
-    if (holds("O")) return "Python objects are not numbers in one block of memory; convert them first";
-    if (holds("g")) return "long double differs between platforms; convert with x.astype('float64')";
-    if (holds("cspuw")) return "characters are not numbers; share their bytes: memoryview(x).cast('B')";
-    return "share its bytes: memoryview(x).cast('B')";
 }
 
 /// Reads the fields of a filled Py_buffer, trusting none of them.
@@ -82,6 +74,30 @@ inline bool import_buffer(PyObject* x, purpose, imported& out) {
     out.lease = detail::hold_buffer(x);
     if (!out.lease) detail::refuse("buffer", "export", "a buffer", detail::text_of_pending_error());
     detail::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), out);
+    return true;
+}
+
+/// The last resort: exporters that refuse to describe their elements and answer PyBUF_SIMPLE only lend bytes.
+/// False where `import_buffer` has come further than that.
+inline bool import_plain_bytes(PyObject* x, purpose, imported& out) {
+    if (PyObject_CheckBuffer(x) == 0 || detail::hold_buffer(x)) return false;
+    detail::text_of_pending_error(); // import_buffer has told it
+    out.lease = detail::hold_buffer(x, PyBUF_SIMPLE);
+    if (!out.lease) {
+        detail::text_of_pending_error();
+        return false;
+    }
+    const auto& bytes = *static_cast<const Py_buffer*>(out.lease.context());
+    out.shape[0] = bytes.len;
+    out.strides[0] = 1;
+    out.description = {static_cast<std::byte*>(bytes.buf),
+                       {dtype::uint8, byte_order::native},
+                       cpu_device,
+                       bytes.readonly != 0,
+                       1,
+                       out.shape.data(),
+                       out.strides.data()};
+    validate(out.description, "buffer");
     return true;
 }
 

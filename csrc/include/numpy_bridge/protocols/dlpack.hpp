@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 #include <numpy_bridge/dlpack.hpp>
+#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/protocols/negotiate.hpp>
 #include <numpy_bridge/python.hpp>
 
 namespace numpy_bridge {
@@ -24,17 +27,19 @@ template <class Managed> void release_dlpack(void* context) {
     if (scope.usable() && managed->deleter != nullptr) managed->deleter(managed);
 }
 
-/// Reads a DLTensor, trusting none of its fields. Shape is used in place; strides become bytes.
+/// Reads a DLTensor, trusting none of its fields, and keeps nothing of it. Strides become bytes.
 inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& out) {
     constexpr const char* protocol = "DLPack";
     validate_ndim(t.ndim, protocol);
     const auto type = from_dlpack(t.dtype);
-    if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype));
+    if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype), hint_for_dlpack(t.dtype));
     if (t.ndim > 0 && t.shape == nullptr) refuse(protocol, "shape", std::to_string(t.ndim) + " extents", "NULL");
     const auto size = static_cast<std::int64_t>(itemsize(*type));
 
+    std::copy_n(t.shape, t.ndim, out.shape.begin());
     if (t.strides == nullptr) {
-        fill_c_strides(t.ndim, t.shape, size, out.strides.data());
+        validate_shape(t.ndim, out.shape.data(), size, protocol);
+        fill_c_strides(t.ndim, out.shape.data(), size, out.strides.data());
     } else {
         for (int i = 0; i < t.ndim; ++i) {
             const auto bytes = multiply(t.strides[i], size);
@@ -51,7 +56,7 @@ inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& ou
                        t.device,
                        readonly,
                        t.ndim,
-                       t.shape,
+                       out.shape.data(),
                        out.strides.data()};
     validate(out.description, protocol);
 }
@@ -67,16 +72,8 @@ inline void import_managed(dlpack::managed_tensor_versioned* managed, purpose wh
         refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
                "pass copy=None or copy=True to accept a copy");
     if ((managed->flags & dlpack::flag_subbyte_padded) != 0 && managed->tensor.dtype.bits < 8)
-        refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones");
+        refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones", hint_for_sub_byte);
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
-}
-
-/// Libraries whose arrays must never be written, though an unversioned capsule cannot say so.
-inline bool is_immutable_library(PyObject* x) {
-    constexpr std::array<std::string_view, 4> libraries = {"jax", "jaxlib", "tensorflow", "pyarrow"};
-    const std::string name = type_name(x);
-    const std::string_view root = std::string_view(name).substr(0, name.find('.'));
-    return std::find(libraries.begin(), libraries.end(), root) != libraries.end();
 }
 
 /// Whether the object's own buffer says that its memory is read-only.
@@ -110,30 +107,36 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
     } else if (seen == dlpack::capsule_name) {
         auto* managed = static_cast<dlpack::managed_tensor*>(take(dlpack::capsule_name, dlpack::used_capsule_name));
         out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
-        describe_dlpack(managed->tensor, is_immutable_library(producer) || has_readonly_buffer(producer), out);
+        describe_dlpack(managed->tensor, has_readonly_buffer(producer), out);
     } else {
         refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", "'" + std::string(seen) + "'",
                "a 'used_' capsule was consumed already; ask the producer for a new one");
     }
 }
 
-/// Calls `x.__dlpack__`, most capable form first: many producers reject keywords that the standard
-/// requires.
+/// Calls `x.__dlpack__` in the words that it knows. No `stream` means None, the legacy default stream of CUDA.
 inline py::object call_dlpack(const py::object& method, purpose why) {
-    const auto version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
-    const auto rejects_keyword = [](const py::error_already_set& error) { return error.matches(PyExc_TypeError); };
-    try {
-        const py::object copy = why == purpose::copy ? py::object(py::none()) : py::object(py::bool_(false));
-        return method(py::arg("max_version") = version, py::arg("copy") = copy);
-    } catch (py::error_already_set& error) {
-        if (!rejects_keyword(error)) throw;
-    }
-    try {
-        return method(py::arg("max_version") = version);
-    } catch (py::error_already_set& error) {
-        if (!rejects_keyword(error)) throw;
-    }
-    return method();
+    const py::object copy = why == purpose::copy ? py::object(py::none()) : py::object(py::bool_(false));
+    const py::arg version("max_version");
+    const auto ours = py::make_tuple(dlpack::major_version, dlpack::minor_version);
+    return call_with_accepted(method,
+                              {py::dict(version = ours, py::arg("copy") = copy), py::dict(version = ours), py::dict()});
+}
+
+/// True where work is given to streams of CUDA.
+inline bool has_cuda_streams(device where) noexcept {
+    return where.type == device_type::cuda || where.type == device_type::cuda_managed;
+}
+
+inline constexpr std::uintptr_t legacy_default_stream = 1;
+
+/// The stream that the library behind `api` works on, counted as in `imported`.
+inline std::uintptr_t work_stream(const dlpack::exchange_api& api, device where) {
+    if (!has_cuda_streams(where) || api.current_work_stream == nullptr) return 0;
+    void* stream = nullptr;
+    if (api.current_work_stream(where.type, where.index, &stream) != 0)
+        refuse("DLPack", "stream", "the producer's current stream", text_of_pending_error());
+    return stream == nullptr ? legacy_default_stream : reinterpret_cast<std::uintptr_t>(stream);
 }
 
 } // namespace detail
@@ -156,25 +159,36 @@ inline bool import_exchange_api(PyObject* x, purpose why, imported& out) {
     if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr)
         detail::refuse("DLPack", "exchange API", "a tensor", detail::text_of_pending_error());
     detail::import_managed(managed, why, out);
+    out.stream = detail::work_stream(*api, out.description.device);
     return true;
 }
 
 /// Imports through `x.__dlpack__()`. False if `x` has no such method.
 inline bool import_dlpack(PyObject* x, purpose why, imported& out) {
-    if (PyType_Check(x) != 0) return false; // a class has the method unbound
+    const py::object method = detail::protocol_attribute(x, "__dlpack__");
+    if (!method) return false;
     py::object capsule;
     try {
-        const py::object method = detail::optional_attribute(x, "__dlpack__");
-        if (!method) return false;
         capsule = detail::call_dlpack(method, why);
     } catch (py::error_already_set& error) {
         detail::refuse("DLPack", "__dlpack__", "a capsule", detail::text_of_error(error));
     }
     detail::import_capsule(capsule, x, why, out);
+    if (detail::has_cuda_streams(out.description.device)) out.stream = detail::legacy_default_stream;
     return true;
 }
 
 namespace detail {
+
+/// Strides in elements. Those that are negative or no multiple of the itemsize are left only where an extent
+/// of 0 or 1 keeps them from being used; they become 1, since consumers reject them all the same.
+inline void fill_element_strides(const memory& m, std::int64_t* strides) {
+    const unsigned exponent = itemsize_exponent(m.type.id);
+    for (int i = 0; i < m.ndim; ++i) {
+        const std::int64_t stride = m.strides[i] >> exponent;
+        strides[i] = m.strides[i] >= 0 && stride << exponent == m.strides[i] ? stride : 1;
+    }
+}
 
 /// Storage for an exported tensor: the struct, its extents and what keeps the memory alive.
 template <class Managed> struct dlpack_block {
@@ -194,26 +208,16 @@ template <class Managed> struct dlpack_block {
         };
         std::int64_t* shape = block->extents.data();
         std::int64_t* strides = shape + ndim;
-        describe(m, shape, strides);
+        std::copy_n(m.shape, m.ndim, shape);
+        fill_element_strides(m, strides);
         block->managed.tensor = {m.data, m.device, m.ndim, info(m.type.id).dlpack, shape, strides, 0};
         return &block->managed;
-    }
-
-private:
-    /// Strides that are negative or no multiple of the itemsize are left only where an extent of 0 or 1
-    /// keeps them from being used. They become 1: consumers reject them all the same.
-    static void describe(const memory& m, std::int64_t* shape, std::int64_t* strides) {
-        const unsigned exponent = itemsize_exponent(m.type.id);
-        for (int i = 0; i < m.ndim; ++i) {
-            const std::int64_t stride = m.strides[i] >> exponent;
-            shape[i] = m.shape[i];
-            strides[i] = m.strides[i] >= 0 && stride << exponent == m.strides[i] ? stride : 1;
-        }
     }
 };
 
 /// Refuses what a DLPack consumer cannot be trusted with: torch aborts the process on negative
-/// strides, and the protocol has no word for foreign byte order or odd strides.
+/// strides and crashes on elements that are not aligned to their size, and the protocol has no word for foreign
+/// byte order or odd strides.
 inline void validate_for_dlpack(const memory& m, const char* consumer) {
     if (m.type.order != byte_order::native)
         refuse(consumer, "byte order", "the machine's own", name_of(m.type),
@@ -221,11 +225,17 @@ inline void validate_for_dlpack(const memory& m, const char* consumer) {
     std::int64_t used = 0; // the bits of all strides that are ever used
     for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
     const bool odd = (used & (itemsize(m) - 1)) != 0;
-    if ((used >= 0 && !odd) || is_empty(m)) return;
+    const bool misaligned =
+        (reinterpret_cast<std::uintptr_t>(m.data) & static_cast<std::uintptr_t>(itemsize(m) - 1)) != 0;
+    if ((used >= 0 && !odd && !misaligned) || is_empty(m)) return;
     const std::string got = text_of(m.strides, m.ndim) + " bytes";
     if (used < 0)
         refuse(consumer, "strides", "0 or more", got,
                "pass copy=True, or share the array in its own order and flip it there");
+    if (misaligned)
+        refuse(consumer, "alignment", "an address that is a multiple of the itemsize " + std::to_string(itemsize(m)),
+               "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)),
+               "torch crashes on some of these; pass copy=True");
     refuse(consumer, "strides", "multiples of the itemsize " + std::to_string(itemsize(m)), got,
            "pass copy=True, or lay the elements out in steps of their size");
 }

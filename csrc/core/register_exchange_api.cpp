@@ -1,0 +1,125 @@
+/// The C exchange API of DLPack with View as the provider: `View.__dlpack_c_exchange_api__`.
+#include <new>
+
+#include "errors.hpp"
+#include "register.hpp"
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+/// Runs `body` behind a C boundary: 0, or -1 with a Python exception set.
+template <class Body> int guarded(Body body) noexcept {
+    try {
+        body();
+        return 0;
+    } catch (...) {
+        set_python_exception();
+        return -1;
+    }
+}
+
+/// The View behind an object that a consumer says is one, if the table can describe it: it has no word for
+/// byte order or odd strides, and promises that work goes to the legacy default stream.
+const view& exportable(void* object) {
+    const py::handle x(static_cast<PyObject*>(object));
+    if (Py_TYPE(x.ptr()) != view_type)
+        throw py::type_error("expected a numpy_bridge.View, got an object of type " + detail::type_name(x));
+    const auto& from = x.cast<const view&>();
+    detail::validate_for_dlpack(from.description(), "DLPack");
+    if (from.stream() != 0 && from.stream() != detail::legacy_default_stream)
+        detail::refuse("DLPack", "stream", "work on the legacy default stream",
+                       "work on stream " + std::to_string(from.stream()),
+                       "wait for that stream first, then call x.__dlpack__(stream=-1)");
+    return from;
+}
+
+int managed_tensor_from_object(void* object, dlpack::managed_tensor_versioned** out) noexcept {
+    return guarded([&] {
+        const view& from = exportable(object);
+        *out = export_versioned(from.description(), anchor(static_cast<PyObject*>(object), {}, {}));
+    });
+}
+
+/// The tensor points into the View, and has no flag for read-only memory.
+int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
+    return guarded([&] {
+        const view& from = exportable(object);
+        const memory& m = from.description();
+        if (m.readonly)
+            detail::refuse("DLPack", "readonly", "writable memory, as a bare DLTensor cannot say otherwise",
+                           "read-only memory", "ask for a managed tensor, which has a flag for it");
+        *out = {m.data,
+                m.device,
+                m.ndim,
+                info(m.type.id).dlpack,
+                const_cast<std::int64_t*>(m.shape),
+                const_cast<std::int64_t*>(from.element_strides()),
+                0};
+    });
+}
+
+/// Takes the tensor over, whether it succeeds or not.
+int managed_tensor_to_object(dlpack::managed_tensor_versioned* tensor, void** out) noexcept {
+    return guarded([&] {
+        imported in;
+        if (tensor == nullptr) detail::refuse("DLPack", "exchange API", "a tensor", "NULL");
+        detail::import_managed(tensor, purpose::copy, in); // a copy is welcome: the consumer has chosen it
+        *out = py::cast(std::make_unique<view>(in, nullptr, false)).release().ptr();
+    });
+}
+
+/// New memory on the CPU, uninitialised. Needs no GIL.
+dlpack::managed_tensor_versioned* allocated(const dlpack::tensor& prototype) {
+    constexpr std::align_val_t alignment{64};
+    static std::byte nothing; // empty memory is somewhere, too
+    imported in;
+    dlpack::tensor wanted = prototype;
+    wanted.strides = nullptr;
+    wanted.byte_offset = 0;
+    wanted.data = &nothing;
+    detail::describe_dlpack(wanted, false, in);
+    memory& m = in.description;
+    if (m.device.type != device_type::cpu)
+        detail::refuse("DLPack", "device", "cpu", name_of(m.device), "let the library of that device allocate");
+    const auto size = static_cast<std::size_t>(byte_count(m));
+    m.data = static_cast<std::byte*>(::operator new(size, alignment));
+    owner block(m.data, [](void* data) { ::operator delete(data, std::align_val_t{64}); });
+    return export_versioned(m, anchor(nullptr, {}, std::move(block)));
+}
+
+int allocate(dlpack::tensor* prototype, dlpack::managed_tensor_versioned** out, void* context,
+             void (*set_error)(void* context, const char* kind, const char* message)) noexcept {
+    try {
+        *out = allocated(*prototype);
+        return 0;
+    } catch (const std::bad_alloc&) {
+        set_error(context, "MemoryError", "no memory for a tensor of this size");
+    } catch (const std::exception& error) {
+        set_error(context, "BufferError", error.what());
+    }
+    return -1;
+}
+
+/// `exportable` sees to it that this is the stream.
+int current_work_stream(device_type, std::int32_t, void** out) noexcept {
+    *out = nullptr;
+    return 0;
+}
+
+dlpack::exchange_api table = {{{dlpack::major_version, dlpack::minor_version}, nullptr},
+                              allocate,
+                              managed_tensor_from_object,
+                              managed_tensor_to_object,
+                              tensor_from_object,
+                              current_work_stream};
+
+} // namespace
+
+void register_exchange_api(py::module_& module) {
+    module.attr("View").attr("__dlpack_c_exchange_api__") =
+        detail::stolen(PyCapsule_New(&table, dlpack::exchange_capsule_name, nullptr));
+}
+
+} // namespace numpy_bridge

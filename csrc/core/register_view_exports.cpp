@@ -1,0 +1,129 @@
+/// How a View hands its memory out: `__array__`, the array interfaces and `__dlpack__`.
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include "register.hpp"
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+using version_pair = std::optional<std::pair<unsigned, unsigned>>;
+using device_pair = std::optional<std::pair<int, int>>;
+
+/// The stream that a consumer of device memory will work on; nothing for -1, a consumer that sees to the order
+/// itself. None stands for CUDA's legacy default stream.
+std::optional<std::uintptr_t> requested_stream(const py::object& stream) {
+    if (stream.is_none()) return detail::legacy_default_stream;
+    const long long number = detail::read_integer("DLPack", "stream", stream);
+    if (number == -1) return std::nullopt;
+    if (number < -1 || number == 0)
+        detail::refuse("DLPack", "stream", "None, -1, 1, 2 or a stream's handle", std::to_string(number),
+                       number == 0 ? "0 could mean either default stream: 1 legacy, 2 per thread" : "");
+    return static_cast<std::uintptr_t>(number);
+}
+
+/// Nobody here can make one stream wait for another, so a consumer must be on the producer's.
+void check_stream(const view& from, const py::object& stream) {
+    if (from.description().device.type == device_type::cpu) {
+        if (stream.is_none()) return;
+        detail::refuse("DLPack", "stream", "None for memory on the CPU", detail::shown(stream));
+    }
+    const auto requested = requested_stream(stream);
+    if (from.stream() == 0 || !requested || *requested == from.stream()) return;
+    detail::refuse("DLPack", "stream",
+                   std::to_string(from.stream()) + ", which work on this memory was given to, or -1",
+                   detail::shown(stream), "wait for that stream yourself, and pass -1");
+}
+
+/// The memory as the consumer wants it described: on its own device, or on the CPU where the host can read it.
+memory on_device(const memory& m, const device_pair& wanted) {
+    if (!wanted || (wanted->first == static_cast<int>(m.device.type) && wanted->second == m.device.index)) return m;
+    memory moved = m;
+    moved.device = cpu_device;
+    if (wanted->first == static_cast<int>(device_type::cpu) && wanted->second == 0 && host_accessible(m.device))
+        return moved;
+    detail::refuse("DLPack", "dl_device", name_of(m.device),
+                   "(" + std::to_string(wanted->first) + ", " + std::to_string(wanted->second) + ")",
+                   "a View never moves memory between devices");
+}
+
+py::object capsule_of(const memory& m, anchor keep, const version_pair& max_version, std::uint64_t flags) {
+    detail::validate_for_dlpack(m, "DLPack");
+    if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep), flags);
+    if (m.readonly)
+        detail::refuse("DLPack", "max_version", "(1, 0) or more, to say that memory is read-only",
+                       max_version ? "an older version" : "None", "the unversioned capsule cannot carry the flag");
+    return export_unversioned_capsule(m, std::move(keep));
+}
+
+py::object export_dlpack(const py::object& self, const py::object& stream, const version_pair& max_version,
+                         const device_pair& device, std::optional<bool> copy) {
+    const auto& from = self.cast<const view&>();
+    check_stream(from, stream);
+    const memory m = on_device(from.description(), device);
+    if (!copy.value_or(false)) return capsule_of(m, anchor(self.ptr(), {}, {}), max_version, 0);
+    const py::object copied = py::module_::import("numpy_bridge.copying").attr("native_copy")(self);
+    imported in;
+    import_ndarray(copied.ptr(), purpose::locate, in);
+    return capsule_of(in.description, in.anchored_to(copied.ptr()), max_version, dlpack::flag_is_copied);
+}
+
+py::object export_array(const py::object& self, const py::object& type, const py::object& copy) {
+    py::object shared = array_of_view(self);
+    if (type.is_none() && (copy.is_none() || !copy.cast<bool>())) return shared;
+    const py::module_ numpy = py::module_::import("numpy");
+    if (copy.is_none()) return numpy.attr("asarray")(shared, type); // NumPy 1.26 has no copy=None
+    return numpy.attr("array")(shared, type, py::arg("copy") = copy);
+}
+
+/// Raised where a protocol has no words for the memory, so that `hasattr` tells the truth.
+[[noreturn]] void lacks(const char* name, const memory& m) {
+    throw py::attribute_error(std::string("a View of ") + name_of(m.type) + " on " + name_of(m.device) + " has no " +
+                              name);
+}
+
+py::typing::Dict<py::str, py::object> array_interface(const view& self) {
+    const memory& m = self.description();
+    if (!has_array_interface(m)) lacks("__array_interface__", m);
+    return export_array_interface(m);
+}
+
+py::object array_struct(const py::object& self) {
+    const memory& m = self.cast<const view&>().description();
+    if (!has_array_interface(m)) lacks("__array_struct__", m);
+    return export_array_struct(m, anchor(self.ptr(), {}, {}));
+}
+
+py::typing::Dict<py::str, py::object> cuda_array_interface(const view& self) {
+    const memory& m = self.description();
+    if (!has_cuda_array_interface(m)) lacks("__cuda_array_interface__", m);
+    return export_cuda_array_interface(m, self.stream());
+}
+
+} // namespace
+
+void register_view_exports(py::module_& module) {
+    static_cast<py::class_<view>>(module.attr("View"))
+        .def("__array__", export_array, py::arg("dtype") = py::none(), py::arg("copy") = py::none(),
+             "The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.")
+        .def_property_readonly("__array_interface__", array_interface,
+                               "NumPy's array interface, version 3; absent for device memory and dtypes that it lacks.")
+        .def_property_readonly("__array_struct__", array_struct,
+                               "The array interface as a C structure; absent where `__array_interface__` is.")
+        .def_property_readonly("__cuda_array_interface__", cuda_array_interface,
+                               "The CUDA array interface, version 3; absent for memory that is not on a CUDA device.")
+        .def("__dlpack__", export_dlpack, py::kw_only(), py::arg("stream") = py::none(),
+             py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(), py::arg("copy") = py::none(),
+             "A DLPack capsule, as the array API standard describes it.")
+        .def(
+            "__dlpack_device__",
+            [](const view& self) {
+                const device where = self.description().device;
+                return py::make_tuple(static_cast<int>(where.type), where.index);
+            },
+            "DLPack device type and index.");
+}
+
+} // namespace numpy_bridge

@@ -1,0 +1,18 @@
+/// multiprocessing.Array and Value with a lock: wrappers around a ctypes object in shared memory.
+#pragma once
+
+#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/protocols/buffer.hpp>
+#include <numpy_bridge/python.hpp>
+
+namespace numpy_bridge {
+
+/// Imports the ctypes object inside, without taking the lock: aliases outlive any lock. False if `x` is no
+/// such wrapper.
+inline bool import_synchronized(PyObject* x, purpose why, imported& out) {
+    const py::object module = detail::imported_module("multiprocessing.sharedctypes");
+    if (!module || !py::isinstance(py::handle(x), module.attr("SynchronizedBase"))) return false;
+    return import_buffer(py::object(py::handle(x).attr("get_obj")()).ptr(), why, out);
+}
+
+} // namespace numpy_bridge

@@ -1,0 +1,66 @@
+/// Calling producers that know fewer keywords than the standard, and telling copies from shares.
+#pragma once
+
+#include <exception>
+#include <initializer_list>
+#include <string>
+
+#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/python.hpp>
+
+namespace numpy_bridge::detail {
+
+/// Calls `method` with the first request that it accepts, most capable first. Old producers raise TypeError
+/// for keywords that they do not know; where even the last request is a TypeError, the first one is
+/// the producer's own and tells more.
+inline py::object call_with_accepted(const py::object& method, std::initializer_list<py::dict> requests) {
+    std::exception_ptr first;
+    for (const py::dict& keywords : requests) {
+        try {
+            return method(**keywords);
+        } catch (py::error_already_set& error) {
+            if (!error.matches(PyExc_TypeError)) throw;
+            if (!first) first = std::current_exception();
+        }
+    }
+    std::rethrow_exception(first);
+}
+
+/// `x.<name>`, or nothing if there is none. Classes have such attributes for their instances, not for
+/// themselves. Raises sharing_error where looking it up fails.
+inline py::object protocol_attribute(PyObject* x, const char* name) {
+    if (PyType_Check(x) != 0) return {};
+    try {
+        return optional_attribute(x, name);
+    } catch (py::error_already_set& error) {
+        refuse(name, "attribute", "one that can be read", text_of_error(error));
+    }
+}
+
+/// The value as an error shows it: short, and whatever its `__repr__` does.
+inline std::string shown(py::handle value) {
+    constexpr std::size_t longest = 80;
+    try {
+        const std::string text = to_text(py::repr(value));
+        if (text.size() <= longest && text.find('\n') == std::string::npos) return text;
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises what is not about the request
+    }
+    return "an object of type " + type_name(value);
+}
+
+/// Whether two descriptions are of the same elements. Empty memory has no address to compare.
+inline bool same_memory(const memory& a, const memory& b) {
+    const bool alike = a.type.id == b.type.id && a.type.order == b.type.order && a.ndim == b.ndim &&
+                       std::equal(a.shape, a.shape + a.ndim, b.shape);
+    if (!alike || is_empty(a)) return alike;
+    return a.data == b.data && std::equal(a.strides, a.strides + a.ndim, b.strides);
+}
+
+/// For producers that made new memory at each of two requests.
+[[noreturn]] inline void refuse_copy(const char* protocol) {
+    refuse(protocol, "data", "the object's own memory", "new memory at each request",
+           "pass copy=None or copy=True to accept a copy");
+}
+
+} // namespace numpy_bridge::detail

@@ -1,0 +1,11 @@
+/// Functions with array arguments of every kind, by the test file that calls them.
+#include "register.hpp"
+
+PYBIND11_MODULE(MODULE_NAME, module) {
+    register_arguments(module);
+    register_errors(module);
+    register_returned(module);
+    register_safety(module);
+    register_visited(module);
+    module.attr("standard") = __cplusplus;
+}

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+void register_arguments(pybind11::module_& module);
+void register_errors(pybind11::module_& module);
+void register_returned(pybind11::module_& module);
+void register_safety(pybind11::module_& module);
+void register_visited(pybind11::module_& module);

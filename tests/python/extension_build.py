@@ -1,0 +1,46 @@
+"""Builds tests/extension as its users would build theirs: with CMake, against the installed headers."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy_bridge
+
+SOURCE = Path(__file__).parents[1] / "extension"
+MODULES = ("arguments_cxx17", "arguments_cxx20")
+
+
+def build(folder: Path) -> dict[str, ModuleType]:
+    """Build the modules in `folder` and import them."""
+    import pybind11
+
+    packages = Path(pybind11.__file__).parents[1]
+    _run(
+        *("cmake", "-G", "Ninja", "-S", SOURCE, "-B", folder),
+        f"-DPython_EXECUTABLE={sys.executable}",
+        f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+        f"-DNUMPY_BRIDGE_INCLUDE={Path(numpy_bridge.__file__).with_name('include')}",
+        f"-DEIGEN_INCLUDE={packages / 'cmeel.prefix/include/eigen3'}",
+    )
+    _run("cmake", "--build", folder)
+    return {name: _imported(name, next(folder.glob(f"{name}.*.so"))) for name in MODULES}
+
+
+def _run(*command: object) -> None:
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"building {SOURCE.name} failed:\n{result.stdout}\n{result.stderr}")
+
+
+def _imported(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,284 @@
+"""Every text with which the array interfaces and `__array__` refuse. See `refusals.py`."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from exchange import (
+    CurrentWorkStream,
+    managed_tensor_from_object,
+    managed_tensor_to_object,
+    tensor_from_object,
+)
+from fake_interfaces import (
+    HAS_DESCR,
+    MISSING,
+    NOT_SWAPPED,
+    ArrayMethod,
+    FakeCudaInterface,
+    FakeInterface,
+    FakeStruct,
+    FreshBytes,
+    Wandering,
+)
+from fakes import FakeBuffer, FakeTensor, exchange_type
+from numpy_bridge import from_pointer, view
+
+ROOM = "__array_interface__: data: expected room for shape (6,), strides (4,) from byte "
+TUPLE = "a pointer and a read-only flag"
+
+
+def interface(**lies: Any) -> Callable[[], Any]:
+    return lambda: view(FakeInterface(**lies))
+
+
+def cuda(**lies: Any) -> Callable[[], Any]:
+    return lambda: view(FakeCudaInterface(**lies))
+
+
+def struct(**lies: Any) -> Callable[[], Any]:
+    return lambda: view(FakeStruct(**lies))
+
+
+def method(result: Any) -> Callable[[], Any]:
+    return lambda: view(ArrayMethod(lambda: result))
+
+
+class Broken:
+    @property
+    def __array_interface__(self) -> Any:
+        raise RuntimeError("broken")
+
+
+class NoDictionary:
+    __array_interface__ = 5
+
+
+class Once:
+    def __init__(self) -> None:
+        self.answers: list[Any] = [FakeInterface().fields]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__array_interface__" and self.answers:
+            return self.answers.pop()
+        raise AttributeError(name)
+
+
+class Meta(type):
+    @property
+    def __dlpack_c_exchange_api__(cls) -> Any:
+        raise RuntimeError("broken metaclass")
+
+
+class OfMeta(metaclass=Meta):
+    pass
+
+
+class Refuses:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise ValueError("only copies")
+
+
+class Everything(FakeBuffer, FakeInterface, Refuses):
+    """Speaks three protocols, and none of them well."""
+
+    def __init__(self) -> None:
+        FakeInterface.__init__(self, shape=[6])
+        FakeBuffer.__init__(self, ndim=65)
+
+
+def streamless() -> Any:
+    """On a GPU, with an exchange table that cannot tell the current stream."""
+    fake = FakeTensor(device=(2, 0))
+    kind = exchange_type(lambda _: fake.managed)
+    kind.fails = CurrentWorkStream(lambda *_: -1)
+    kind.table.current_work_stream = ctypes.cast(kind.fails, ctypes.c_void_p)
+    x = kind()
+    x.fake = fake
+    return x
+
+
+REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
+    # The dictionary
+    (
+        lambda: view(Broken()),
+        "__array_interface__: attribute: expected one that can be read, got RuntimeError: broken",
+    ),
+    (lambda: view(NoDictionary()), "__array_interface__: attribute: expected a dictionary, got 5"),
+    (
+        lambda: view(Once()),
+        "__array_interface__: attribute: expected the same at each request, got nothing at the second",
+    ),
+    (
+        interface(version=MISSING),
+        "__array_interface__: version: expected version 3, got nothing; "
+        "the array interface requires this entry",
+    ),
+    (interface(version=2), "__array_interface__: version: expected version 3, got 2"),
+    (
+        interface(mask=np.ones(6)),
+        "__array_interface__: mask: expected memory without a mask, got a mask; "
+        "share the data and the mask one by one",
+    ),
+    (
+        interface(typestr=5),
+        "__array_interface__: typestr: expected a type such as '<f4', got 5",
+    ),
+    (
+        interface(typestr="<M8[s]"),
+        "__array_interface__: typestr: expected one number an element, such as '<f4', got '<M8[s]'; "
+        "share the counts behind the times: x.view('i8')",
+    ),
+    (
+        interface(typestr="|t4"),
+        "__array_interface__: typestr: ..., got '|t4'; libraries pack elements of less than a byte in "
+        "different ways; share their bytes: x.view('u1') or t.view(torch.uint8)",
+    ),
+    (
+        interface(descr=[("a", "<f4"), ("b", "<f4")]),
+        "__array_interface__: descr: expected a list of one field with the type of typestr, got ...; "
+        "share one field at a time, x['field'], or the bytes, x.view('u1')",
+    ),
+    (
+        interface(descr=[("", "<i4")]),
+        "__array_interface__: descr: expected the type of typestr, float32, got int32",
+    ),
+    (interface(shape=[6]), "__array_interface__: shape: expected a tuple of integers, got [6]"),
+    (interface(shape=(6.0,)), "__array_interface__: shape: expected integers of 64 bits, got 6.0"),
+    (
+        interface(shape=(2**63,)),
+        "__array_interface__: shape: expected integers of 64 bits, got 9223372036854775808",
+    ),
+    (interface(strides=(4, 4)), "__array_interface__: strides: expected 1 byte strides, got 2"),
+    (interface(data=(1,)), f"__array_interface__: data: expected {TUPLE}, got (1,)"),
+    (interface(data=(8, "no")), "__array_interface__: data: expected a bool as read-only flag, got 'no'"),
+    (interface(data=("8", False)), "__array_interface__: data: expected an integer as pointer, got '8'"),
+    (interface(data=(-8, False)), "__array_interface__: data: expected an address of this machine, got -8"),
+    (
+        interface(offset=4),
+        "__array_interface__: offset: expected none beside a pointer, got 4; it counts from a buffer's start",
+    ),
+    (
+        interface(data=5),
+        "__array_interface__: data: expected a pointer or a buffer, got TypeError: ...'int'...",
+    ),
+    (interface(data=bytes(23)), f"{ROOM}0, got 23 bytes"),
+    (interface(data=bytes(24), offset=1), f"{ROOM}1, got 24 bytes"),
+    (
+        lambda: view(FreshBytes()),
+        "__array_interface__: data: expected the object's own memory, got new memory at each request; "
+        "pass copy=None or copy=True to accept a copy",
+    ),
+    (
+        lambda: view(Wandering()),
+        "__array_interface__: data: expected the same address at each request, got another one; "
+        "nothing says how long the memory at either stays; make an array of it first: numpy.array(x)",
+    ),
+    # The C structure
+    (struct(answer=5), "__array_struct__: attribute: expected a capsule, got 5"),
+    (struct(two=3), "__array_struct__: two: expected 2, got 3; the capsule holds something else"),
+    (
+        struct(kind=b"U"),
+        "__array_struct__: typekind: expected a number, got 4 bytes of kind U; "
+        "share the code points: x.view('u4')",
+    ),
+    (
+        struct(kind=b"T", itemsize=16),
+        "__array_struct__: typekind: expected a number, got 16 bytes of kind T; "
+        "strings of variable length are behind pointers; convert them first, to fixed length or to numbers",
+    ),
+    (struct(shape=None), "__array_struct__: shape: expected 1 extents, got NULL"),
+    (
+        struct(flags=NOT_SWAPPED | HAS_DESCR, descr=[("", "<i4")]),
+        "__array_struct__: descr: expected the type of typestr, float32, got int32",
+    ),
+    # CUDA
+    (
+        cuda(version=1),
+        "__cuda_array_interface__: version: expected version 2 or 3, got 1",
+    ),
+    (
+        cuda(stream=0),
+        "__cuda_array_interface__: stream: expected None, 1, 2 or a stream's handle, got 0; "
+        "0 could mean either default stream: 1 legacy, 2 per thread",
+    ),
+    (cuda(data=5), f"__cuda_array_interface__: data: expected {TUPLE}, got 5"),
+    (
+        lambda: view(FakeCudaInterface(stream=7)).__dlpack__(),
+        "DLPack: stream: expected 7, which work on this memory was given to, or -1, got None; "
+        "wait for that stream yourself, and pass -1",
+    ),
+    (
+        lambda: view(FakeCudaInterface(stream=7)).__dlpack__(stream=0),
+        "DLPack: stream: expected None, -1, 1, 2 or a stream's handle, got 0; "
+        "0 could mean either default stream: 1 legacy, 2 per thread",
+    ),
+    # __array__
+    (
+        lambda: view(Refuses()),
+        "__array__: call: expected an array without a copy, got ValueError: only copies; "
+        "pass copy=None or copy=True to accept a copy",
+    ),
+    (method([1]), "__array__: call: expected an ndarray, got an object of type list"),
+    (
+        method(np.zeros(1, "O")),
+        "NumPy: dtype: expected a dtype in the dtype table, got object; Python objects are not numbers ...",
+    ),
+    # DLPack and the policy
+    (
+        lambda: view(FakeTensor(dtype=(15, 6, 1))),
+        "DLPack: dtype: expected a type in the dtype table, got code 15, 6 bits, 1 lanes; libraries pack ...",
+    ),
+    (
+        lambda: view(FakeTensor(dtype=(2, 128, 1))),
+        "DLPack: dtype: ...; share its bytes: x.view('u1') or t.view(torch.uint8)",
+    ),
+    (
+        lambda: view(FakeTensor(dtype=(99, 8, 1))),
+        "DLPack: dtype: ...; a later version of DLPack may name it; this one ends with code 17",
+    ),
+    (
+        lambda: from_pointer(4100, (2,), "f8").__dlpack__(),
+        "DLPack: alignment: expected an address that is a multiple of the itemsize 8, got address 4100; "
+        "torch crashes on some of these; pass copy=True",
+    ),
+    (lambda: view(OfMeta()), "DLPack: import: expected memory, got RuntimeError: broken metaclass"),
+    (
+        lambda: view(Everything()),
+        "refusals_of_interfaces.Everything: protocols: expected one protocol that can share it, got "
+        "buffer: ndim: expected 0 to 64, got 65 | "
+        "__array_interface__: shape: expected a tuple of integers, got [6] | "
+        "__array__: call: expected an array without a copy, got ValueError: only copies; "
+        "merge some dimensions first: x.reshape(...)",
+    ),
+    (
+        lambda: managed_tensor_from_object(view(FakeCudaInterface(stream=7))),
+        "DLPack: stream: expected work on the legacy default stream, got work on stream 7; "
+        "wait for that stream first, then call x.__dlpack__(stream=-1)",
+    ),
+    (
+        lambda: managed_tensor_to_object(None),
+        "DLPack: exchange API: expected a tensor, got NULL",
+    ),
+    (
+        lambda: tensor_from_object(view(b"ab")),
+        "DLPack: readonly: expected writable memory, as a bare DLTensor cannot say otherwise, got read-only "
+        "memory; ask for a managed tensor, which has a flag for it",
+    ),
+    (
+        lambda: view(streamless()),
+        "DLPack: stream: expected the producer's current stream, got a failure without an exception",
+    ),
+    (
+        lambda: from_pointer(8, (1,), "qint8"),
+        "pointer: dtype: ..., got 'qint8'; share the stored integers: t.int_repr()",
+    ),
+    (
+        lambda: from_pointer(8, (1,), "int4"),
+        "pointer: dtype: ..., got 'int4'; libraries pack elements of ...",
+    ),
+]

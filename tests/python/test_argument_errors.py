@@ -1,0 +1,426 @@
+"""What a caller reads when a C++ function refuses an array: every constraint, and every overload."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support import needs_ml_dtypes, needs_torch
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+F32 = np.float32
+
+
+def misaligned(count: int) -> np.ndarray[Any, Any]:
+    return np.zeros(4 * count + 1, np.uint8)[1:].view(F32)
+
+
+def odd_strides() -> np.ndarray[Any, Any]:
+    return np.zeros(3, [("x", F32), ("y", np.uint16)])["x"]
+
+
+def read_only(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    x.flags.writeable = False
+    return x
+
+
+def beside_64(count: int) -> np.ndarray[Any, Any]:
+    """An array that starts 4 bytes behind a multiple of 64."""
+    block = np.zeros(count + 32, F32)
+    first = (-block.ctypes.data % 64) // 4 + 1
+    return block[first : first + count]
+
+
+def ml_array(name: str) -> np.ndarray[Any, Any]:
+    import ml_dtypes
+
+    return np.zeros(3, getattr(ml_dtypes, name))
+
+
+# function, argument, expected, got, remedy
+ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
+    (
+        "matrix",
+        lambda: np.zeros((5, 2)),
+        "float32, C-contiguous, 2-D, writable, CPU",
+        "float64 (5, 2), a numpy.ndarray",
+        "; call x.astype(np.float32)",
+    ),
+    (
+        "matrix",
+        lambda: np.zeros((2, 5), F32).T,
+        "float32, C-contiguous, 2-D, writable, CPU",
+        "float32 (5, 2), strides (4, 20) bytes, a numpy.ndarray",
+        "; call np.ascontiguousarray(x)",
+    ),
+    (
+        "matrix",
+        lambda: np.zeros(5, F32),
+        "float32, C-contiguous, 2-D, writable, CPU",
+        "float32 (5,), a numpy.ndarray",
+        "; call x.reshape(...)",
+    ),
+    (
+        "matrix",
+        lambda: read_only(np.zeros((2, 5)).T),
+        "float32, C-contiguous, 2-D, writable, CPU",
+        "float64 (5, 2), strides (8, 40) bytes, read-only, a numpy.ndarray",
+        "; call x.astype(np.float32) and np.ascontiguousarray(x) and x.copy()",
+    ),
+    ("float32", lambda: np.zeros(3, ">f4"), "float32, CPU", ">f4 (3,)", "; call x.astype(np.float32)"),
+    (
+        "floats",
+        lambda: np.zeros(3, "i4"),
+        "float32 or float64, CPU",
+        "int32 (3,)",
+        "; call x.astype(np.float32)",
+    ),
+    ("float32", lambda: 3, "float32, CPU", "int", "; call np.asarray(x, np.float32)"),
+    ("float32", lambda: np.float64(3), "float32, CPU", "numpy.float64", "; call np.asarray(x, np.float32)"),
+    ("vector", lambda: [1, 2], "int64, 1-D, CPU", "list", "; call np.asarray(x, np.int64)"),
+    ("anything", lambda: (1, 2), "any dtype, CPU", "tuple", "; call np.asarray(x)"),
+    ("anything", lambda: "text", "any dtype, CPU", "str", ""),
+    ("anything", lambda: None, "any dtype, CPU", "NoneType", ""),
+    ("anything", object, "any dtype, CPU", "object, which speaks no protocol for memory", ""),
+    (
+        "points",
+        lambda: np.zeros((5, 2), F32),
+        "float32, shape (any, 3), CPU",
+        "float32 (5, 2)",
+        "; call x.reshape(...)",
+    ),
+    (
+        "points",
+        lambda: np.zeros(3, F32),
+        "float32, shape (any, 3), CPU",
+        "float32 (3,)",
+        "; call x.reshape(...)",
+    ),
+    (
+        "fortran",
+        lambda: np.zeros((2, 3), F32),
+        "float32, Fortran-contiguous, CPU",
+        "float32 (2, 3), a numpy.ndarray",
+        "; call np.asfortranarray(x)",
+    ),
+    (
+        "gap_free",
+        lambda: np.zeros((4, 3), F32)[::2],
+        "float32, contiguous, CPU",
+        "float32 (2, 3), strides (24, 4) bytes",
+        "; call np.ascontiguousarray(x)",
+    ),
+    (
+        "writable",
+        lambda: read_only(np.zeros(3, F32)),
+        "float32, writable, CPU",
+        "float32 (3,), read-only",
+        "; call x.copy()",
+    ),
+    (
+        "on_cuda",
+        lambda: np.zeros(3, F32),
+        "float32, CUDA",
+        "float32 (3,)",
+        "; call torch.as_tensor(x).cuda()",
+    ),
+    (
+        "aligned",
+        lambda: beside_64(3),
+        "float32, 64-byte aligned, CPU",
+        "float32 (3,)",
+        "; call torch.tensor(x)",
+    ),
+    ("float32", lambda: misaligned(3), "float32, CPU", "float32 (3,)", "; call x.copy()"),
+    ("float32", odd_strides, "float32, CPU", "float32 (3,), strides (6,) bytes", "; call x.copy()"),
+    (
+        "float32",
+        lambda: bytes(8),
+        "float32, CPU",
+        "uint8 (8,), read-only, a bytes",
+        "; call np.frombuffer(x, np.float32)",
+    ),
+    (
+        "writable",
+        lambda: memoryview(bytes(8)).cast("f"),
+        "float32, writable, CPU",
+        "float32 (2,), read-only, a memoryview",
+        "; call np.array(x)",
+    ),
+    ("shared", lambda: np.zeros(3), "float32, writable, CPU", "float64 (3,)", "; call x.astype(np.float32)"),
+]
+TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
+    (
+        "matrix",
+        lambda: torch.zeros(5, 2, dtype=torch.float64),
+        "float32, C-contiguous, 2-D, writable, CPU",
+        "float64 (5, 2), a torch.Tensor",
+        "; call x.to(torch.float32)",
+    ),
+    (
+        "matrix",
+        lambda: torch.zeros(2, 5).T,
+        "float32, C-contiguous, 2-D, writable, CPU",
+        "float32 (5, 2), strides (4, 20) bytes, a torch.Tensor",
+        "; call x.contiguous()",
+    ),
+    (
+        "fortran",
+        lambda: torch.zeros(2, 3),
+        "float32, Fortran-contiguous, CPU",
+        "float32 (2, 3), a torch.Tensor",
+        "; call x.mT.contiguous().mT",
+    ),
+    ("on_cuda", lambda: torch.zeros(3), "float32, CUDA", "float32 (3,), a torch.Tensor", "; call x.cuda()"),
+    (
+        "aligned",
+        lambda: torch.zeros(4)[1:],
+        "float32, 64-byte aligned, CPU",
+        "float32 (3,), a torch.Tensor",
+        "; call x.clone()",
+    ),
+    (
+        "writable",
+        lambda: torch.zeros(3, requires_grad=True),
+        "float32, writable, CPU",
+        "torch.Tensor: requires_grad = True",
+        "; writes through an alias are invisible to autograd; share x.detach() if that is fine",
+    ),
+    (
+        "float32",
+        lambda: torch.zeros(3).to_sparse(),
+        "float32, CPU",
+        "torch.Tensor: is_sparse = True",
+        "; share its parts, x.indices() and x.values(), or make a dense copy: x.to_dense()",
+    ),
+]
+
+
+def _check(extension: ModuleType, row: tuple[str, Callable[[], Any], str, str, str]) -> None:
+    function, make, expected, got, remedy = row
+    with pytest.raises(TypeError) as caught:
+        getattr(extension, function)(make())
+    text = str(caught.value)
+    assert text.startswith(f"{function}(): x: expected {expected}; got {got}")
+    assert text.endswith(remedy)
+    assert (";" in text.partition("; got ")[2]) == bool(remedy)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}-{row[3][:30]}")
+def test_each_constraint_says_what_is_wrong(extension: ModuleType, row: Any) -> None:
+    _check(extension, row)
+
+
+@needs_torch
+@pytest.mark.parametrize("row", TENSOR_ROWS, ids=lambda row: f"{row[0]}-{row[3][:30]}")
+def test_each_constraint_in_torchs_words(extension: ModuleType, row: Any) -> None:
+    _check(extension, row)
+
+
+@needs_ml_dtypes
+def test_dtypes_of_ml_dtypes_have_their_names(extension: ModuleType) -> None:
+    _check(
+        extension,
+        (
+            "float32",
+            lambda: ml_array("bfloat16"),
+            "float32, CPU",
+            "bfloat16 (3,)",
+            "; call x.astype(np.float32)",
+        ),
+    )
+
+
+EVALUATED = [
+    row for row in ROWS if row[4].startswith("; call") and "..." not in row[4] and "cuda" not in row[4]
+]
+
+
+@pytest.mark.parametrize("row", EVALUATED, ids=lambda row: f"{row[0]}-{row[3][:30]}")
+def test_the_remedy_works(extension: ModuleType, row: Any) -> None:
+    """Calls what the message says to call, one after another, and passes the result."""
+    function, make, *_, remedy = row
+    if "torch" in remedy and torch is None:
+        pytest.skip("torch is not installed")
+    x = make()
+    for call in remedy.removeprefix("; call ").split(" and "):
+        x = eval(call, {"np": np, "torch": torch, "x": x})
+    getattr(extension, function)(x)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "row", [row for row in TENSOR_ROWS if row[4].startswith("; call") and "cuda" not in row[4]]
+)
+def test_the_remedy_works_for_tensors(extension: ModuleType, row: Any) -> None:
+    function, make, *_, remedy = row
+    getattr(extension, function)(eval(remedy.removeprefix("; call "), {"torch": torch, "x": make()}))
+
+
+def test_every_refused_argument_is_named(extension: ModuleType) -> None:
+    x = np.zeros(3)
+    with pytest.raises(TypeError, match=r"two\(\): x: expected .*\ny: expected "):
+        extension.two(x, y=x)
+    with pytest.raises(TypeError, match=r"^two\(\): y: expected [^\n]*$"):
+        extension.two(x.astype(F32), x)
+
+
+def test_arguments_without_a_name_are_numbered(extension: ModuleType) -> None:
+    with pytest.raises(TypeError, match=r"unnamed\(\): arg1: expected float32, writable, CPU; got float64"):
+        extension.unnamed(1, np.zeros(3))
+    with pytest.raises(TypeError, match=r"method\(\): arg0: expected float32, CPU; got float64"):
+        extension.Operand().method(np.zeros(3))
+
+
+def test_late_arguments_are_named_from_cxx20(extension: ModuleType) -> None:
+    named = "x: expected float32, writable, CPU; got float64"
+    listed = 'x: typing.Annotated[typing.Any, "float32, writable, CPU"]'
+    with pytest.raises(TypeError, match=re.escape(named if extension.standard >= 202002 else listed)):
+        extension.late(1, 2, 3, np.zeros(3))
+
+
+def test_an_argument_that_is_no_array_is_left_to_pybind11(extension: ModuleType) -> None:
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        extension.scale(np.zeros((2, 2), F32), "two")
+
+
+def test_properties_name_what_they_expect(extension: ModuleType) -> None:
+    operand = extension.Operand()
+    operand.array = np.zeros(3, F32)
+    with pytest.raises(TypeError, match="expected float32, CPU; got float64"):
+        operand.array = np.zeros(3)
+
+
+def test_operators_leave_the_other_side_a_chance(extension: ModuleType) -> None:
+    class Right:
+        def __radd__(self, left: Any) -> str:
+            return "right"
+
+    assert extension.Operand() + np.zeros(3, F32) == 3
+    assert extension.Operand() + Right() == "right"
+
+
+# Overloads
+
+
+def test_overloads_resolve_on_dtype_ndim_device_and_arity(extension: ModuleType) -> None:
+    for name in ("float32", "float64", "int64"):
+        assert extension.by_dtype(np.zeros(3, name)) == name
+    assert extension.by_ndim(np.zeros(3, F32)) == 1
+    assert extension.by_ndim(np.zeros((3, 3), F32)) == 2
+    assert extension.by_device(np.zeros(3, F32)) == "cpu"
+    assert extension.by_arity(np.zeros(3, F32)) == 1
+    assert extension.by_arity(np.zeros(3, F32), np.zeros(3, F32)) == 2
+
+
+def test_every_overload_says_why(extension: ModuleType) -> None:
+    with pytest.raises(TypeError) as caught:
+        extension.by_dtype(np.zeros((2, 3), "i2"))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "by_dtype(): no overload accepts these arguments:"
+    assert [line[:4] for line in lines[1::2]] == ["  1.", "  2.", "  3."]
+    for line, name in zip(lines[2::2], ["float32", "float64", "int64"], strict=True):
+        assert line == (
+            f"     x: expected {name}, CPU; got int16 (2, 3), a numpy.ndarray; call x.astype(np.{name})"
+        )
+
+
+def test_overloads_of_other_arity_do_not_silence_the_reason(extension: ModuleType) -> None:
+    with pytest.raises(TypeError, match="x: expected float32, CPU; got float64"):
+        extension.by_arity(np.zeros(3))
+    with pytest.raises(TypeError, match="y: expected float32, CPU; got float64"):
+        extension.by_arity(np.zeros(3, F32), np.zeros(3))
+
+
+def test_reasons_are_those_of_this_call(extension: ModuleType) -> None:
+    for _ in range(2):
+        with pytest.raises(TypeError) as caught:
+            extension.by_ndim(np.zeros((1, 1, 1), F32))
+        assert str(caught.value).count("expected") == 2
+        assert extension.by_ndim(np.zeros((1, 1), F32)) == 2
+
+
+def test_other_overloads_keep_their_turn(extension: ModuleType) -> None:
+    """Later overloads that accept the call, even by a conversion, are called."""
+    assert extension.or_number(np.zeros(3, F32)) == "array"
+    assert extension.or_number(3) == "number"
+    assert extension.or_number(np.float32(3)) == "number"
+    assert extension.or_list(np.float32(1), np.zeros(3)) == "list"
+    assert extension.or_list(np.float32(1), np.zeros(3, F32)) == "array"
+    assert extension.or_list(1.0, [1.0, 2.0]) == "list"
+    assert extension.or_text("x") == "text"
+    assert extension.or_text(np.zeros(3, F32)) == "array"
+    with pytest.raises(TypeError, match="x: expected float32, CPU; got float64"):
+        extension.or_text(np.zeros(3))
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        extension.or_number(np.zeros(3))
+
+
+# Conversions that a type allows
+
+
+@pytest.mark.parametrize(
+    ("make", "total", "copied"),
+    [
+        (lambda: np.arange(4, dtype=F32), 6, False),
+        (lambda: np.arange(4.0), 6, True),
+        (lambda: np.arange(4), 6, True),
+        (lambda: np.arange(4, dtype=">f4"), 6, True),
+        (lambda: np.arange(8, dtype=F32)[::2], 12, True),
+        (lambda: memoryview(np.arange(4.0)), 6, True),
+        (lambda: misaligned(4), 0, True),
+        (lambda: read_only(np.arange(4, dtype=F32)), 6, False),
+    ],
+)
+def test_allow_copy_converts_and_tells(
+    extension: ModuleType, make: Callable[[], Any], total: float, copied: bool
+) -> None:
+    assert extension.convertible(make()) == (total, copied)
+
+
+@needs_torch
+def test_allow_copy_converts_tensors(extension: ModuleType) -> None:
+    assert extension.convertible(torch.arange(4.0)) == (6, False)
+    assert extension.convertible(torch.arange(4)) == (6, True)
+    assert extension.convertible(torch.arange(4.0)._neg_view()) == (-6, True)
+    assert extension.convertible(torch.arange(4.0, requires_grad=True)) == (6, False)
+    assert extension.convertible_f(torch.arange(4.0, dtype=torch.float64).reshape(2, 2)) == (1, True)
+    assert extension.convertible_f(np.arange(4).reshape(2, 2)) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: np.zeros(3, complex),
+        lambda: np.array(["a"]),
+        lambda: [1.0, 2.0],
+        lambda: np.zeros(3, object),
+        lambda: np.ma.masked_array(np.zeros(3), [1, 0, 0]),
+    ],
+    ids=["complex", "text", "list", "object", "masked"],
+)
+def test_allow_copy_never_loses_values(extension: ModuleType, make: Callable[[], Any]) -> None:
+    with pytest.raises(TypeError, match="x: expected float32, C-contiguous, CPU"):
+        extension.convertible(make())
+
+
+@needs_torch
+def test_allow_copy_never_drops_an_imaginary_part(extension: ModuleType) -> None:
+    with pytest.raises(TypeError, match="got complex64"):
+        extension.convertible(torch.zeros(3, dtype=torch.complex64))
+
+
+def test_signatures_spell_out_the_constraints(extension: ModuleType) -> None:
+    assert (
+        'x: typing.Annotated[typing.Any, "float32, C-contiguous, 2-D, writable, CPU"]'
+        in extension.matrix.__doc__
+    )

@@ -1,0 +1,117 @@
+"""Memory made in C++ becomes an array of the caller's choosing, without a copy, and is freed once."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from support import needs_torch
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+MAKERS = ["pointer", "as_numpy", pytest.param("as_torch", marks=needs_torch), "as_view"]
+
+
+def make(extension: ModuleType, function: str) -> object:
+    return extension.pointer([2, 3]) if function == "pointer" else getattr(extension, function)()
+
+
+def test_containers_become_arrays(extension: ModuleType) -> None:
+    x = extension.from_vector()
+    assert x.dtype == np.float32
+    assert x.tolist() == [0, 1, 2, 3, 4, 5]
+    x[0] = 9
+    assert x[0] == 9
+    assert extension.vector_of_shape([2, 3]).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert extension.array().tolist() == [1, 2, 3]
+    assert extension.array().dtype == np.int16
+    assert extension.unique().tolist() == [[0, 0], [0, 7]]
+
+
+def test_a_vector_is_not_copied(extension: ModuleType) -> None:
+    address, x = extension.vector_address()
+    assert x.ctypes.data == address
+
+
+@pytest.mark.parametrize("function", MAKERS)
+def test_memory_is_freed_once(extension: ModuleType, function: str) -> None:
+    before = extension.freed()
+    x = make(extension, function)
+    shared = bridge.to_numpy(x)
+    assert shared.tolist() == [[0, 1, 2], [3, 4, 5]]
+    shared[0, 0] = 8
+    assert float(bridge.to_numpy(x)[0, 0]) == 8
+    del x
+    gc.collect()
+    assert extension.freed() == before
+    assert shared[0, 0] == 8
+    del shared
+    gc.collect()
+    assert extension.freed() == before + 1
+
+
+def test_a_wrong_shape_frees_the_memory_too(extension: ModuleType) -> None:
+    before = extension.freed()
+    for shape in ([-1, 3], [1 << 62, 1 << 62], [1] * 65):
+        with pytest.raises(RuntimeError, match=r"owned: (shape|ndim): expected"):
+            extension.pointer(shape)
+    assert extension.freed() == before + 3
+    with pytest.raises(
+        RuntimeError, match=r"owned: shape: expected 6 elements, as the container has, got \(4,\)"
+    ):
+        extension.vector_of_shape([4])
+
+
+@needs_torch
+def test_a_failed_conversion_frees_the_memory(extension: ModuleType) -> None:
+    with pytest.raises(RuntimeError, match="torch: readonly: expected writable memory"):
+        extension.read_only_as_torch()
+
+
+def test_const_elements_are_read_only(extension: ModuleType) -> None:
+    x = extension.read_only()
+    assert x.tolist() == [1, 2, 3]
+    assert not x.flags.writeable
+
+
+def test_the_callers_library_decides(extension: ModuleType) -> None:
+    assert type(extension.like(np.zeros(1, np.float32))) is np.ndarray
+    assert type(extension.like(bridge.view(np.zeros(1, np.float32)))) is bridge.View
+    assert type(extension.like(memoryview(np.zeros(1, np.float32)))) is np.ndarray
+
+
+@needs_torch
+def test_a_tensor_for_a_tensor(extension: ModuleType) -> None:
+    x = extension.like(torch.zeros(1))
+    assert type(x) is torch.Tensor
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_library_with_a_namespace(extension: ModuleType) -> None:
+    class Array:
+        """Stands for JAX and CuPy: an array with `__array_namespace__` and `__dlpack__`."""
+
+        array = np.zeros(1, np.float32)
+
+        def __dlpack__(self, **options: object) -> object:
+            return self.array.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return (1, 0)
+
+        def __array_namespace__(self) -> object:
+            return sys.modules[__name__]
+
+    assert extension.like(Array()) == "from_dlpack of [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]"
+
+
+def from_dlpack(x: object) -> str:
+    return f"from_dlpack of {np.from_dlpack(x).tolist()}"
