@@ -1,6 +1,7 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-bench measures against other libraries, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+headers and downstream check what other people's extensions are built with. bench measures against other
+libraries, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -56,6 +57,28 @@ def cpp(session: nox.Session) -> None:
 
 
 @nox.session
+def headers(session: nox.Session) -> None:
+    """Every header alone and without a warning, as C++17, 20 and 23, by GCC and by Clang."""
+    _provide_googletest(session)
+    session.install("cmake>=3.24", "ninja", "numpy>=2", "pybind11>=3.1", "apache-tvm-ffi>=0.1.15")
+    python = Path(session.virtualenv.location, "bin", "python")
+    for compiler in session.posargs or ("g++", "clang++"):
+        build = f"build/headers-{compiler}"
+        defined = (f"-DCMAKE_CXX_COMPILER={compiler}", f"-DPython_EXECUTABLE={python}")
+        session.run("cmake", "--preset", "dev", "-B", build, *defined, silent=True)
+        session.run("cmake", "--build", build, "--target", "headers")
+
+
+@nox.session
+def downstream(session: nox.Session) -> None:
+    """Other people's projects, built against the installed wheel: build systems, the example, the guide."""
+    session.install(*CONSTRAINTS, ".[torch]", "pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1")
+    session.install("scikit-build-core>=0.11", "meson-python", "setuptools", "cmake>=3.24", "ninja")
+    session.install(*CONSTRAINTS, "jax", "nanobind")
+    session.run("pytest", "tests/downstream", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]")
@@ -83,9 +106,11 @@ def _pybind11(session: nox.Session) -> str:
 
 
 def _provide_googletest(session: nox.Session) -> None:
-    """Install GoogleTest with the system's package manager where that is known; CMake checks the rest."""
-    if Path("/usr/include/gtest/gtest.h").exists() or shutil.which("apt-get") is None:
+    """Install GoogleTest and Eigen with a package manager that is known; CMake checks the rest."""
+    present = (Path("/usr/include/gtest/gtest.h").exists(), Path("/usr/include/eigen3").exists())
+    if all(present) or shutil.which("apt-get") is None:
         return
     as_root = [] if os.geteuid() == 0 else ["sudo"]
     session.run(*as_root, "apt-get", "update", "-qq", external=True)
-    session.run(*as_root, "apt-get", "install", "-y", "-qq", "libgtest-dev", external=True)
+    packages = ("libgtest-dev", "libeigen3-dev")
+    session.run(*as_root, "apt-get", "install", "-y", "-qq", *packages, external=True)

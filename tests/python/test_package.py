@@ -28,6 +28,17 @@ def test_version_has_one_source():
     assert numpy_bridge.__version__ == importlib.metadata.version("numpy-bridge") == written
 
 
+def test_headers_declare_everything_in_the_namespace_of_their_version():
+    """`tests/downstream/test_coexistence.py` shows why."""
+    headers = ROOT / "csrc/include/numpy_bridge"
+    name = f"NUMPY_BRIDGE_VERSION_NAMESPACE v{numpy_bridge.__version__.replace('.', '_')}\n"
+    assert name in headers.joinpath("version.hpp").read_text()
+    for header in headers.rglob("*.hpp"):
+        assert not re.search(r"^namespace numpy_bridge\b", header.read_text(), re.MULTILINE), (
+            f"{header.name}: write NUMPY_BRIDGE_NAMESPACE_BEGIN and NUMPY_BRIDGE_NAMESPACE_END"
+        )
+
+
 def test_import_loads_neither_torch_nor_the_command_line():
     loaded = run(sys.executable, "-c", "import sys, numpy_bridge; print(*sys.modules)").split()
     assert "numpy_bridge._core" in loaded

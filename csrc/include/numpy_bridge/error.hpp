@@ -5,7 +5,9 @@
 #include <string>
 #include <utility>
 
-namespace numpy_bridge {
+#include <numpy_bridge/version.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// What is wrong, by field.
 struct refusal {
@@ -40,4 +42,4 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

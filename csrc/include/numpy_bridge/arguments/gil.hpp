@@ -7,7 +7,7 @@
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/import.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -59,4 +59,4 @@ private:
     std::optional<py::gil_scoped_release> release_;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,9 @@
 
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge::detail {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
 
 /// jax and TensorFlow arrays are values, and so are pyarrow's arrays; pyarrow.Tensor and pyarrow.Buffer say
 /// themselves whether they may be written. Types of C without a module, such as bytearray, are
@@ -25,4 +27,6 @@ inline bool is_immutable(PyObject* x) {
     return root == "pyarrow" && text.size() >= array.size() && text.substr(text.size() - array.size()) == array;
 }
 
-} // namespace numpy_bridge::detail
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

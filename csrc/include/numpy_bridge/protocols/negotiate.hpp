@@ -8,7 +8,9 @@
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge::detail {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
 
 /// Calls `method` with the first request that it accepts, most capable first. Old producers raise TypeError
 /// for keywords that they do not know; where even the last request is a TypeError, the first one is
@@ -63,4 +65,6 @@ inline bool same_memory(const memory& a, const memory& b) {
            "pass copy=None or copy=True to accept a copy");
 }
 
-} // namespace numpy_bridge::detail
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END
