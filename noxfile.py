@@ -1,7 +1,8 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-soak repeats conversions by the million, producers meets real array libraries, bench measures against
-others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+headers and downstream check what other people's extensions are built with, soak repeats conversions by the
+million, producers meets real array libraries, bench measures against others, stubs regenerates `_core.pyi`,
+dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ nox.options.sessions = ["lint", "tests", "cpp"]
 nox.options.error_on_missing_interpreters = True
 
 CONSTRAINTS = ("-c", "constraints.txt")
-CPP_SOURCES = [str(p) for folder in ("csrc", "tests/cpp") for p in Path(folder).rglob("*.[ch]pp")]
+CPP_HEADERS = ("apache-tvm-ffi>=0.1.15", "cmeel-eigen>=3.4", "numpy>=2", "pybind11>=3.1")
+CPP_SOURCES = [
+    str(p)
+    for folder in ("csrc", "tests/cpp", "tests/downstream", "examples")
+    for p in Path(folder).rglob("*.[ch]pp")
+]
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict"),
@@ -67,12 +73,34 @@ def producers(session: nox.Session) -> None:
 def cpp(session: nox.Session) -> None:
     """The C++ tests, plain and under sanitizers."""
     _provide_googletest(session)
-    session.install("cmake>=3.24", "ninja", "numpy>=2", "pybind11>=3.1", "apache-tvm-ffi>=0.1.15")
+    session.install("cmake>=3.24", "ninja", *CPP_HEADERS)
     python = Path(session.virtualenv.location, "bin", "python")
     for preset in ("dev", "asan-ubsan"):
         session.run("cmake", "--preset", preset, f"-DPython_EXECUTABLE={python}", silent=True)
         session.run("cmake", "--build", "--preset", preset)
         session.run("ctest", "--preset", preset, *session.posargs)
+
+
+@nox.session
+def headers(session: nox.Session) -> None:
+    """Every header alone and without a warning, as C++17, 20 and 23, by GCC and by Clang."""
+    _provide_googletest(session)
+    session.install("cmake>=3.24", "ninja", *CPP_HEADERS)
+    python = Path(session.virtualenv.location, "bin", "python")
+    for compiler in session.posargs or ("g++", "clang++"):
+        build = f"build/headers-{compiler}"
+        defined = (f"-DCMAKE_CXX_COMPILER={compiler}", f"-DPython_EXECUTABLE={python}")
+        session.run("cmake", "--preset", "dev", "-B", build, *defined, silent=True)
+        session.run("cmake", "--build", build, "--target", "headers")
+
+
+@nox.session
+def downstream(session: nox.Session) -> None:
+    """Other people's projects, built against the installed wheel: build systems, the example, the guide."""
+    session.install(*CONSTRAINTS, ".[torch]", "pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1")
+    session.install("scikit-build-core>=0.11", "meson-python", "setuptools", "cmake>=3.24", "ninja")
+    session.install(*CONSTRAINTS, "jax", "nanobind")
+    session.run("pytest", "tests/downstream", *session.posargs)
 
 
 @nox.session

@@ -12,7 +12,7 @@
 
 #include "errors.hpp"
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// The names that a function accepts: `positional` required ones, then keyword-only ones.
 template <std::size_t N> struct signature {
@@ -89,4 +89,4 @@ inline PyMethodDef fast_method(const char* name,
             doc};
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -10,6 +10,7 @@
 """
 
 from numpy_bridge._core import View, __version__, may_share_memory, shares_memory, to_numpy, to_torch, view
+from numpy_bridge.development import get_cmake_dir, get_include
 from numpy_bridge.errors import SharingError, TooHardError
 from numpy_bridge.pointer import from_pointer
 
@@ -19,6 +20,8 @@ __all__ = [
     "View",
     "__version__",
     "from_pointer",
+    "get_cmake_dir",
+    "get_include",
     "may_share_memory",
     "shares_memory",
     "to_numpy",

@@ -5,10 +5,13 @@ Exit status: 0 for success, 1 if something checked does not hold, 2 for wrong us
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy_bridge
+from numpy_bridge.development import get_cmake_dir, get_include, get_pkgconfig_dir
 
 if TYPE_CHECKING:
     import typer
@@ -16,8 +19,28 @@ if TYPE_CHECKING:
 _EXTRA = ("typer", "rich", "click", "pygments")  # what numpy-bridge[cli] brings, directly or not
 
 
+class Answer(NamedTuple):
+    """What one option prints."""
+
+    text: Callable[[], str]
+    help: str
+
+
+ANSWERS = {
+    "--version": Answer(lambda: f"numpy-bridge {numpy_bridge.__version__}", "Show the version."),
+    "--includes": Answer(lambda: shlex.quote(f"-I{get_include()}"), "Show the headers' compiler flag."),
+    "--cmakedir": Answer(get_cmake_dir, "Show the folder of the CMake package."),
+    "--pkgconfigdir": Answer(get_pkgconfig_dir, "Show the folder of the pkg-config file."),
+}
+
+
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Answers need nothing but the wheel, since builds of extensions ask for them."""
+    arguments = sys.argv[1:]
+    if arguments and set(arguments) <= set(ANSWERS):
+        for name in arguments:
+            print(ANSWERS[name].text())
+        return
     try:
         app = build()
     except ModuleNotFoundError as error:
@@ -37,16 +60,20 @@ def build() -> typer.Typer:
 
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-    def show_version(wanted: bool) -> None:
-        if wanted:
-            print(f"numpy-bridge {numpy_bridge.__version__}")
-            raise typer.Exit
+    def answer(name: str) -> Any:
+        def show(wanted: bool) -> None:
+            if wanted:
+                print(ANSWERS[name].text())
+                raise typer.Exit
+
+        return typer.Option(False, name, help=ANSWERS[name].help, callback=show, is_eager=True)
 
     @app.callback()
     def options(
-        version: bool = typer.Option(
-            False, "--version", help="Show the version.", callback=show_version, is_eager=True
-        ),
+        version: bool = answer("--version"),
+        includes: bool = answer("--includes"),
+        cmakedir: bool = answer("--cmakedir"),
+        pkgconfigdir: bool = answer("--pkgconfigdir"),
     ) -> None:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 

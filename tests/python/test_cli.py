@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,33 @@ def test_version() -> None:
 def test_module_is_the_command() -> None:
     done = python("-m", "numpy_bridge", "--version")
     assert (done.returncode, done.stdout) == (0, f"numpy-bridge {numpy_bridge.__version__}\n")
+
+
+ANSWERS = {
+    "--version": f"numpy-bridge {numpy_bridge.__version__}",
+    "--includes": f"-I{numpy_bridge.get_include()}",
+    "--cmakedir": numpy_bridge.get_cmake_dir(),
+    "--pkgconfigdir": str(Path(numpy_bridge.get_cmake_dir()).parents[1] / "pkgconfig"),
+}
+
+
+@pytest.mark.parametrize("option", ANSWERS)
+def test_builds_get_answers_without_the_extra(option: str) -> None:
+    done = main_without("typer", option)
+    assert (done.returncode, done.stdout, done.stderr) == (0, ANSWERS[option] + "\n", "")
+    assert invoke(option).output == done.stdout
+    assert option in invoke("--help").output
+
+
+def test_several_answers_come_in_their_order() -> None:
+    done = main_without("typer", "--cmakedir", "--includes")
+    assert done.stdout.splitlines() == [ANSWERS["--cmakedir"], ANSWERS["--includes"]]
+
+
+def test_answers_are_folders_with_what_they_promise() -> None:
+    assert Path(numpy_bridge.get_include(), "numpy_bridge/version.hpp").is_file()
+    assert Path(ANSWERS["--cmakedir"], "numpy_bridgeConfig.cmake").is_file()
+    assert Path(ANSWERS["--pkgconfigdir"], "numpy_bridge.pc").is_file()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["tour", "--help"]])

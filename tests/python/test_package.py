@@ -28,6 +28,17 @@ def test_version_has_one_source():
     assert numpy_bridge.__version__ == importlib.metadata.version("numpy-bridge") == written
 
 
+def test_headers_declare_everything_in_the_namespace_of_their_version():
+    """`tests/downstream/test_coexistence.py` shows why."""
+    headers = ROOT / "csrc/include/numpy_bridge"
+    name = f"NUMPY_BRIDGE_VERSION_NAMESPACE v{numpy_bridge.__version__.replace('.', '_')}\n"
+    assert name in headers.joinpath("version.hpp").read_text()
+    for header in headers.rglob("*.hpp"):
+        assert not re.search(r"^namespace numpy_bridge\b", header.read_text(), re.MULTILINE), (
+            f"{header.name}: write NUMPY_BRIDGE_NAMESPACE_BEGIN and NUMPY_BRIDGE_NAMESPACE_END"
+        )
+
+
 def test_import_loads_neither_torch_nor_the_command_line():
     loaded = run(sys.executable, "-c", "import sys, numpy_bridge; print(*sys.modules)").split()
     assert "numpy_bridge._core" in loaded
@@ -53,6 +64,13 @@ def test_installed_package_has_types_and_headers():
         assert installed.read_bytes() == header.read_bytes()
 
 
+def test_scikit_build_core_is_told_where_the_cmake_package_is():
+    """It sets `numpy_bridge_ROOT` to what the entry point names, where CMake looks under share/cmake."""
+    (entry,) = importlib.metadata.entry_points(group="cmake.root", name="numpy_bridge")
+    root = importlib.resources.files(entry.load())
+    assert root.joinpath("share/cmake/numpy_bridge/numpy_bridgeConfig.cmake").is_file()
+
+
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory) -> Path:
     """An sdist, and the wheel built from it."""
@@ -71,10 +89,21 @@ def test_one_small_wheel_with_everything(distributions):
         r"_core\.pyi",
         r"py\.typed",
         r"include/numpy_bridge/import\.hpp",
+        r"share/cmake/numpy_bridge/numpy_bridgeConfig\.cmake",
+        r"share/pkgconfig/numpy_bridge\.pc",
         r"tour/__init__\.py",
     ):
         assert any(re.fullmatch(f"numpy_bridge/{wanted}", name) for name in names), wanted
     assert not [name for name in names if name.startswith(("tests", "csrc"))]
+
+
+def test_installed_build_files_name_no_folder_of_the_build(distributions, tmp_path):
+    (wheel,) = distributions.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        texts = [archive.read(name).decode() for name in archive.namelist() if "/share/" in name]
+    assert len(texts) == 4
+    for text in texts:
+        assert not re.search(r"(?<![\w}.])/(home|tmp|opt|root|build|usr|var)\b", text)
 
 
 def test_sdist_builds(distributions):

@@ -9,7 +9,7 @@
 
 #include <numpy_bridge/dlpack.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 using dlpack::device;
 using dlpack::device_type;
@@ -86,4 +86,4 @@ inline std::optional<device> parse_device(std::string_view text) noexcept {
     return std::nullopt;
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

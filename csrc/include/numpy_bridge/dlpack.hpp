@@ -7,7 +7,11 @@
 
 #include <cstdint>
 
-namespace numpy_bridge::dlpack {
+#include <numpy_bridge/version.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace dlpack {
 
 inline constexpr std::uint32_t major_version = 1;
 inline constexpr std::uint32_t minor_version = 3;
@@ -130,4 +134,6 @@ inline constexpr const char* versioned_capsule_name = "dltensor_versioned";
 inline constexpr const char* used_versioned_capsule_name = "used_dltensor_versioned";
 inline constexpr const char* exchange_capsule_name = "dlpack_exchange_api";
 
-} // namespace numpy_bridge::dlpack
+} // namespace dlpack
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -12,7 +12,7 @@
 
 #include <numpy_bridge/dlpack.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Element types that can be shared. The value is the row in `dtype_table`.
 enum class dtype : std::uint8_t {
@@ -334,4 +334,4 @@ template <class T> constexpr std::optional<dtype> dtype_of() noexcept {
     else return std::nullopt;
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,9 @@
 
 #include <numpy_bridge/dlpack.hpp>
 
-namespace numpy_bridge::detail {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
 
 inline constexpr const char* hint_for_sub_byte =
     "libraries pack elements of less than a byte in different ways; share their bytes: x.view('u1') or "
@@ -118,4 +120,6 @@ constexpr const char* hint_for_dlpack(dlpack::data_type type) noexcept {
     return hint_for_bytes;
 }
 
-} // namespace numpy_bridge::detail
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -7,7 +7,7 @@
 
 #include <numpy_bridge/arguments/array_argument.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// A map over the elements of a one- or two-dimensional argument, without a copy: a column vector or a
 /// matrix, const where the elements are. Valid as long as the argument is.
@@ -33,4 +33,4 @@ template <class Spec> auto as_eigen(const array_argument<Spec>& x) {
     }
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -6,7 +6,9 @@
 #include <string_view>
 #include <utility>
 
-namespace numpy_bridge {
+#include <numpy_bridge/version.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -54,4 +56,4 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -15,7 +15,7 @@
 #include <numpy_bridge/protocols/dlpack.hpp>
 #include <numpy_bridge/protocols/python_buffer.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -100,4 +100,4 @@ inline void import_object(PyObject* x, purpose why, imported& out) {
     detail::import_by_protocol(x, why, out);
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

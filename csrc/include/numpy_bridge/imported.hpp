@@ -9,7 +9,7 @@
 #include <numpy_bridge/owner.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// What the importer is going to do with the memory.
 enum class purpose {
@@ -55,4 +55,4 @@ struct imported {
     dims strides;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -7,7 +7,9 @@
 #include <limits>
 #include <optional>
 
-namespace numpy_bridge {
+#include <numpy_bridge/version.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Most dimensions that any of the protocols can carry (PyBUF_MAX_NDIM, NumPy 2, DLPack consumers).
 inline constexpr int max_ndim = 64;
@@ -126,4 +128,4 @@ constexpr void fill_c_strides(int ndim, const std::int64_t* shape, std::int64_t 
     }
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -11,7 +11,7 @@
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/layout.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// What a block of memory is: pointer, element type, shape, byte strides, device, read-only flag.
 /// It owns nothing; `shape` and `strides` have `ndim` entries and belong to whoever filled it in.
@@ -129,4 +129,4 @@ inline void validate(const memory& m, const char* protocol) {
                            std::to_string(bounds->low) + ", " + std::to_string(bounds->high) + ")");
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

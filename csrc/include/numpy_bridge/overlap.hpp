@@ -21,7 +21,7 @@
 
 #include <numpy_bridge/memory.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Search nodes after which `overlaps` gives up; about a tenth of a second.
 inline constexpr std::int64_t default_overlap_work = std::int64_t{1} << 16U;
@@ -224,4 +224,4 @@ inline overlap overlaps(const memory& a, const memory& b, std::int64_t max_work 
     detail::add_terms(sum, b);
     return sum.solve();
 }
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

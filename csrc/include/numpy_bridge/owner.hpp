@@ -3,7 +3,9 @@
 
 #include <memory>
 
-namespace numpy_bridge {
+#include <numpy_bridge/version.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Releases whatever `context` stands for. Must be callable on any thread, with or without the GIL,
 /// and must not throw.
@@ -26,4 +28,4 @@ private:
     std::unique_ptr<void, release_function> holder_;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

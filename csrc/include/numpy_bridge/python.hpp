@@ -16,7 +16,7 @@
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/owner.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace py = pybind11;
 
@@ -175,4 +175,4 @@ private:
     owner lease_;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -14,7 +14,7 @@
 #include <numpy_bridge/arguments/translate.hpp>
 #include <numpy_bridge/import.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// A block of memory with its shape and what frees it, on its way to Python. Returned from a bound
 /// function it becomes a NumPy array; `to_numpy`, `to_torch`, `to_view` and `to_library_of` choose.
@@ -159,7 +159,7 @@ template <class Spec, class T> py::object to_library_of(const array_argument<Spe
     return to_library_of(like.object(), std::move(from));
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END
 
 namespace pybind11::detail {
 

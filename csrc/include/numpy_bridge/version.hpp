@@ -1,4 +1,21 @@
-/// The one place where the version is written. CMake, pyproject.toml and Python read it from here.
+/// The one place where the version is written: CMake, pyproject.toml and Python read it from here.
 #pragma once
 
 #define NUMPY_BRIDGE_VERSION "0.1.0"
+#define NUMPY_BRIDGE_VERSION_NAMESPACE v0_1_0
+
+#if defined(__GNUC__)
+#define NUMPY_BRIDGE_HIDDEN __attribute__((visibility("hidden")))
+#else
+#define NUMPY_BRIDGE_HIDDEN
+#endif
+
+/// Every header declares what it has between these two. Extensions built against different versions of the headers
+/// meet in one process, where equal names would become one object and equal types catch each other's exceptions. So
+/// symbols are hidden from other modules, and names have the version in them; users write `numpy_bridge::`.
+#define NUMPY_BRIDGE_NAMESPACE_BEGIN                                                                                   \
+    namespace numpy_bridge NUMPY_BRIDGE_HIDDEN {                                                                       \
+    inline namespace NUMPY_BRIDGE_VERSION_NAMESPACE {
+#define NUMPY_BRIDGE_NAMESPACE_END                                                                                     \
+    }                                                                                                                  \
+    }

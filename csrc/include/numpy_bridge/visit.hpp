@@ -8,7 +8,7 @@
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/mismatch.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -62,4 +62,4 @@ template <int... N, class Spec, class F> decltype(auto) visit_ndim(const array_a
     return detail::visit_dimensions<N...>(x, std::forward<F>(f));
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

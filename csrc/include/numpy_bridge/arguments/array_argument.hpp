@@ -9,7 +9,7 @@
 #include <numpy_bridge/device.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -131,4 +131,4 @@ using borrowed = array_argument<detail::argument_spec<detail::borrow, T, Constra
 template <class T, class... Constraints>
 using shared = array_argument<detail::argument_spec<detail::share, T, Constraints...>>;
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,7 @@
 #include <numpy_bridge/arguments/mismatch.hpp>
 #include <numpy_bridge/import.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -127,4 +127,4 @@ inline py::object readable(PyObject* x, const requirements& r) {
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -17,7 +17,7 @@
 #define NUMPY_BRIDGE_LOADS_EVERY_FUNCTION
 #endif
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -142,7 +142,7 @@ template <class A> using array_argument_traits = is_array_argument<py::detail::i
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END
 
 namespace pybind11::detail {
 

@@ -10,7 +10,7 @@
 #include <numpy_bridge/dtype.hpp>
 #include <numpy_bridge/layout.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Element type: any of these. `borrowed<const one_of<float, double>>`; see `visit`.
 template <class... T> struct one_of {};
@@ -133,4 +133,4 @@ template <class T, class... Constraints> constexpr requirements make_requirement
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

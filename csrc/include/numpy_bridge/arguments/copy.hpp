@@ -7,7 +7,7 @@
 #include <numpy_bridge/arguments/mismatch.hpp>
 #include <numpy_bridge/import.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -68,4 +68,4 @@ inline py::object converted(PyObject* x, const requirements& r) {
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,7 @@
 #include <numpy_bridge/arguments/translate.hpp>
 #include <numpy_bridge/import.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -61,4 +61,4 @@ private:
     std::optional<py::gil_scoped_release> release_;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -20,7 +20,7 @@
 #error "array arguments need pybind11 3.0 or newer"
 #endif
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -71,7 +71,7 @@ private:
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END
 
 namespace pybind11::detail {
 

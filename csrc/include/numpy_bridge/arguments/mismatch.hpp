@@ -8,7 +8,7 @@
 #include <numpy_bridge/arguments/requirements_text.hpp>
 #include <numpy_bridge/memory.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -169,4 +169,4 @@ inline std::string remedies(const requirements& r, const memory& m, dialect libr
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

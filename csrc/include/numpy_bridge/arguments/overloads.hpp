@@ -10,7 +10,7 @@
 
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -96,4 +96,4 @@ inline void refuse_call(const py::detail::function_call& call, const reasons& wh
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -6,7 +6,7 @@
 
 #include <numpy_bridge/arguments/borrow.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -54,4 +54,4 @@ inline std::string reason_to_refuse(PyObject* x, const requirements& r, const st
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,7 @@
 
 #include <numpy_bridge/arguments/constraints.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -78,4 +78,4 @@ constexpr fixed_text words_for(const requirements& r) noexcept {
 
 } // namespace detail
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -22,7 +22,7 @@
 #include <numpy_bridge/arguments/constraints.hpp>
 #include <numpy_bridge/memory.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -167,4 +167,4 @@ private:
     detail::extent_list<N> strides_;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

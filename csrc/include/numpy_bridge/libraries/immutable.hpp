@@ -9,7 +9,9 @@
 
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge::detail {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
 
 /// jax and TensorFlow arrays are values, and so are pyarrow's arrays; pyarrow.Tensor and pyarrow.Buffer say
 /// themselves whether they may be written.
@@ -31,4 +33,6 @@ inline bool is_immutable(PyObject* x) {
     return type.size() >= array.size() && type.compare(type.size() - array.size(), array.size(), array) == 0;
 }
 
-} // namespace numpy_bridge::detail
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

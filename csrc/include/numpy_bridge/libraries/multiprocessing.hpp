@@ -5,7 +5,7 @@
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Imports the ctypes object inside, without taking the lock: aliases outlive any lock. False if `x` is no
 /// such wrapper.
@@ -15,4 +15,4 @@ inline bool import_synchronized(PyObject* x, purpose why, imported& out) {
     return import_buffer(py::object(py::handle(x).attr("get_obj")()).ptr(), why, out);
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -14,7 +14,7 @@
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace numpy_abi {
 
@@ -222,4 +222,4 @@ inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
     return true;
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

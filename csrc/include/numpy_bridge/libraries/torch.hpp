@@ -17,7 +17,7 @@
 #include <numpy_bridge/protocols/dlpack.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -427,4 +427,4 @@ inline void validate_for_torch(const torch_library& torch, const memory& m, bool
     detail::validate_for_dlpack(m, "torch");
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -17,7 +17,7 @@
 #include <numpy_bridge/memory.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// The host memory behind a tensor, as its storage knows it.
 struct storage_extent {
@@ -234,4 +234,4 @@ private:
     std::uintptr_t ordinary_keys_ = 0;
 };
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

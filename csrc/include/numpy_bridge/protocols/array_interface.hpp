@@ -14,7 +14,7 @@
 #include <numpy_bridge/protocols/negotiate.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace numpy_abi {
 
@@ -300,4 +300,4 @@ inline py::object export_array_struct(const memory& m, anchor keep) {
     return detail::stolen(capsule);
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,7 @@
 #include <numpy_bridge/protocols/negotiate.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -47,4 +47,4 @@ inline bool import_array_method(PyObject* x, purpose why, imported& out) {
     return true;
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,7 @@
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -147,4 +147,4 @@ inline void export_buffer(PyObject* exporter, const memory& m, Py_buffer* view, 
     view->obj = exporter;
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -10,7 +10,7 @@
 #include <numpy_bridge/protocols/array_interface.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -81,4 +81,4 @@ inline py::dict export_cuda_array_interface(const memory& m, std::uintptr_t stre
     return fields;
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -15,7 +15,7 @@
 #include <numpy_bridge/protocols/negotiate.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -287,4 +287,4 @@ inline py::object export_unversioned_capsule(const memory& m, anchor keep) {
     return detail::make_capsule(export_unversioned(m, std::move(keep)));
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -9,7 +9,9 @@
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge::detail {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
 
 struct keyword {
     const char* name;
@@ -72,4 +74,6 @@ inline bool same_memory(const memory& a, const memory& b) {
            "pass copy=None or copy=True to accept a copy");
 }
 
-} // namespace numpy_bridge::detail
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -6,7 +6,7 @@
 
 #include <numpy_bridge/imported.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Describes `data` as an array. `strides` are bytes; without them memory is in C order. The caller
 /// vouches for the address: only what can be known without reading it is checked.
@@ -30,4 +30,4 @@ inline void import_pointer(std::byte* data, element_type type, device where, boo
     validate(out.description, protocol);
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -8,7 +8,7 @@
 #include <numpy_bridge/protocols/negotiate.hpp>
 #include <numpy_bridge/python.hpp>
 
-namespace numpy_bridge {
+NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
@@ -61,4 +61,4 @@ inline bool import_python_buffer(PyObject* x, purpose, imported& out) {
     return true;
 }
 
-} // namespace numpy_bridge
+NUMPY_BRIDGE_NAMESPACE_END

@@ -1,0 +1,39 @@
+"""What the downstream tests share. They see the installed wheel, never the tree that it was built from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pybind11
+
+import numpy_bridge
+
+HERE = Path(__file__).parent
+
+
+def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+    """The output of a command that must succeed."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment}, check=False
+    )
+    assert done.returncode == 0, f"{command}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def python(code: str, folder: Path) -> str:
+    """The output of a program in a new interpreter, which finds the modules in `folder`."""
+    return run(sys.executable, "-W", "error", "-c", code, cwd=folder, PYTHONPATH=str(folder))
+
+
+def compile_module(source: Path, *flags: str, include: str | None = None) -> Path:
+    """Build an extension module beside its source, as quickly as that goes."""
+    target = source.with_name(source.stem + sysconfig.get_config_var("EXT_SUFFIX"))
+    folders = [pybind11.get_include(), sysconfig.get_path("include")]
+    includes = [f"-I{include or numpy_bridge.get_include()}", *(f"-isystem{folder}" for folder in folders)]
+    compiler = os.environ.get("CXX", "c++")
+    run(compiler, "-std=c++17", "-O1", "-shared", "-fPIC", *includes, source, *flags, "-o", target)
+    return target
