@@ -17,6 +17,15 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seconds", type=float, default=0.5, help="how long each test of threads runs")
+
+
+@pytest.fixture
+def seconds(pytestconfig: pytest.Config) -> float:
+    return float(pytestconfig.getoption("--seconds"))
+
+
 def pytest_collection_finish() -> None:
     """Keep what the imports made out of the hundreds of collections that tests ask for."""
     gc.collect()
