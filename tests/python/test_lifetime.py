@@ -118,6 +118,7 @@ CASES = [
 
 
 @linux
+@pytest.mark.resident
 @pytest.mark.parametrize(("make", "convert"), CASES)
 def test_a_hundred_thousand_times(make: Callable[[], Any], convert: Callable[[Any], Any]) -> None:
     x = make()
@@ -163,6 +164,7 @@ LARGE: dict[str, Any] = {
 
 
 @linux
+@pytest.mark.resident
 @pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
 def test_a_gibibyte_is_not_touched(make: Callable[[], Any]) -> None:
     conversions = [
