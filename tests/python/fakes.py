@@ -213,7 +213,7 @@ release_buffer = c_function("PyBuffer_Release", None, POINTER(PyBuffer))
 _increment = c_function("Py_IncRef", None, py_object)
 GetBuffer = PYFUNCTYPE(c_int, py_object, POINTER(PyBuffer), c_int)
 ReleaseBuffer = PYFUNCTYPE(None, py_object, POINTER(PyBuffer))
-_TP_AS_BUFFER = 160  # offset in PyTypeObject, 64-bit CPython with the GIL
+_TP_AS_BUFFER = object.__basicsize__ + 144  # offset in PyTypeObject, 64-bit CPython
 
 
 class FakeBuffer:

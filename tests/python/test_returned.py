@@ -64,9 +64,7 @@ def test_a_wrong_shape_frees_the_memory_too(extension: ModuleType) -> None:
         with pytest.raises(BufferError, match=r"owned: (shape|ndim): expected"):
             extension.pointer(shape)
     assert extension.freed() == before + 3
-    with pytest.raises(
-        BufferError, match=r"owned: shape: expected 6 elements, got \(4,\)"
-    ):
+    with pytest.raises(BufferError, match=r"owned: shape: expected 6 elements, got \(4,\)"):
         extension.vector_of_shape([4])
 
 

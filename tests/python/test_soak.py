@@ -126,6 +126,7 @@ CASES = [
 
 
 @linux
+@pytest.mark.resident
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("make", "convert"), CASES)
 def test_nothing_is_left(make: Callable[[], Any], convert: Callable[[Any], Any]) -> None:
@@ -164,6 +165,7 @@ LARGE: dict[str, Any] = {
 
 
 @linux
+@pytest.mark.resident
 @pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
 def test_a_gibibyte_is_not_touched(make: Callable[[], Any]) -> None:
     conversions = [
