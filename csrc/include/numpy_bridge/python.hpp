@@ -113,11 +113,14 @@ inline std::string type_name(py::handle object) {
 }
 
 /// The attribute, or nothing if there is none. Other errors of looking it up are raised.
-inline py::object optional_attribute(PyObject* object, const char* name) {
-    PyObject* attribute = PyObject_GetAttrString(object, name);
+inline py::object optional_attribute(PyObject* object, PyObject* name) {
+    PyObject* attribute = PyObject_GetAttr(object, name);
     if (attribute == nullptr && !PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
     PyErr_Clear();
     return py::reinterpret_steal<py::object>(attribute);
+}
+inline py::object optional_attribute(PyObject* object, const char* name) {
+    return optional_attribute(object, py::str(name).ptr());
 }
 
 /// `sys.modules.get(name)`: a module only if somebody has imported it already. May be empty.

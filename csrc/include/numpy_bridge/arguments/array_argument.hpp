@@ -72,9 +72,9 @@ public:
     array_argument() = default;
 
     /// Wraps memory that meets the requirements. Type casters call it; functions rarely need to.
-    array_argument(const memory& m, const detail::argument_facts& facts, hold kept)
+    array_argument(const memory& m, void* stream, bool copied, hold kept)
         : elements(m),
-          facts_(facts),
+          facts_{m.device, stream, m.readonly, copied},
           hold_(std::move(kept)) {}
 
     /// "cpu", or the CUDA device and its index.
@@ -106,7 +106,7 @@ public:
                        this->ndim(),
                        this->shape(),
                        strides.data()};
-        return array_argument<typename Spec::template with<U, More...>>(m, facts_, hold_);
+        return array_argument<typename Spec::template with<U, More...>>(m, facts_.stream, facts_.copied, hold_);
     }
 
 private:

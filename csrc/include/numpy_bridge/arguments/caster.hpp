@@ -1,6 +1,7 @@
 /// pybind11's type casters for array arguments.
 #pragma once
 
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/borrow.hpp>
 #include <numpy_bridge/arguments/copy.hpp>
+#include <numpy_bridge/arguments/everyday.hpp>
 #include <numpy_bridge/arguments/refusal.hpp>
 
 // In C++20 every function with array arguments goes through `array_argument_loader`.
@@ -21,28 +23,58 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Keeps what the importer left in `in` until the bound function returns.
-inline void hold_for_call(imported& in, PyObject* x) {
-    if (!in.pin && !in.lease) return;
-    auto kept = std::make_unique<anchor>(in.anchored_to(x));
-    const py::capsule holder(kept.get(), [](void* context) { delete static_cast<anchor*>(context); });
-    static_cast<void>(kept.release());
-    py::detail::loader_life_support::add_patient(holder);
+/// Keeps what an importer has left until the bound function returns: for casters that are gone by then,
+/// as those inside `std::optional` are.
+struct kept_by_call {
+    static constexpr bool caster_outlives_call = false;
+
+    static void keep(imported& in, PyObject* x) {
+        if (!in.pin && !in.lease) return;
+        auto kept = std::make_unique<anchor>(in.anchored_to(x));
+        const py::capsule holder(kept.get(), [](void* context) { delete static_cast<anchor*>(context); });
+        static_cast<void>(kept.release());
+        py::detail::loader_life_support::add_patient(holder);
+    }
+};
+
+/// The same for casters of whole arguments, which last until the function has returned.
+class kept_by_caster {
+public:
+    static constexpr bool caster_outlives_call = true;
+
+    void keep(imported& in, PyObject*) noexcept {
+        pin_ = std::move(in.pin);
+        lease_ = std::move(in.lease);
+    }
+    scoped_buffer& buffer() noexcept { return buffer_; }
+
+private:
+    py::object pin_;
+    owner lease_;
+    scoped_buffer buffer_;
+};
+
+inline void* stream_of(const imported& in) noexcept {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): 1 and 2 are CUDA's own handles of its default streams
+    return reinterpret_cast<void*>(in.stream);
 }
 
-inline argument_facts facts_of(const imported& in, bool copied) {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): 1 and 2 are CUDA's own handles of its default streams
-    return {in.description.device, reinterpret_cast<void*>(in.stream), in.description.readonly, copied};
+/// Called where a call guard may have released the GIL without borrowed arrays having been pinned.
+inline void require_gil() {
+    if (PyGILState_Check() == 0)
+        throw py::type_error("borrowed arrays cannot be pinned here before the GIL is released; see docs/cpp.md");
 }
 
 /// Loads one argument. `explain` says afterwards why `load` returned false.
-template <class Spec> class argument_caster {
+template <class Spec, class Keeper = kept_by_call> class argument_caster {
     using argument = array_argument<Spec>;
     static constexpr requirements wanted = Spec::wanted;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
     static_assert(borrows || (wanted.checked && !wanted.may_copy), "shared arguments are always checked, never copies");
 
 public:
+    argument_caster() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
+
     static constexpr auto name = [] {
         constexpr auto text = words_for(wanted);
         py::detail::descr<text.size()> words;
@@ -51,14 +83,9 @@ public:
     }();
 
     bool load(py::handle x, bool) {
-        if (has_no_memory(x.ptr())) return false;
-        try {
-            if (load_as_it_is(x.ptr())) return true;
-            if constexpr (wanted.may_copy) return load_copy(x.ptr());
-            else return false;
-        } catch (const py::type_error&) { // speaks no protocol
-            return false;
-        }
+        if constexpr (borrows)
+            if (load_everyday(x.ptr())) return true;
+        return load_anything(x.ptr());
     }
 
     static std::string explain(py::handle x, const std::string& called) {
@@ -71,6 +98,54 @@ public:
     explicit operator argument&&() { return std::move(checked()); }
 
 private:
+    /// False leaves the decision to `load_as_it_is`.
+    bool load_everyday(PyObject* x) {
+        memory m;
+        if (numpy_library::get().is_exact_array(x)) {
+            if (!describe_plain_array(x, m) || !meets_every<wanted>(m)) return false;
+            accept(m, x);
+            ::new (static_cast<void*>(&witness_)) witness(witness::of_array(x));
+            return true;
+        }
+        const torch_library* torch = torch_library::known();
+        if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr) {
+            if (wanted.checked && may_be_packed(wanted.dtypes)) return false;
+            dims strides;
+            if (!describe_plain_tensor(*torch, x, strides, m) || !meets_every<wanted>(m)) return false;
+            if (wanted.checked && !is_plain_tensor(torch->layout, x, m, wanted.writable)) return false;
+            accept(m, x);
+            ::new (static_cast<void*>(&witness_)) witness(witness::of_tensor(x, *torch));
+            return true;
+        }
+        if constexpr (Keeper::caster_outlives_call) {
+            if (!is_builtin_buffer(x) || !keeper_.buffer().take(x)) return false;
+            if (describe_plain_buffer(keeper_.buffer().view(), m) && meets_every<wanted>(m)) {
+                accept(m, x);
+                ::new (static_cast<void*>(&witness_)) witness();
+                return true;
+            }
+            keeper_.buffer().release();
+        }
+        return false;
+    }
+
+    void accept(const memory& m, PyObject* x) noexcept {
+        // In place: to write the fields one by one and then to copy them in larger pieces stalls the processor.
+        static_assert(std::is_trivially_destructible_v<argument>);
+        ::new (static_cast<void*>(&value_)) argument(m, nullptr, false, borrow(x));
+    }
+
+    [[gnu::noinline]] bool load_anything(PyObject* x) {
+        if (has_no_memory(x)) return false;
+        try {
+            if (load_as_it_is(x)) return true;
+            if constexpr (wanted.may_copy) return load_copy(x);
+            else return false;
+        } catch (const py::type_error&) { // speaks no protocol
+            return false;
+        }
+    }
+
     bool load_as_it_is(PyObject* x) {
         try {
             if constexpr (borrows) return load_borrow(x, false);
@@ -84,8 +159,8 @@ private:
         imported in;
         const witness seen = import_for_call(x, wanted, in);
         if (!meets_all(wanted, in.description)) return false;
-        value_ = argument(in.description, facts_of(in, copied), borrow(x));
-        hold_for_call(in, x);
+        value_ = argument(in.description, stream_of(in), copied, borrow(x));
+        keeper_.keep(in, x);
         witness_ = seen;
         return true;
     }
@@ -95,8 +170,8 @@ private:
         imported in;
         import_object(source.ptr(), purpose::share, in);
         if (!meets_all(wanted, in.description)) return false;
-        const argument_facts facts = facts_of(in, false);
-        value_ = argument(in.description, facts, share(in.anchored_to(x)));
+        void* stream = stream_of(in);
+        value_ = argument(in.description, stream, false, share(in.anchored_to(x)));
         return true;
     }
 
@@ -115,10 +190,7 @@ private:
 
     /// Called when all arguments have been loaded, just before the function.
     argument& checked() {
-#ifndef NUMPY_BRIDGE_LOADS_EVERY_FUNCTION
-        if (borrows && PyGILState_Check() == 0)
-            throw py::type_error("borrowed arrays cannot be pinned here before the GIL is released; see docs/cpp.md");
-#endif
+        if constexpr (borrows && !Keeper::caster_outlives_call) require_gil();
         if (!witness_.agrees(value_))
             throw py::type_error("the memory of a borrowed array changed while other arguments were converted");
         return value_;
@@ -126,17 +198,24 @@ private:
 
     argument value_;
     witness witness_;
+    Keeper keeper_;
 };
 
 /// Whether an argument of type A is an array argument, or an optional one.
-template <class A> struct is_array_argument : std::false_type {};
+template <class A> struct is_array_argument : std::false_type {
+    static constexpr bool borrows = false;
+};
 template <class Spec> struct is_array_argument<array_argument<Spec>> : std::true_type {
     using caster = argument_caster<Spec>;
+    using caster_of_argument = argument_caster<Spec, kept_by_caster>;
     static constexpr bool optional = false;
+    static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
 };
 template <class Spec> struct is_array_argument<std::optional<array_argument<Spec>>> : std::true_type {
     using caster = argument_caster<Spec>;
+    using caster_of_argument = py::detail::make_caster<std::optional<array_argument<Spec>>>;
     static constexpr bool optional = true;
+    static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
 };
 template <class A> using array_argument_traits = is_array_argument<py::detail::intrinsic_t<A>>;
 

@@ -49,14 +49,21 @@ public:
         return false;
     }
 
-    /// With `call_guard<gil_scoped_release>` borrowed arrays are pinned first.
+    /// With `call_guard<gil_scoped_release>` borrowed arrays are pinned first; other guards may not release the GIL.
     template <class Return, class Guard, class Function> decltype(auto) call(Function&& function) && {
-        if constexpr (!std::is_same_v<Guard, py::gil_scoped_release>) {
+        using no_guard = py::detail::void_type;
+        if constexpr (std::is_same_v<Guard, no_guard>) {
             return std::move(*this).base::template call<Return, Guard>(std::forward<Function>(function));
         } else {
-            return std::move(*this).base::template call<Return, py::detail::void_type>([&](auto&&... args) -> Return {
-                const gil_released scope(args...);
-                return function(std::forward<decltype(args)>(args)...);
+            return std::move(*this).base::template call<Return, no_guard>([&](auto&&... args) -> Return {
+                if constexpr (std::is_same_v<Guard, py::gil_scoped_release>) {
+                    const gil_released scope(args...);
+                    return function(std::forward<decltype(args)>(args)...);
+                } else {
+                    const Guard guard{};
+                    if constexpr ((array_argument_traits<Args>::borrows || ...)) require_gil();
+                    return function(std::forward<decltype(args)>(args)...);
+                }
             });
         }
     }
@@ -75,9 +82,12 @@ NUMPY_BRIDGE_NAMESPACE_END
 
 namespace pybind11::detail {
 
-template <class A> struct type_caster<numpy_bridge::detail::bridged<A>> : make_caster<A> {
+template <class A>
+struct type_caster<numpy_bridge::detail::bridged<A>>
+    : numpy_bridge::detail::array_argument_traits<A>::caster_of_argument {
     template <class>
-    using cast_op_type = typename make_caster<A>::template cast_op_type<std::add_rvalue_reference_t<A>>;
+    using cast_op_type = typename numpy_bridge::detail::array_argument_traits<
+        A>::caster_of_argument::template cast_op_type<std::add_rvalue_reference_t<A>>;
 };
 
 #ifdef NUMPY_BRIDGE_LOADS_EVERY_FUNCTION

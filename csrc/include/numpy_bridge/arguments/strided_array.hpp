@@ -78,7 +78,8 @@ public:
         const unsigned exponent = itemsize_exponent(m.type.id);
         shape_.resize(m.ndim);
         strides_.resize(m.ndim);
-        for (int i = 0; i < m.ndim; ++i) {
+        const int count = N >= 0 ? N : m.ndim; // known to the optimiser
+        for (int i = 0; i < count; ++i) {
             shape_[i] = m.shape[i];
             strides_[i] = m.strides[i] >> exponent;
         }

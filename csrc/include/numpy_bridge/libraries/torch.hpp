@@ -76,6 +76,9 @@ public:
         }
     }
 
+    /// The same if `loaded` has been asked before, else null: nothing is looked up.
+    static const torch_library* known() noexcept { return instance().load(std::memory_order_acquire); }
+
     /// The library, importing torch if need be. Raises ImportError where it is not installed.
     static const torch_library& get() {
         if (const auto* ready = loaded()) return *ready;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include <pybind11/gil_safe_call_once.h>
+
 #include <numpy_bridge/dlpack.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
@@ -140,9 +142,30 @@ inline std::uintptr_t work_stream(const dlpack::exchange_api& api, device where)
 
 } // namespace detail
 
+namespace detail {
+
+/// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
+/// up in the type's own cache where that is as good as asking for the attribute.
+inline py::object exchange_capsule(PyObject* type) {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<PyObject*> storage;
+    PyObject* name = storage
+                         .call_once_and_store_result([] {
+                             return stolen(PyUnicode_InternFromString("__dlpack_c_exchange_api__")).release().ptr();
+                         })
+                         .get_stored();
+#ifndef Py_GIL_DISABLED // else the reference might be lost meanwhile
+    PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);
+    if (found != nullptr && PyCapsule_CheckExact(found)) return py::reinterpret_borrow<py::object>(found);
+    if (found == nullptr && Py_IS_TYPE(type, &PyType_Type)) return {}; // no metaclass that could know it
+#endif
+    return optional_attribute(type, name);
+}
+
+} // namespace detail
+
 /// The exchange table of `type`, or null if it has none of our major version.
 inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
-    const py::object capsule = detail::optional_attribute(type, "__dlpack_c_exchange_api__");
+    const py::object capsule = detail::exchange_capsule(type);
     if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
     const auto* header =
         static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
