@@ -1,8 +1,8 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
 tests_without_torch, asan, fuzz, coverage, headers and downstream complete what CI runs; tsan, valgrind and
-soak (conversions by the million) take longer. producers meets real array libraries, bench measures against
-others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+soak (conversions by the million) take longer. producers meets real array libraries, bench and bench_cpp
+measure against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ CONSTRAINTS = ("-c", "constraints.txt")
 CPP_HEADERS = ("apache-tvm-ffi>=0.1.15", "cmeel-eigen>=3.4", "numpy>=2", "pybind11>=3.1")
 CPP_SOURCES = [
     str(p)
-    for folder in ("csrc", "tests/cpp", "tests/fuzz", "tests/extension", "tests/downstream", "examples")
+    for folder in (
+        "csrc",
+        "tests/cpp",
+        "tests/fuzz",
+        "tests/extension",
+        "tests/downstream",
+        "examples",
+        "benchmarks",
+    )
     for p in Path(folder).rglob("*.[ch]pp")
 ]
 SMALL_PRODUCERS = (
@@ -113,7 +121,7 @@ def asan(session: nox.Session) -> None:
     _install_wheel(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
     options = ("-m", "not resident", "--capture=sys", *session.posargs)
-    flags = {variable: "-fsanitize=address,undefined" for variable in ("CXXFLAGS", "LDFLAGS")}
+    flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
     session.run("pytest", *options, env=_preloaded(session, "libasan.so") | flags)
 
 
@@ -187,7 +195,7 @@ def coverage(session: nox.Session) -> None:
     session.run(
         *("pytest", "-m", "not resident", "--cov", "--cov-report=term-missing:skip-covered"),
         *("--cov-fail-under=95", "--extension-build=build/coverage-extension", *session.posargs),
-        env={variable: "--coverage" for variable in ("CXXFLAGS", "LDFLAGS")},
+        env=dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "--coverage"),
     )
     session.run(
         *("gcovr", "--filter=csrc/", "--fail-under-line=95", "--print-summary", "--txt=-"),
@@ -201,6 +209,14 @@ def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]")
     session.run("python", "benchmarks/conversions.py", *session.posargs)
+
+
+@nox.session
+def bench_cpp(session: nox.Session) -> None:
+    """Calls of C++ functions beside those of other binding libraries, as ratios."""
+    session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nanobind>=3.1", "apache-tvm-ffi>=0.1.15", "jax")
+    session.install(*CONSTRAINTS, ".[tour]")
+    session.run("python", "benchmarks/cpp_call.py", *session.posargs)
 
 
 @nox.session

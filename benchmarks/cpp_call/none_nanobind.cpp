@@ -1,0 +1,3 @@
+#include <nanobind/nanobind.h>
+
+NB_MODULE(none_nanobind, m) { m.doc() = "No function: what any module costs."; }
