@@ -113,7 +113,7 @@ def asan(session: nox.Session) -> None:
     _install_wheel(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
     options = ("-m", "not resident", "--capture=sys", *session.posargs)
-    flags = {variable: "-fsanitize=address,undefined" for variable in ("CXXFLAGS", "LDFLAGS")}
+    flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
     session.run("pytest", *options, env=_preloaded(session, "libasan.so") | flags)
 
 
@@ -187,7 +187,7 @@ def coverage(session: nox.Session) -> None:
     session.run(
         *("pytest", "-m", "not resident", "--cov", "--cov-report=term-missing:skip-covered"),
         *("--cov-fail-under=95", "--extension-build=build/coverage-extension", *session.posargs),
-        env={variable: "--coverage" for variable in ("CXXFLAGS", "LDFLAGS")},
+        env=dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "--coverage"),
     )
     session.run(
         *("gcovr", "--filter=csrc/", "--fail-under-line=95", "--print-summary", "--txt=-"),
