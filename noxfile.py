@@ -1,7 +1,7 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-headers and downstream check what other people's extensions are built with. bench measures against other
-libraries, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+headers and downstream check what other people's extensions are built with, producers meets real array
+libraries. bench measures against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ CPP_SOURCES = [
     for folder in ("csrc", "tests/cpp", "tests/downstream", "examples")
     for p in Path(folder).rglob("*.[ch]pp")
 ]
+SMALL_PRODUCERS = (
+    *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
+    *("apache-tvm-ffi", "array-api-strict"),
+)
 
 
 @nox.session
@@ -47,6 +51,13 @@ def tests(session: nox.Session) -> None:
     """Build the wheel, install it, and run the Python tests against it."""
     session.install(*CONSTRAINTS, ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def producers(session: nox.Session) -> None:
+    """What real array libraries hand out, those that install in little time and space."""
+    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS)
+    session.run("pytest", "tests/python/test_real_producers.py", *session.posargs)
 
 
 @nox.session

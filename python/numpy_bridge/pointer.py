@@ -31,7 +31,8 @@ def from_pointer(
     Parameters
     ----------
     ptr : int, ctypes pointer, ctypes.c_void_p, or capsule
-        Address of the first element.
+        Address of the first element. Neither a ctypes pointer nor a capsule is kept alive; pass it,
+        or what it points into, as `owner`.
     shape : int or sequence of int
         Extents, one an axis.
     dtype : str or dtype
@@ -80,6 +81,8 @@ def _address(ptr: Any) -> int:
         return ctypes.cast(ptr, ctypes.c_void_p).value or 0
     if type(ptr).__name__ == "PyCapsule":
         return _capsule_address(ptr)
+    if isinstance(ptr, bool | ctypes._SimpleCData | ctypes.Array):
+        raise TypeError(f"ptr must be an address, a ctypes pointer or a capsule, not {type(ptr).__name__}")
     address = operator.index(ptr)
     if not 0 <= address < 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)):
         raise SharingError("pointer", "ptr", "an address of this machine", hex(address))
@@ -92,7 +95,16 @@ def _capsule_address(capsule: object) -> int:
     get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
         ("PyCapsule_GetPointer", api)
     )
-    return get_pointer(capsule, get_name(capsule)) or 0
+    name = get_name(capsule)
+    if name is not None and b"dltensor" in name:
+        raise SharingError(
+            "pointer",
+            "ptr",
+            "a capsule of the elements themselves",
+            f"a DLPack capsule, {name.decode()!r}",
+            "it points to a description of memory; pass the object that made it to view()",
+        )
+    return get_pointer(capsule, name) or 0
 
 
 def _dtype_name(dtype: Any) -> str:

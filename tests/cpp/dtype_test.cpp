@@ -137,6 +137,19 @@ TEST(every_dtype, typestr_is_read_in_both_orders) {
     }
 }
 
+TEST(every_dtype, typestr_is_written_in_both_orders) {
+    for (const spelling& spec : all_dtypes) {
+        SCOPED_TRACE(spec.name);
+        for (const byte_order order : {byte_order::native, byte_order::swapped}) {
+            const auto written = typestr_of(element_type{spec.id, order});
+            ASSERT_EQ(written.has_value(), !spec.typestr.empty());
+            if (!written) continue;
+            const std::string& prefix = order == byte_order::native ? native : foreign;
+            EXPECT_EQ(*written, (spec.has_order() ? prefix : "|") + spec.typestr);
+        }
+    }
+}
+
 TEST(every_dtype, foreign_order_is_named_by_its_typestr) {
     for (const spelling& spec : all_dtypes) {
         SCOPED_TRACE(spec.name);

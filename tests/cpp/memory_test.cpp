@@ -222,4 +222,23 @@ TEST(text_of, writes_tuples_as_python_does) {
     EXPECT_EQ(numpy_bridge::text_of(values.data(), 3), "(5, -2, 0)");
 }
 
+TEST(is_aligned, asks_of_every_element) {
+    alignas(64) static std::byte block[256];
+    const auto aligned = [](std::size_t offset, std::int64_t extent, std::int64_t stride, std::int64_t alignment) {
+        numpy_bridge::memory m;
+        m.data = block + offset;
+        m.ndim = 1;
+        m.shape = &extent;
+        m.strides = &stride;
+        return numpy_bridge::is_aligned(m, alignment);
+    };
+    EXPECT_TRUE(aligned(0, 4, 16, 16));
+    EXPECT_TRUE(aligned(16, 4, -16, 16));
+    EXPECT_FALSE(aligned(8, 4, 16, 16));
+    EXPECT_FALSE(aligned(0, 4, 8, 16));
+    EXPECT_TRUE(aligned(0, 1, 8, 16)); // a stride that is never used
+    EXPECT_TRUE(aligned(8, 0, 8, 16)); // no element at all
+    EXPECT_TRUE(aligned(1, 4, 1, 1));
+}
+
 } // namespace

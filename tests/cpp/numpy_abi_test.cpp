@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/protocols/array_interface.hpp>
 
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #include <numpy/arrayobject.h>
@@ -121,3 +122,29 @@ static_assert(is_refused(NPY_TIMEDELTA) && is_refused(NPY_NTYPES_LEGACY) && is_r
 static_assert(is_refused(NPY_USERDEF) && is_refused(NPY_VSTRING) && is_refused(-1));
 
 } // namespace
+
+// The structure behind `__array_struct__`.
+
+using numpy_bridge::numpy_abi::array_struct;
+
+#define SAME_STRUCT_FIELD(ours, official)                                                                              \
+    static_assert(offsetof(array_struct, ours) == offsetof(PyArrayInterface, official) &&                              \
+                  sizeof(array_struct::ours) == sizeof(PyArrayInterface::official))
+
+SAME_STRUCT_FIELD(two, two);
+SAME_STRUCT_FIELD(ndim, nd);
+SAME_STRUCT_FIELD(kind, typekind);
+SAME_STRUCT_FIELD(itemsize, itemsize);
+SAME_STRUCT_FIELD(flags, flags);
+SAME_STRUCT_FIELD(shape, shape);
+SAME_STRUCT_FIELD(strides, strides);
+SAME_STRUCT_FIELD(data, data);
+SAME_STRUCT_FIELD(descr, descr);
+static_assert(sizeof(array_struct) == sizeof(PyArrayInterface));
+static_assert(numpy_bridge::numpy_abi::flag_c_contiguous == NPY_ARRAY_C_CONTIGUOUS);
+static_assert(numpy_bridge::numpy_abi::flag_f_contiguous == NPY_ARRAY_F_CONTIGUOUS);
+static_assert(numpy_bridge::numpy_abi::flag_aligned == NPY_ARRAY_ALIGNED);
+static_assert(numpy_bridge::numpy_abi::flag_not_swapped == NPY_ARRAY_NOTSWAPPED);
+static_assert(numpy_bridge::numpy_abi::flag_struct_writeable == NPY_ARRAY_WRITEABLE);
+static_assert(numpy_bridge::numpy_abi::flag_has_descr == NPY_ARR_HAS_DESCR);
+static_assert(numpy_bridge::numpy_abi::first_user_number == NPY_USERDEF);

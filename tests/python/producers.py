@@ -56,6 +56,48 @@ class Once:
         return (1, 0)
 
 
+def named(module: str, name: str, *bases: type) -> type:
+    """A class that claims to be of another library."""
+    return type(name, bases, {"__module__": module})
+
+
+class LikeTensorFlow(Legacy):
+    """EagerTensor: immutable, an unversioned capsule, `copy` and `dl_device` unknown."""
+
+    def __dlpack__(self, *, stream: Any = None, max_version: Any = None) -> object:
+        return self.memory.__dlpack__()
+
+
+class LikeOnnxRuntime(Legacy):
+    """OrtValue: knows `stream` only."""
+
+    def __dlpack__(self, stream: Any = None) -> object:
+        return self.memory.__dlpack__()
+
+
+class LikePaddle(Legacy):
+    """Gives None as the index of the CPU."""
+
+    def __dlpack__(self, **keywords: Any) -> object:
+        return self.memory.__dlpack__(**keywords)
+
+    def __dlpack_device__(self) -> Any:
+        return (1, None)
+
+
+class LikeArrow(Legacy):
+    """pyarrow.Array through a legacy capsule: immutable, which that cannot say; no copy without a version."""
+
+    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, copy: Any = None) -> object:
+        if max_version is None and copy is not None:
+            raise BufferError("copy is not supported with a legacy capsule")
+        return self.memory.__dlpack__()
+
+
+class WritableBuffer(FakeBuffer):
+    """Claims a writable buffer of three float64, as TensorFlow's bfloat16 does of its own."""
+
+
 class SimpleBytes(FakeBuffer):
     """Refuses to describe its elements, as arrays of ml_dtypes do: answers PyBUF_SIMPLE only."""
 
@@ -84,6 +126,9 @@ PRODUCERS: dict[str, Callable[[], Any]] = {
     "view": lambda: bridge.view(array.array("d", range(8))),
     "dlpack-legacy": lambda: Legacy(np.arange(8.0)),
     "dlpack-versioned": lambda: Versioned(np.arange(8, dtype=np.int16)),
+    "onnxruntime": lambda: LikeOnnxRuntime(np.arange(8.0)),
+    "paddle": lambda: LikePaddle(np.arange(8.0)),
+    "pyarrow-tensor": lambda: named("pyarrow.lib", "Tensor", Versioned)(np.arange(8.0)),
 }
 READONLY_PRODUCERS: dict[str, Callable[[], Any]] = {
     "bytes": lambda: bytes(range(8)),
@@ -95,7 +140,12 @@ READONLY_PRODUCERS: dict[str, Callable[[], Any]] = {
     "dlpack-legacy-with-buffer": lambda: type("Blob", (bytes, Legacy), {"memory": np.arange(8, dtype="u1")})(
         range(8)
     ),
-    "dlpack-legacy-jax": lambda: type("Array", (Legacy,), {"__module__": "jax.numpy"})(np.arange(8.0)),
+    "dlpack-legacy-jax": lambda: named("jax.numpy", "Array", Legacy)(np.arange(8.0)),
+    "jaxlib": lambda: named("jaxlib._jax", "ArrayImpl", Versioned)(np.arange(8.0)),
+    "tensorflow": lambda: named("tensorflow.python.framework.ops", "EagerTensor", LikeTensorFlow)(
+        np.arange(8.0)
+    ),
+    "pyarrow-array": lambda: named("pyarrow.lib", "DoubleArray", LikeArrow)(np.arange(8.0)),
 }
 
 

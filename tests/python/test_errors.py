@@ -115,6 +115,7 @@ SOURCES = Path(__file__).parents[2] / "csrc"
 # test_cuda_array_interface.py), before Python 3.12 (test_python_buffer.py), or told to a callback
 # (test_exchange_provider.py).
 ELSEWHERE = {
+    " elements",
     "__buffer__",
     "a memoryview",
     "a usable memoryview",

@@ -70,6 +70,44 @@ def test_what_is_no_pointer(pointer: Any) -> None:
         from_pointer(pointer, (1,), "u1")
 
 
+@pytest.mark.parametrize(
+    "pointer",
+    [True, False, ctypes.c_char_p(b"ab"), ctypes.c_int(8), ctypes.c_wchar_p("ab"), (ctypes.c_int * 2)()],
+    ids=lambda p: type(p).__name__,
+)
+def test_numbers_that_are_no_addresses(pointer: Any) -> None:
+    with pytest.raises(TypeError, match="ptr must be an address"):
+        from_pointer(pointer, (1,), "u1")
+
+
+@pytest.mark.parametrize("pointer", [0, ctypes.c_void_p(), ctypes.POINTER(ctypes.c_int)()])
+def test_null(pointer: Any) -> None:
+    with refused("data", "pointer"):
+        from_pointer(pointer, (1,), "u1")
+    assert from_pointer(pointer, (0,), "u1").shape == (0,)
+
+
+@pytest.mark.parametrize("name", [b"dltensor", b"dltensor_versioned", b"used_dltensor"])
+def test_a_dlpack_capsule_is_no_pointer_to_elements(name: bytes) -> None:
+    with refused("ptr", "pointer", hint="view()"):
+        from_pointer(new_capsule(4096, name, None), (1,), "u1")
+
+
+def test_a_capsule_may_be_the_owner() -> None:
+    """Its destructor runs once the memory is no longer used."""
+    released = []
+    destructor = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(released.append)
+    block = np.arange(3.0)
+    capsule = new_capsule(block.ctypes.data, b"block", ctypes.cast(destructor, ctypes.c_void_p))
+    array = bridge.to_numpy(from_pointer(capsule, (3,), "f8", owner=capsule))
+    del capsule
+    gc.collect()
+    assert (released, array.tolist()) == ([], [0, 1, 2])
+    del array
+    gc.collect()
+    assert len(released) == 1
+
+
 @pytest.mark.parametrize("address", [-1, -(2**63), 2**64, 2**80])
 def test_addresses_of_no_machine(address: int) -> None:
     with refused("ptr", "pointer", hint=None):

@@ -99,7 +99,7 @@ constexpr bool is_sub_byte_name(std::string_view name) noexcept {
     return name.size() == 4 && name.substr(0, 3) == "int" && name[3] >= '1' && name[3] <= '7';
 }
 
-/// For the name of a dtype or an array interface typestr. Empty for what names none.
+/// For the name of a dtype without a row, or its array interface typestr. Empty for what names none.
 constexpr const char* hint_for_name(std::string_view name) noexcept {
     if (is_sub_byte_name(name)) return hint_for_sub_byte;
     for (const auto& [prefix, hint] : named_reasons)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/arguments/translate.hpp>
 #include <numpy_bridge/import.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -25,6 +26,7 @@ public:
     owned(T* data, std::vector<std::int64_t> shape, owner release)
         : shape_(std::move(shape)),
           owner_(std::move(release)) {
+        detail::translate_refusals();
         validate_ndim(static_cast<std::int64_t>(shape_.size()), "owned");
         strides_.resize(shape_.size());
         const auto size = static_cast<std::int64_t>(sizeof(T));
@@ -62,24 +64,24 @@ template <class T> owner owner_of(std::unique_ptr<T> kept) {
     return {kept.release(), [](void* context) { delete static_cast<T*>(context); }};
 }
 
-inline std::int64_t count_of(const std::vector<std::int64_t>& shape, const char* what, std::size_t available) {
-    const auto count = element_count({static_cast<int>(shape.size()), shape.data(), nullptr, 1});
+inline void check_count(const std::vector<std::int64_t>& shape, std::size_t available) {
+    translate_refusals();
+    const auto ndim = static_cast<int>(shape.size());
+    const auto count = element_count({ndim, shape.data(), nullptr, 1});
     if (!count || *count != static_cast<std::int64_t>(available))
-        refuse("owned", "shape", std::to_string(available) + " elements, as the " + what + " has",
-               text_of(shape.data(), static_cast<int>(shape.size())));
-    return *count;
+        refuse("owned", "shape", std::to_string(available) + " elements", text_of(shape.data(), ndim));
 }
 
 } // namespace detail
 
-/// Takes over a contiguous container (std::vector, std::string, std::array, ...). Without a shape the
-/// array is one-dimensional. Raises sharing_error where shape and size differ.
+/// Takes over a contiguous container (std::vector, std::array, ...). Without a shape the array is
+/// one-dimensional. Raises sharing_error, a BufferError in Python, where shape and size differ.
 template <class Container, class T = std::remove_reference_t<decltype(*std::declval<Container&>().data())>>
 owned<T> own(Container&& container, std::optional<std::vector<std::int64_t>> shape = std::nullopt) {
     static_assert(!std::is_lvalue_reference_v<Container>, "own() takes the container over: pass std::move(container)");
     const std::size_t size = container.size();
     if (!shape) shape.emplace(1, static_cast<std::int64_t>(size));
-    detail::count_of(*shape, "container", size);
+    detail::check_count(*shape, size);
     auto kept = std::make_unique<Container>(std::forward<Container>(container));
     T* data = kept->data();
     return owned<T>(data, *std::move(shape), detail::owner_of(std::move(kept)));

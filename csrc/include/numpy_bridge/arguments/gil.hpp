@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/arguments/translate.hpp>
 #include <numpy_bridge/import.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -27,6 +28,7 @@ public:
 
 private:
     void keep(PyObject* x, const void* borrowed_data) {
+        translate_refusals();
         imported in;
         const torch_library* torch = torch_library::loaded();
         if (torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr) pin_tensor(*torch, x, in);
