@@ -75,7 +75,7 @@ py::object equals(const py::object& self, const py::object& other) {
     return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
 }
 
-[[noreturn]] void refuse_pickling(const py::object&) {
+[[noreturn]] py::str refuse_pickling(const py::object&) {
     throw py::type_error(
         "a numpy_bridge.View cannot be pickled or copied: it shares memory of this process; send the values: "
         "numpy_bridge.to_numpy(x, copy=True)");

@@ -34,7 +34,7 @@ class View:
         ...
     def __hash__(self) -> int:
         ...
-    def __reduce__(self) -> None:
+    def __reduce__(self) -> str:
         """
         Views cannot be pickled or copied.
         """

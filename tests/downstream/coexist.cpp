@@ -18,14 +18,14 @@ PYBIND11_MODULE(MODULE_NAME, module) {
         kept.push_back(std::move(x));
         return kept.back()(0);
     });
-    module.def("refuse", [] { detail::refuse("test", "version " NUMPY_BRIDGE_VERSION, "none", "one"); });
+    module.def("fail", [] { throw too_hard_error("version " NUMPY_BRIDGE_VERSION); });
 
     // For the whole process: pybind11 asks it about exceptions of every module.
     py::register_exception_translator([](std::exception_ptr pending) {
         try {
             std::rethrow_exception(std::move(pending));
-        } catch (const sharing_error& error) {
-            py::set_error(PyExc_BufferError, (NUMPY_BRIDGE_VERSION " caught " + error.why().field).c_str());
+        } catch (const too_hard_error& error) {
+            py::set_error(PyExc_BufferError, (NUMPY_BRIDGE_VERSION " caught " + std::string(error.what())).c_str());
         }
     });
 }

@@ -42,9 +42,11 @@ for _ in range(2):
             else:
                 raise AssertionError(f"{{module.__name__}} wrote into {{refused!r}}")
         try:
-            module.refuse()
+            module.fail()
         except BufferError as error:
             assert str(error) == f"{{module.version}} caught version {{module.version}}", error
+        else:
+            raise AssertionError(f"{{module.__name__}} did not fail")
 assert {first}.version != {second}.version
 """
 

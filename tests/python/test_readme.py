@@ -1,6 +1,7 @@
 """README is executed: its code, every line of its tables, and its commands' names."""
 
 import array
+import multiprocessing
 import re
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def names() -> dict[str, object]:
-    return {"np": np, "torch": torch, "bridge": bridge, "array": array}
+    return {"np": np, "torch": torch, "bridge": bridge, "array": array, "multiprocessing": multiprocessing}
 
 
 def values(x: object) -> np.ndarray:
@@ -114,6 +115,20 @@ def test_example_runs_and_prints_what_is_shown(capsys):
     assert capsys.readouterr().out == "".join(blocks("text"))
 
 
+def test_cpp_code_is_the_guides_which_is_compiled() -> None:
+    guide = (ROOT / "docs/cpp.md").read_text()
+    assert len(blocks("cpp")) == 1
+    assert blocks("cpp")[0] in guide
+    for line in blocks("cmake")[0].splitlines():
+        assert line in guide
+
+
+def test_the_refusal_of_the_cpp_example_is_the_guides() -> None:
+    guide = (ROOT / "docs/cpp.md").read_text()
+    (quoted,) = re.findall(r"\*(x: expected .*?)\*", README, re.DOTALL)
+    assert quoted.replace("\n", " ") in guide
+
+
 def test_signatures_are_the_real_ones():
     for call in re.findall(r"^\| `([a-z_]+\(.*?\))` \|", README, re.MULTILINE):
         name, arguments = re.fullmatch(r"(\w+)\((.*)\)", call).groups()
@@ -131,6 +146,16 @@ def test_share_memory_moves_the_block_under_every_alias():
     assert not bridge.shares_memory(tensor, array)
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", README))
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", PROSE))
 def test_links_lead_somewhere(link):
-    assert (ROOT / link).exists()
+    path, _, anchor = link.partition("#")
+    assert (ROOT / path).exists()
+    headings = [
+        re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
+        for line in README.splitlines()
+        if line.startswith("## ")
+    ]
+    assert not anchor or path or anchor in headings
