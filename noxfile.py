@@ -1,7 +1,8 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-headers and downstream check what other people's extensions are built with, producers meets real array
-libraries. bench measures against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+tests_without_torch, asan, fuzz, coverage, headers and downstream complete what CI runs; tsan, valgrind and
+soak (conversions by the million) take longer. producers meets real array libraries, bench measures against
+others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ CONSTRAINTS = ("-c", "constraints.txt")
 CPP_HEADERS = ("apache-tvm-ffi>=0.1.15", "cmeel-eigen>=3.4", "numpy>=2", "pybind11>=3.1")
 CPP_SOURCES = [
     str(p)
-    for folder in ("csrc", "tests/cpp", "tests/downstream", "examples")
+    for folder in ("csrc", "tests/cpp", "tests/fuzz", "tests/extension", "tests/downstream", "examples")
     for p in Path(folder).rglob("*.[ch]pp")
 ]
 SMALL_PRODUCERS = (
@@ -53,6 +54,21 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python=["3.10", "3.12", "3.13"])
+def tests_without_torch(session: nox.Session) -> None:
+    """The package is whole without torch: the Python tests that do without it, on other Pythons."""
+    session.install(".[ml-dtypes,test-without-torch]")
+    session.run("pytest", "-rfE", "-m", "not extension", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A million conversions of every kind, and a minute of threads: hours of use in some minutes."""
+    session.install(*CONSTRAINTS, ".[test]")
+    session.env["NUMPY_BRIDGE_SOAK"] = "1"
+    session.run("pytest", "tests/python/test_soak.py", "tests/python/test_threads.py", *session.posargs)
+
+
 @nox.session
 def producers(session: nox.Session) -> None:
     """What real array libraries hand out, those that install in little time and space."""
@@ -63,20 +79,17 @@ def producers(session: nox.Session) -> None:
 @nox.session
 def cpp(session: nox.Session) -> None:
     """The C++ tests, plain and under sanitizers."""
-    _provide_googletest(session)
-    session.install("cmake>=3.24", "ninja", *CPP_HEADERS)
-    python = Path(session.virtualenv.location, "bin", "python")
+    _install_cpp_tools(session)
     for preset in ("dev", "asan-ubsan"):
-        session.run("cmake", "--preset", preset, f"-DPython_EXECUTABLE={python}", silent=True)
-        session.run("cmake", "--build", "--preset", preset)
+        _build(session, preset)
         session.run("ctest", "--preset", preset, *session.posargs)
 
 
 @nox.session
 def headers(session: nox.Session) -> None:
     """Every header alone and without a warning, as C++17, 20 and 23, by GCC and by Clang."""
-    _provide_googletest(session)
-    session.install("cmake>=3.24", "ninja", *CPP_HEADERS)
+    _provide(session, "clang++", "clang")
+    _install_cpp_tools(session)
     python = Path(session.virtualenv.location, "bin", "python")
     for compiler in session.posargs or ("g++", "clang++"):
         build = f"build/headers-{compiler}"
@@ -92,6 +105,95 @@ def downstream(session: nox.Session) -> None:
     session.install("scikit-build-core>=0.11", "meson-python", "setuptools", "cmake>=3.24", "ninja")
     session.install(*CONSTRAINTS, "jax", "nanobind")
     session.run("pytest", "tests/downstream", *session.posargs)
+
+
+@nox.session
+def asan(session: nox.Session) -> None:
+    """The Python tests under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    _install_wheel(session, "[test]", "SANITIZE=address,undefined")
+    # A report goes to the standard error of a process that ends there: pytest must not keep it.
+    options = ("-m", "not resident", "--capture=sys", *session.posargs)
+    flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
+    session.run("pytest", *options, env=_preloaded(session, "libasan.so") | flags)
+
+
+@nox.session
+def tsan(session: nox.Session) -> None:
+    """The C++ tests, and a minute of each Python test of threads, under ThreadSanitizer.
+
+    CPython itself stays unseen, unless `-P PYTHON` names one that is free-threaded and built with
+    `--disable-gil --with-thread-sanitizer`: then nothing but the code itself keeps threads apart.
+    """
+    _install_cpp_tools(session)
+    _build(session, "tsan")
+    session.run("ctest", "--preset", "tsan")
+    free_threaded = _printed(
+        session, "python", "-c", "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
+    )
+    extras = "[ml-dtypes,test-without-torch]" if free_threaded == "1" else "[tour,test-without-torch]"
+    _install_wheel(session, extras, "SANITIZE=thread")
+    arguments = session.posargs or ["--seconds=60"]
+    options = ("-k", "thread", "--capture=sys", *arguments)
+    session.run("pytest", *options, env=_preloaded(session, "libtsan.so"))
+
+
+@nox.session
+def valgrind(session: nox.Session) -> None:
+    """The C++ tests under Valgrind, which sees what compilers do not instrument."""
+    _install_cpp_tools(session)
+    _build(session, "dev")
+    for test in sorted(Path("build/dev/tests/cpp").glob("*_test")):
+        command = (
+            "valgrind",
+            "--quiet",
+            "--error-exitcode=1",
+            "--leak-check=full",
+            str(test),
+            "--gtest_brief=1",
+        )
+        session.run(*command, external=True)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz for 30 seconds in all, or as many as `nox -s fuzz -- SECONDS` says; needs Clang."""
+    seconds = int(session.posargs[0]) if session.posargs else 30
+    _provide(session, "clang++", "clang")
+    session.install("cmake>=3.24", "ninja", "pybind11>=3.1")
+    _build(session, "fuzz")
+    targets = sorted(Path("build/fuzz/tests/fuzz").glob("*_fuzz"))
+    for target in targets:
+        found = Path(
+            session.create_tmp(), target.name
+        )  # what is new stays here, for a look and for `-merge=1`
+        found.mkdir(exist_ok=True)
+        options = [f"-max_total_time={seconds // len(targets)}", "-max_len=1024", "-print_final_stats=1"]
+        options += ["-dict=tests/fuzz/names.dict"] if target.name == "names_fuzz" else []
+        session.run(
+            *(str(target.resolve()), *options, str(found), f"tests/fuzz/corpus/{target.name}"), external=True
+        )
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Lines that the C++ and the Python tests run; fails below 95 % of csrc/ or of python/."""
+    _install_cpp_tools(session)
+    _install_wheel(session, "[test]", "COVERAGE=ON", build_type="Debug")
+    session.install("gcovr>=8", "pytest-cov>=7.1")
+    for counted in Path("build").glob("coverage*/**/*.gcda"):
+        counted.unlink()
+    _build(session, "coverage")
+    session.run("ctest", "--preset", "coverage")
+    session.run(
+        *("pytest", "-m", "not resident", "--cov", "--cov-report=term-missing:skip-covered"),
+        *("--cov-fail-under=95", "--extension-build=build/coverage-extension", *session.posargs),
+        env=dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "--coverage"),
+    )
+    session.run(
+        *("gcovr", "--filter=csrc/", "--fail-under-line=95", "--print-summary", "--txt=-"),
+        *("--exclude-unreachable-branches", "--merge-mode-functions=merge-use-line-0"),
+        *("--gcov-executable=gcov", "build/coverage", "build/coverage-wheel", "build/coverage-extension"),
+    )
 
 
 @nox.session
@@ -116,15 +218,65 @@ def dist(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", "dist")
 
 
+def _printed(session: nox.Session, *command: str) -> str:
+    return str(session.run(*command, silent=True, external=True)).strip()
+
+
 def _pybind11(session: nox.Session) -> str:
-    printed = session.run("python", "-m", "pybind11", "--cmakedir", silent=True)
-    return str(printed).strip()
+    return _printed(session, "python", "-m", "pybind11", "--cmakedir")
 
 
-def _provide_googletest(session: nox.Session) -> None:
-    """Install GoogleTest with the system's package manager where that is known; CMake checks the rest."""
-    if Path("/usr/include/gtest/gtest.h").exists() or shutil.which("apt-get") is None:
+def _install_cpp_tools(session: nox.Session) -> None:
+    """What `_build` needs for the C++ tests."""
+    _provide(session, "/usr/include/gtest/gtest.h", "libgtest-dev")
+    session.install("cmake>=3.24", "ninja", *CPP_HEADERS)
+
+
+def _build(session: nox.Session, preset: str) -> None:
+    python = Path(session.virtualenv.location, "bin", "python")
+    where = (f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={_pybind11(session)}")
+    session.run("cmake", "--preset", preset, *where, silent=True)
+    session.run("cmake", "--build", "--preset", preset)
+
+
+def _install_wheel(
+    session: nox.Session, extras: str, option: str, build_type: str = "RelWithDebInfo"
+) -> None:
+    """Install the wheel, instrumented by GCC as NUMPY_BRIDGE_`option` says."""
+    settings = {
+        "build-dir": f"build/{session.name}-wheel",
+        "cmake.build-type": build_type,
+        "install.strip": "false",
+        "cmake.define.CMAKE_CXX_COMPILER": "g++",
+        "cmake.define.CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
+        f"cmake.define.NUMPY_BRIDGE_{option.partition('=')[0]}": option.partition("=")[2],
+    }
+    session.install(
+        *CONSTRAINTS, f".{extras}", *(f"--config-settings={key}={value}" for key, value in settings.items())
+    )
+
+
+def _preloaded(session: nox.Session, *libraries: str) -> dict[str, str]:
+    """The environment for an interpreter that a sanitizer was not built into.
+
+    Its library has to come first. libstdc++ comes along, or the sanitizer would not find the function
+    that throws exceptions: the interpreter itself has none. CPython frees nothing at its end, so leaks
+    are looked for in the C++ tests only.
+    """
+    found = [_printed(session, "g++", f"-print-file-name={name}") for name in (*libraries, "libstdc++.so.6")]
+    return {
+        "LD_PRELOAD": " ".join(found),
+        "PYTHONMALLOC": "malloc",
+        "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:strict_string_checks=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:suppressions=tests/tsan.supp",
+    }
+
+
+def _provide(session: nox.Session, needed: str, package: str) -> None:
+    """Install a package of the system's, where that is known how, unless the file or program is there."""
+    if shutil.which(needed) or Path(needed).exists() or shutil.which("apt-get") is None:
         return
     as_root = [] if os.geteuid() == 0 else ["sudo"]
     session.run(*as_root, "apt-get", "update", "-qq", external=True)
-    session.run(*as_root, "apt-get", "install", "-y", "-qq", "libgtest-dev", external=True)
+    session.run(*as_root, "apt-get", "install", "-y", "-qq", package, external=True)

@@ -32,9 +32,11 @@ template <class Share> py::object convert(PyObject* x, copy_mode mode, const cha
 }
 
 /// torch's own conversion, which pins the storage as it goes: the first time it is the cheapest way.
-/// Empty where torch refuses or yields memory of NumPy's own; the general way then finds out why.
+/// Empty where torch refuses or yields memory of NumPy's own; the general way then finds out why. Under
+/// `no_grad` torch itself would let tensors that require grad pass.
 py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object array;
+    if (torch.tracks_grad(x)) return {};
     try {
         array = torch.numpy(x);
     } catch (py::error_already_set& error) {

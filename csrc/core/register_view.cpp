@@ -75,6 +75,12 @@ py::object equals(const py::object& self, const py::object& other) {
     return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
 }
 
+[[noreturn]] py::str refuse_pickling(const py::object&) {
+    throw py::type_error(
+        "a numpy_bridge.View cannot be pickled or copied: it shares memory of this process; send the values: "
+        "numpy_bridge.to_numpy(x, copy=True)");
+}
+
 constexpr const char* view_doc = R"(A share of one block of memory, which speaks every protocol.
 
 Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
@@ -115,7 +121,8 @@ void register_view(py::module_& module) {
         .def_property_readonly("owner", owner_of, "The object that the memory belongs to, or None.")
         .def("__repr__", representation)
         .def("__hash__", hash)
-        .def("__eq__", equals, py::arg("other"), py::is_operator());
+        .def("__eq__", equals, py::arg("other"), py::is_operator())
+        .def("__reduce__", refuse_pickling, "Views cannot be pickled or copied.");
 }
 
 } // namespace numpy_bridge

@@ -34,6 +34,10 @@ class View:
         ...
     def __hash__(self) -> int:
         ...
+    def __reduce__(self) -> str:
+        """
+        Views cannot be pickled or copied.
+        """
     def __repr__(self) -> str:
         ...
     @property

@@ -23,15 +23,6 @@ namespace {
 constexpr std::int64_t most_elements = 36;
 constexpr std::array<dtype, 5> types = {dtype::uint8, dtype::int16, dtype::float32, dtype::float64, dtype::complex128};
 
-bool share_a_byte(const array& a, const array& b) {
-    const auto size_a = itemsize(a.type), size_b = itemsize(b.type);
-    const auto all_b = element_addresses(b);
-    for (const std::uint64_t x : element_addresses(a))
-        for (const std::uint64_t y : all_b)
-            if (x < y + size_b && y < x + size_a) return true;
-    return false;
-}
-
 extents random_shape(dice& random) {
     extents shape;
     std::int64_t room = most_elements;

@@ -1,6 +1,7 @@
 /// What the tests of `overlaps` share.
 #pragma once
 
+#include <cstdint>
 #include <ostream>
 
 #include "support.hpp"
@@ -14,3 +15,17 @@ inline void PrintTo(overlap answer, std::ostream* out) {
 }
 
 } // namespace numpy_bridge
+
+namespace numpy_bridge_test {
+
+/// The oracle: a walk through every pair of elements.
+inline bool share_a_byte(const array& a, const array& b) {
+    const auto size_a = itemsize(a.type), size_b = itemsize(b.type);
+    const auto all_b = element_addresses(b);
+    for (const std::uint64_t x : element_addresses(a))
+        for (const std::uint64_t y : all_b)
+            if (x < y + size_b && y < x + size_a) return true;
+    return false;
+}
+
+} // namespace numpy_bridge_test

@@ -87,7 +87,7 @@ inline std::vector<std::uint64_t> element_addresses(const array& a) {
         moved.reserve(addresses.size() * static_cast<std::size_t>(a.shape[axis]));
         for (const std::uint64_t address : addresses)
             for (std::int64_t i = 0; i < a.shape[axis]; ++i)
-                moved.push_back(address + static_cast<std::uint64_t>(i * a.strides[axis]));
+                moved.push_back(address + static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(a.strides[axis]));
         addresses = std::move(moved);
     }
     return addresses;

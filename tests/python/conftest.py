@@ -21,18 +21,30 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seconds", type=float, default=0.5, help="how long each test of threads runs")
+    parser.addoption(
+        "--extension-build",
+        type=Path,
+        help="where to build tests/extension and to find it built; a temporary folder by default",
+    )
+
+
+@pytest.fixture
+def seconds(pytestconfig: pytest.Config) -> float:
+    return float(pytestconfig.getoption("--seconds"))
+
+
 def pytest_collection_finish() -> None:
     """Keep what the imports made out of the hundreds of collections that tests ask for."""
     gc.collect()
     gc.freeze()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--extension-build",
-        type=Path,
-        help="where to build tests/extension and to find it built; a temporary folder by default",
-    )
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "built_extensions" in getattr(item, "fixturenames", ()):
+            item.add_marker("extension")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ def build(folder: Path) -> dict[str, ModuleType]:
         *("cmake", "-G", "Ninja", "-S", SOURCE, "-B", folder),
         f"-DPython_EXECUTABLE={sys.executable}",
         f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
-        f"-DNUMPY_BRIDGE_INCLUDE={Path(numpy_bridge.__file__).with_name('include')}",
+        f"-DNUMPY_BRIDGE_INCLUDE={numpy_bridge.get_include()}",
         f"-DEIGEN_INCLUDE={packages / 'cmeel.prefix/include/eigen3'}",
     )
     _run("cmake", "--build", folder)
@@ -31,7 +32,9 @@ def build(folder: Path) -> dict[str, ModuleType]:
 
 
 def _run(*command: object) -> None:
-    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # a sanitizer's
+    words = [str(word) for word in command]
+    result = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if result.returncode != 0:
         raise RuntimeError(f"building {SOURCE.name} failed:\n{result.stdout}\n{result.stderr}")
 

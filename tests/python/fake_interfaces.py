@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fakes import new_capsule, ssizes
+from fakes import integers, new_capsule
 
 MISSING = object()  # leaves an entry out
 
@@ -112,7 +112,7 @@ class FakeStruct(Values):
         }
         struct = ArrayStruct()
         for name, value in fields.items():
-            setattr(struct, name, ssizes(value) if name in ("shape", "strides") else value)
+            setattr(struct, name, integers(c_ssize_t, value) if name in ("shape", "strides") else value)
         self.kept.append((struct, self.values))
         destructor = ctypes.cast(self.destructor, c_void_p)
         return new_capsule(ctypes.addressof(struct), None, destructor)

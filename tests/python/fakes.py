@@ -78,23 +78,27 @@ def read_capsule(capsule: object) -> Any:
     return STRUCTURES[name].from_address(capsule_pointer(capsule, name))
 
 
-def int64s(values: Any) -> Any:
-    return None if values is None else (ctypes.c_int64 * max(1, len(values)))(*values)
+def integers(kind: Any, values: Any) -> Any:
+    """An array in C; None stays NULL, and a number is an address that nobody may read."""
+    if isinstance(values, int):
+        return ctypes.cast(c_void_p(values), POINTER(kind))
+    return None if values is None else (kind * max(1, len(values)))(*values)
 
 
 class FakeTensor:
     """Six float32 in DLPack. Keywords replace single fields of the structure, or what holds it.
 
     `name` is the capsule's, `deleter=None` leaves it NULL, `answer` is returned instead of a capsule,
-    `error` is raised. `deleted` counts the calls of the deleter.
+    `error` is raised. `handed_out` counts the capsules, `deleted` the calls of the deleter.
     """
 
     def __init__(self, *, versioned: bool = True, **lies: Any) -> None:
         self.values = (ctypes.c_float * 6)(*range(6))
-        self.deleted = 0
+        self.handed_out = self.deleted = 0
         self.lies = lies
         self.name = lies.pop("name", b"dltensor_versioned" if versioned else b"dltensor")
-        self.shape, self.strides = int64s(lies.pop("shape", (6,))), int64s(lies.pop("strides", (1,)))
+        shape, strides = lies.pop("shape", (6,)), lies.pop("strides", (1,))
+        self.shape, self.strides = integers(ctypes.c_int64, shape), integers(ctypes.c_int64, strides)
         self._deleter = Deleter(self._delete)  # one closure for the life of the object
         self.managed = (Versioned if versioned else Unversioned)()
         deleter = lies.pop("deleter", self._deleter)
@@ -104,7 +108,7 @@ class FakeTensor:
             self.managed.flags = lies.pop("flags", 0)
         tensor = self.managed.tensor
         tensor.data = lies.pop("data", ctypes.addressof(self.values))
-        self.ndim = lies.pop("ndim", 0 if self.shape is None else 1)
+        self.ndim = lies.pop("ndim", len(shape) if isinstance(shape, tuple) else 0)
         tensor.code, tensor.bits, tensor.lanes = lies.pop("dtype", (2, 32, 1))
         tensor.device_type, tensor.device_index = lies.pop("device", (1, 0))
         tensor.byte_offset = lies.pop("byte_offset", 0)
@@ -124,8 +128,13 @@ class FakeTensor:
             raise self.lies["error"]
         if "answer" in self.lies:
             return self.lies["answer"]
-        self.managed.tensor.ndim = self.ndim
+        self.hand_out()
         return new_capsule(ctypes.addressof(self.managed), self.name, None)
+
+    def hand_out(self) -> Any:
+        self.handed_out += 1
+        self.managed.tensor.ndim = self.ndim
+        return self.managed
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
@@ -169,6 +178,17 @@ def exchange_type(answer: Any, version: tuple[int, int] = (1, 3), previous: Any 
     return type("Exchanged", (), {"__dlpack_c_exchange_api__": capsule, "table": table, "function": function})
 
 
+class Exchanging(exchange_type(lambda x: x.fake.hand_out())):
+    """A FakeTensor behind the exchange API."""
+
+    def __init__(self, **lies: Any) -> None:
+        self.fake = FakeTensor(**lies)
+
+    @property
+    def values(self) -> Any:
+        return self.fake.values
+
+
 # Buffers
 
 
@@ -192,22 +212,24 @@ get_buffer = c_function("PyObject_GetBuffer", c_int, py_object, POINTER(PyBuffer
 release_buffer = c_function("PyBuffer_Release", None, POINTER(PyBuffer))
 _increment = c_function("Py_IncRef", None, py_object)
 GetBuffer = PYFUNCTYPE(c_int, py_object, POINTER(PyBuffer), c_int)
-_TP_AS_BUFFER = 160  # offset in PyTypeObject, 64-bit CPython with the GIL
-
-
-def ssizes(values: Any) -> Any:
-    return None if values is None else (c_ssize_t * max(1, len(values)))(*values)
+ReleaseBuffer = PYFUNCTYPE(None, py_object, POINTER(PyBuffer))
+_TP_AS_BUFFER = object.__basicsize__ + 144  # offset in PyTypeObject, 64-bit CPython
 
 
 class FakeBuffer:
-    """Three float64 behind a Py_buffer. Keywords replace its fields; `fail=True` exports nothing."""
+    """Three float64 behind a Py_buffer. Keywords replace its fields; `fail=True` exports nothing.
+
+    `exports` and `releases` are counted.
+    """
 
     DEFAULTS: ClassVar[dict[str, Any]] = {"shape": (3,), "strides": (8,), "suboffsets": None}
 
     def __init__(self, **lies: Any) -> None:
         self.lies = lies
         self.values = (ctypes.c_double * 3)(1, 2, 3)
-        self.arrays = {name: ssizes(lies.get(name, default)) for name, default in self.DEFAULTS.items()}
+        self.exports = self.releases = 0
+        arrays = {**self.DEFAULTS, **{name: lies[name] for name in self.DEFAULTS.keys() & lies}}
+        self.arrays = {name: integers(c_ssize_t, values) for name, values in arrays.items()}
 
     def __init_subclass__(cls) -> None:
         _install(cls)
@@ -222,18 +244,26 @@ class FakeBuffer:
         view.format = self.lies.get("format", b"d")
         for name, values in self.arrays.items():
             setattr(view, name, values)
-        _increment(self)
-        view.obj = id(self)
+        if self.lies.get("obj", self) is not None:
+            self.exports += 1
+            _increment(self)
+            view.obj = id(self)
         return 0
+
+    def release(self, view: Any) -> None:
+        self.releases += 1
+        view.buf, view.ndim, view.shape = None, -1, None  # nonsense for whoever reads on
 
 
 _fill = GetBuffer(lambda self, view, flags: self.fill(view.contents, flags))
+_release = ReleaseBuffer(lambda self, view: self.release(view.contents))
 
 
 def _install(cls: type) -> None:
-    """Give a class the slot that Python code has no name for before 3.12."""
+    """Give a class the slots that Python code has no name for before 3.12."""
     slots = c_void_p.from_address(id(cls) + _TP_AS_BUFFER).value
-    c_void_p.from_address(slots).value = ctypes.cast(_fill, c_void_p).value
+    functions = (c_void_p * 2).from_address(slots)
+    functions[:] = [ctypes.cast(function, c_void_p).value for function in (_fill, _release)]
 
 
 _install(FakeBuffer)
@@ -242,6 +272,7 @@ __all__ = [
     "IS_COPIED",
     "READ_ONLY",
     "Deleter",
+    "Exchanging",
     "FakeBuffer",
     "FakeTensor",
     "PyBuffer",

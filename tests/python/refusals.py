@@ -147,6 +147,11 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "DLPack: dtype: expected a type in the dtype table, got code 2, 32 bits, 4 lanes; "
         "vector elements are another dimension: share x as (..., lanes) of one-lane elements",
     ),
+    (
+        lambda: view(FakeTensor(device=(99, 0))),
+        "DLPack: device: expected a device type of DLPack 1.3, got unknown device type 99",
+    ),
+    (lambda: view(FakeTensor(device=(1, -1))), "DLPack: device: expected an index of 0 or more, got -1"),
     (lambda: view(FakeTensor(shape=None, ndim=3)), "DLPack: shape: expected 3 extents, got NULL"),
     (lambda: view(FakeTensor(shape=(-1,))), "DLPack: shape: expected extents of 0 or more, got (-1,)"),
     (

@@ -169,6 +169,11 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (interface(data=bytes(23)), f"{ROOM}0, got 23 bytes"),
     (interface(data=bytes(24), offset=1), f"{ROOM}1, got 24 bytes"),
     (
+        interface(data=FakeBuffer(buf=2**64 - 64, len=2**62)),
+        "__array_interface__: data: expected a buffer inside the address space, "
+        f"got {2**62} bytes at address {2**64 - 64}",
+    ),
+    (
         lambda: view(FreshBytes()),
         "__array_interface__: data: expected the object's own memory, got new memory at each request; "
         "pass copy=None or copy=True to accept a copy",

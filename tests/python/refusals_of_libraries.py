@@ -108,6 +108,11 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
         "torch: device: expected one that this torch has, got vpi:1; ...",
     ),
     (
+        lambda: bridge.to_torch(from_pointer(4096, (2,), "f4", device="opencl:0")),
+        "torch: device: expected one that this torch has, got opencl:0; "
+        "let its own library copy it to the host first",
+    ),
+    (
         lambda: bridge.to_torch(byte_swapped(np.zeros(2))),
         "torch: byte order: expected the machine's own, got >f8; ...",
     ),

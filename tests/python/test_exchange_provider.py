@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 import threading
@@ -22,7 +23,7 @@ from exchange import (
     tensor_from_object,
 )
 from fake_interfaces import FakeCudaInterface
-from fakes import IS_COPIED, READ_ONLY, DLTensor, FakeTensor, capsule_name, int64s
+from fakes import IS_COPIED, READ_ONLY, DLTensor, FakeTensor, capsule_name, integers
 from numpy_bridge import from_pointer, view
 from support import (
     ARRAY_DTYPES,
@@ -174,7 +175,7 @@ def prototype(
     shape: Any = (2, 3), dtype: tuple[int, int, int] = (2, 32, 1), device: tuple[int, int] = (1, 0)
 ) -> Any:
     wanted = DLTensor()
-    wanted.keep = int64s(shape)
+    wanted.keep = integers(ctypes.c_int64, shape)
     wanted.shape, wanted.ndim = wanted.keep, 0 if shape is None else len(shape)
     wanted.code, wanted.bits, wanted.lanes = dtype
     wanted.device_type, wanted.device_index = device

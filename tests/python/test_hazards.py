@@ -167,3 +167,19 @@ def test_an_alias_keeps_a_tensor_alive(hold: Callable[[Any], Any]) -> None:
     alias = hold(tensor)
     del tensor
     assert_intact(alias, 7)
+
+
+@needs_torch
+@pytest.mark.parametrize("hold", [bridge.to_numpy, bridge.view], ids=["to_numpy", "view"])
+def test_share_memory_leaves_the_alias_and_can_be_seen(hold: Callable[[Any], Any]) -> None:
+    """torch moves the block whoever holds its storage. The program can find out, and avoid it."""
+    tensor = torch.full((COUNT,), 7.0)
+    alias = hold(tensor)
+    assert bridge.shares_memory(alias, tensor)
+    tensor.share_memory_()
+    assert not bridge.shares_memory(alias, tensor)
+    safe = hold(tensor)  # once it is in shared memory it stays where it is
+    tensor.share_memory_()
+    assert bridge.shares_memory(safe, tensor)
+    np.asarray(safe)[-1] = 8
+    assert tensor[-1] == 8

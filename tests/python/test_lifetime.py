@@ -1,255 +1,125 @@
-"""Nothing leaks, nothing is touched that need not be, and threads and the end of Python are survived."""
+"""Owners, aliases and capsules let go of in every order, on every thread, and at the end of Python."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
+import concurrent.futures
 import gc
 import itertools
-import mmap
+import random
 import sys
-import threading
-from array import array as numbers
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from fakes import FakeTensor, Unversioned, Versioned, capsule_name, read_capsule, rename_capsule
-from producers import (
-    Legacy,
-)
-from support import (
-    ml_dtypes,
-    needs_ml_dtypes,
-    needs_torch,
-    readonly,
-    run_python,
-    torch,
-)
+from fake_interfaces import FakeInterface, FakeStruct
+from fakes import Exchanging, FakeBuffer, FakeTensor
+from hostile import taken_and_given_back
+from support import needs_numpy_2, needs_torch, run_python, torch
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
+# Every order
 
-
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
-
-
-def refusal(function: Callable[[Any], Any]) -> Callable[[Any], None]:
-    def call(x: Any) -> None:
-        with contextlib.suppress(bridge.SharingError, TypeError):
-            function(x)
-
-    return call
-
-
-def pinned() -> Any:
-    tensor = torch.ones(8)
-    bridge.to_numpy(tensor)
-    return tensor
-
-
-# How to make the object, and what is done with it a hundred thousand times
-REPEATED: dict[str, Any] = {
-    "view-array": (lambda: np.ones(8), bridge.view),
-    "view-bytearray": (lambda: bytearray(8), bridge.view),
-    "view-view": (lambda: bridge.view(b"abc"), bridge.view),
-    "view-legacy": (lambda: Legacy(np.ones(8)), bridge.view),
-    "to_numpy-bytearray": (lambda: bytearray(8), bridge.to_numpy),
-    "to_numpy-array.array": (lambda: numbers("d", [1, 2]), bridge.to_numpy),
-    "to_numpy-fake-dlpack": (lambda: FakeTensor(), bridge.to_numpy),
-    "memoryview": (lambda: bridge.view(b"abc"), memoryview),
-    "asarray": (lambda: bridge.view(bytearray(8)), np.asarray),
-    "from_dlpack": (lambda: bridge.view(bytearray(8)), np.from_dlpack),
-    "capsule-unversioned": (lambda: bridge.view(np.ones(8)), lambda v: v.__dlpack__()),
-    "capsule-versioned": (lambda: bridge.view(np.ones(8)), lambda v: v.__dlpack__(max_version=(1, 0))),
-    "from_pointer": (
-        lambda: np.ones(8),
-        lambda a: bridge.from_pointer(4096, (2, 3), "f4", owner=a, strides=(4, 8)),
-    ),
-    "shares_memory": (lambda: np.ones(8), lambda a: bridge.shares_memory(a, a)),
-    "shares_memory-buffers": (lambda: bytearray(8), lambda b: bridge.shares_memory(b, b)),
-    "properties": (
-        lambda: bridge.view(np.ones((2, 3))),
-        lambda v: (v.shape, v.strides, v.dtype, v.device, v.owner, repr(v)),
-    ),
-    "equality": (lambda: bridge.view(b"abc"), lambda v: v == b"abc"),
-    "refused-dtype": (lambda: np.zeros(2, "M8[s]"), refusal(bridge.view)),
-    "refused-fake": (lambda: FakeTensor(version=(2, 0)), refusal(bridge.view)),
-    "refused-type": (lambda: [1], refusal(bridge.view)),
-    "refused-request": (
-        lambda: bridge.view(b"abc"),
-        refusal(lambda v: (ctypes.c_char * 3).from_buffer(v)),
-    ),
+OWNERS: dict[str, Any] = {
+    "array": lambda: np.arange(3.0),
+    "bytearray": lambda: bytearray(range(3)),
+    "buffer": FakeBuffer,
+    "capsule": lambda: FakeTensor(shape=(3,)),
+    "unversioned capsule": lambda: FakeTensor(shape=(3,), versioned=False),
+    "exchange API": lambda: Exchanging(shape=(3,)),
+    "dictionary": lambda: FakeInterface(shape=(3,)),
+    "structure": lambda: FakeStruct(shape=(3,)),
+    "tensor": pytest.param(lambda: torch.arange(3.0), marks=needs_torch),
 }
-REPEATED_TORCH: dict[str, Any] = {
-    "to_torch-array": (lambda: np.ones(8), lambda a: bridge.to_torch(a)),
-    "to_torch-bytearray": (lambda: bytearray(8), lambda b: bridge.to_torch(b)),
-    "to_torch-readonly": (lambda: readonly(np.ones(8)), lambda a: bridge.to_torch(a, allow_readonly=True)),
-    "to_numpy-new-tensor": (lambda: None, lambda _: bridge.to_numpy(torch.ones(8))),
-    "to_numpy-pinned-tensor": (pinned, bridge.to_numpy),
-    "view-tensor": (lambda: torch.ones(8), bridge.view),
-    "view-new-tensor": (lambda: None, lambda _: bridge.view(torch.ones(8))),
-    "identity": (lambda: torch.ones(8), lambda t: bridge.to_torch(t)),
-    "torch.from_dlpack": (lambda: bridge.view(np.ones(8)), lambda v: torch.from_dlpack(v)),
-    "shares_memory-tensor": (lambda: torch.ones(8), lambda t: bridge.shares_memory(t, t)),
-    "refused-grad": (lambda: torch.ones(2, requires_grad=True), refusal(bridge.to_numpy)),
-    "refused-strides": (lambda: np.ones(8)[::-1], refusal(bridge.to_torch)),
+PARTS: dict[str, Callable[[Any], Any]] = {
+    "view": bridge.view,
+    "array": lambda x: bridge.to_numpy(bridge.view(x)),
+    "memoryview": lambda x: memoryview(bridge.view(x)),
+    "consumed": lambda x: np.from_dlpack(bridge.view(x)),
+    "capsule": lambda x: bridge.view(x).__dlpack__(max_version=(1, 0)),
+    "structure": lambda x: bridge.view(x).__array_struct__,
 }
-CASES = [
-    *(pytest.param(*case, id=name) for name, case in REPEATED.items()),
-    *(pytest.param(*case, id=name, marks=needs_torch) for name, case in REPEATED_TORCH.items()),
-    pytest.param(
-        lambda: torch.ones(8, dtype=torch.bfloat16),
-        bridge.to_numpy,
-        id="to_numpy-bfloat16",
-        marks=[needs_torch, needs_ml_dtypes],
-    ),
-    pytest.param(
-        lambda: np.ones(8, ml_dtypes.bfloat16),
-        lambda a: bridge.to_torch(a),
-        id="to_torch-bfloat16",
-        marks=[needs_torch, needs_ml_dtypes],
-    ),
-]
+if torch is not None:
+    PARTS["tensor"] = lambda x: bridge.to_torch(bridge.view(x))
 
 
-@linux
-@pytest.mark.parametrize(("make", "convert"), CASES)
-def test_a_hundred_thousand_times(make: Callable[[], Any], convert: Callable[[Any], Any]) -> None:
-    x = make()
-    watched = (
-        x,
-        None,
-        True,
-        (),
-        int,
-        np.dtype("f8"),
-        np.dtype("f4"),
-        np.dtype("u1"),
-        bridge.View,
-        np.ndarray,
-    )
-
-    def repeat(times: int) -> None:
-        for _ in itertools.repeat(None, times):
-            convert(x)
-        gc.collect()
-
-    repeat(2000)
-    references, resident = [sys.getrefcount(each) for each in watched], resident_bytes()
-    repeat(100_000)
-    grown = [sys.getrefcount(each) - before for each, before in zip(watched, references, strict=True)]
-    assert max(map(abs, grown)) < 100
-    assert resident_bytes() - resident < 1 << 20  # ten bytes a time
+def letting_go(owner: Any, order: tuple[str, ...], release: Callable[[Callable[[], None]], None]) -> None:
+    """Share `owner` in every way, then let go of owner and aliases in this order, reading what is left."""
+    before = sys.getrefcount(owner)
+    held = {name: part(owner) for name, part in PARTS.items()}
+    expected = held["array"].tolist()
+    assert sys.getrefcount(owner) > before
+    held["owner"] = owner
+    for name in order:
+        release(lambda name=name: held.__delitem__(name))
+        for left in held.keys() & {"view", "array", "memoryview", "consumed", "tensor"}:
+            assert np.asarray(held[left]).tolist() == expected, (order, name, left)
+    assert not held
+    assert sys.getrefcount(owner) == before
+    if not isinstance(owner, (np.ndarray, bytearray)) and not is_tensor(owner):
+        taken, given_back = taken_and_given_back(owner)
+        assert taken == given_back
+    if isinstance(owner, bytearray):
+        owner.append(3)
+        owner.pop()
 
 
-# Size does not matter
-
-GIB = 1 << 30
-LARGE: dict[str, Any] = {
-    "ndarray": lambda: np.empty(GIB, "u1"),
-    "strided": lambda: np.empty(GIB, "u1")[::4096],
-    "mmap": lambda: mmap.mmap(-1, GIB),
-    "view": lambda: bridge.view(mmap.mmap(-1, GIB)),
-    "tensor": pytest.param(lambda: torch.empty(GIB, dtype=torch.uint8), marks=needs_torch),
-    "bfloat16": pytest.param(
-        lambda: torch.empty(GIB // 2, dtype=torch.bfloat16), marks=[needs_torch, needs_ml_dtypes]
-    ),
-}
+def is_tensor(x: Any) -> bool:
+    return torch is not None and isinstance(x, torch.Tensor)
 
 
-@linux
-@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
-def test_a_gibibyte_is_not_touched(make: Callable[[], Any]) -> None:
-    conversions = [
-        lambda x: bridge.view(x),
-        lambda x: bridge.to_numpy(x),
-        lambda x: np.asarray(bridge.view(x)),
-        lambda x: memoryview(bridge.view(bridge.to_numpy(x).view("u1"))),
-        lambda x: np.from_dlpack(bridge.view(bridge.to_numpy(x).view("u1"))),
-        lambda x: bridge.shares_memory(x, x),
-    ]
-    if torch is not None:
-        conversions += [lambda x: bridge.to_torch(x), lambda x: torch.from_dlpack(bridge.view(x))]
-    x = make()
-    before = resident_bytes()
-    held = [convert(x) for convert in conversions]
-    assert resident_bytes() - before < 16 << 20
-    np.asarray(held[1]).reshape(-1).view("u1")[-1] = 77  # and it is the memory
-    assert np.asarray(held[2]).reshape(-1).view("u1")[-1] == 77
+each_owner = pytest.mark.parametrize("make", OWNERS.values(), ids=OWNERS)
 
 
-# Threads
+@needs_numpy_2
+@each_owner
+@pytest.mark.parametrize("first", [*PARTS, "owner"])
+def test_every_order(make: Callable[[], Any], first: str) -> None:
+    owner, others = make(), [name for name in (*PARTS, "owner") if name != first]
+    for rest in itertools.permutations(others, 3):
+        left = tuple(name for name in others if name not in rest)
+        letting_go(owner, (first, *rest, *left), lambda drop: drop())
 
 
-@pytest.mark.parametrize("kind", [Unversioned, Versioned])
-def test_a_deleter_runs_on_a_thread_that_python_does_not_know(kind: Any) -> None:
-    """Started by C, and so without the GIL."""
-    owner = bytearray(8)
-    shared = bridge.view(owner)
-    before = sys.getrefcount(shared)
-    capsule = shared.__dlpack__(max_version=(1, 0) if kind is Versioned else None)
-    managed = read_capsule(capsule)
-    used = b"used_" + capsule_name(capsule)  # which the capsule does not keep
-    rename_capsule(capsule, used)
-    assert sys.getrefcount(shared) == before + 1
-    c = ctypes.CDLL(None)
-    thread = ctypes.c_ulong()
-    start = ctypes.c_void_p(managed.deleter)
-    assert c.pthread_create(ctypes.byref(thread), None, start, ctypes.byref(managed)) == 0
-    assert c.pthread_join(thread, None) == 0
-    assert sys.getrefcount(shared) == before
-    del shared
-    owner.extend(b"x")
+@needs_numpy_2
+@each_owner
+def test_every_order_on_other_threads(make: Callable[[], Any]) -> None:
+    owner, chance = make(), random.Random(0)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for _ in range(100):
+            order = tuple(chance.sample([*PARTS, "owner"], len(PARTS) + 1))
+            letting_go(owner, order, lambda drop: pool.submit(drop).result())
 
 
-def test_many_threads_share_and_drop() -> None:
-    blocks = [bytearray(64) for _ in range(4)]
-    array = np.ones(64)
-    failures = []
-
-    def work(block: bytearray) -> None:
-        try:
-            for _ in range(2000):
-                shared = bridge.view(block)
-                assert bridge.to_numpy(shared).nbytes == 64
-                assert bridge.shares_memory(shared, block)
-                assert not bridge.shares_memory(array, block)
-                np.from_dlpack(bridge.view(array))
-        except BaseException as error:
-            failures.append(error)
-
-    before = sys.getrefcount(array)
-    threads = [threading.Thread(target=work, args=(block,)) for block in blocks * 2]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert sys.getrefcount(array) == before
-    for block in blocks:
-        block.extend(b"x")
+@needs_numpy_2
+@each_owner
+def test_the_owner_goes_first_and_for_good(make: Callable[[], Any]) -> None:
+    """Nobody but the aliases holds it; the block must outlive it, and go with the last of them."""
+    for order in itertools.permutations(["view", "array", "memoryview", "consumed"]):
+        owner = make()
+        values = np.asarray(bridge.view(owner)).tolist()
+        held, written = {name: PARTS[name](owner) for name in order}, list(values)
+        junk = [make() for _ in range(4)]
+        del owner
+        gc.collect(0)
+        for name in order:
+            assert np.asarray(held[name]).tolist() == written
+            written[1] += 3
+            np.asarray(held[name])[1] = written[1]
+            assert all(np.asarray(bridge.view(other)).tolist() == values for other in junk)
+            del held[name]
 
 
-@needs_torch
-def test_first_use_of_torch_from_many_threads() -> None:
-    run_python(
-        """
-import threading, numpy as np, numpy_bridge as bridge
-results = []
-def work():
-    array = np.zeros(2)
-    bridge.to_torch(array)[0] = 5
-    results.append(array[0])
-threads = [threading.Thread(target=work) for _ in range(8)]
-[t.start() for t in threads], [t.join() for t in threads]
-assert results == [5.0] * 8, results
-"""
-    )
+def test_a_cycle_through_everything_is_collected() -> None:
+    log: list[int] = []
+    producer = FakeTensor()
+    producer.on_delete = lambda: log.append(1)
+    array = bridge.to_numpy(bridge.view(producer)).view(type("Sub", (np.ndarray,), {}))
+    array.cycle = [producer, array, bridge.view(array)]
+    del array, producer
+    gc.collect()
+    assert log == [1]
 
 
 # The end of the interpreter
@@ -257,7 +127,7 @@ assert results == [5.0] * 8, results
 # One process imports everything and forks for every way of leaving things behind. Modules clear their
 # names in the order of definition; atexit comes before that, cycles and `sys` after it.
 AT_EXIT = """
-import atexit, itertools, os, sys
+import atexit, itertools, os, sys, threading
 import numpy as np
 import numpy_bridge as bridge
 {imports}
@@ -271,6 +141,31 @@ def as_globals(made, owner_first):
         for i, part in enumerate(pair if owner_first else reversed(pair)):
             globals()[name + str(i)] = part
 
+def use(made):
+    for owner, shared in made.values():
+        bridge.view(bridge.view(b"abc"))
+        if isinstance(shared, (bridge.View, np.ndarray)):
+            assert len(np.asarray(shared)) > 0
+    made.clear()
+
+def in_daemon_threads(made):
+    def forever(owner, shared):
+        while True:
+            bridge.to_numpy(bridge.view(b"abc"))
+            again = bridge.view(owner)
+            del again
+    for owner, shared in made.values():
+        threading.Thread(target=forever, args=(owner, shared), daemon=True).start()
+
+class Last:
+    # lives as long as its module, and works with what it has while that is torn down
+    def __init__(self, made): self.made = made
+    def __del__(self):
+        for owner, shared in self.made.values():
+            try: bridge.view(owner)
+            except (AttributeError, TypeError, ImportError): pass
+        self.made.clear()
+
 keep = []
 ways = [
     keep.append,
@@ -279,6 +174,11 @@ ways = [
     Cycle,
     lambda made: setattr(sys, "kept", made),
     lambda made: atexit.register(made.clear),
+    lambda made: atexit.register(use, made),
+    *([] if "torch" in sys.modules else [in_daemon_threads]),  # torch itself aborts there
+    lambda made: setattr(sys.modules["numpy_bridge"], "kept", made),
+    lambda made: setattr(threading.local(), "kept", made),
+    lambda made: keep.append(Last(made)),
 ]
 children = {{}}
 for number, way in enumerate(ways):
@@ -316,9 +216,36 @@ KINDS_TORCH = """{
 
 
 def test_the_interpreter_ends_with_everything_alive() -> None:
-    assert run_python(AT_EXIT.format(imports="", kinds=KINDS)) == "6 {0}\n"
+    assert run_python(AT_EXIT.format(imports="", kinds=KINDS)) == "11 {0}\n"
 
 
 @needs_torch
 def test_the_interpreter_ends_with_tensors_alive() -> None:
-    assert run_python(AT_EXIT.format(imports="import torch", kinds=KINDS_TORCH)) == "6 {0}\n"
+    assert run_python(AT_EXIT.format(imports="import torch", kinds=KINDS_TORCH)) == "10 {0}\n"
+
+
+# Each process has a thousand chances a second to be caught while it waits for the GIL.
+DELETERS_IN_DAEMON_THREADS = """
+import ctypes, threading, time
+import numpy as np
+import numpy_bridge as bridge
+from fakes import read_capsule, rename_capsule
+
+def forever():
+    view, used = bridge.view(np.ones(8)), b"used_dltensor_versioned"
+    while True:
+        capsule = view.__dlpack__(max_version=(1, 0))
+        managed = read_capsule(capsule)
+        rename_capsule(capsule, used)
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(managed.deleter)(ctypes.addressof(managed))
+
+for _ in range(8):
+    threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("time", range(10))
+def test_the_interpreter_ends_under_deleters_that_wait_for_the_gil(time: int) -> None:
+    """Python ends their threads by unwinding, which C++ destructors do not survive."""
+    run_python(DELETERS_IN_DAEMON_THREADS)

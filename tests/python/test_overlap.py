@@ -20,6 +20,7 @@ from producers import (
     Versioned,
     shared_memory,
 )
+from strategies import BUFFER, layouts
 from support import (
     MAX_NDIM,
     base_array,
@@ -190,24 +191,7 @@ def test_devices_do_not_mix() -> None:
     assert shares_memory(at(managed), at("cuda:0"))
 
 
-# Against NumPy, over views of one buffer of 512 bytes with any strides
-
-BUFFER = np.zeros(512, "u1")
-
-
-@st.composite
-def layouts(draw: Any) -> np.ndarray:
-    dtype = np.dtype(draw(st.sampled_from(["u1", "i2", "f4", "f8", "c16"])))
-    ndim = draw(st.integers(0, 4))
-    shape = tuple(draw(st.integers(0, 5)) for _ in range(ndim))
-    step = st.integers(-40, 40) | st.sampled_from([0, dtype.itemsize, -dtype.itemsize, 64])
-    strides = tuple(draw(step) for _ in range(ndim))
-    reaches = [stride * max(0, extent - 1) for extent, stride in zip(shape, strides, strict=True)]
-    low, high = -sum(r for r in reaches if r < 0), sum(r for r in reaches if r > 0) + dtype.itemsize
-    offset = draw(st.integers(low, max(low, len(BUFFER) - high)))
-    if offset + high > len(BUFFER):  # too wide: one element instead
-        shape, strides, offset = (), (), offset % (len(BUFFER) - dtype.itemsize)
-    return np.ndarray(shape, dtype, BUFFER, offset, strides)
+# Against NumPy and sets of addresses, over views of one buffer with any strides
 
 
 @settings(max_examples=1500)
@@ -219,6 +203,24 @@ def test_agrees_with_numpy(a: np.ndarray, b: np.ndarray) -> None:
     assert shares_memory(a, b) == expected
     assert shares_memory(bridge.view(b), bridge.view(a)) == expected
     assert may_share_memory(a, b) == np.may_share_memory(a, b)
+
+
+def addresses(a: np.ndarray) -> set[int]:
+    """Every byte of every element: what the exact answer is about."""
+    steps = np.zeros(a.shape, np.int64)
+    for axis, stride in enumerate(a.strides):
+        steps += stride * np.arange(a.shape[axis]).reshape((-1,) + (1,) * (a.ndim - axis - 1))
+    return set((a.ctypes.data + steps[..., None] + np.arange(a.itemsize)).ravel().tolist())
+
+
+@settings(max_examples=500)
+@given(layouts(), layouts())
+@example(BUFFER[::3], BUFFER[1::3])
+def test_agrees_with_sets_of_addresses(a: np.ndarray, b: np.ndarray) -> None:
+    mine, others = addresses(a), addresses(b)
+    assert shares_memory(a, b) == bool(mine & others)
+    both = mine and others and max(mine) >= min(others) and max(others) >= min(mine)
+    assert may_share_memory(a, b) == bool(both)
 
 
 @settings(max_examples=500)

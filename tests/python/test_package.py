@@ -74,7 +74,7 @@ def test_scikit_build_core_is_told_where_the_cmake_package_is():
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory) -> Path:
     """An sdist, and the wheel built from it."""
-    pytest.importorskip("build", reason="builds the distributions: pip install 'numpy-bridge[test]'")
+    pytest.importorskip("build.env", reason="builds the distributions: pip install 'numpy-bridge[test]'")
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT))
     return folder

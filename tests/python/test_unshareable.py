@@ -126,6 +126,26 @@ def test_tensor(name: str, function: Callable[[Any], Any]) -> None:
         assert "\n" not in str(error), "a stack trace of C++ is no reason"
 
 
+@needs_torch
+@pytest.mark.skipif(torch is None or not torch.distributed.is_available(), reason="no torch.distributed")
+def test_distributed_tensors() -> None:
+    """A DTensor has a shape and a device but no memory; its local part has."""
+
+    def convert() -> None:
+        import torch.distributed as dist
+        from torch.distributed.tensor import distribute_tensor
+
+        dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        tensor = distribute_tensor(torch.ones(4), dist.device_mesh.init_device_mesh("cpu", (1,)))
+        for function in FUNCTIONS.values():
+            with refused("data", "torch", hint="share the real tensor"):
+                function(tensor)
+            np.asarray(function(tensor.to_local()))[0] = 50
+            assert tensor.to_local()[0] == 50
+
+    in_child(convert)
+
+
 MEMORYLESS = ["meta", "fake", "emptied", "wrapper-subclass", "masked", "functionalized"]
 NOT_STRIDED = ["mkldnn", "quantized", "coo", "csc", "nested"]
 

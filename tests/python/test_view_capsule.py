@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from fakes import capsule_name
+from fakes import capsule_name, read_capsule
 from numpy_bridge import view
 from producers import (
     Legacy,
@@ -172,3 +172,17 @@ def test_readonly_array_through_a_readonly_capsule() -> None:
     again = view(Once(view(array).__dlpack__(max_version=(1, 0))))
     assert again.readonly
     assert peek(again) == peek(array)
+
+
+@pytest.mark.parametrize("offset", [0, 8, 16, 32, 64])
+def test_the_address_is_handed_on_as_it_is(offset: int) -> None:
+    """JAX and TensorFlow copy, or abort, where `data` is not at a multiple of 64: an offset beside it would
+    hide that it is, or is not."""
+    block = np.zeros(1024, "u1")
+    start = -block.ctypes.data % 64 + offset
+    array = block[start : start + 64].view("f8")
+    for version in (None, (1, 0)):
+        capsule = bridge.view(array).__dlpack__(max_version=version)
+        tensor = read_capsule(capsule).tensor
+        assert (tensor.data, tensor.byte_offset) == (array.ctypes.data, 0)
+        assert tensor.data % 64 == offset % 64

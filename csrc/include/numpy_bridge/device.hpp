@@ -57,6 +57,13 @@ inline constexpr device_name device_names[] = {
 
 } // namespace detail
 
+/// True for the types that DLPack has a name for.
+constexpr bool is_known(device_type type) noexcept {
+    for (const auto& known : detail::device_names)
+        if (known.type == type) return true;
+    return false;
+}
+
 /// "cpu", or the device type and its index: "cuda:0".
 inline std::string name_of(device where) {
     if (where.type == device_type::cpu) return "cpu";

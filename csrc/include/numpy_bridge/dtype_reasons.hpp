@@ -58,7 +58,8 @@ constexpr const char* hint_for_kind(char kind) noexcept {
 /// For PEP 3118 formats.
 constexpr const char* hint_for_format(std::string_view format) noexcept {
     const auto holds = [format](const char* codes) { return format.find_first_of(codes) != std::string_view::npos; };
-    if (holds("T{")) return "a structured element has several dtypes; share one field at a time: x['field']";
+    if (format.find("T{") != std::string_view::npos)
+        return "a structured element has several dtypes; share one field at a time: x['field']";
     if (holds("O")) return hint_for_objects;
     if (holds("g")) return hint_for_long_double;
     if (holds("cspuw")) return "characters are not numbers; share their bytes: memoryview(x).cast('B')";

@@ -3,11 +3,25 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <numpy_bridge/version.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// A producer's text between quotation marks: one line, and at most 64 characters of it.
+inline std::string quoted(std::string_view text) {
+    constexpr std::size_t most = 64;
+    std::string line(text.substr(0, most));
+    for (char& c : line)
+        if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
+    return "'" + line + (text.size() > most ? "...'" : "'");
+}
+
+} // namespace detail
 
 /// What is wrong, by field.
 struct refusal {

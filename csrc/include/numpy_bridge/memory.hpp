@@ -93,6 +93,12 @@ inline void validate_ndim(std::int64_t ndim, const char* protocol) {
                        ndim > max_ndim ? "merge some dimensions first: x.reshape(...)" : "");
 }
 
+/// Refuses devices that no library can mean.
+inline void validate_device(device where, const char* protocol) {
+    if (!is_known(where.type)) detail::refuse(protocol, "device", "a device type of DLPack 1.3", name_of(where));
+    if (where.index < 0) detail::refuse(protocol, "device", "an index of 0 or more", std::to_string(where.index));
+}
+
 /// Refuses negative extents and element counts whose bytes cannot be counted.
 inline void validate_shape(int ndim, const std::int64_t* shape, std::int64_t itemsize, const char* protocol) {
     for (int i = 0; i < ndim; ++i)

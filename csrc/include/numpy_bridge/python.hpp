@@ -1,9 +1,15 @@
 /// Small tools over the CPython API that every protocol needs.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
 
 #include <pybind11/pybind11.h>
 
@@ -26,6 +32,21 @@ inline bool interpreter_is_finalizing() noexcept {
 #endif
 }
 
+/// Takes the GIL. Until Python 3.14, a thread that waits for it while the interpreter goes away is ended by
+/// unwinding its stack, and unwinding through the destructors that got here ends the process. Such a thread
+/// waits for the end of the process instead, as it does from 3.14 on.
+inline PyGILState_STATE take_gil() noexcept {
+#if defined(__GLIBCXX__)
+    try {
+        return PyGILState_Ensure();
+    } catch (abi::__forced_unwind&) {
+        while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+#else
+    return PyGILState_Ensure();
+#endif
+}
+
 /// Holds the GIL and sets the exception that is being raised, if any, aside, so that things can be
 /// released on any thread. Once the interpreter is going away nothing can be released safely any
 /// more: then `usable()` is false and what is left belongs to the end of the process.
@@ -33,7 +54,7 @@ class release_scope {
 public:
     release_scope() noexcept : usable_(Py_IsInitialized() != 0 && !interpreter_is_finalizing()) {
         if (!usable_) return;
-        gil_ = PyGILState_Ensure();
+        gil_ = take_gil();
         PyErr_Fetch(&type_, &value_, &traceback_);
     }
     ~release_scope() {

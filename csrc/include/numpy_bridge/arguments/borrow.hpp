@@ -121,7 +121,7 @@ inline witness import_for_call(PyObject* x, const requirements& r, imported& out
 /// A tensor that requires grad may be read; only writes would escape autograd.
 inline py::object readable(PyObject* x, const requirements& r) {
     const torch_library* torch = torch_library::loaded();
-    const bool tracked = !r.writable && torch != nullptr && torch->is_tensor(x) && torch->requires_grad.is_true(x);
+    const bool tracked = !r.writable && torch != nullptr && torch->is_tensor(x) && torch->tracks_grad(x);
     return tracked ? py::handle(x).attr("detach")() : py::reinterpret_borrow<py::object>(x);
 }
 

@@ -116,6 +116,11 @@ public:
     /// The quick way to the answers of most of these.
     const torch_layout layout;
 
+    /// `x.requires_grad`.
+    bool tracks_grad(PyObject* x) const {
+        return !(layout.known() && layout.is_untracked(x)) && requires_grad.is_true(x);
+    }
+
     /// Pins a storage whatever the dtype of the tensors over it.
     void pin_storage(const py::object& storage) const {
         const py::object bytes = empty_bytes_().attr("set_")(storage);
@@ -124,7 +129,9 @@ public:
 
     /// A tensor over `m` that holds `keep` until torch lets go of its storage.
     py::object new_tensor(const memory& m, anchor keep) const {
-        if (api_ == nullptr) return from_dlpack_(export_unversioned_capsule(m, std::move(keep)));
+        // A function of the table that fails leaves open who owns the tensor, a capsule does not.
+        const bool surely_taken = m.device.type == device_type::cpu || m.device.type == device_type::cuda;
+        if (api_ == nullptr || !surely_taken) return new_tensor_by_capsule(m, std::move(keep));
         auto* managed = export_versioned(m, std::move(keep));
         managed->flags = 0; // the caller has agreed to a writable tensor
         if (is_c_contiguous(layout_of(m))) {
@@ -180,8 +187,14 @@ private:
         return torch.attr("empty")(0, py::arg("dtype") = torch.attr("uint8"), py::arg("device") = "cpu");
     }
 
-    py::object from_dlpack_(const py::object& capsule) const {
-        return py::handle(torch_).attr("utils").attr("dlpack").attr("from_dlpack")(capsule);
+    py::object new_tensor_by_capsule(const memory& m, anchor keep) const {
+        const py::object capsule = export_unversioned_capsule(m, std::move(keep));
+        try {
+            return py::handle(torch_).attr("utils").attr("dlpack").attr("from_dlpack")(capsule);
+        } catch (py::error_already_set& error) {
+            detail::refuse("torch", "device", "one that this torch has", name_of(m.device),
+                           detail::text_of_error(error));
+        }
     }
 
     static std::atomic<const torch_library*>& instance() {
@@ -317,8 +330,7 @@ inline void check_tensor(const torch_library& torch, PyObject* x, const memory& 
         if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
         if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
     }
-    const bool untracked = layout.known() && layout.is_untracked(x);
-    if (writes && !untracked && torch.requires_grad.is_true(x)) refuse_obstacle("requires_grad");
+    if (writes && torch.tracks_grad(x)) refuse_obstacle("requires_grad");
     if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
 }
 
@@ -404,6 +416,9 @@ inline bool import_tensor(PyObject* x, purpose why, imported& out) {
 
 /// Refuses memory that torch cannot take, before torch sees it: some of it would abort the process.
 inline void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly) {
+    if (m.device.type == device_type::opencl) // torch crashes on it
+        detail::refuse("torch", "device", "one that this torch has", name_of(m.device),
+                       "let its own library copy it to the host first");
     if (m.readonly && !allow_readonly)
         detail::refuse("torch", "readonly", "writable memory, as every tensor can be written", "read-only memory",
                        "pass copy=True, or allow_readonly=True and never write to the tensor");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -151,6 +152,10 @@ inline void read_buffer(const char* protocol, py::handle data, std::int64_t offs
     m.data = static_cast<std::byte*>(buffer.buf);
     m.readonly = buffer.readonly != 0;
     validate(m, protocol);
+    const auto address = reinterpret_cast<std::uintptr_t>(buffer.buf);
+    if (static_cast<std::size_t>(buffer.len) > std::numeric_limits<std::uintptr_t>::max() - address)
+        refuse(protocol, "data", "a buffer inside the address space",
+               std::to_string(buffer.len) + " bytes at address " + std::to_string(address));
     const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
     if (offset < -bounds.low || offset > buffer.len || bounds.high > buffer.len - offset)
         refuse(protocol, "data",
@@ -251,7 +256,7 @@ inline py::tuple tuple_of(const std::int64_t* values, int count) {
 /// What the dictionaries for the host and for CUDA have in common. `m` must have a typestr.
 inline py::dict export_interface(const memory& m) {
     py::dict fields;
-    const std::string typestr = *typestr_of(m.type);
+    const std::string typestr = typestr_of(m.type).value_or("");
     py::list descr;
     descr.append(py::make_tuple("", typestr));
     const bool packed = is_c_contiguous(layout_of(m));
@@ -284,15 +289,15 @@ inline py::object export_array_struct(const memory& m, anchor keep) {
     if (is_aligned(m, info(m.type.id).alignment)) flags |= numpy_abi::flag_aligned;
     if (m.type.order == byte_order::native) flags |= numpy_abi::flag_not_swapped;
     if (!m.readonly) flags |= numpy_abi::flag_struct_writeable;
-    auto exported = std::make_unique<block>(
-        block{{2, m.ndim, info(m.type.id).kind, static_cast<int>(itemsize(m)), flags,
-               const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.shape)),
-               const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.strides)), m.data, nullptr},
-              std::move(keep)});
+    auto* exported =
+        new block{{2, m.ndim, info(m.type.id).kind, static_cast<int>(itemsize(m)), flags,
+                   const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.shape)),
+                   const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.strides)), m.data, nullptr},
+                  std::move(keep)};
     const auto release = [](PyObject* capsule) { delete static_cast<block*>(PyCapsule_GetPointer(capsule, nullptr)); };
-    py::object capsule = detail::stolen(PyCapsule_New(exported.get(), nullptr, release));
-    exported.release();
-    return capsule;
+    PyObject* capsule = PyCapsule_New(exported, nullptr, release);
+    if (capsule == nullptr) delete exported;
+    return detail::stolen(capsule);
 }
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -36,7 +36,7 @@ inline void describe_buffer(const Py_buffer& view, imported& out) {
     const auto type = from_format(format, static_cast<std::size_t>(view.itemsize));
     if (!type)
         refuse(protocol, "format", "one number an element",
-               "'" + std::string(format) + "' with itemsize " + std::to_string(view.itemsize), hint_for_format(format));
+               quoted(format) + " with itemsize " + std::to_string(view.itemsize), hint_for_format(format));
     if (view.suboffsets != nullptr)
         for (int i = 0; i < view.ndim; ++i)
             if (view.suboffsets[i] >= 0)

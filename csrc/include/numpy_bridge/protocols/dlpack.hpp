@@ -33,6 +33,7 @@ inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& ou
     validate_ndim(t.ndim, protocol);
     const auto type = from_dlpack(t.dtype);
     if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype), hint_for_dlpack(t.dtype));
+    validate_device(t.device, protocol);
     if (t.ndim > 0 && t.shape == nullptr) refuse(protocol, "shape", std::to_string(t.ndim) + " extents", "NULL");
     const auto size = static_cast<std::int64_t>(itemsize(*type));
 
@@ -109,7 +110,7 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
         out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
         describe_dlpack(managed->tensor, has_readonly_buffer(producer), out);
     } else {
-        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", "'" + std::string(seen) + "'",
+        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", quoted(seen),
                "a 'used_' capsule was consumed already; ask the producer for a new one");
     }
 }
@@ -145,7 +146,8 @@ inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
     if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
     const auto* header =
         static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
-    while (header != nullptr && header->version.major != dlpack::major_version) header = header->previous;
+    for (int tables = 0; header != nullptr && header->version.major != dlpack::major_version; ++tables)
+        header = tables < 16 ? header->previous : nullptr; // they may form a ring
     return reinterpret_cast<const dlpack::exchange_api*>(header);
 }
 
