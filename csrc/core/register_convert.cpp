@@ -83,7 +83,7 @@ py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     imported in;
     import_any(x, purpose::share, in);
     validate_for_torch(torch, in.description, allow_readonly);
-    torch.wait_for(in.stream, in.description.device);
+    if (in.stream != 0) torch.wait_for(in.stream, in.description.device);
     return torch.new_tensor(in.description, in.anchored_to(x));
 }
 

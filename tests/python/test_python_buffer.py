@@ -80,8 +80,8 @@ def released() -> memoryview:
     ("answer", "text"),
     [
         (lambda: 1 / 0, "ZeroDivisionError"),
-        (lambda: 5, "int"),
-        (lambda: b"ab", "bytes"),
+        (lambda: 5, "memoryview"),
+        (lambda: b"ab", "memoryview"),
         (released, "released"),
     ],
 )

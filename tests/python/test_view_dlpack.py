@@ -25,6 +25,7 @@ from support import (
     needs_numpy_2,
     needs_torch,
     peek,
+    refused,
     torch,
 )
 
@@ -177,3 +178,35 @@ def test_copy_of_bfloat16() -> None:
     seen = torch.from_dlpack(Once(view(array).__dlpack__(copy=True, max_version=(1, 0))))
     assert seen.dtype == torch.bfloat16
     assert_independent(array, seen)
+
+
+# Requests that the standard allows, and others
+
+
+def test_the_cpu_may_be_asked_for_where_the_host_reads_the_memory() -> None:
+    array = base_array()
+    for device in ("cuda_host:0", "cuda_managed:0", "rocm_host:0"):
+        pinned = bridge.from_pointer(array.ctypes.data, (24,), "float64", device=device, owner=array)
+        tensor = read_capsule(capsule := pinned.__dlpack__(dl_device=(1, 0), max_version=(1, 3))).tensor
+        assert (tensor.device_type, tensor.device_index, tensor.data) == (1, 0, pinned.ptr)
+        own = read_capsule(capsule := pinned.__dlpack__(max_version=(1, 3))).tensor
+        assert (own.device_type, own.device_index) == pinned.__dlpack_device__()
+        assert capsule is not None
+    with refused("dl_device", "DLPack", hint="never moves"):
+        bridge.from_pointer(4096, (2,), "f4", device="cuda:0").__dlpack__(dl_device=(1, 0))
+    with refused("dl_device", "DLPack", hint="never moves"):
+        view(array).__dlpack__(dl_device=(1, 1))
+
+
+@pytest.mark.parametrize(
+    "version", [(1,), (1, 2, 3), "13", 1, 1.0, (1.5, 0), (-1, 0), ("1", "0"), (2**40, 0)]
+)
+def test_malformed_versions(version: object) -> None:
+    with pytest.raises(TypeError):
+        view(base_array()).__dlpack__(max_version=version)
+
+
+@pytest.mark.parametrize("keywords", [{"dl_device": (1,)}, {"dl_device": "cpu"}, {"copy": "yes"}, {"new": 1}])
+def test_malformed_requests(keywords: dict[str, object]) -> None:
+    with pytest.raises(TypeError):
+        view(base_array()).__dlpack__(**keywords)

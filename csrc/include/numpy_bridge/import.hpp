@@ -75,6 +75,19 @@ inline bool try_protocol(const protocol& with, PyObject* x, purpose why, importe
                          (sequence ? "; make an array of it first, e.g. numpy.asarray(x)" : ""));
 }
 
+/// Kept out of line, so that what is known exactly pays nothing for it.
+PYBIND11_NOINLINE void import_by_protocol(PyObject* x, purpose why, imported& out) {
+    std::vector<refusal> refusals;
+    for (const protocol& with : protocols) {
+        if (!try_protocol(with, x, why, out, refusals)) continue;
+        out.own_extents();
+        if (!out.description.readonly) out.description.readonly = is_immutable(x);
+        return;
+    }
+    if (refusals.empty()) refuse_type(x);
+    refuse_object(x, refusals);
+}
+
 } // namespace detail
 
 /// Describes the memory behind `x`, and for `purpose::share` takes a lease on it.
@@ -84,15 +97,7 @@ inline bool try_protocol(const protocol& with, PyObject* x, purpose why, importe
 /// that speak none. Needs the GIL.
 inline void import_object(PyObject* x, purpose why, imported& out) {
     if (import_ndarray(x, why, out) || import_tensor(x, why, out)) return;
-    std::vector<refusal> refusals;
-    for (const detail::protocol& with : detail::protocols) {
-        if (!detail::try_protocol(with, x, why, out, refusals)) continue;
-        out.own_extents();
-        if (!out.description.readonly) out.description.readonly = detail::is_immutable(x);
-        return;
-    }
-    if (refusals.empty()) detail::refuse_type(x);
-    detail::refuse_object(x, refusals);
+    detail::import_by_protocol(x, why, out);
 }
 
 } // namespace numpy_bridge

@@ -137,8 +137,8 @@ public:
 
     /// Waits until the work on memory at `where` that was given to `stream` (counted as in `imported`) is done,
     /// unless torch's own current stream comes after it anyway.
-    void wait_for(std::uintptr_t stream, device where) const {
-        if (stream == 0 || (api_ != nullptr && detail::work_stream(*api_, where) == stream)) return;
+    PYBIND11_NOINLINE void wait_for(std::uintptr_t stream, device where) const {
+        if (api_ != nullptr && detail::work_stream(*api_, where) == stream) return;
         const py::object cuda = py::handle(torch_).attr("cuda");
         cuda.attr("ExternalStream")(stream, py::arg("device") = where.index).attr("synchronize")();
     }

@@ -256,7 +256,7 @@ inline py::tuple tuple_of(const std::int64_t* values, int count) {
 /// What the dictionaries for the host and for CUDA have in common. `m` must have a typestr.
 inline py::dict export_interface(const memory& m) {
     py::dict fields;
-    const std::string typestr = *typestr_of(m.type);
+    const std::string typestr = typestr_of(m.type).value_or("");
     py::list descr;
     descr.append(py::make_tuple("", typestr));
     const bool packed = is_c_contiguous(layout_of(m));
@@ -289,15 +289,15 @@ inline py::object export_array_struct(const memory& m, anchor keep) {
     if (is_aligned(m, info(m.type.id).alignment)) flags |= numpy_abi::flag_aligned;
     if (m.type.order == byte_order::native) flags |= numpy_abi::flag_not_swapped;
     if (!m.readonly) flags |= numpy_abi::flag_struct_writeable;
-    auto exported = std::make_unique<block>(
-        block{{2, m.ndim, info(m.type.id).kind, static_cast<int>(itemsize(m)), flags,
-               const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.shape)),
-               const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.strides)), m.data, nullptr},
-              std::move(keep)});
+    auto* exported =
+        new block{{2, m.ndim, info(m.type.id).kind, static_cast<int>(itemsize(m)), flags,
+                   const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.shape)),
+                   const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.strides)), m.data, nullptr},
+                  std::move(keep)};
     const auto release = [](PyObject* capsule) { delete static_cast<block*>(PyCapsule_GetPointer(capsule, nullptr)); };
-    py::object capsule = detail::stolen(PyCapsule_New(exported.get(), nullptr, release));
-    exported.release();
-    return capsule;
+    PyObject* capsule = PyCapsule_New(exported, nullptr, release);
+    if (capsule == nullptr) delete exported;
+    return detail::stolen(capsule);
 }
 
 } // namespace numpy_bridge

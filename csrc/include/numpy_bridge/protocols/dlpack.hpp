@@ -118,10 +118,8 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
 /// Calls `x.__dlpack__` in the words that it knows. No `stream` means None, the legacy default stream of CUDA.
 inline py::object call_dlpack(const py::object& method, purpose why) {
     const py::object copy = why == purpose::copy ? py::object(py::none()) : py::object(py::bool_(false));
-    const py::arg version("max_version");
-    const auto ours = py::make_tuple(dlpack::major_version, dlpack::minor_version);
-    return call_with_accepted(method,
-                              {py::dict(version = ours, py::arg("copy") = copy), py::dict(version = ours), py::dict()});
+    const py::object version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
+    return call_with_accepted(method, {{"max_version", version}, {"copy", copy}});
 }
 
 /// True where work is given to streams of CUDA.

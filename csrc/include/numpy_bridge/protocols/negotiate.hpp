@@ -1,6 +1,7 @@
 /// Calling producers that know fewer keywords than the standard, and telling copies from shares.
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <initializer_list>
 #include <string>
@@ -10,20 +11,28 @@
 
 namespace numpy_bridge::detail {
 
-/// Calls `method` with the first request that it accepts, most capable first. Old producers raise TypeError
-/// for keywords that they do not know; where even the last request is a TypeError, the first one is
+struct keyword {
+    const char* name;
+    py::object value;
+};
+
+/// Calls `method` with all keywords, then with fewer, the last one dropped first. Old producers raise TypeError
+/// for keywords that they do not know; where even the call without any is a TypeError, the first one is
 /// the producer's own and tells more.
-inline py::object call_with_accepted(const py::object& method, std::initializer_list<py::dict> requests) {
+inline py::object call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords) {
     std::exception_ptr first;
-    for (const py::dict& keywords : requests) {
+    for (std::size_t count = keywords.size();; --count) {
         try {
-            return method(**keywords);
+            if (count == 0) return method();
+            py::dict accepted;
+            for (std::size_t i = 0; i < count; ++i) accepted[keywords.begin()[i].name] = keywords.begin()[i].value;
+            return method(**accepted);
         } catch (py::error_already_set& error) {
             if (!error.matches(PyExc_TypeError)) throw;
             if (!first) first = std::current_exception();
+            if (count == 0) std::rethrow_exception(first);
         }
     }
-    std::rethrow_exception(first);
 }
 
 /// `x.<name>`, or nothing if there is none. Classes have such attributes for their instances, not for
