@@ -7,7 +7,7 @@
 #include <numpy_bridge/libraries/immutable.hpp>
 #include <numpy_bridge/libraries/multiprocessing.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
-#include <numpy_bridge/libraries/torch.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
 #include <numpy_bridge/protocols/array_interface.hpp>
 #include <numpy_bridge/protocols/array_method.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
