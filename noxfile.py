@@ -176,6 +176,7 @@ def fuzz(session: nox.Session) -> None:
         )  # what is new stays here, for a look and for `-merge=1`
         found.mkdir(exist_ok=True)
         options = [f"-max_total_time={seconds // len(targets)}", "-max_len=1024", "-print_final_stats=1"]
+        options += ["-artifact_prefix=build/fuzz/"]
         options += ["-dict=tests/fuzz/names.dict"] if target.name == "names_fuzz" else []
         session.run(
             *(str(target.resolve()), *options, str(found), f"tests/fuzz/corpus/{target.name}"), external=True
