@@ -18,6 +18,11 @@ void run_beside(const py::object& meddle) {
     }).join();
 }
 
+/// A guard that pybind11 knows nothing of.
+class own_guard {
+    py::gil_scoped_release released_;
+};
+
 } // namespace
 
 void register_safety(py::module_& m) {
@@ -60,4 +65,5 @@ void register_safety(py::module_& m) {
     m.def(
         "guard_late", [](int, int, int, borrowed<float> x) { return x.size(); }, py::arg("a"), py::arg("b"),
         py::arg("c"), py::arg("x"), py::call_guard<py::gil_scoped_release>());
+    m.def("under_own_guard", [](borrowed<float> x) { return x.size(); }, py::arg("x"), py::call_guard<own_guard>());
 }

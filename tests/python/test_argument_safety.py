@@ -172,6 +172,20 @@ def test_a_bytearray_is_locked_while_others_are_converted(extension: ModuleType)
     assert len(refused) == 1
 
 
+def test_a_bytearray_may_grow_after_the_call(extension: ModuleType) -> None:
+    block = bytearray(np.arange(4, dtype=np.float32).tobytes())
+    assert extension.then_convert(memoryview(block).cast("f"), 0.5) == 3
+    block.extend(b"more")
+
+
+@pytest.mark.parametrize(("code", "number"), [("i", 0.5), ("f", "no number")], ids=["itself", "the next"])
+def test_a_bytearray_may_grow_after_a_refusal(extension: ModuleType, code: str, number: object) -> None:
+    block = bytearray(16)
+    with pytest.raises(TypeError):
+        extension.then_convert(memoryview(block).cast(code), number)
+    block.extend(b"more")
+
+
 def test_a_harmless_argument_is_no_change(extension: ModuleType) -> None:
     x = np.arange(4, dtype=np.float32)
     assert extension.then_convert(x, _Meddler(lambda: x.sum())) == 3
@@ -251,6 +265,11 @@ def test_the_guard_is_seen_at_any_place_or_refused(extension: ModuleType) -> Non
     else:
         with pytest.raises(TypeError, match="cannot be pinned here"):
             extension.guard_late(1, 2, 3, x)
+
+
+def test_a_guard_of_ones_own_may_not_release_the_gil(extension: ModuleType) -> None:
+    with pytest.raises(TypeError, match="cannot be pinned here"):
+        extension.under_own_guard(np.zeros(3, np.float32))
 
 
 def test_the_last_copy_of_a_share_may_go_without_the_gil(extension: ModuleType) -> None:

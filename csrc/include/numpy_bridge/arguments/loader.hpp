@@ -60,7 +60,7 @@ public:
                     const gil_released scope(args...);
                     return function(std::forward<decltype(args)>(args)...);
                 } else {
-                    const Guard guard{};
+                    [[maybe_unused]] const Guard guard{};
                     if constexpr ((array_argument_traits<Args>::borrows || ...)) require_gil();
                     return function(std::forward<decltype(args)>(args)...);
                 }
