@@ -1,6 +1,7 @@
 """README is executed: its code, every line of its tables, and its commands' names."""
 
 import array
+import json
 import multiprocessing
 import re
 from pathlib import Path
@@ -127,6 +128,18 @@ def test_the_refusal_of_the_cpp_example_is_the_guides() -> None:
     guide = (ROOT / "docs/cpp.md").read_text()
     (quoted,) = re.findall(r"\*(x: expected .*?)\*", README, re.DOTALL)
     assert quoted.replace("\n", " ") in guide
+
+
+def test_numbers_of_calls_are_the_measured_ones() -> None:
+    (newest,) = (ROOT / "benchmarks/results").glob("cpp_call-*.json")
+    rows = next(iter(json.loads(newest.read_text())["tables"].values()))
+    measured = {(row["what"], row["theirs"].partition(",")[0]): row for row in rows}
+    for what, ours, *theirs in table("three arguments"):
+        for peer, text in zip(("nanobind", "tvm-ffi", "py::array_t"), theirs, strict=True):
+            if text:
+                row = measured[what.replace("`", ""), peer]
+                assert ours == f"{row['our_cost']:.0f} ns"
+                assert text.startswith(f"{row['their_cost']:.0f} ns")
 
 
 def test_signatures_are_the_real_ones():
