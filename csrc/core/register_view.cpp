@@ -31,7 +31,10 @@ py::object owner_of(const view& self) {
 
 int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
     try {
-        export_buffer(self, py::handle(self).cast<const view&>().description(), out, flags);
+        out->obj = nullptr;
+        const auto& known = py::handle(self).cast<const view&>();
+        known.require_ready_for_host();
+        export_buffer(self, known.description(), out, flags);
         return 0;
     } catch (...) {
         set_python_exception();
@@ -59,6 +62,7 @@ void set_up_type(PyHeapTypeObject* heap_type) {
 py::int_ hash(const py::object& self) {
     const memory& m = self.cast<const view&>().description();
     if (!m.readonly) throw py::value_error("cannot hash a writable View");
+    if (!self.cast<const view&>().ready_for_host()) throw py::value_error("cannot hash a View of device memory");
     if (const py::handle source = self.cast<const view&>().source()) py::hash(source); // mutable owners do not hash
     if (m.type.id != dtype::uint8 && m.type.id != dtype::int8)
         throw py::value_error("cannot hash a View of " + name_of(m.type) +
@@ -66,10 +70,17 @@ py::int_ hash(const py::object& self) {
     return py::hash(detail::stolen(PyMemoryView_FromObject(self.ptr())).attr("tobytes")());
 }
 
+bool memoryview_reads(const py::object& x) {
+    if (PyObject_CheckBuffer(x.ptr()) == 0) return false;
+    if (!py::isinstance<view>(x)) return true;
+    const auto& known = x.cast<const view&>();
+    return known.ready_for_host() && format_of(known.description().type) != nullptr;
+}
+
 /// Compares values as memoryview does; what memoryview cannot read is equal to itself only.
 py::object equals(const py::object& self, const py::object& other) {
     if (self.is(other)) return py::bool_(true);
-    if (PyObject_CheckBuffer(other.ptr()) == 0 || format_of(self.cast<const view&>().description().type) == nullptr)
+    if (!memoryview_reads(self) || !memoryview_reads(other))
         return py::reinterpret_borrow<py::object>(Py_NotImplemented);
     const py::object mine = detail::stolen(PyMemoryView_FromObject(self.ptr()));
     return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));

@@ -63,6 +63,7 @@ py::object export_dlpack(const py::object& self, const py::object& stream, const
     const auto& from = self.cast<const view&>();
     check_stream(from, stream);
     const memory m = on_device(from.description(), device);
+    if (m.device.type == device_type::cpu) from.require_ready_for_host();
     if (!copy.value_or(false)) return capsule_of(m, anchor(self.ptr(), {}, {}), max_version, 0);
     const py::object copied = py::module_::import("numpy_bridge.copying").attr("native_copy")(self);
     imported in;
@@ -86,13 +87,14 @@ py::object export_array(const py::object& self, const py::object& type, const py
 
 py::typing::Dict<py::str, py::object> array_interface(const view& self) {
     const memory& m = self.description();
-    if (!has_array_interface(m)) lacks("__array_interface__", m);
+    if (!has_array_interface(m) || !self.ready_for_host()) lacks("__array_interface__", m);
     return export_array_interface(m);
 }
 
 py::object array_struct(const py::object& self) {
-    const memory& m = self.cast<const view&>().description();
-    if (!has_array_interface(m)) lacks("__array_struct__", m);
+    const auto& from = self.cast<const view&>();
+    const memory& m = from.description();
+    if (!has_array_interface(m) || !from.ready_for_host()) lacks("__array_struct__", m);
     return export_array_struct(m, anchor(self.ptr(), {}, {}));
 }
 

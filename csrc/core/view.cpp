@@ -23,6 +23,14 @@ int view::traverse(visitproc visit, void* arg) const {
     return held_.traverse(visit, arg);
 }
 
+void view::require_ready_for_host() const {
+    if (host_accessible(memory_.device) && !ready_for_host())
+        detail::refuse("CUDA", "stream", "managed memory that no stream works on",
+                       "work on stream " + std::to_string(stream_),
+                       "wait for that stream in the library that owns the memory, then share its address: "
+                       "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)");
+}
+
 void import_any(PyObject* x, purpose why, imported& out) {
     if (Py_TYPE(x) != view_type) return import_object(x, why, out);
     const auto& known = py::handle(x).cast<const view&>();
@@ -37,7 +45,9 @@ py::object make_view(PyObject* x, purpose why, bool readonly) {
 }
 
 py::object array_of_view(const py::object& view_object) {
-    return numpy_library::get().new_array(view_object.cast<const view&>().description(), view_object);
+    const auto& from = view_object.cast<const view&>();
+    from.require_ready_for_host();
+    return numpy_library::get().new_array(from.description(), view_object);
 }
 
 } // namespace numpy_bridge

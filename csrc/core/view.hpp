@@ -25,6 +25,16 @@ public:
     /// The Python object behind the memory; null for a pointer without an owner.
     py::handle source() const noexcept { return held_.object(); }
 
+    /// Whether the host may read the memory now. Managed memory that work was given to on a stream is
+    /// not: whoever gave it has to wait for the stream first.
+    bool ready_for_host() const noexcept {
+        const bool at_work = memory_.device.type == device_type::cuda_managed && stream_ != 0;
+        return host_accessible(memory_.device) && !at_work;
+    }
+
+    /// Raises sharing_error for managed memory at work; other devices are left to the protocols to refuse.
+    void require_ready_for_host() const;
+
     /// Shows the garbage collector the references that this view holds.
     int traverse(visitproc visit, void* arg) const;
 

@@ -58,6 +58,12 @@ void register_overloads(py::module_& m) {
     m.def("by_device", [](borrowed<const float, cpu>) { return "cpu"; }, py::arg("x"));
     m.def("by_arity", [](borrowed<const float>) { return 1; }, py::arg("x"));
     m.def("by_arity", [](borrowed<const float>, borrowed<const float>) { return 2; }, py::arg("x"), py::arg("y"));
+    m.def("exact_first", [](borrowed<const float, allow_copy>) { return "converted"; }, py::arg("x"));
+    m.def("exact_first", [](borrowed<const double>) { return "exact"; }, py::arg("x"));
+    m.def("copy_and_number", [](borrowed<const float, allow_copy>, int) { return 0; }, py::arg("x"), py::arg("k"));
+    m.def(
+        "widest", [](borrowed<const one_of<float, double>, allow_copy> x) { return info(x.dtype()).name; },
+        py::arg("x"));
     m.def("or_number", [](borrowed<const float>) { return "array"; }, py::arg("x"));
     m.def("or_number", [](double) { return "number"; }, py::arg("x"));
     m.def("or_list", [](double, borrowed<const float>) { return "array"; }, py::arg("k"), py::arg("x"));

@@ -1,5 +1,9 @@
 /// The GIL, other threads, and memory that moves.
+#include <optional>
 #include <thread>
+#include <vector>
+
+#include <pybind11/stl.h>
 
 #include <numpy_bridge/pybind11.hpp>
 
@@ -22,6 +26,14 @@ void run_beside(const py::object& meddle) {
 class own_guard {
     py::gil_scoped_release released_;
 };
+
+/// The same where the GIL has been released already.
+void run_from_c(py::handle meddle) {
+    const py::gil_scoped_acquire gil;
+    const auto call = py::reinterpret_borrow<py::object>(meddle);
+    const py::gil_scoped_release released;
+    run_beside(call);
+}
 
 } // namespace
 
@@ -55,6 +67,24 @@ void register_safety(py::module_& m) {
     m.def(
         "then_convert", [](borrowed<float, ndim<1>> x, double) { return x(x.shape(0) - 1); }, py::arg("x"),
         py::arg("number"));
+    m.def(
+        "optional_then_convert",
+        [](std::optional<borrowed<float, ndim<1>>> x, double) { return x ? (*x)(x->shape(0) - 1) : -1; }, py::arg("x"),
+        py::arg("number"));
+    m.def(
+        "many_without_gil",
+        [](const std::vector<borrowed<const float, ndim<1>>>& all, py::handle meddle) {
+            run_from_c(meddle);
+            return all[0](all[0].shape(0) - 1);
+        },
+        py::call_guard<py::gil_scoped_release>());
+    m.def(
+        "optional_without_gil",
+        [](std::optional<borrowed<const float, ndim<1>>> x, py::handle meddle) {
+            run_from_c(meddle);
+            return (*x)(x->shape(0) - 1);
+        },
+        py::call_guard<py::gil_scoped_release>());
     m.def(
         "convert_two", [](borrowed<float, ndim<1>> x, borrowed<const float>) { return x(x.shape(0) - 1); },
         py::arg("x"), py::arg("y"));

@@ -419,6 +419,28 @@ def test_allow_copy_never_drops_an_imaginary_part(extension: ModuleType) -> None
         extension.convertible(torch.zeros(3, dtype=torch.complex64))
 
 
+def test_an_exact_overload_comes_before_a_conversion(extension: ModuleType) -> None:
+    assert extension.exact_first(np.zeros(3)) == "exact"
+    assert extension.exact_first(np.zeros(3, np.int32)) == "converted"
+
+
+def test_an_argument_that_could_be_copied_is_not_blamed(extension: ModuleType) -> None:
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        extension.copy_and_number(np.zeros(3), "text")
+
+
+def test_a_copy_takes_the_widest_dtype(extension: ModuleType) -> None:
+    assert extension.widest(np.zeros(3, np.int64)) == "float64"
+
+
+@needs_torch
+def test_conversions_that_torch_cannot_do_are_refusals(extension: ModuleType) -> None:
+    with pytest.raises(TypeError, match="is_sparse = True"):
+        extension.convertible(torch.zeros(3).to_sparse())
+    with pytest.raises(TypeError, match="is_mkldnn = True"):
+        extension.convertible(torch.zeros(3).to_mkldnn())
+
+
 def test_signatures_spell_out_the_constraints(extension: ModuleType) -> None:
     assert (
         'x: typing.Annotated[typing.Any, "float32, C-contiguous, 2-D, writable, CPU"]'

@@ -29,6 +29,12 @@ constexpr bool host_accessible(device where) noexcept {
     }
 }
 
+/// True where `data` is no address but a handle of the library's, to which nothing can be added.
+constexpr bool has_opaque_handles(device where) noexcept {
+    return where.type == device_type::metal || where.type == device_type::opencl || where.type == device_type::vulkan ||
+           where.type == device_type::webgpu;
+}
+
 namespace detail {
 
 struct device_name {

@@ -95,6 +95,7 @@ public:
 
     /// The same elements as U and under more constraints, which the caller knows to hold; see `visit`.
     template <class U, class... More> auto as() const {
+        static_assert(std::is_const_v<U> || !std::is_const_v<typename Spec::element>, "const elements stay const");
         dims strides;
         for (int i = 0; i < this->ndim(); ++i)
             strides[static_cast<std::size_t>(i)] = this->stride(i) * static_cast<std::int64_t>(itemsize(this->dtype()));

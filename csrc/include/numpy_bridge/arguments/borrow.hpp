@@ -100,6 +100,13 @@ inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
     return true;
 }
 
+/// A tensor that requires grad may be read; only writes would escape autograd.
+inline py::object readable(PyObject* x, const requirements& r) {
+    const torch_library* torch = torch_library::loaded();
+    const bool tracked = !r.writable && torch != nullptr && torch->is_tensor(x) && torch->tracks_grad(x);
+    return tracked ? py::handle(x).attr("detach")() : py::reinterpret_borrow<py::object>(x);
+}
+
 /// Describes the memory of `x` for a call. What must be held meanwhile is left in `out`. Raises
 /// sharing_error, or TypeError for objects without memory.
 inline witness import_for_call(PyObject* x, const requirements& r, imported& out) {
@@ -114,15 +121,24 @@ inline witness import_for_call(PyObject* x, const requirements& r, imported& out
         }
     }
     witness seen;
-    if (!borrow_from_producer(x, out, seen)) import_object(x, purpose::share, out);
+    if (!borrow_from_producer(x, out, seen)) import_object(readable(x, r).ptr(), purpose::share, out);
     return seen;
 }
 
-/// A tensor that requires grad may be read; only writes would escape autograd.
-inline py::object readable(PyObject* x, const requirements& r) {
+/// The same with the block pinned, so that nothing that happens meanwhile moves it.
+inline void import_pinned(PyObject* x, const requirements& r, imported& out) {
+    if (import_ndarray(x, purpose::share, out)) return;
+    if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
     const torch_library* torch = torch_library::loaded();
-    const bool tracked = !r.writable && torch != nullptr && torch->is_tensor(x) && torch->tracks_grad(x);
-    return tracked ? py::handle(x).attr("detach")() : py::reinterpret_borrow<py::object>(x);
+    if (torch == nullptr || !torch->is_tensor(x) || torch->exchange_api() == nullptr)
+        return import_object(readable(x, r).ptr(), purpose::share, out);
+    try {
+        pin_tensor(*torch, x, out);
+        if (r.checked) check_tensor(*torch, x, out.description, r.writable);
+        out.stream = work_stream(*torch->exchange_api(), out.description.device);
+    } catch (py::error_already_set& error) {
+        refuse_tensor(x, text_of_error(error));
+    }
 }
 
 } // namespace detail

@@ -23,13 +23,12 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Keeps what an importer has left until the bound function returns: for casters that are gone by then,
-/// as those inside `std::optional` are.
+/// Keeps an array, pinned, until the bound function returns: for casters that are gone by then, and whose object may
+/// be too, as those inside `std::vector` are. Neither later arguments nor a released GIL are seen there.
 struct kept_by_call {
     static constexpr bool caster_outlives_call = false;
 
     static void keep(imported& in, PyObject* x) {
-        if (!in.pin && !in.lease) return;
         auto kept = std::make_unique<anchor>(in.anchored_to(x));
         const py::capsule holder(kept.get(), [](void* context) { delete static_cast<anchor*>(context); });
         static_cast<void>(kept.release());
@@ -62,7 +61,8 @@ inline void* stream_of(const imported& in) noexcept {
 /// Called where a call guard may have released the GIL without borrowed arrays having been pinned.
 inline void require_gil() {
     if (PyGILState_Check() == 0)
-        throw py::type_error("borrowed arrays cannot be pinned here before the GIL is released; see docs/cpp.md");
+        throw py::type_error(
+            "borrowed arrays were not pinned before this call guard released the GIL; see docs/cpp.md");
 }
 
 /// Loads one argument. `explain` says afterwards why `load` returned false.
@@ -82,10 +82,10 @@ public:
         return py::detail::const_name("typing.Annotated[typing.Any, \"") + words + py::detail::const_name("\"]");
     }();
 
-    bool load(py::handle x, bool) {
-        if constexpr (borrows)
+    bool load(py::handle x, bool convert) {
+        if constexpr (borrows && Keeper::caster_outlives_call)
             if (load_everyday(x.ptr())) return true;
-        return load_anything(x.ptr());
+        return load_anything(x.ptr(), convert);
     }
 
     static std::string explain(py::handle x, const std::string& called) {
@@ -117,15 +117,13 @@ private:
             ::new (static_cast<void*>(&witness_)) witness(witness::of_tensor(x, *torch));
             return true;
         }
-        if constexpr (Keeper::caster_outlives_call) {
-            if (!is_builtin_buffer(x) || !keeper_.buffer().take(x)) return false;
-            if (describe_plain_buffer(keeper_.buffer().view(), m) && meets_every<wanted>(m)) {
-                accept(m, x);
-                ::new (static_cast<void*>(&witness_)) witness();
-                return true;
-            }
-            keeper_.buffer().release();
+        if (!is_builtin_buffer(x) || !keeper_.buffer().take(x)) return false;
+        if (describe_plain_buffer(keeper_.buffer().view(), m) && meets_every<wanted>(m)) {
+            accept(m, x);
+            ::new (static_cast<void*>(&witness_)) witness();
+            return true;
         }
+        keeper_.buffer().release();
         return false;
     }
 
@@ -135,11 +133,11 @@ private:
         ::new (static_cast<void*>(&value_)) argument(m, nullptr, false, borrow(x));
     }
 
-    [[gnu::noinline]] bool load_anything(PyObject* x) {
+    [[gnu::noinline]] bool load_anything(PyObject* x, [[maybe_unused]] bool convert) {
         if (has_no_memory(x)) return false;
         try {
             if (load_as_it_is(x)) return true;
-            if constexpr (wanted.may_copy) return load_copy(x);
+            if constexpr (wanted.may_copy) return convert && load_copy(x);
             else return false;
         } catch (const py::type_error&) { // speaks no protocol
             return false;
@@ -157,7 +155,9 @@ private:
 
     bool load_borrow(PyObject* x, bool copied) {
         imported in;
-        const witness seen = import_for_call(x, wanted, in);
+        witness seen;
+        if constexpr (Keeper::caster_outlives_call) seen = import_for_call(x, wanted, in);
+        else import_pinned(x, wanted, in);
         if (!meets_all(wanted, in.description)) return false;
         value_ = argument(in.description, stream_of(in), copied, borrow(x));
         keeper_.keep(in, x);
@@ -183,14 +183,13 @@ private:
         } catch (const sharing_error&) {
             return false;
         } catch (py::error_already_set& error) {
-            if (error.matches(PyExc_TypeError) || error.matches(PyExc_ValueError)) return false;
-            throw;
+            text_of_error(error); // raises what is not about the request
+            return false;
         }
     }
 
     /// Called when all arguments have been loaded, just before the function.
     argument& checked() {
-        if constexpr (borrows && !Keeper::caster_outlives_call) require_gil();
         if (!witness_.agrees(value_))
             throw py::type_error("the memory of a borrowed array changed while other arguments were converted");
         return value_;
@@ -199,6 +198,30 @@ private:
     argument value_;
     witness witness_;
     Keeper keeper_;
+};
+
+/// Loads an array or None.
+template <class Spec> class optional_argument_caster {
+    using caster = argument_caster<Spec, kept_by_caster>;
+    using argument = std::optional<array_argument<Spec>>;
+
+public:
+    static constexpr auto name = caster::name + py::detail::const_name(" | None");
+
+    bool load(py::handle x, bool convert) {
+        none_ = x.is_none();
+        return none_ || inner_.load(x, convert);
+    }
+
+    template <class> using cast_op_type = argument;
+    explicit operator argument() {
+        if (none_) return std::nullopt;
+        return inner_.operator array_argument<Spec>&();
+    }
+
+private:
+    caster inner_;
+    bool none_ = false;
 };
 
 /// Whether an argument of type A is an array argument, or an optional one.
@@ -213,7 +236,7 @@ template <class Spec> struct is_array_argument<array_argument<Spec>> : std::true
 };
 template <class Spec> struct is_array_argument<std::optional<array_argument<Spec>>> : std::true_type {
     using caster = argument_caster<Spec>;
-    using caster_of_argument = py::detail::make_caster<std::optional<array_argument<Spec>>>;
+    using caster_of_argument = optional_argument_caster<Spec>;
     static constexpr bool optional = true;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
 };

@@ -11,12 +11,13 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// The dtype to convert to: the one that is there where it is accepted, else the first that is.
+/// The dtype to convert to: the one that is there where it is accepted, else the widest that is.
 inline dtype target_dtype(const requirements& r, dtype found) {
     if ((r.dtypes & set_of(found)) != 0) return found;
+    const dtype_info* widest = nullptr;
     for (const dtype_info& row : dtype_table)
-        if ((r.dtypes & set_of(row.id)) != 0) return row.id;
-    return found;
+        if ((r.dtypes & set_of(row.id)) != 0 && (widest == nullptr || row.itemsize > widest->itemsize)) widest = &row;
+    return widest == nullptr ? found : widest->id;
 }
 
 /// A NumPy array over whatever `x` is, which holds what must be held.

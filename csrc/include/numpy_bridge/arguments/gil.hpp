@@ -5,14 +5,15 @@
 #include <optional>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/arguments/borrow.hpp>
 #include <numpy_bridge/arguments/translate.hpp>
-#include <numpy_bridge/import.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Keeps the block behind a borrowed array in place; other arguments need nothing.
+/// Keeps the block behind a borrowed array in place; other arguments need nothing, and arrays inside containers are
+/// pinned already.
 class pin {
 public:
     template <class Argument> explicit pin(const Argument&) noexcept {}
@@ -30,9 +31,9 @@ private:
     void keep(PyObject* x, const void* borrowed_data) {
         translate_refusals();
         imported in;
-        const torch_library* torch = torch_library::loaded();
-        if (torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr) pin_tensor(*torch, x, in);
-        else import_object(x, purpose::share, in);
+        requirements anything;
+        anything.checked = false;
+        import_pinned(x, anything, in);
         if (static_cast<const void*>(in.description.data) != borrowed_data)
             throw py::type_error("the memory of a borrowed array changed before it could be pinned");
         kept_.emplace(in.anchored_to(x));

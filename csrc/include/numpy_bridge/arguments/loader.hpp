@@ -45,7 +45,7 @@ public:
     /// As pybind11's own, but raises TypeError with reasons where no overload is left to try.
     bool load_args(py::detail::function_call& call) {
         if (base::load_args(call)) return true;
-        explain(call, std::index_sequence_for<Args...>{});
+        if (worth_explaining(call)) explain(call, std::index_sequence_for<Args...>{});
         return false;
     }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <numpy_bridge/arguments/borrow.hpp>
+#include <numpy_bridge/arguments/copy.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -34,11 +35,28 @@ inline std::string hint_for(const std::string& name, std::string hint) {
     return hint.empty() ? hint : "; " + hint;
 }
 
+/// Whether a copy of `x` would do.
+inline bool can_be_converted(PyObject* x, const requirements& r) {
+    if (!r.may_copy || has_no_memory(x)) return false;
+    try {
+        const py::object copy = converted(x, r);
+        imported in;
+        import_for_call(copy.ptr(), r, in);
+        return meets_all(r, in.description);
+    } catch (const sharing_error&) {
+    } catch (const py::type_error&) {
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises what is not about the request
+    }
+    return false;
+}
+
 /// Why `x`, which the caller passed as the argument `name`, is refused. Empty if it is not.
 inline std::string reason_to_refuse(PyObject* x, const requirements& r, const std::string& name) {
     const std::string expected = name + ": expected " + std::string(words_for(r).view()) + "; got ";
     if (has_no_memory(x) || numpy_library::get().is_scalar(x))
         return expected + type_name(x) + remedy_without_memory(x, r, name);
+    if (can_be_converted(x, r)) return {};
     try {
         imported in;
         import_for_call(x, r, in);

@@ -137,6 +137,7 @@ public:
 #endif
 
 #ifdef __cpp_lib_mdspan
+    /// A std::mdspan, whose layouts know neither negative strides nor those of 0: not for `a[::-1]` and broadcasts.
     auto as_mdspan() const noexcept {
         static_assert(N >= 0, "as_mdspan needs ndim<N> or extents<...>");
         using shape_type = std::dextents<std::int64_t, N>;
@@ -150,6 +151,7 @@ public:
         } else if constexpr (Order == detail::order::f) {
             return std::mdspan<T, shape_type, std::layout_left>(data_, shape_type(shape));
         } else {
+            for (int i = 0; i < N; ++i) assert(shape_[i] <= 1 || strides_[i] > 0);
             const std::layout_stride::mapping<shape_type> mapping(shape_type(shape), strides);
             return std::mdspan<T, shape_type, std::layout_stride>(data_, mapping);
         }

@@ -140,8 +140,7 @@ public:
         }
         void* tensor = nullptr;
         if (api_->managed_tensor_to_object(managed, &tensor) != 0) // torch may own it already: never free it twice
-            detail::refuse("torch", "device", "one that this torch has", name_of(m.device),
-                           detail::text_of_pending_error());
+            refuse_as_torch_does(m, detail::text_of_pending_error());
         return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
     }
 
@@ -187,13 +186,18 @@ private:
         return torch.attr("empty")(0, py::arg("dtype") = torch.attr("uint8"), py::arg("device") = "cpu");
     }
 
+    /// torch's words for memory in which nothing wrong was seen: most often a device that it was built without.
+    [[noreturn]] static void refuse_as_torch_does(const memory& m, const std::string& words) {
+        if (m.device.type == device_type::cpu) detail::refuse("torch", "memory", "what torch can take", words);
+        detail::refuse("torch", "device", "one that this torch has", name_of(m.device), words);
+    }
+
     py::object new_tensor_by_capsule(const memory& m, anchor keep) const {
         const py::object capsule = export_unversioned_capsule(m, std::move(keep));
         try {
             return py::handle(torch_).attr("utils").attr("dlpack").attr("from_dlpack")(capsule);
         } catch (py::error_already_set& error) {
-            detail::refuse("torch", "device", "one that this torch has", name_of(m.device),
-                           detail::text_of_error(error));
+            refuse_as_torch_does(m, detail::text_of_error(error));
         }
     }
 
@@ -223,6 +227,8 @@ private:
 
 /// Refuses memory that torch cannot take, before torch sees it: some of it would abort the process.
 inline void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly) {
+    if (m.device.index > 127) // torch keeps the index in a signed byte
+        detail::refuse("torch", "device", "an index of 0 to 127", name_of(m.device));
     if (m.device.type == device_type::opencl) // torch crashes on it
         detail::refuse("torch", "device", "one that this torch has", name_of(m.device),
                        "let its own library copy it to the host first");

@@ -48,8 +48,9 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
     try {
         const py::object value = tensor.attr(name);
         return (PyCallable_Check(value.ptr()) != 0 ? value() : value).ptr() == Py_True;
-    } catch (py::error_already_set&) {
-        return false; // kinds of tensors that cannot even be asked
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises what is not about the tensor
+        return false;         // kinds of tensors that cannot even be asked
     }
 }
 

@@ -16,7 +16,7 @@ namespace detail {
 inline py::object call_array(const py::object& method, purpose why) {
     py::object array;
     try {
-        array = why == purpose::copy ? method() : call_with_accepted(method, {{"copy", py::bool_(false)}});
+        array = why == purpose::copy ? method() : call_with_accepted(method, {{"copy", py::bool_(false)}}).result;
     } catch (py::error_already_set& error) {
         refuse("__array__", "call", "an array without a copy", text_of_error(error),
                "pass copy=None or copy=True to accept a copy");

@@ -50,6 +50,9 @@ inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& ou
             out.strides[static_cast<std::size_t>(i)] = *bytes;
         }
     }
+    if (t.byte_offset != 0 && has_opaque_handles(t.device))
+        refuse(protocol, "byte_offset", "0 on " + name_of(t.device) + ", whose memory is behind a handle",
+               std::to_string(t.byte_offset));
     const auto address = reinterpret_cast<std::uintptr_t>(t.data);
     if (t.data != nullptr && t.byte_offset > std::numeric_limits<std::uintptr_t>::max() - address)
         refuse(protocol, "byte_offset", "an offset inside the address space", std::to_string(t.byte_offset));
@@ -79,13 +82,17 @@ inline void import_managed(dlpack::managed_tensor_versioned* managed, purpose wh
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
 }
 
-/// Whether the object's own buffer says that its memory is read-only.
+/// Whether the object's own buffer says that its memory is read-only. Some describe their elements in no
+/// buffer, and answer the simplest request only.
 inline bool has_readonly_buffer(PyObject* x) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     Py_buffer view;
     if (PyObject_GetBuffer(x, &view, PyBUF_FULL_RO) != 0) {
         PyErr_Clear();
-        return false;
+        if (PyObject_GetBuffer(x, &view, PyBUF_SIMPLE) != 0) {
+            PyErr_Clear();
+            return false;
+        }
     }
     const bool readonly = view.readonly != 0;
     PyBuffer_Release(&view);
@@ -117,11 +124,19 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
     }
 }
 
-/// Calls `x.__dlpack__` in the words that it knows. No `stream` means None, the legacy default stream of CUDA.
-inline py::object call_dlpack(const py::object& method, purpose why) {
+/// Calls `x.__dlpack__` in the words that it knows, and imports the capsule. No `stream` means None, the legacy
+/// default stream of CUDA. False if `x` does not know the word `copy`.
+inline bool ask_dlpack(const py::object& method, PyObject* x, purpose why, imported& out) {
     const py::object copy = why == purpose::copy ? py::object(py::none()) : py::object(py::bool_(false));
     const py::object version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
-    return call_with_accepted(method, {{"max_version", version}, {"copy", copy}});
+    accepted_call answer{};
+    try {
+        answer = call_with_accepted(method, {{"max_version", version}, {"copy", copy}});
+    } catch (py::error_already_set& error) {
+        refuse("DLPack", "__dlpack__", "a capsule", text_of_error(error));
+    }
+    import_capsule(answer.result, x, why, out);
+    return answer.with_last;
 }
 
 /// True where work is given to streams of CUDA.
@@ -186,17 +201,17 @@ inline bool import_exchange_api(PyObject* x, purpose why, imported& out) {
     return true;
 }
 
-/// Imports through `x.__dlpack__()`. False if `x` has no such method.
+/// Imports through `x.__dlpack__()`. False if `x` has no such method. A producer that does not know `copy` may
+/// hand out a copy without saying so: it is asked twice, and two different blocks are copies.
 inline bool import_dlpack(PyObject* x, purpose why, imported& out) {
     const py::object method = detail::protocol_attribute(x, "__dlpack__");
     if (!method) return false;
-    py::object capsule;
-    try {
-        capsule = detail::call_dlpack(method, why);
-    } catch (py::error_already_set& error) {
-        detail::refuse("DLPack", "__dlpack__", "a capsule", detail::text_of_error(error));
+    const bool knows_copy = detail::ask_dlpack(method, x, why, out);
+    if (!knows_copy && why != purpose::copy) {
+        imported again;
+        detail::ask_dlpack(method, x, why, again);
+        if (!detail::same_memory(out.description, again.description)) detail::refuse_copy("DLPack");
     }
-    detail::import_capsule(capsule, x, why, out);
     if (detail::has_cuda_streams(out.description.device)) out.stream = detail::legacy_default_stream;
     return true;
 }

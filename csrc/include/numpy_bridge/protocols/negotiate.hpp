@@ -18,23 +18,38 @@ struct keyword {
     py::object value;
 };
 
-/// Calls `method` with all keywords, then with fewer, the last one dropped first. Old producers raise TypeError
-/// for keywords that they do not know; where even the call without any is a TypeError, the first one is
-/// the producer's own and tells more.
-inline py::object call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords) {
-    std::exception_ptr first;
-    for (std::size_t count = keywords.size();; --count) {
+/// What a producer answered, and whether it took the last keyword.
+struct accepted_call {
+    py::object result;
+    bool with_last;
+};
+
+/// Calls `method` with one or two keywords: with both, with the last alone, with the first alone, with none.
+/// Old producers raise TypeError for keywords that they do not know; where even the call without any is a
+/// TypeError, the first one is the producer's own and tells more.
+inline accepted_call call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords) {
+    std::exception_ptr first_error;
+    const keyword &first = *keywords.begin(), &last = *(keywords.end() - 1);
+    const auto attempt = [&](bool with_first, bool with_last) -> py::object {
+        py::dict accepted;
+        if (with_first) accepted[first.name] = first.value;
+        if (with_last) accepted[last.name] = last.value;
         try {
-            if (count == 0) return method();
-            py::dict accepted;
-            for (std::size_t i = 0; i < count; ++i) accepted[keywords.begin()[i].name] = keywords.begin()[i].value;
             return method(**accepted);
         } catch (py::error_already_set& error) {
             if (!error.matches(PyExc_TypeError)) throw;
-            if (!first) first = std::current_exception();
-            if (count == 0) std::rethrow_exception(first);
+            if (!first_error) first_error = std::current_exception();
+            return {};
         }
+    };
+    const bool two = keywords.size() > 1;
+    if (py::object result = attempt(two, true)) return {std::move(result), true};
+    if (two) {
+        if (py::object result = attempt(false, true)) return {std::move(result), true};
+        if (py::object result = attempt(true, false)) return {std::move(result), false};
     }
+    if (py::object result = attempt(false, false)) return {std::move(result), false};
+    std::rethrow_exception(first_error);
 }
 
 /// `x.<name>`, or nothing if there is none. Classes have such attributes for their instances, not for
@@ -48,9 +63,11 @@ inline py::object protocol_attribute(PyObject* x, const char* name) {
     }
 }
 
-/// The value as an error shows it: short, and whatever its `__repr__` does.
+/// The value as an error shows it: short, and whatever its `__repr__` does. Capsules are not asked: their name may
+/// be memory that their maker has freed.
 inline std::string shown(py::handle value) {
     constexpr std::size_t longest = 80;
+    if (PyCapsule_CheckExact(value.ptr())) return "another capsule";
     try {
         const std::string text = to_text(py::repr(value));
         if (text.size() <= longest && text.find('\n') == std::string::npos) return text;
