@@ -122,7 +122,8 @@ def asan(session: nox.Session) -> None:
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
     options = ("-m", "not resident", "--capture=sys", *session.posargs)
     flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
-    session.run("pytest", *options, env=_preloaded(session, "libasan.so") | flags)
+    own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that its end is seen
+    session.run("pytest", *options, env={**_preloaded(session, "libasan.so"), **flags, **own_blocks})
 
 
 @nox.session
@@ -130,18 +131,18 @@ def tsan(session: nox.Session) -> None:
     """The C++ tests, and a minute of each Python test of threads, under ThreadSanitizer.
 
     CPython itself stays unseen, unless `-P PYTHON` names one that is free-threaded and built with
-    `--disable-gil --with-thread-sanitizer`: then nothing but the code itself keeps threads apart.
+    `--disable-gil --with-thread-sanitizer`: then nothing but the code itself keeps threads apart, and
+    the Python tests run alone, since few of the others' tools are made for it.
     """
-    _install_cpp_tools(session)
-    _build(session, "tsan")
-    session.run("ctest", "--preset", "tsan")
-    free_threaded = _printed(
-        session, "python", "-c", "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
-    )
-    extras = "[ml-dtypes,test-without-torch]" if free_threaded == "1" else "[tour,test-without-torch]"
+    asked = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
+    free_threaded = _printed(session, "python", "-c", asked) == "1"
+    if not free_threaded:
+        _install_cpp_tools(session)
+        _build(session, "tsan")
+        session.run("ctest", "--preset", "tsan")
+    extras = "[test-without-torch]" if free_threaded else "[tour,test-without-torch]"
     _install_wheel(session, extras, "SANITIZE=thread")
-    arguments = session.posargs or ["--seconds=60"]
-    options = ("-k", "thread", "--capture=sys", *arguments)
+    options = ("-k", "thread", "--capture=sys", *(session.posargs or ["--seconds=60"]))
     session.run("pytest", *options, env=_preloaded(session, "libtsan.so"))
 
 
@@ -261,7 +262,7 @@ def _install_wheel(
 ) -> None:
     """Install the wheel, instrumented by GCC as NUMPY_BRIDGE_`option` says."""
     settings = {
-        "build-dir": f"build/{session.name}-wheel",
+        "build-dir": f"build/{session.name.partition('-')[0]}-wheel/{{wheel_tag}}",
         "cmake.build-type": build_type,
         "install.strip": "false",
         "cmake.define.CMAKE_CXX_COMPILER": "g++",
@@ -269,7 +270,10 @@ def _install_wheel(
         f"cmake.define.NUMPY_BRIDGE_{option.partition('=')[0]}": option.partition("=")[2],
     }
     session.install(
-        *CONSTRAINTS, f".{extras}", *(f"--config-settings={key}={value}" for key, value in settings.items())
+        *CONSTRAINTS,
+        "--prefer-binary",
+        f".{extras}",
+        *(f"--config-settings={key}={value}" for key, value in settings.items()),
     )
 
 
@@ -283,7 +287,6 @@ def _preloaded(session: nox.Session, *libraries: str) -> dict[str, str]:
     found = [_printed(session, "g++", f"-print-file-name={name}") for name in (*libraries, "libstdc++.so.6")]
     return {
         "LD_PRELOAD": " ".join(found),
-        "PYTHONMALLOC": "malloc",
         "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:strict_string_checks=1",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:suppressions=tests/tsan.supp",
