@@ -287,7 +287,7 @@ def _preloaded(session: nox.Session, *libraries: str) -> dict[str, str]:
     found = [_printed(session, "g++", f"-print-file-name={name}") for name in (*libraries, "libstdc++.so.6")]
     return {
         "LD_PRELOAD": " ".join(found),
-        "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:strict_string_checks=1",
+        "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:strict_string_checks=1:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:suppressions=tests/tsan.supp",
     }

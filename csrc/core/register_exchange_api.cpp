@@ -84,7 +84,8 @@ dlpack::managed_tensor_versioned* allocated(const dlpack::tensor& prototype) {
     if (m.device.type != device_type::cpu)
         detail::refuse("DLPack", "device", "cpu", name_of(m.device), "let the library of that device allocate");
     const auto size = static_cast<std::size_t>(byte_count(m));
-    m.data = static_cast<std::byte*>(::operator new(size, alignment));
+    m.data = static_cast<std::byte*>(::operator new(size, alignment, std::nothrow));
+    if (m.data == nullptr) throw std::bad_alloc();
     owner block(m.data, [](void* data) { ::operator delete(data, std::align_val_t{64}); });
     return export_versioned(m, anchor(nullptr, {}, std::move(block)));
 }

@@ -279,7 +279,6 @@ ODD_BUT_TRUE: dict[str, tuple[dict[str, Any], Any]] = {
     "data is misaligned": ({"shape": (5,), "byte_offset": 1}, None),
     "elements overlap": ({"shape": (3, 2), "strides": (1, 1)}, [[0, 1], [1, 2], [2, 3]]),
     "memory of CUDA on the host": ({"device": (3, 0)}, [0, 1, 2, 3, 4, 5]),
-    "managed memory of CUDA": ({"device": (13, 1)}, [0, 1, 2, 3, 4, 5]),
     "memory of ROCm on the host": ({"device": (11, 7)}, [0, 1, 2, 3, 4, 5]),
     "the CPU has an index": ({"device": (1, 3)}, [0, 1, 2, 3, 4, 5]),
     "the deleter is NULL": ({"deleter": None}, [0, 1, 2, 3, 4, 5]),

@@ -115,6 +115,11 @@ SOURCES = Path(__file__).parents[2] / "csrc"
 # test_cuda_array_interface.py), before Python 3.12 (test_python_buffer.py), or told to a callback
 # (test_exchange_provider.py).
 ELSEWHERE = {
+    ", whose memory is behind a handle",
+    "managed memory that no stream works on",
+    "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)",
+    "wait for that stream in the library that owns the memory, then share its address: ",
+    "what torch can take",
     " elements",
     "__buffer__",
     "a memoryview",

@@ -68,7 +68,8 @@ constexpr dtype_set set_of(dtype id) noexcept { return dtype_set{1} << static_ca
 struct requirements {
     dtype_set dtypes = 0;
     int ndim = -1; ///< -1: any
-    const std::int64_t* extents = nullptr;
+    bool has_extents = false;
+    const std::int64_t* extents = nullptr; ///< `ndim` of them, if it has them
     detail::order order = order::any;
     place where = place::host;
     std::size_t alignment = 1;
@@ -118,6 +119,7 @@ template <std::size_t Bytes> constexpr void apply(requirements& r, aligned<Bytes
 }
 template <std::int64_t... E> constexpr void apply(requirements& r, extents<E...>) {
     r.ndim = static_cast<int>(sizeof...(E));
+    r.has_extents = sizeof...(E) > 0;
     r.extents = extents_array<E...>.data();
 }
 

@@ -39,7 +39,7 @@ constexpr bool place_fits(place where, device found) noexcept {
 }
 
 constexpr bool extents_fit(const requirements& r, const memory& m) noexcept {
-    for (int i = 0; r.extents != nullptr && i < r.ndim; ++i)
+    for (int i = 0; r.has_extents && i < r.ndim; ++i)
         if (r.extents[i] != -1 && r.extents[i] != m.shape[i]) return false;
     return true;
 }

@@ -50,7 +50,7 @@ constexpr void write_dtypes(fixed_text& out, dtype_set set) noexcept {
 
 /// "shape (any, 3)", "2-D", or nothing.
 constexpr void write_shape(fixed_text& out, const requirements& r) noexcept {
-    if (r.extents == nullptr) {
+    if (!r.has_extents) {
         if (r.ndim >= 0) out << ", " << static_cast<std::uint64_t>(r.ndim) << "-D";
         return;
     }
