@@ -115,6 +115,7 @@ SOURCES = Path(__file__).parents[2] / "csrc"
 # test_cuda_array_interface.py), before Python 3.12 (test_python_buffer.py), or told to a callback
 # (test_exchange_provider.py).
 ELSEWHERE = {
+    "an index of 0 to 127",
     ", whose memory is behind a handle",
     "managed memory that no stream works on",
     "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)",

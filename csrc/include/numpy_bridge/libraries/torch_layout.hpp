@@ -72,9 +72,10 @@ public:
         try {
             return torch_layout(torch);
         } catch (py::error_already_set&) {
+            return {};
         } catch (const std::exception&) {
+            return {};
         }
-        return {};
     }
 
 private:
@@ -87,7 +88,8 @@ private:
         ~with() {
             try {
                 manager_.attr("__exit__")(py::none(), py::none(), py::none());
-            } catch (py::error_already_set&) { // leaving these two cannot fail
+            } catch (py::error_already_set& error) {
+                error.discard_as_unraisable("leaving a context of torch's");
             }
         }
         with(const with&) = delete;

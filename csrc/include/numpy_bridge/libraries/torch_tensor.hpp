@@ -4,8 +4,7 @@
 /// of torch itself: negation and conjugation, autograd, and whether the storage can still be resized.
 #pragma once
 
-#include <algorithm>
-#include <iterator>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -59,9 +58,9 @@ inline bool tensor_flag(py::handle tensor, const char* name) {
 }
 
 [[noreturn]] inline void refuse_obstacle(std::string_view attribute) {
-    const auto* found = std::find_if(std::begin(tensor_obstacles), std::end(tensor_obstacles),
-                                     [&](const tensor_obstacle& why) { return attribute == why.attribute; });
-    refuse_obstacle(*found);
+    for (const tensor_obstacle& why : tensor_obstacles)
+        if (attribute == why.attribute) refuse_obstacle(why);
+    throw std::invalid_argument("no such obstacle");
 }
 
 /// Says why `tensor` cannot be shared: the first obstacle found, else torch's own words.
