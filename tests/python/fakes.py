@@ -27,10 +27,20 @@ def c_function(name: str, result: Any, *arguments: Any) -> Any:
     return PYFUNCTYPE(result, *arguments)((name, api))
 
 
-new_capsule = c_function("PyCapsule_New", py_object, c_void_p, c_char_p, c_void_p)
+_new_capsule = c_function("PyCapsule_New", py_object, c_void_p, c_char_p, c_void_p)
 capsule_pointer = c_function("PyCapsule_GetPointer", c_void_p, py_object, c_char_p)
 capsule_name = c_function("PyCapsule_GetName", c_char_p, py_object)
-rename_capsule = c_function("PyCapsule_SetName", c_int, py_object, c_char_p)
+_set_name = c_function("PyCapsule_SetName", c_int, py_object, c_char_p)
+_names: dict[bytes | None, bytes | None] = {}  # capsules refer to their name and do not keep it
+
+
+def new_capsule(address: int | None, name: bytes | None, destructor: Any) -> Any:
+    return _new_capsule(address, _names.setdefault(name, name), destructor)
+
+
+def rename_capsule(capsule: object, name: bytes | None) -> None:
+    assert _set_name(capsule, _names.setdefault(name, name)) == 0
+
 
 # DLPack
 

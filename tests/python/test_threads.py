@@ -117,7 +117,7 @@ def test_a_deleter_runs_on_a_thread_that_python_does_not_know(version: Any) -> N
     before = sys.getrefcount(shared)
     capsule = shared.__dlpack__(max_version=version)
     managed = read_capsule(capsule)
-    used = b"used_" + capsule_name(capsule)  # which the capsule does not keep
+    used = b"used_" + capsule_name(capsule)
     rename_capsule(capsule, used)
     assert sys.getrefcount(shared) == before + 1
     c = ctypes.CDLL(None)
@@ -138,11 +138,10 @@ def test_a_deleter_called_by_c_lets_go_of_a_producer(make: Callable[[], Any]) ->
         before = sys.getrefcount(producer)
         capsule = bridge.view(producer).__dlpack__(max_version=version)
         managed = read_capsule(capsule)
-        rename_capsule(capsule, used := b"used_" + capsule_name(capsule))
+        rename_capsule(capsule, b"used_" + capsule_name(capsule))
         assert sys.getrefcount(producer) > before
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(managed.deleter)(ctypes.addressof(managed))
         assert sys.getrefcount(producer) == before
-        del used
     if isinstance(producer, FakeTensor):
         assert (producer.handed_out, producer.deleted) == (2, 2)
     elif isinstance(producer, FakeBuffer):
