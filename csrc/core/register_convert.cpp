@@ -60,7 +60,7 @@ py::object array_of_tensor(const torch_library& torch, PyObject* x) {
         return array_of_view(make_view(x, purpose::share, false));
     }
     imported in;
-    detail::describe_tensor(torch, x, detail::read_tensor(torch, x), in);
+    detail::describe_tensor(torch, x, detail::tensor_use::writing, in);
     return numpy_library::get().new_array(in.description, std::move(storage));
 }
 

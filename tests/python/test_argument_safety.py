@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -126,6 +127,21 @@ class _Meddler:
         return (1, 0)
 
 
+def recording(
+    expected: type[Exception], act: Callable[[], Any]
+) -> tuple[list[Exception], Callable[[], None]]:
+    """`act`, and a list of the refusals that it has met."""
+    refused: list[Exception] = []
+
+    def attempt() -> None:
+        try:
+            act()
+        except expected as error:
+            refused.append(error)
+
+    return refused, attempt
+
+
 @pytest.mark.parametrize("function", ["then_convert", "convert_two"])
 def test_an_array_resized_by_the_next_argument(extension: ModuleType, function: str) -> None:
     x = np.arange(4, dtype=np.float32)
@@ -160,14 +176,7 @@ def test_a_tensor_moved_by_the_next_argument(extension: ModuleType, function: st
 
 def test_a_bytearray_is_locked_while_others_are_converted(extension: ModuleType) -> None:
     block = bytearray(np.arange(4, dtype=np.float32).tobytes())
-    refused = []
-
-    def grow() -> None:
-        try:
-            block.extend(bytes(1 << 20))
-        except BufferError as error:
-            refused.append(error)
-
+    refused, grow = recording(BufferError, lambda: block.extend(bytes(1 << 20)))
     assert extension.then_convert(memoryview(block).cast("f"), _Meddler(grow)) == 3
     assert len(refused) == 1
 
@@ -201,14 +210,7 @@ READERS = ["read_without_gil", "read_under_guard"]
 @pytest.mark.parametrize("function", READERS)
 def test_an_array_cannot_be_resized_without_the_gil(extension: ModuleType, function: str) -> None:
     x = np.arange(4, dtype=np.float32)
-    refused = []
-
-    def resize() -> None:
-        try:
-            x.resize(1 << 20, refcheck=False)
-        except ValueError as error:
-            refused.append(error)
-
+    refused, resize = recording(ValueError, lambda: x.resize(1 << 20, refcheck=False))
     assert getattr(extension, function)(x, resize) == 3
     assert len(refused) == 1
     x.resize(8, refcheck=False)  # and afterwards it can
@@ -240,14 +242,7 @@ def test_a_tensor_cannot_be_moved_without_the_gil(extension: ModuleType, functio
 @pytest.mark.parametrize("function", READERS)
 def test_a_bytearray_cannot_grow_without_the_gil(extension: ModuleType, function: str) -> None:
     block = bytearray(np.arange(4, dtype=np.float32).tobytes())
-    refused = []
-
-    def grow() -> None:
-        try:
-            block.extend(bytes(1 << 20))
-        except BufferError as error:
-            refused.append(error)
-
+    refused, grow = recording(BufferError, lambda: block.extend(bytes(1 << 20)))
     assert getattr(extension, function)(memoryview(block).cast("f"), grow) == 3
     assert len(refused) == 1
 
@@ -284,14 +279,7 @@ def test_an_optional_array_moved_by_the_next_argument(extension: ModuleType) -> 
 @pytest.mark.parametrize("function", ["many_without_gil", "optional_without_gil"])
 def test_nested_arrays_are_pinned_without_the_gil(extension: ModuleType, function: str) -> None:
     x = np.arange(4, dtype=np.float32)
-    refused = []
-
-    def resize() -> None:
-        try:
-            x.resize(1 << 20, refcheck=False)
-        except ValueError as error:
-            refused.append(error)
-
+    refused, resize = recording(ValueError, lambda: x.resize(1 << 20, refcheck=False))
     argument = [x] if function == "many_without_gil" else x
     assert getattr(extension, function)(argument, resize) == 3
     assert len(refused) == 1

@@ -119,10 +119,7 @@ inline py::object object_from_exchange(const dlpack::exchange_api& api, dlpack::
 /// A NumPy array over the memory. Raises sharing_error for dtypes that NumPy lacks.
 template <class T> py::object to_numpy(owned<T> from) {
     const memory m = from.description();
-    auto kept = std::make_unique<anchor>(nullptr, py::object(), from.release());
-    py::capsule base(kept.get(), [](void* context) { delete static_cast<anchor*>(context); });
-    static_cast<void>(kept.release());
-    return numpy_library::get().new_array(m, std::move(base));
+    return numpy_library::get().new_array(m, detail::capsule_over(anchor(nullptr, {}, from.release())));
 }
 
 /// A torch tensor over the memory. Imports torch; raises sharing_error for dtypes that it lacks and for

@@ -76,18 +76,20 @@ private:
     const dlpack::exchange_api* api_ = nullptr;
 };
 
-inline witness borrow_tensor(const torch_library& torch, PyObject* x, const requirements& r, imported& out) {
-    describe_dlpack(read_tensor(torch, x), false, out);
-    if (r.checked) check_tensor(torch, x, out.description, r.writable);
-    out.stream = work_stream(*torch.exchange_api(), out.description.device);
-    return witness::of_tensor(x, torch);
+constexpr tensor_use use_of(const requirements& r) noexcept {
+    if (!r.checked) return tensor_use::as_it_is;
+    return r.writable ? tensor_use::writing : tensor_use::reading;
+}
+
+/// Objects of Python's own that have a buffer, and speak nothing else.
+inline bool is_builtin_buffer(PyObject* x) noexcept {
+    return PyMemoryView_Check(x) != 0 || PyBytes_CheckExact(x) != 0 || PyByteArray_CheckExact(x) != 0;
 }
 
 /// Reads through the C function of the object's type. False where the type has none, or where it refuses;
 /// the managed form then says why.
 inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
-    const bool has_none = PyMemoryView_Check(x) != 0 || PyBytes_Check(x) != 0 || PyByteArray_Check(x) != 0;
-    const auto* api = has_none ? nullptr : find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
+    const auto* api = is_builtin_buffer(x) ? nullptr : find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
     if (api == nullptr || api->tensor_from_object == nullptr) return false;
     dlpack::tensor tensor{};
     if (api->tensor_from_object(x, &tensor) != 0) {
@@ -107,15 +109,27 @@ inline py::object readable(PyObject* x, const requirements& r) {
     return tracked ? py::handle(x).attr("detach")() : py::reinterpret_borrow<py::object>(x);
 }
 
+/// `import_ndarray`, which also turns NumPy's scalars away: they are values, though they have a buffer.
+inline bool import_array(PyObject* x, purpose why, imported& out) {
+    if (import_ndarray(x, why, out)) return true;
+    if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
+    return false;
+}
+
+/// torch, if `x` is a tensor of one that has the exchange API.
+inline const torch_library* library_of_tensor(PyObject* x) {
+    const torch_library* torch = torch_library::loaded();
+    return torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr ? torch : nullptr;
+}
+
 /// Describes the memory of `x` for a call. What must be held meanwhile is left in `out`. Raises
 /// sharing_error, or TypeError for objects without memory.
 inline witness import_for_call(PyObject* x, const requirements& r, imported& out) {
-    if (import_ndarray(x, purpose::locate, out)) return witness::of_array(x);
-    if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
-    const torch_library* torch = torch_library::loaded();
-    if (torch != nullptr && torch->is_tensor(x) && torch->exchange_api() != nullptr) {
+    if (import_array(x, purpose::locate, out)) return witness::of_array(x);
+    if (const torch_library* torch = library_of_tensor(x)) {
         try {
-            return borrow_tensor(*torch, x, r, out);
+            describe_tensor(*torch, x, use_of(r), out);
+            return witness::of_tensor(x, *torch);
         } catch (py::error_already_set& error) {
             refuse_tensor(x, text_of_error(error));
         }
@@ -127,15 +141,12 @@ inline witness import_for_call(PyObject* x, const requirements& r, imported& out
 
 /// The same with the block pinned, so that nothing that happens meanwhile moves it.
 inline void import_pinned(PyObject* x, const requirements& r, imported& out) {
-    if (import_ndarray(x, purpose::share, out)) return;
-    if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
-    const torch_library* torch = torch_library::loaded();
-    if (torch == nullptr || !torch->is_tensor(x) || torch->exchange_api() == nullptr)
-        return import_object(readable(x, r).ptr(), purpose::share, out);
+    if (import_array(x, purpose::share, out)) return;
+    const torch_library* torch = library_of_tensor(x);
+    if (torch == nullptr) return import_object(readable(x, r).ptr(), purpose::share, out);
     try {
-        pin_tensor(*torch, x, out);
-        if (r.checked) check_tensor(*torch, x, out.description, r.writable);
-        out.stream = work_stream(*torch->exchange_api(), out.description.device);
+        out.pin = pinned_storage(*torch, x);
+        describe_tensor(*torch, x, use_of(r), out);
     } catch (py::error_already_set& error) {
         refuse_tensor(x, text_of_error(error));
     }

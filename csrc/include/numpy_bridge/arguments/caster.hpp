@@ -29,10 +29,7 @@ struct kept_by_call {
     static constexpr bool caster_outlives_call = false;
 
     static void keep(imported& in, PyObject* x) {
-        auto kept = std::make_unique<anchor>(in.anchored_to(x));
-        const py::capsule holder(kept.get(), [](void* context) { delete static_cast<anchor*>(context); });
-        static_cast<void>(kept.release());
-        py::detail::loader_life_support::add_patient(holder);
+        py::detail::loader_life_support::add_patient(capsule_over(in.anchored_to(x)));
     }
 };
 

@@ -27,10 +27,7 @@ inline py::object array_over(PyObject* x) {
     imported in;
     import_object(x, purpose::copy, in);
     in.own_extents();
-    auto kept = std::make_unique<anchor>(in.anchored_to(x));
-    py::capsule base(kept.get(), [](void* context) { delete static_cast<anchor*>(context); });
-    static_cast<void>(kept.release());
-    return numpy.new_array(in.description, std::move(base));
+    return numpy.new_array(in.description, capsule_over(in.anchored_to(x)));
 }
 
 inline py::object numpy_copy(PyObject* x, const requirements& r) {

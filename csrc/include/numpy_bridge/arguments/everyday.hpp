@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include <numpy_bridge/arguments/borrow.hpp>
 
@@ -13,12 +14,12 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace detail {
 
 /// `meets_all` with requirements known at compile time, which takes a quarter of the time.
+template <const requirements& Wanted, mismatch... All>
+bool meets_every(std::integer_sequence<mismatch, All...>, const memory& m) noexcept {
+    return (meets<All>(Wanted, m) && ...);
+}
 template <const requirements& Wanted> bool meets_every(const memory& m) noexcept {
-    return meets<mismatch::device>(Wanted, m) && meets<mismatch::dtype>(Wanted, m) &&
-           meets<mismatch::byte_order>(Wanted, m) && meets<mismatch::ndim>(Wanted, m) &&
-           meets<mismatch::extents>(Wanted, m) && meets<mismatch::order>(Wanted, m) &&
-           meets<mismatch::strides>(Wanted, m) && meets<mismatch::alignment>(Wanted, m) &&
-           meets<mismatch::readonly>(Wanted, m);
+    return meets_every<Wanted>(all_mismatches{}, m);
 }
 
 /// A buffer export for the length of a call.
@@ -116,11 +117,6 @@ inline bool describe_plain_buffer(const Py_buffer& view, memory& out) noexcept {
            reinterpret_cast<const std::int64_t*>(view.shape),
            reinterpret_cast<const std::int64_t*>(view.strides)};
     return is_plainly_valid(out) && byte_count(out) == view.len;
-}
-
-/// Objects of Python's own that have a buffer, and speak nothing else.
-inline bool is_builtin_buffer(PyObject* x) noexcept {
-    return PyMemoryView_Check(x) != 0 || PyBytes_CheckExact(x) != 0 || PyByteArray_CheckExact(x) != 0;
 }
 
 } // namespace detail

@@ -45,7 +45,7 @@ public:
     /// As pybind11's own, but raises TypeError with reasons where no overload is left to try.
     bool load_args(py::detail::function_call& call) {
         if (base::load_args(call)) return true;
-        if (worth_explaining(call)) explain(call, std::index_sequence_for<Args...>{});
+        if (const auto* first = worth_explaining(call)) explain(*first, call, std::index_sequence_for<Args...>{});
         return false;
     }
 
@@ -69,10 +69,12 @@ public:
     }
 
 private:
-    template <std::size_t... I> static void explain(const py::detail::function_call& call, std::index_sequence<I...>) {
+    template <std::size_t... I>
+    static void explain(const py::detail::function_record& first, const py::detail::function_call& call,
+                        std::index_sequence<I...>) {
         reasons why;
         (explain_argument<Args>(call, I, why), ...);
-        refuse_call(call, why);
+        refuse_call(first, call.func, why);
     }
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <numpy_bridge/arguments/requirements_text.hpp>
 #include <numpy_bridge/memory.hpp>
@@ -12,7 +13,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// What a requirement is about, in the order in which they are compared.
+/// What a requirement is about.
 enum class mismatch : std::uint8_t {
     none,
     device,
@@ -85,18 +86,19 @@ template <mismatch Which> bool meets(const requirements& r, const memory& m) noe
     else return !r.writable || !m.readonly;
 }
 
+/// All of them, in the order in which they are compared.
+using all_mismatches = std::integer_sequence<mismatch, mismatch::device, mismatch::dtype, mismatch::byte_order,
+                                             mismatch::ndim, mismatch::extents, mismatch::order, mismatch::strides,
+                                             mismatch::alignment, mismatch::readonly>;
+
+template <mismatch... All, class Found>
+bool for_each_mismatch(std::integer_sequence<mismatch, All...>, const requirements& r, const memory& m, Found found) {
+    return ((!meets<All>(r, m) && found(All)) || ...);
+}
+
 /// Calls `found(which)` for every requirement that `m` does not meet; stops when it returns true.
 template <class Found> bool for_each_mismatch(const requirements& r, const memory& m, Found found) {
-    const auto test = [&](auto which) { return !meets<decltype(which)::value>(r, m) && found(which); };
-    return test(std::integral_constant<mismatch, mismatch::device>{}) ||
-           test(std::integral_constant<mismatch, mismatch::dtype>{}) ||
-           test(std::integral_constant<mismatch, mismatch::byte_order>{}) ||
-           test(std::integral_constant<mismatch, mismatch::ndim>{}) ||
-           test(std::integral_constant<mismatch, mismatch::extents>{}) ||
-           test(std::integral_constant<mismatch, mismatch::order>{}) ||
-           test(std::integral_constant<mismatch, mismatch::strides>{}) ||
-           test(std::integral_constant<mismatch, mismatch::alignment>{}) ||
-           test(std::integral_constant<mismatch, mismatch::readonly>{});
+    return for_each_mismatch(all_mismatches{}, r, m, found);
 }
 
 inline bool meets_all(const requirements& r, const memory& m) {

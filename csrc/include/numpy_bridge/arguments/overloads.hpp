@@ -70,25 +70,24 @@ inline std::vector<std::pair<const py::detail::function_record*, reasons>>& refu
     throw py::type_error(text);
 }
 
-/// Whether a refusal may be the last word. pybind11 tries all overloads without conversions first, then
-/// again with; only the second round, or the only one of a function without overloads, is final.
-inline bool worth_explaining(const py::detail::function_call& call) {
+/// The first overload of the function that is called, if a refusal may be the last word; else null. pybind11 tries all
+/// overloads without conversions first, then again with; only the second round, or the only one of a function without
+/// overloads, is final.
+inline const py::detail::function_record* worth_explaining(const py::detail::function_call& call) {
     const py::detail::function_record* first = first_overload(call.func);
-    if (first == nullptr || first->is_operator) return false;
-    if (first->next == nullptr) return true;
+    if (first == nullptr || first->is_operator) return nullptr;
+    if (first->next == nullptr) return first;
     for (std::size_t i = 0; i < call.args_convert.size(); ++i)
-        if (call.args_convert[i]) return true;
+        if (call.args_convert[i]) return first;
     refused_overloads().clear();
-    return false;
+    return nullptr;
 }
 
-/// Called when an overload with array arguments has refused a call. Raises TypeError if nothing else
+/// Called when `current`, an overload with array arguments, has refused a call. Raises TypeError if nothing else
 /// can accept it; otherwise remembers why, and pybind11 goes on to the next overload.
-inline void refuse_call(const py::detail::function_call& call, const reasons& why) {
-    const py::detail::function_record& current = call.func;
-    const py::detail::function_record* first = first_overload(current);
-    if (first == nullptr) return;
-    if (first->next == nullptr) {
+inline void refuse_call(const py::detail::function_record& first, const py::detail::function_record& current,
+                        const reasons& why) {
+    if (first.next == nullptr) {
         if (why.empty()) return; // an argument that is no array; pybind11 says so
         std::string text = current.name == nullptr ? "" : std::string(current.name) + "(): ";
         for (const std::string& reason : why) text += (&reason == &why.front() ? "" : "\n") + reason;
@@ -97,7 +96,7 @@ inline void refuse_call(const py::detail::function_call& call, const reasons& wh
     refused_overloads().emplace_back(&current, why);
     for (const auto* later = current.next; later != nullptr; later = later->next)
         if (arity(*later).intersects(arity(current))) return;
-    raise_refusal(*first);
+    raise_refusal(first);
 }
 
 } // namespace detail

@@ -129,10 +129,13 @@ inline void check_tensor(const torch_library& torch, PyObject* x, const memory& 
     if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
 }
 
-/// Describes what `read_tensor` saw, with extents of its own.
-inline void describe_tensor(const torch_library& torch, PyObject* x, const dlpack::tensor& seen, imported& out) {
-    describe_dlpack(seen, false, out);
-    check_tensor(torch, x, out.description, true);
+/// What a tensor's memory is wanted for, and so what is checked.
+enum class tensor_use { as_it_is, reading, writing };
+
+/// Reads the tensor, with extents of its own, and checks what its use asks for.
+inline void describe_tensor(const torch_library& torch, PyObject* x, tensor_use use, imported& out) {
+    describe_dlpack(read_tensor(torch, x), false, out);
+    if (use != tensor_use::as_it_is) check_tensor(torch, x, out.description, use == tensor_use::writing);
     out.stream = work_stream(*torch.exchange_api(), out.description.device);
 }
 
@@ -148,16 +151,10 @@ inline py::object pinned_storage(const torch_library& torch, PyObject* x) {
     return storage;
 }
 
-/// Keeps the block of a tensor in place whatever its values mean, and locates it.
-inline void pin_tensor(const torch_library& torch, PyObject* x, imported& out) {
-    out.pin = pinned_storage(torch, x);
-    describe_dlpack(read_tensor(torch, x), false, out);
-}
-
 /// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
 inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
     py::object storage = why == purpose::share ? pinned_storage(torch, x) : torch.untyped_storage(x);
-    describe_tensor(torch, x, read_tensor(torch, x), out);
+    describe_tensor(torch, x, tensor_use::writing, out);
     out.pin = std::move(storage);
 }
 
