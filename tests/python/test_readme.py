@@ -142,6 +142,16 @@ def test_numbers_of_calls_are_the_measured_ones() -> None:
                 assert text.startswith(f"{row['their_cost']:.0f} ns")
 
 
+def test_numbers_of_conversions_are_the_measured_ones() -> None:
+    newest = max((ROOT / "benchmarks/results").glob("conversions-*.json"))
+    measured = {row["what"]: row for row in json.loads(newest.read_text())["rows"]}
+    rows = table("ours")
+    assert len(rows) == 6
+    for ours, theirs, *numbers in rows:
+        row = measured[f"{ours}  |  {theirs}".replace("`", "")]
+        assert numbers == [f"{row['ours']:.0f} ns", f"{row['theirs']:.0f} ns", f"{row['ratio']:.2f}"]
+
+
 def test_signatures_are_the_real_ones():
     for call in re.findall(r"^\| `([a-z_]+\(.*?\))` \|", README, re.MULTILINE):
         name, arguments = re.fullmatch(r"(\w+)\((.*)\)", call).groups()
