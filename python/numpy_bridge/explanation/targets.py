@@ -55,7 +55,7 @@ def _to_numpy(x: Any) -> object:
 def _to_torch(x: Any) -> object:
     if is_tensor(x):
         return x
-    if "torch" in sys.modules:
+    if sys.modules.get("torch"):
         return _core.to_torch(shareable(x))
     view = shareable(x)
     if view.readonly:
@@ -101,7 +101,7 @@ def targets(x: Any, description: Description) -> tuple[Target, ...]:
         best = written.format("x") if ours.outcome == "shares" else _remedy(library, x, probe, description)
         found.append(Target(library, written.format("x"), *ours, "" if ours.outcome == "shares" else best))
         if description.memory:
-            found += _theirs(library, x, probe, best, unsafe=_unsafe(x))
+            found += _theirs(library, x, probe, best)
     return (*found, *(Target(*row) for row in elsewhere(description, hasattr(x, "__dlpack__"))))
 
 
@@ -128,27 +128,27 @@ def _ours(share: Callable[[Any], object], x: Any, description: Description) -> T
     return Trial("shares", "read-only" if description.memory and description.memory.readonly else "")
 
 
-def _unsafe(x: Any) -> str:
-    """Why torch must not be handed this by DLPack; it would end the process."""
+def _fatal_to_torch(x: Any) -> tuple[tuple[str, ...], str]:
+    """Calls of torch that may end the process, and why: they must not be tried."""
     try:
         _dlpack(x)
     except SharingError as error:
-        return (
-            f"torch ends the process on this: {error.got}" if error.field in ("strides", "alignment") else ""
-        )
+        calls = {"strides": ("torch.from_dlpack(x)",), "alignment": THEIRS["torch"]}
+        return calls.get(error.field, ()), f"torch may end the process: {error.field}: {error.got}"
     except TypeError:
         pass
-    return ""
+    return (), ""
 
 
-def _theirs(library: str, x: Any, probe: Any, best: str, unsafe: str) -> Iterator[Target]:
+def _theirs(library: str, x: Any, probe: Any, best: str) -> Iterator[Target]:
+    fatal, because = _fatal_to_torch(x)
     for call in THEIRS[library]:
-        if call.startswith("torch") and (is_tensor(x) or "torch" not in sys.modules):
+        if call.startswith("torch") and (is_tensor(x) or not sys.modules.get("torch")):
             continue
         if call in _ARRAYS and not isinstance(x, np.ndarray):
             continue
-        if call == "torch.from_dlpack(x)" and unsafe:
-            trial = Trial("unsafe", unsafe)
+        if call in fatal:
+            trial = Trial("unsafe", because)
         elif probe is None:
             trial = Trial("not tried", "there is no small object like this one, and it might copy")
         else:
@@ -162,10 +162,13 @@ def _remedy(library: str, x: Any, probe: Any, description: Description) -> str:
     for expression, part in remedies(x, description):
         if _ours(share, part, description).outcome == "shares":
             return written.format(expression)
-    for call in (written.format("x")[:-1] + extra for extra in _KEYWORDS.get(library, ())):
+    for call in (written.format("x")[:-1] + extra for extra in _copying(library)):
         if probe is not None and try_call(call, probe).outcome in ("shares", "copies"):
             return call
     return ""
 
 
-_KEYWORDS = {"NumPy": (", copy=None)",), "torch": (", allow_readonly=True)", ", copy=None)")}
+def _copying(library: str) -> tuple[str, ...]:
+    if library == "torch" and sys.modules.get("torch"):
+        return (", allow_readonly=True)", ", copy=None)")
+    return (", copy=None)",) if library == "NumPy" else ()

@@ -95,16 +95,28 @@ def _judge(result: Any, probe: Any) -> Trial:
     except (SharingError, TypeError):
         dtype = getattr(result, "dtype", None)
         return Trial("wrong values", f"a {type_name(result)}{f' of dtype {dtype}' if dtype else ''}")
-    changed = f"{given.dtype} becomes {made.dtype}" if made.dtype != given.dtype else ""
-    if not _core.shares_memory(result, probe) and given.size:
-        return Trial("copies", changed)
-    if made.dtype != given.dtype:
-        return Trial("wrong values", f"the bytes of {given.dtype} are read as {made.dtype}")
-    if numpy_copy(result).tobytes() != numpy_copy(probe).tobytes():
-        return Trial("wrong values", "the stored values, without what the tensor makes of them")
+    if not given.size:
+        return Trial("shares", "there are no elements")
+    if not _core.shares_memory(result, probe):
+        changed = f"{given.dtype} becomes {made.dtype}" if made.dtype != given.dtype else ""
+        return Trial("copies", changed) if _same_values(result, probe) else Trial("wrong values", changed)
+    if not _same_values(result, probe):
+        return Trial("wrong values", _misread(made, given))
     if given.readonly and not made.readonly:
         return Trial("shares", "can be written, although the memory is read-only")
     return Trial("shares", "read-only" if made.readonly else "")
+
+
+def _misread(made: Memory, given: Memory) -> str:
+    if made.dtype != given.dtype:
+        return f"the bytes of {given.dtype} are read as {made.dtype}"
+    return "the stored values, without what the tensor makes of them"
+
+
+def _same_values(result: Any, probe: Any) -> bool:
+    """Whether the elements are equal, as far as the result's dtype can hold them."""
+    made, given = numpy_copy(result), numpy_copy(probe)
+    return made.tobytes() == given.astype(made.dtype).tobytes()
 
 
 def _first_line(error: Exception) -> str:
