@@ -6,6 +6,7 @@ import array
 import ctypes
 import mmap
 import multiprocessing
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,18 @@ NOTHING: dict[str, Maker] = {
     "masked": lambda: np.ma.masked_array(np.arange(4.0), [0, 1, 0, 1]),
 }
 
+
+def _sparse_rows() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.eye(3).to_sparse_csr()
+
+
+def _emptied(tensor: Any) -> Any:
+    tensor.untyped_storage().resize_(0)
+    return tensor
+
+
 TENSORS: dict[str, Maker] = {}
 VALUELESS: dict[str, Maker] = {}
 if torch is not None:
@@ -115,15 +128,9 @@ if torch is not None:
     VALUELESS = {
         "meta": lambda: torch.empty(3, device="meta"),
         "sparse": lambda: torch.eye(3).to_sparse(),
-        "sparse rows": lambda: torch.eye(3).to_sparse_csr(),
+        "sparse rows": _sparse_rows,
         "emptied": lambda: _emptied(torch.ones(3)),
     }
-
-
-def _emptied(tensor: Any) -> Any:
-    tensor.untyped_storage().resize_(0)
-    return tensor
-
 
 WITH_MEMORY = {**ARRAYS, **BUFFERS, **TENSORS}
 WITHOUT_MEMORY = {**NOTHING, **VALUELESS}

@@ -76,15 +76,16 @@ def _rows(picture: xml.Element, y: float, memories: list[Memory]) -> float:
     frame = max(memories, key=lambda m: (len(_steps(m)), m.high - m.low))
     length = _row_length(frame)
     zero, end = min(m.low for m in memories), max(m.high for m in memories)
-    first = (zero - frame.low) // length
-    count = -((frame.low - end) // length) - first
+    origin = _origin(memories, frame, length)
+    first = (zero - origin) // length
+    count = -((origin - end) // length) - first
     meeting, apart = max(m.low for m in memories), min(m.high for m in memories)
     if count > MOST_ROWS and apart <= meeting:
         drawing.text(picture, LEFT, y + 11, f"{size(meeting - apart)} between them")
         return y + 14
-    skipped = max(0, (meeting - frame.low) // length - 1 - first) if count > MOST_ROWS else 0
+    skipped = max(0, (meeting - origin) // length - 1 - first) if count > MOST_ROWS else 0
     first, count = first + skipped, count - skipped
-    start = frame.low + first * length
+    start = origin + first * length
     if skipped:
         zero = start
     drawing.text(picture, LEFT - 8, y + 10, "offset", "end")
@@ -179,6 +180,20 @@ def _steps(memory: Memory) -> list[int]:
     """Distances between neighbours along the axes that have any, shortest first."""
     pairs = zip(memory.strides, memory.shape, strict=True)
     return sorted({abs(stride) for stride, extent in pairs if extent > 1 and stride})
+
+
+def _origin(memories: list[Memory], frame: Memory, length: int) -> int:
+    """Where a line begins: so that no row goes on in the next line, if there is such an address."""
+
+    def wide(memory: Memory) -> int:
+        pairs = zip(memory.strides, memory.shape, strict=True)
+        inner = ((abs(stride), extent) for stride, extent in pairs if abs(stride) < length)
+        return memory.itemsize + sum(stride * (extent - 1) for stride, extent in inner)
+
+    for start in sorted(memory.low for memory in memories):
+        if all((memory.low - start) % length + wide(memory) <= length for memory in memories):
+            return start
+    return frame.low
 
 
 def _row_length(memory: Memory) -> int:

@@ -55,10 +55,12 @@ def is_tensor(x: object) -> bool:
 def chain(x: Any) -> Iterator[Any]:
     """Yield `x`, what it is a view of, and so on up to the owner of the block."""
     seen: set[int] = set()
-    while x is not None and id(x) not in seen and len(seen) < _LONGEST:
-        seen.add(id(x))
-        yield x
-        x = _next(x)
+    link = x
+    while id(link) not in seen and len(seen) < _LONGEST:
+        seen.add(id(link))
+        yield link
+        base = _next(link)
+        link = link if base is None else base
 
 
 def owners(x: Any) -> tuple[Owner, ...]:
