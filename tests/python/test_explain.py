@@ -20,6 +20,8 @@ from numpy_bridge.explanation.owners import chain
 from producers import Legacy
 from support import needs_torch, run_python, torch
 
+pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+
 # Nothing is changed, nothing is held
 
 

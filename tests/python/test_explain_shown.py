@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as xml
 
@@ -18,10 +15,11 @@ import numpy_bridge as bridge
 from explained import EVERYTHING
 from numpy_bridge.explanation.drawing import LEFT, PLOT, WIDTH
 from numpy_bridge.explanation.words import size
-from support import needs_torch, run_python, strided, torch
+from support import run_python, strided
 
 SVG = "{http://www.w3.org/2000/svg}"
-ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 
 # Text
 
@@ -205,9 +203,7 @@ def test_a_map_is_small_whatever_the_memory(name: str) -> None:
 
 
 def test_maps_say_what_they_leave_out() -> None:
-    assert "and 83,886,068 more such lines" in texts(MAPS["10 GiB"]().svg) or any(
-        "more such lines" in text for text in texts(MAPS["10 GiB"]().svg)
-    )
+    assert f"and {(10 << 30) // 32 - 12:,} more such lines" in texts(MAPS["10 GiB"]().svg)
     assert any(text.endswith("between them") for text in texts(MAPS["far apart"]().svg))
     assert "the first 96 bytes, closer" in texts(MAPS["an image"]().svg)
 
@@ -217,17 +213,3 @@ def test_no_memory_has_no_map() -> None:
     assert bridge.explain(np.zeros(3), 5).svg == ""
     assert "<svg" not in bridge.explain(5)._repr_html_()
     assert boxes(bridge.explain(np.zeros((0, 3))).svg, "a") == []
-
-
-# The pictures in the documentation
-
-
-@needs_torch
-def test_the_documentation_is_what_its_command_writes(tmp_path: Path) -> None:
-    command = ROOT / "docs/pictures/draw.py"
-    if not command.exists():
-        pytest.skip("the documentation is not here")
-    subprocess.run([sys.executable, str(command), str(tmp_path)], check=True)
-    for made in tmp_path.iterdir():
-        assert (ROOT / "docs/pictures" / made.name).read_text() == made.read_text(), f"run {command.name}"
-    assert torch is not None

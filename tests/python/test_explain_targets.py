@@ -14,6 +14,8 @@ from explained import ARRAYS, EVERYTHING, NOTHING, WITH_MEMORY, WITHOUT_MEMORY
 from producers import Once
 from support import needs_numpy_2, needs_torch, number, peek, poke, run_python, torch
 
+pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+
 OTHERS = ("JAX", "TensorFlow")
 UNTRIED = ("unsafe", "not tried")
 
