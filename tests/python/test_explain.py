@@ -255,6 +255,15 @@ def test_protocols_of_a_tensor_say_what_they_leave_out() -> None:
     assert found["__array__"].because == "torch's pins the storage for good"
 
 
+def test_refusals_of_protocols_are_told_where_nothing_shares() -> None:
+    explanation = bridge.explain(FakeTensor(version=(2, 0)))
+    (protocol,) = explanation.protocols
+    assert (protocol.name, protocol.outcome) == ("__dlpack__", "refuses")
+    assert "major version 1" in protocol.because
+    assert explanation.what.refusal == protocol.because
+    assert spoken([1.0]) == {}
+
+
 def test_array_is_not_called_where_it_may_copy() -> None:
     class Dear:
         calls = 0

@@ -12,7 +12,7 @@ import pytest
 import numpy_bridge as bridge
 from explained import ARRAYS, EVERYTHING, NOTHING, WITH_MEMORY, WITHOUT_MEMORY
 from producers import Once
-from support import needs_numpy_2, needs_torch, number, peek, poke, run_python, torch
+from support import needs_numpy_2, needs_torch, number, peek, poke, readonly, run_python, torch
 
 pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 
@@ -213,7 +213,16 @@ def aligned(count: int, offset: int, dtype: str) -> np.ndarray:
 def test_jax_does_what_its_rule_says(dtype: str, offset: int) -> None:
     jax = pytest.importorskip("jax", reason="jax is not installed: nox -s producers")
     x = aligned(24, offset, dtype)
-    cases = [x, x.reshape(4, 6), x.reshape(4, 6).T, x[::2], x.reshape(4, 6)[:, 1:3], x[::-1]]
+    cases = [
+        readonly(x.copy()),
+        bridge.view(x, readonly=True),
+        x,
+        x.reshape(4, 6),
+        x.reshape(4, 6).T,
+        x[::2],
+        x.reshape(4, 6)[:, 1:3],
+        x[::-1],
+    ]
     for case in cases + ([bridge.to_torch(x), bridge.to_torch(x)[1:]] if torch is not None else []):
         (target,) = [t for t in bridge.explain(case).targets if t.library == "JAX"]
         assert target.call == "jax.dlpack.from_dlpack(x)"

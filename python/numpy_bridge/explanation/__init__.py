@@ -9,9 +9,10 @@ from .counting import Count
 from .description import Description, describe
 from .explanation import Explanation, Relation
 from .memory import Memory
+from .memory_map import memory_map
 from .owners import Owner
 from .protocols import Protocol, protocols
-from .relation import Overlap
+from .relation import Overlap, overlap
 from .targets import Target, share_for, targets
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Relation",
     "Target",
     "explain",
+    "memory_map",
+    "overlap",
 ]
 
 _NOT_GIVEN: Final[Any] = object()  # `b` may be None, by mistake: that is then explained
@@ -60,9 +63,9 @@ def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
     """
     of_a = describe(a)
     if b is _NOT_GIVEN:
-        return Explanation(of_a, protocols(a, of_a) if of_a.memory else (), targets(a, of_a))
+        return Explanation(of_a, protocols(a, of_a), targets(a, of_a))
     of_b = describe(b)
-    found = relation.overlap(a, b, of_a.memory, of_b.memory)
+    found = overlap(a, b, of_a.memory, of_b.memory)
     call = share_for(of_b.library, a, of_a)
     return Relation(
         of_a, of_b, found, relation.origin(a, b, found.shares), relation.advice(found, of_b, call)

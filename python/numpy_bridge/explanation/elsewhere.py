@@ -18,17 +18,28 @@ ALIGNMENT = 64
 _ALIGN = "memory that torch allocates is aligned: bridge.to_numpy(torch.empty(n))"
 _WIDE = ("float64", "complex128", "int64", "uint64")
 
+_OWN = {"JAX": ("jax", "jaxlib"), "TensorFlow": ("tensorflow",)}
+
 Row = tuple[str, str, Outcome, str, str]
 
 
 def elsewhere(description: Description, speaks_dlpack: bool) -> Iterator[Row]:
     """Yield library, call, outcome, why, and what to do instead, for memory on the host."""
     x = "x" if speaks_dlpack else "bridge.view(x)"
+    plain = description.library in ("numpy", "numpy_bridge") or not speaks_dlpack
     memory = description.memory
     if memory is None or not memory.on_host or description.refusal:
         return
-    yield ("JAX", f"jax.dlpack.from_dlpack({x})", *_jax(memory))
-    yield ("TensorFlow", f"tf.experimental.dlpack.from_dlpack({x}.__dlpack__())", *_tensorflow(memory))
+    for library, call, rule in (
+        ("JAX", f"jax.dlpack.from_dlpack({x})", _jax),
+        ("TensorFlow", f"tf.experimental.dlpack.from_dlpack({x}.__dlpack__())", _tensorflow),
+    ):
+        if description.library in _OWN[library]:
+            yield library, call, "shares", "it is one already", ""
+        elif memory.readonly and not plain:
+            yield library, call, "not tried", "nothing was measured for read-only memory of others", ""
+        else:
+            yield library, call, *rule(memory)
 
 
 def _jax(memory: Memory) -> tuple[Outcome, str, str]:

@@ -73,9 +73,10 @@ def _rich_cell(cell: str) -> Text:
 
 
 _STYLE = """\
-.numpy-bridge{--nb-good:#18794e;--nb-bad:#b42318;--nb-so:#8a5a00;--nb-line:#8884;
-font:14px/1.45 system-ui,sans-serif;max-width:64rem}
-@media(prefers-color-scheme:dark){.numpy-bridge{--nb-good:#5fd19a;--nb-bad:#ff9187;--nb-so:#f0c060}}
+.numpy-bridge{--nb-good:#17692f;--nb-bad:#a81c1c;--nb-so:#7a4d00;--nb-line:#8884;
+background:#fff;color:#1d2330;font:14px/1.45 system-ui,sans-serif;max-width:64rem;padding:.1em 1em}
+@media(prefers-color-scheme:dark){.numpy-bridge{--nb-good:#6fd08c;--nb-bad:#ff8f8f;--nb-so:#e8b55b;
+background:#17191e;color:#e4e8ef}}
 .numpy-bridge h4{margin:1em 0 .3em}.numpy-bridge .scroll{overflow-x:auto}
 .numpy-bridge table{border-collapse:collapse;text-align:left}
 .numpy-bridge th,.numpy-bridge td{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;

@@ -59,9 +59,8 @@ def _to_torch(x: Any) -> object:
         return _core.to_torch(shareable(x))
     view = shareable(x)
     if view.readonly:
-        raise SharingError(
-            "torch", "readonly", "writable memory, as every tensor can be written", "read-only memory"
-        )
+        hint = "pass copy=True, or allow_readonly=True and never write to the tensor"
+        raise SharingError("torch", "readonly", "writable memory", "read-only memory", hint)
     return view.__dlpack__(max_version=(1, 0))
 
 
