@@ -178,11 +178,14 @@ def test_lost_protection_is_told() -> None:
     assert instead["bridge.to_torch(x)"] == "bridge.to_torch(x, allow_readonly=True)"
 
 
-def test_without_torch_its_rules_are_applied() -> None:
+@needs_torch
+def test_before_torch_is_imported_the_rules_of_to_torch_are_applied() -> None:
     run_python(
         """
 import sys, numpy as np, numpy_bridge as bridge
-for x, outcome in ((np.ones(3), "shares"), (np.ones(3)[::-1], "refuses"), (b"abc", "refuses")):
+cuda = bridge.from_pointer(4096, (2,), "f4", device="cuda:0")
+refused = (np.ones(3)[::-1], b"abc", 5)
+for x, outcome in ((np.ones(3), "shares"), (cuda, "not tried"), *((x, "refuses") for x in refused)):
     targets = bridge.explain(x).targets
     (found,) = [t for t in targets if t.library == "torch"]
     assert found.outcome == outcome, found
@@ -190,6 +193,33 @@ for x, outcome in ((np.ones(3), "shares"), (np.ones(3)[::-1], "refuses"), (b"abc
 assert not {"torch", "jax", "tensorflow", "rich", "jinja2"} & set(sys.modules)
 """
     )
+
+
+def test_where_torch_is_not_installed_to_torch_refuses() -> None:
+    run_python(
+        """
+import sys
+sys.modules["torch"] = None
+import numpy as np, numpy_bridge as bridge
+(found,) = [t for t in bridge.explain(np.ones(3)).targets if t.library == "torch"]
+assert found.outcome == "refuses" and "not installed" in found.because, found
+"""
+    )
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "metal:0", "cuda_managed:0"])
+def test_memory_of_devices_that_are_not_here(device: str) -> None:
+    explanation = bridge.explain(bridge.from_pointer(1 << 40, (4, 5), "f4", device=device))
+    assert explanation
+    assert explanation.what.movable_because == "a pointer without an owner"
+    on_host = device == "cuda_managed:0"
+    assert explanation.what.memory.on_host is on_host
+    outcomes = {target.call: target for target in explanation.targets}
+    for call in ("bridge.to_numpy(x)", "np.asarray(x)", "memoryview(x)"):
+        assert outcomes[call].outcome == ("shares" if on_host else "refuses")
+        assert on_host or device in outcomes[call].because
+        assert "(2, 2)" not in outcomes[call].because
+    assert not {"JAX", "TensorFlow"} & {target.library for target in explanation.targets}
 
 
 # JAX, by measured rules

@@ -24,11 +24,11 @@ Row = tuple[str, str, Outcome, str, str]
 
 
 def elsewhere(description: Description, speaks_dlpack: bool) -> Iterator[Row]:
-    """Yield library, call, outcome, why, and what to do instead, for memory on the host."""
+    """Yield library, call, outcome, why, and what to do instead, for memory on the CPU."""
     x = "x" if speaks_dlpack else "bridge.view(x)"
     plain = description.library in ("numpy", "numpy_bridge") or not speaks_dlpack
     memory = description.memory
-    if memory is None or not memory.on_host or description.refusal:
+    if memory is None or memory.device != "cpu" or description.refusal:
         return
     for library, call, rule in (
         ("JAX", f"jax.dlpack.from_dlpack({x})", _jax),

@@ -82,8 +82,10 @@ def movable(x: Any) -> tuple[Movable, str]:
         return "unknown", "grows and moves, unless a buffer of it is held; sharing holds one"
     if isinstance(root, mmap.mmap):
         return "unknown", "can be closed, unless a buffer of it is held; sharing holds one"
-    if isinstance(root, bytes | _core.View):
+    if isinstance(root, bytes):
         return "no", "its block stays where it is"
+    if isinstance(root, _core.View):
+        return "unknown", "a pointer without an owner"
     return "unknown", f"{type_name(root)} does not say"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -53,15 +54,7 @@ def _to_numpy(x: Any) -> object:
 
 
 def _to_torch(x: Any) -> object:
-    if is_tensor(x):
-        return x
-    if sys.modules.get("torch"):
-        return _core.to_torch(shareable(x))
-    view = shareable(x)
-    if view.readonly:
-        hint = "pass copy=True, or allow_readonly=True and never write to the tensor"
-        raise SharingError("torch", "readonly", "writable memory", "read-only memory", hint)
-    return view.__dlpack__(max_version=(1, 0))
+    return x if is_tensor(x) else _core.to_torch(shareable(x))
 
 
 def _dlpack(x: Any) -> object:
@@ -72,6 +65,12 @@ def _buffer(x: Any) -> object:
     looked_at: Any = shareable(x)
     return memoryview(looked_at)
 
+
+_DTYPES_OF_TORCH = {
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "bfloat16", "complex64", "complex128"),
+}
+"""Of every torch since 2.4; newer ones have more."""
 
 OURS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "NumPy": ("bridge.to_numpy({})", _to_numpy),
@@ -100,7 +99,7 @@ def targets(x: Any, description: Description) -> tuple[Target, ...]:
         best = written.format("x") if ours.outcome == "shares" else _remedy(library, x, probe, description)
         found.append(Target(library, written.format("x"), *ours, "" if ours.outcome == "shares" else best))
         if description.memory:
-            found += _theirs(library, x, probe, best)
+            found += _theirs(library, x, probe, best, ours)
     return (*found, *(Target(*row) for row in elsewhere(description, hasattr(x, "__dlpack__"))))
 
 
@@ -116,15 +115,40 @@ def share_for(library: str, a: Any, description: Description) -> str:
 
 
 def _ours(share: Callable[[Any], object], x: Any, description: Description) -> Trial:
+    if share is _to_torch and not sys.modules.get("torch"):
+        return _without_torch(x)
     try:
         result = share(x)
     except (SharingError, TypeError, ImportError) as error:
         return Trial("refuses", str(error))
     if result is x:
         return Trial("shares", "it is one already")
-    if type(result).__name__ == "PyCapsule" and share is _to_torch:
-        return Trial("shares", "by the rules of to_torch: torch is not imported here")
     return Trial("shares", "read-only" if description.memory and description.memory.readonly else "")
+
+
+def _without_torch(x: Any) -> Trial:
+    """What `to_torch` would do, which imports torch: by its own rules, as far as they do not ask torch."""
+    if not _is_installed("torch"):
+        return Trial("refuses", "torch is not installed; install it with: pip install 'numpy-bridge[torch]'")
+    try:
+        view = shareable(x)
+        view.__dlpack__(max_version=(1, 0))
+    except (SharingError, TypeError) as error:
+        return Trial("refuses", str(error))
+    if view.readonly:
+        return Trial(
+            "refuses", "read-only memory: pass copy=True, or allow_readonly=True and never write to it"
+        )
+    if view.device != "cpu" or view.dtype not in _DTYPES_OF_TORCH:
+        return Trial("not tried", "torch is not imported here")
+    return Trial("shares", "by the rules of to_torch: torch is not imported here")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # what stands for it in sys.modules says that it is not
+        return False
 
 
 def _fatal_to_torch(x: Any) -> tuple[tuple[str, ...], str]:
@@ -139,7 +163,7 @@ def _fatal_to_torch(x: Any) -> tuple[tuple[str, ...], str]:
     return (), ""
 
 
-def _theirs(library: str, x: Any, probe: Any, best: str) -> Iterator[Target]:
+def _theirs(library: str, x: Any, probe: Any, best: str, ours: Trial) -> Iterator[Target]:
     fatal, because = _fatal_to_torch(x)
     for call in THEIRS[library]:
         if call.startswith("torch") and (is_tensor(x) or not sys.modules.get("torch")):
@@ -152,6 +176,8 @@ def _theirs(library: str, x: Any, probe: Any, best: str) -> Iterator[Target]:
             trial = Trial("not tried", "there is no small object like this one, and it might copy")
         else:
             trial = try_call(call, probe)
+            if trial.outcome == ours.outcome == "refuses" and isinstance(x, _core.View):
+                trial = ours  # the View says why, and not that it was a smaller one
         yield Target(library, call, *trial, "" if trial.outcome == "shares" else best)
 
 
