@@ -12,7 +12,7 @@ import pytest
 import numpy_bridge as bridge
 from explained import ARRAYS, EVERYTHING, NOTHING, WITH_MEMORY, WITHOUT_MEMORY
 from producers import Once
-from support import needs_numpy_2, needs_torch, number, peek, poke, readonly, run_python, torch
+from support import needs_numpy_2, needs_torch, peek, poke, readonly, run_python, torch
 
 pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 
@@ -265,7 +265,12 @@ def test_jax_does_what_its_rule_says(dtype: str, offset: int) -> None:
 
 
 @needs_torch
-def test_the_way_to_aligned_memory_works() -> None:
-    made = bridge.to_numpy(torch.empty(1000))
-    assert bridge.explain(made).what.memory.alignment >= 64
-    assert number(made[0]) is not None
+@pytest.mark.parametrize("dtype", ["f4", "u1", "?", "c8", "i2"])
+def test_the_way_to_aligned_memory_works(dtype: str) -> None:
+    x = aligned(24, 16, dtype).reshape(4, 6)
+    for target in bridge.explain(x).targets:
+        if target.library in OTHERS:
+            assert target.outcome in ("copies", "unsafe")
+            made = eval(target.instead, {"bridge": bridge, "torch": torch})
+            assert (made.shape, made.dtype) == (x.shape, x.dtype)
+            assert {t.outcome for t in bridge.explain(made).targets if t.library in OTHERS} == {"shares"}

@@ -15,7 +15,6 @@ from .trial import Outcome
 ALIGNMENT = 64
 """Bytes. XLA's buffers start at multiples of it."""
 
-_ALIGN = "memory that torch allocates is aligned: bridge.to_numpy(torch.empty(n))"
 _WIDE = ("float64", "complex128", "int64", "uint64")
 
 _OWN = {"JAX": ("jax", "jaxlib"), "TensorFlow": ("tensorflow",)}
@@ -51,7 +50,7 @@ def _jax(memory: Memory) -> tuple[Outcome, str, str]:
     if memory.dtype in _WIDE:
         return "copies", f"{measured}: silently, to 32 bits, unless jax_enable_x64 is set", ""
     if memory.size and memory.alignment < ALIGNMENT:
-        return "copies", f"{measured}: silently, {_off(memory)}", _ALIGN
+        return "copies", f"{measured}: silently, {_off(memory)}", _aligned(memory)
     return "shares", f"{measured}: aligned to {ALIGNMENT} bytes", ""
 
 
@@ -62,8 +61,13 @@ def _tensorflow(memory: Memory) -> tuple[Outcome, str, str]:
     if not memory.c_contiguous:
         return "not tried", "nothing was measured for memory that is not in C order", ""
     if memory.size and memory.alignment < ALIGNMENT:
-        return "unsafe", f"{measured}: the first operation ends the process, {_off(memory)}", _ALIGN
+        return "unsafe", f"{measured}: the first operation ends the process, {_off(memory)}", _aligned(memory)
     return "shares", f"{measured}: aligned to {ALIGNMENT} bytes", ""
+
+
+def _aligned(memory: Memory) -> str:
+    """Memory of the same shape that torch allocates, which aligns it."""
+    return f"bridge.to_numpy(torch.empty({memory.shape}, dtype=torch.{memory.dtype}))"
 
 
 def _off(memory: Memory) -> str:
