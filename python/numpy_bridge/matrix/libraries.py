@@ -1,0 +1,89 @@
+"""The libraries that the matrix knows, heaviest to import first, and which of them are installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Iterable
+
+from .model import Library
+
+PYTHON = Library("python", "", read="np.asarray(x).tolist()", write="np.asarray(x)[...] = values")
+NUMPY = Library(
+    "numpy",
+    "import numpy as np",
+    read="x.tolist()",
+    write="x[...] = np.reshape(values, x.shape)",
+)
+
+LIBRARIES: tuple[Library, ...] = (
+    Library(
+        "tensorflow",
+        "import tensorflow as tf",
+        # An operation, since TensorFlow looks at the alignment of what it took in only then.
+        read="np.asarray(x + tf.zeros_like(x)).tolist()",
+        module="tensorflow",
+    ),
+    Library(
+        "torch",
+        "import torch",
+        read="x.detach().cpu().tolist()",
+        write="x.detach().copy_(torch.tensor(values).reshape(x.shape))",
+        module="torch",
+    ),
+    Library(
+        "cupy",
+        "import cupy",
+        read="x.get().tolist()",
+        write="x[...] = cupy.asarray(values).reshape(x.shape)",
+        module="cupy",
+    ),
+    Library("jax", "import jax\nimport jax.numpy as jnp", read="x.tolist()", module="jax"),
+    Library("tinygrad", "import tinygrad", read="x.tolist()", module="tinygrad"),
+    Library(
+        "xarray", "import xarray as xr", read="x.values.tolist()", write="x[...] = values", module="xarray"
+    ),
+    Library(
+        "pandas",
+        "import pandas as pd",
+        read="x.values.tolist()",
+        write="x.iloc[:] = np.array(values, x.dtype)",
+        module="pandas",
+    ),
+    Library("opencv", "import cv2", read="x.get().tolist()", module="cv2"),
+    Library("polars", "import polars as pl", read="x.to_list()", module="polars"),
+    Library("pyarrow", "import pyarrow as pa", read="x.to_pylist()", module="pyarrow"),
+    Library(
+        "tvm-ffi",
+        "import tvm_ffi",
+        read="np.from_dlpack(x).tolist()",
+        write="np.from_dlpack(x)[...] = values",
+        module="tvm_ffi",
+    ),
+    Library("mlx", "import mlx.core as mx", read="x.tolist()", module="mlx"),
+    Library(
+        "pillow", "from PIL import Image", read="list(x.tobytes())", write="x.putdata(values)", module="PIL"
+    ),
+    Library("ml_dtypes", "import ml_dtypes", read="", module="ml_dtypes"),
+    NUMPY,
+    PYTHON,
+)
+
+BY_NAME = {library.name: library for library in LIBRARIES}
+
+
+def installed() -> dict[str, str]:
+    """Return the version of every library that is here, the standard library's being Python's."""
+    owners = importlib.metadata.packages_distributions()
+    versions = {}
+    for library in LIBRARIES:
+        if library is PYTHON:
+            versions[library.name] = platform.python_version()
+        elif importlib.util.find_spec(library.module or library.name):
+            versions[library.name] = _version(owners.get(library.module or library.name, ()))
+    return versions
+
+
+def _version(distributions: Iterable[str]) -> str:
+    return next((importlib.metadata.version(name) for name in distributions), "unknown")
