@@ -17,7 +17,9 @@ from typer.testing import CliRunner, Result
 
 from numpy_bridge import cli, matrix
 from numpy_bridge.matrix import Cell, Consumer, Finding, Matrix, Outcome, Producer, terminal
-from support import run_python
+from support import needs_ml_dtypes, needs_torch, run_python
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
 
 SOURCES = [Producer("numpy", "numpy", "x = 1 < 2"), Producer("torch | cuda", "torch", "x = 2")]
 OURS = Consumer("numpy", "ours", "bridge.to_numpy(x)", ours=True)
@@ -73,6 +75,16 @@ def test_real_run() -> None:
     assert re.search(r"^multiprocessing.Array +○ copies ", done.output, re.M)
     assert "\x1b[" not in done.output
     assert max(map(len, done.output.splitlines())) <= 100
+
+
+@needs_torch
+@needs_ml_dtypes
+def test_the_run_in_readme() -> None:
+    (shown,) = re.findall(r"```console\n\$ numpy-bridge matrix (.*?)\n(.*?)```", README, re.S)
+    printed = [line.rstrip() for line in invoke(*shown[0].split()).output.splitlines()]
+    table = shown[1].splitlines()
+    start = printed.index(table[0])
+    assert printed[start : start + len(table) + 1] == [*table, ""]
 
 
 def test_json_on_standard_output_is_one_document() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import replace
@@ -13,6 +14,9 @@ from numpy_bridge import matrix
 from numpy_bridge.matrix import Cell, Consumer, Outcome, Producer
 from numpy_bridge.matrix.run import run as run_cells
 from support import run_python
+
+DOCS = Path(__file__).parents[2] / "docs"
+RESULT = (DOCS / "matrix-result.md").read_text()
 
 run_module = sys.modules["numpy_bridge.matrix.run"]
 
@@ -26,7 +30,7 @@ def bad(label: str, call: str) -> Consumer:
 
 MISDEEDS = [
     (bad("abort", "os.abort()"), Outcome.CRASHES, "SIGABRT"),
-    (bad("segfault", "os.kill(os.getpid(), signal.SIGSEGV)"), Outcome.CRASHES, "SIGSEGV"),
+    (bad("signal", "os.kill(os.getpid(), signal.SIGTERM)"), Outcome.CRASHES, "SIGTERM"),
     (bad("exit", "sys.exit(3)"), Outcome.CRASHES, "3"),
     (bad("leave", "os._exit(0)"), Outcome.CRASHES, "exit status 0"),
     (bad("hang", "time.sleep(600)"), Outcome.HANGS, "no answer within 1 seconds"),
@@ -169,6 +173,50 @@ def test_readonly_memory_stays_so_in_our_hands(cells: tuple[Cell, ...]) -> None:
     for cell in cells:
         if cell.consumer.ours and cell.producer.readonly:
             assert cell.outcome in (Outcome.READONLY, Outcome.REFUSES)
+
+
+# The documentation
+
+
+def documented() -> dict[tuple[str, str], str]:
+    """The results in docs/matrix-result.md, by producer and call."""
+    results = {}
+    for table in re.findall(r"^\| x \| `.*\n\|.*\n(?:\|.*\n)+", RESULT, re.M):
+        heads, _, *rows = [
+            [cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in table.splitlines()
+        ]
+        results |= {
+            (name, call): outcome for name, *row in rows for call, outcome in zip(heads[1:], row, strict=True)
+        }
+    return results
+
+
+def test_the_documented_result_is_todays(cells: tuple[Cell, ...]) -> None:
+    """Ours whatever the versions, the others' if it is theirs."""
+    here = matrix.installed()
+    same = {name for name in HERE if f"{name} {here[name].partition('+')[0]}" in RESULT} | {"python"}
+    results = documented()
+    compared = [
+        (cell, results[cell.producer.name, cell.consumer.call])
+        for cell in cells
+        if cell.outcome is not Outcome.UNTRIED
+        and (cell.consumer.ours or {cell.producer.library, cell.consumer.library} <= same)
+    ]
+    assert len(compared) >= 40
+    assert [cell.outcome.value for cell, _ in compared] == [result for _, result in compared]
+
+
+def test_ours_is_documented_to_share_or_refuse() -> None:
+    ours = [result for (_, call), result in documented().items() if "bridge." in call]
+    assert len(ours) >= 100
+    assert set(ours) == {"shares", "read-only", "refuses"}
+
+
+def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = (DOCS / "matrix.md").read_text()
+    for code in re.findall(r"```python\n(.*?)```", guide, re.S):
+        exec(code, {})
+    assert capsys.readouterr().out == "".join(re.findall(r"```text\n(.*?)```", guide, re.S))
 
 
 # Which cells

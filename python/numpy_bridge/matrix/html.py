@@ -48,7 +48,7 @@ def _legend(matrix: Matrix) -> Markup:
         for outcome in Outcome
     ]
     columns = ("result", "meaning", shell.Column("others' calls", True), shell.Column("our calls", True))
-    return shell.table(columns, rows, "Results")
+    return shell.table(columns, rows, "Results, and how often they came up")
 
 
 def _table(matrix: Matrix, library: str) -> Markup:
@@ -57,7 +57,7 @@ def _table(matrix: Matrix, library: str) -> Markup:
         (row[0].producer.name, *(_cell(cell.outcome) for cell in row if cell.consumer.library == library))
         for row in matrix.rows
     ]
-    return shell.table(("x", *calls), rows, f"Into {library}")
+    return shell.table(("x", *calls), rows, f"Objects x handed to {library}")
 
 
 def _pairs(matrix: Matrix) -> Markup:
@@ -72,7 +72,7 @@ def _pairs(matrix: Matrix) -> Markup:
         for row in matrix.rows
         for cell in row
     ]
-    return shell.table(("x", "call", "result", "dtype", "why"), rows, "Every pair")
+    return shell.table(("x", "call", "result", "dtype", "why"), rows, "Objects x, calls, and why")
 
 
 def _made(matrix: Matrix) -> Markup:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import platform
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from .model import Library
 
@@ -73,17 +74,24 @@ LIBRARIES: tuple[Library, ...] = (
 BY_NAME = {library.name: library for library in LIBRARIES}
 
 
+def is_installed(library: Library) -> bool:
+    """Return whether a library is here, without importing it."""
+    return library is PYTHON or importlib.util.find_spec(library.module or library.name) is not None
+
+
 def installed() -> dict[str, str]:
     """Return the version of every library that is here, the standard library's being Python's."""
-    owners = importlib.metadata.packages_distributions()
-    versions = {}
-    for library in LIBRARIES:
-        if library is PYTHON:
-            versions[library.name] = platform.python_version()
-        elif importlib.util.find_spec(library.module or library.name):
-            versions[library.name] = _version(owners.get(library.module or library.name, ()))
-    return versions
+    return {library.name: _version(library) for library in LIBRARIES if is_installed(library)}
 
 
-def _version(distributions: Iterable[str]) -> str:
+def _version(library: Library) -> str:
+    if library is PYTHON:
+        return platform.python_version()
+    distributions = _distributions().get(library.module or library.name, ())
     return next((importlib.metadata.version(name) for name in distributions), "unknown")
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Return the distributions of each module; looking through all that is installed takes a second."""
+    return importlib.metadata.packages_distributions()
