@@ -206,7 +206,7 @@ def test_html_shows_every_pair_and_escapes() -> None:
 
     text = page(example())
     for n, outcome in enumerate(Outcome):
-        assert f"<code>call_{n}(x)</code>" in text
+        assert f"<code>call_{n}(<wbr>x)</code>" in text
         assert f"because | {outcome.name}" in text
     assert "<pre>x = 1 &lt; 2</pre>" in text
     assert "no card in the slot" in text

@@ -49,8 +49,7 @@ def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("isolation")
-def test_misdeeds_are_found_and_put_down_to_the_right_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "_STARTING", 4.0)
+def test_misdeeds_are_found_and_put_down_to_the_right_cell() -> None:
     consumers = [GOOD, *(consumer for row in MISDEEDS for consumer in (row[0], GOOD))]
     cells = run_cells([ARRAY], consumers, limit=1)
     assert [cell.consumer for cell in cells] == consumers
@@ -234,5 +233,5 @@ def test_select_takes_what_is_installed_and_asked_for() -> None:
 
 
 def test_select_knows_no_other_names() -> None:
-    with pytest.raises(matrix.UnknownLibraryError, match="unknown: nmupy; there are cupy, jax"):
+    with pytest.raises(matrix.UnknownLibraryError, match="unknown: nmupy; there are array-api-strict, "):
         matrix.select(only=["nmupy"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from markupsafe import Markup
 
 from numpy_bridge import page as shell
@@ -47,7 +49,7 @@ def _legend(matrix: Matrix) -> Markup:
         )
         for outcome in Outcome
     ]
-    columns = ("result", "meaning", shell.Column("others' calls", True), shell.Column("our calls", True))
+    columns = ("result", "meaning", shell.Column("others", True), shell.Column("ours", True))
     return shell.table(columns, rows, "Results, and how often they came up")
 
 
@@ -66,13 +68,13 @@ def _pairs(matrix: Matrix) -> Markup:
             cell.producer.name,
             _code(cell.consumer.call),
             _cell(cell.outcome),
-            cell.finding.dtype,
             cell.why,
+            cell.finding.dtype,
         )
         for row in matrix.rows
         for cell in row
     ]
-    return shell.table(("x", "call", "result", "dtype", "why"), rows, "Objects x, calls, and why")
+    return shell.table(("x", "call", "result", "why", "dtype"), rows, "Objects x, calls, and why")
 
 
 def _made(matrix: Matrix) -> Markup:
@@ -90,4 +92,6 @@ def _versions(matrix: Matrix) -> Markup:
 
 
 def _code(text: str) -> Markup:
-    return Markup("<code>{}</code>").format(text)
+    """Show code that may be broken after dots and brackets."""
+    parts = re.split(r"(?<=[.(])(?=\w)", text)
+    return Markup("<code>{}</code>").format(Markup("<wbr>").join(parts))

@@ -53,6 +53,14 @@ LIBRARIES: tuple[Library, ...] = (
         module="pandas",
     ),
     Library("opencv", "import cv2", read="x.get().tolist()", module="cv2"),
+    Library(
+        "onnxruntime",
+        "import onnxruntime",
+        read="x.numpy().tolist()",
+        write="x.update_inplace(np.array(values, np.float32))",
+        module="onnxruntime",
+    ),
+    Library("awkward", "import awkward as ak", read="x.to_list()", module="awkward"),
     Library("polars", "import polars as pl", read="x.to_list()", module="polars"),
     Library("pyarrow", "import pyarrow as pa", read="x.to_pylist()", module="pyarrow"),
     Library(
@@ -61,6 +69,13 @@ LIBRARIES: tuple[Library, ...] = (
         read="np.from_dlpack(x).tolist()",
         write="np.from_dlpack(x)[...] = values",
         module="tvm_ffi",
+    ),
+    Library(
+        "array-api-strict",
+        "import array_api_strict",
+        read="np.from_dlpack(x).tolist()",
+        write="np.from_dlpack(x)[...] = values",
+        module="array_api_strict",
     ),
     Library("mlx", "import mlx.core as mx", read="x.tolist()", module="mlx"),
     Library(

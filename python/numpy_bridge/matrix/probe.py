@@ -6,6 +6,7 @@ used to write to objects that offer no way to, never compared.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import warnings
 from collections.abc import Iterator
@@ -172,4 +173,7 @@ def _shown(values: list[Number]) -> str:
 
 
 def _dtype(x: Any) -> str:
-    return str(getattr(x, "dtype", None) or getattr(x, "format", None) or getattr(x, "type", ""))
+    for name in ("dtype", "format", "type"):
+        with contextlib.suppress(Exception):
+            return str(getattr(x, name))
+    return ""

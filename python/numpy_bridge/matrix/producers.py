@@ -208,6 +208,16 @@ _ACCELERATED = (
         write="x.assign(values)",
     ),
     _of(
+        "array-api-strict",
+        "",
+        "x = array_api_strict.asarray(list(values), dtype=array_api_strict.float32)",
+    ),
+    _of(
+        "onnxruntime",
+        "OrtValue",
+        "x = onnxruntime.OrtValue.ortvalue_from_numpy(np.array(values, np.float32))",
+    ),
+    _of(
         "tvm-ffi",
         "",
         _ALIGNED.format(offset=0) + "x = tvm_ffi.from_dlpack(x)",
@@ -253,6 +263,12 @@ _TABLES = (
         readonly=True,
     ),
     _of("xarray", "DataArray", _ALIGNED.format(offset=0) + "x = xr.DataArray(x)"),
+    _of(
+        "awkward",
+        "Array",
+        "base = np.array(values, np.float32)\nx = ak.Array(base)",
+        write="base[:] = values",
+    ),
     _of("pillow", "L", "x = Image.new('L', (4, 2))\nx.putdata(values)", dtype="uint8"),
     _of(
         "opencv",

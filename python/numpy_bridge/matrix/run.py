@@ -18,7 +18,7 @@ from typing import IO
 
 from .model import Cell, Consumer, Finding, Outcome, Producer
 from .probe import libraries_of
-from .worker import Answer, Node, Plan, Task, how_it_ended, hung
+from .worker import READY, Answer, Node, Plan, Task, how_it_ended, hung
 
 LIMIT = 30.0
 """Seconds that a cell may take, on a busy machine and with a library's first operation."""
@@ -127,12 +127,14 @@ class _Crew:
             future.result()
 
     def _watch(self, plan: Plan, answers: queue.SimpleQueue[Answer | None]) -> None:
-        """Start a worker and pass on its answers, then None. It may be silent as long as a cell may take."""
+        """Start a worker and pass on its answers, then None; end it when it is silent for too long."""
         try:
             missing = {task.number for task in plan.root.all_tasks()}
             with tempfile.TemporaryFile() as printed, self._worker(plan, printed) as process:
                 assert process.stdout is not None
-                for line in _lines(process.stdout, plan.limit + _STARTING):
+                for line in _lines(process.stdout, plan.limit + _STARTING, plan.limit):
+                    if line == READY:
+                        continue
                     answer = Answer.from_line(line)
                     missing.discard(answer.number)
                     answers.put(answer)
@@ -166,15 +168,20 @@ class _Crew:
                 process.stdout.close()
 
 
-def _lines(pipe: IO[bytes], patience: float) -> Iterator[bytes]:
-    """Yield complete lines until the pipe ends, or until nothing comes for `patience` seconds."""
-    begun = b""
+def _lines(pipe: IO[bytes], starting: float, ready: float) -> Iterator[str]:
+    """Yield complete lines until the pipe ends, or until nothing comes for some seconds.
+
+    These are `starting`, since a worker may be importing, but `ready` after it has said that it is.
+    """
+    begun, patience = b"", starting
     while select.select([pipe], [], [], patience)[0]:
         part = os.read(pipe.fileno(), 1 << 16)
         if not part:
             return
         *lines, begun = (begun + part).split(b"\n")
-        yield from lines
+        for line in map(bytes.decode, lines):
+            patience = ready if line == READY else starting
+            yield line
 
 
 def _why_silent(process: subprocess.Popen[bytes], printed: IO[bytes], limit: float) -> Finding:

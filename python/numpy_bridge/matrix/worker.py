@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import pickle
+import resource
 import select
 import signal
 import sys
@@ -27,6 +28,12 @@ from typing import BinaryIO, NamedTuple, NoReturn, TextIO
 from .libraries import BY_NAME
 from .model import Consumer, Finding, Outcome, Producer
 from .probe import described, one_line, probe
+
+_SIGNALS = {number.value: number.name for number in signal.Signals}
+
+
+READY = "ready"
+"""What a worker that does not fork says when a node's library is imported."""
 
 
 class Task(NamedTuple):
@@ -84,7 +91,7 @@ class Answer(NamedTuple):
         return json.dumps([self.number, self.sure, self.finding.to_dict()])
 
     @classmethod
-    def from_line(cls, line: bytes | str) -> Answer:
+    def from_line(cls, line: str) -> Answer:
         """Return what `to_line` was made from."""
         number, sure, finding = json.loads(line)
         return cls(number, sure, Finding.from_dict(finding))
@@ -93,6 +100,7 @@ class Answer(NamedTuple):
 def main() -> None:
     """Carry out the plan that comes through standard input."""
     plan = pickle.load(sys.stdin.buffer)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not get among the answers
     _visit(plan.root, plan, answers)
@@ -109,7 +117,7 @@ def how_it_ended(status: int, printed: bytes) -> Finding:
     printed : bytes
         Its standard error.
     """
-    end = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    end = _SIGNALS.get(-status, f"signal {-status}") if status < 0 else f"exit status {status}"
     lines = [line for line in printed.decode(errors="replace").splitlines() if line.strip()]
     told = [line for line in lines if "what():" in line or "Check failed" in line] or lines[-1:]
     return Finding(Outcome.CRASHES, one_line(": ".join((end, *told[:1]))))
@@ -122,6 +130,8 @@ def _visit(node: Node, plan: Plan, answers: TextIO) -> None:
         for task in node.all_tasks():
             _answer(task, Finding(Outcome.UNTRIED, described(error)), plan, answers)
         return
+    if not plan.fork:
+        print(READY, file=answers, flush=True)
     for task in node.tasks:
         finding = _probe_forked(task, plan.limit) if plan.fork else probe(task.producer, task.consumer)
         _answer(task, finding, plan, answers)
@@ -139,8 +149,7 @@ def _visit(node: Node, plan: Plan, answers: TextIO) -> None:
 def _answer(task: Task, finding: Finding, plan: Plan, answers: TextIO) -> None:
     # A lock that another thread held while this one forked stays locked in the new process.
     sure = not plan.fork or _threads() == 1
-    answers.write(Answer(task.number, sure, finding).to_line() + "\n")
-    answers.flush()
+    print(Answer(task.number, sure, finding).to_line(), file=answers, flush=True)
 
 
 def _probe_forked(task: Task, limit: float) -> Finding:
