@@ -75,15 +75,12 @@ def run(
         report(cells[task.number])
 
     with _Crew() as crew:
-        for answer in crew.carry_out(
-            [Plan(root, limit, fork=True) for root in _roots(tasks)] if _FORKS else []
-        ):
+        forking = [Plan(root, limit, fork=True) for root in _roots(tasks) if _FORKS]
+        for answer in crew.carry_out(forking):
             if answer.sure or answer.finding.outcome not in _TROUBLE:
                 known(answer)
         left = [task for task in tasks if task.number not in cells]
-        for answer in crew.carry_out(
-            [Plan(root, limit, fork=False) for task in left for root in _roots([task])]
-        ):
+        for answer in crew.carry_out([Plan(_roots([task])[0], limit, fork=False) for task in left]):
             known(answer)
     return tuple(cells[number] for number in range(len(tasks)))
 
@@ -106,11 +103,13 @@ class _Crew:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(os.cpu_count())
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._dismissed = False
 
     def __enter__(self) -> _Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._dismissed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in tuple(self._running):
             _end(process)
@@ -156,6 +155,8 @@ class _Crew:
             start_new_session=True,
         )
         self._running.add(process)
+        if self._dismissed:  # while it was started
+            _end(process)
         try:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError), process.stdin:
