@@ -133,6 +133,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--only", "ml_dtypes"], "none of these libraries is installed"),
         (["--time-limit", "0"], "--time-limit"),
         (["--nope"], "--nope"),
+        (["--html", "nowhere/page.html"], "there is no folder nowhere"),
     ],
 )
 def test_wrong_usage_exits_2(arguments: list[str], said: str) -> None:

@@ -53,6 +53,9 @@ def command(
         raise _misused(str(error)) from None
     if not producers or not consumers:
         raise _misused("none of these libraries is installed")
+    for path in (as_json, as_html, as_markdown):
+        if path and not path.parent.is_dir():
+            raise _misused(f"there is no folder {path.parent}")
     try:
         result = Matrix.of(_run(producers, consumers, limit))
     except KeyboardInterrupt:
