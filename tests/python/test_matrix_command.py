@@ -156,7 +156,17 @@ def test_tables_fit(width: int) -> None:
     lines = drawn(example(), width=width).splitlines()
     assert max(map(len, lines)) <= width
     rows = [line for line in lines if line.startswith("numpy ")]
-    words = ["● shares", "◐ shares", "○ copies", "· refuses", "✗ wrong", "✗ crashes", "✗ hangs", "? untried"]
+    words = [
+        "● shares",
+        "◐ shares",
+        "○ copies",
+        "· refuses",
+        "✗ wrong",
+        "✗ crashes",
+        "✗ hangs",
+        "? opaque",
+        "? untried",
+    ]
     assert " ".join(rows).count("● shares") == 2
     for word in words:
         assert word in " ".join(rows)

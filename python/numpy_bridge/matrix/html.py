@@ -15,6 +15,7 @@ _TONES: dict[Outcome, shell.Tone] = {
     Outcome.SHARES: "good",
     Outcome.READONLY: "good",
     Outcome.COPIES: "note",
+    Outcome.OPAQUE: "note",
     Outcome.WRONG: "bad",
     Outcome.CRASHES: "bad",
     Outcome.HANGS: "bad",

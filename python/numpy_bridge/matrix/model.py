@@ -26,6 +26,7 @@ class Outcome(str, Enum):
     WRONG = "wrong"
     CRASHES = "crashes"
     HANGS = "hangs"
+    OPAQUE = "opaque"
     UNTRIED = "untried"
 
     @property
@@ -44,9 +45,10 @@ _MEANINGS = {
     Outcome.READONLY: "the result reads what the source writes, and cannot write it",
     Outcome.COPIES: "neither side reads what the other writes",
     Outcome.REFUSES: "an exception",
-    Outcome.WRONG: "other values, objects for numbers, or read-only memory written",
+    Outcome.WRONG: "other values, objects for numbers, or read-only memory changed",
     Outcome.CRASHES: "the process ends",
     Outcome.HANGS: "no answer within the time limit",
+    Outcome.OPAQUE: "a result whose values cannot be read",
     Outcome.UNTRIED: "the object could not be made, or nothing proved with it",
 }
 
@@ -196,7 +198,8 @@ class Cell:
     @property
     def is_our_fault(self) -> bool:
         """Whether numpy-bridge, which shares or refuses, did anything else."""
-        return self.consumer.ours and (self.outcome.harmful or self.outcome is Outcome.COPIES)
+        at_fault = self.outcome.harmful or self.outcome in (Outcome.COPIES, Outcome.OPAQUE)
+        return self.consumer.ours and at_fault
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -93,6 +93,10 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
+class _NotNumbersError(TypeError):
+    """A result holds objects where it should hold numbers."""
+
+
 class _Side:
     """An object, with the code that reads and writes it."""
 
@@ -110,7 +114,7 @@ class _Side:
         values = list(_flat(eval(self._read, self._scope)))
         for value in values:
             if not isinstance(value, (int, float, complex)):
-                raise TypeError(f"the values are objects of type {type(value).__name__}")
+                raise _NotNumbersError(f"objects of type {type(value).__name__} for numbers")
         return values
 
     def write(self, values: list[Number]) -> bool:
@@ -127,7 +131,12 @@ class _Side:
 def _compare(producer: Producer, source: _Side, result: _Side) -> tuple[Outcome, str]:
     """Write through each side and read through the other."""
     held = list(producer.values)
-    first = result.read()
+    try:
+        first = result.read()
+    except _NotNumbersError as error:
+        return Outcome.WRONG, str(error)
+    except Exception as error:
+        return Outcome.OPAQUE, described(error)
     if first != held:
         return Outcome.WRONG, f"expected {_shown(held)}, got {_shown(first)}"
     forward: list[Number] = [value + 10 for value in range(len(held))]

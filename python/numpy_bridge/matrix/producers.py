@@ -6,10 +6,13 @@ from textwrap import dedent
 
 from .model import VALUES, Producer
 
-_ALIGNED = """\
+
+def _aligned(dtype: str = "np.float32", offset: int = 0) -> str:
+    """Code for an ndarray that begins `offset` bytes after a multiple of 64, where some want theirs."""
+    return f"""\
 block = np.zeros(128, np.uint8)
 start = ({offset} - block.ctypes.data) % 64
-x = block[start : start + 32].view(np.float32)
+x = block[start:].view({dtype})[: len(values)]
 x[:] = values
 """
 
@@ -116,12 +119,12 @@ _PYTHON = (
 )
 
 _NUMPY = (
-    _of("numpy", "", _ALIGNED.format(offset=0)),
-    _of("numpy", "16-byte aligned", _ALIGNED.format(offset=16)),
+    _of("numpy", "", _aligned()),
+    _of("numpy", "16-byte aligned", _aligned(offset=16)),
     _of(
         "numpy",
         "read-only",
-        _ALIGNED.format(offset=0) + "base = x\nx = x.view()\nx.flags.writeable = False",
+        _aligned() + "base = x\nx = x.view()\nx.flags.writeable = False",
         write="base[:] = values",
         readonly=True,
     ),
@@ -130,14 +133,14 @@ _NUMPY = (
     _of(
         "numpy",
         "uint8 2-D",
-        "x = np.array(values, np.uint8).reshape(2, 4)",
+        _aligned("np.uint8") + "x = x.reshape(2, 4)",
         dtype="uint8",
     ),
-    _of("numpy", "byte-swapped", "x = np.array(values, '>f4')", dtype=">f4"),
+    _of("numpy", "byte-swapped", _aligned("'>f4'"), dtype=">f4"),
     _of(
         "numpy",
         "bfloat16",
-        "x = np.array(values, ml_dtypes.bfloat16)",
+        _aligned("ml_dtypes.bfloat16"),
         dtype="bfloat16",
         needs=("ml_dtypes",),
     ),
@@ -220,7 +223,7 @@ _ACCELERATED = (
     _of(
         "tvm-ffi",
         "",
-        _ALIGNED.format(offset=0) + "x = tvm_ffi.from_dlpack(x)",
+        _aligned() + "x = tvm_ffi.from_dlpack(x)",
     ),
 )
 
@@ -235,7 +238,7 @@ _TABLES = (
     _of(
         "pyarrow",
         "Tensor",
-        _ALIGNED.format(offset=0) + "x = pa.Tensor.from_numpy(x)",
+        _aligned() + "x = pa.Tensor.from_numpy(x)",
         read="x.to_numpy().tolist()",
         write="x.to_numpy()[:] = values",
     ),
@@ -262,7 +265,7 @@ _TABLES = (
         write="poke(np.asarray(x).ctypes.data, dtype, values)",
         readonly=True,
     ),
-    _of("xarray", "DataArray", _ALIGNED.format(offset=0) + "x = xr.DataArray(x)"),
+    _of("xarray", "DataArray", _aligned() + "x = xr.DataArray(x)"),
     _of(
         "awkward",
         "Array",

@@ -19,6 +19,7 @@ _LOOK = {
     Outcome.WRONG: ("✗", "!", "wrong", "bold red"),
     Outcome.CRASHES: ("✗", "!", "crashes", "bold white on red"),
     Outcome.HANGS: ("✗", "!", "hangs", "bold white on red"),
+    Outcome.OPAQUE: ("?", "?", "opaque", "yellow"),
     Outcome.UNTRIED: ("?", "?", "untried", "dim"),
 }
 _WIDEST = max(len(word) + 2 for _, _, word, _ in _LOOK.values())

@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import resource
 import select
 import signal
@@ -118,8 +119,9 @@ def how_it_ended(status: int, printed: bytes) -> Finding:
         Its standard error.
     """
     end = _SIGNALS.get(-status, f"signal {-status}") if status < 0 else f"exit status {status}"
-    lines = [line for line in printed.decode(errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if "what():" in line or "Check failed" in line] or lines[-1:]
+    text = re.sub(r"\b0x[0-9a-f]+", "0x…", printed.decode(errors="replace"))
+    lines = [line for line in text.splitlines() if line.strip()]
+    told = re.findall(r"(?:what\(\):|Check failed:).*", text) or lines[-1:]
     return Finding(Outcome.CRASHES, one_line(": ".join((end, *told[:1]))))
 
 
