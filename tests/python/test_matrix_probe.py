@@ -86,6 +86,18 @@ def test_a_result_that_only_writes_through() -> None:
     assert finding.why == "the source sees what the result writes, but not the reverse"
 
 
+def test_a_result_that_breaks_once_the_source_is_written() -> None:
+    finding = probe(ARRAY, call("[x.tolist()]", read="x.pop()", write="pass"))
+    assert finding == Finding(Outcome.WRONG, "IndexError: pop from empty list")
+
+
+def test_columns_of_a_table_are_read_one_after_the_other() -> None:
+    halves = call(
+        "[{'a': x[:4], 'b': x[4:]}]", read="[{k: v.tolist() for k, v in x[0].items()}]", write="pass"
+    )
+    assert probe(ARRAY, halves).outcome is Outcome.READONLY
+
+
 def test_a_write_that_does_nothing_is_no_write() -> None:
     finding = probe(ARRAY, call("x", write="pass"))
     assert finding.outcome is Outcome.READONLY
