@@ -19,7 +19,8 @@ from numpy_bridge import cli, matrix
 from numpy_bridge.matrix import Cell, Consumer, Finding, Matrix, Outcome, Producer, terminal
 from support import needs_ml_dtypes, needs_torch, run_python
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README, GUIDE = ((ROOT / name).read_text() for name in ("README.md", "docs/matrix.md"))
 
 SOURCES = [Producer("numpy", "numpy", "x = 1 < 2"), Producer("torch | cuda", "torch", "x = 2")]
 OURS = Consumer("numpy", "ours", "bridge.to_numpy(x)", ours=True)
@@ -107,6 +108,18 @@ def test_files(tmp_path: Path, fake_run: list[Outcome]) -> None:
     assert names["--markdown"].read_text().startswith("# ")
     assert "call_0" not in done.output
     assert "call 0" in done.output
+
+
+def test_the_commands_of_the_guide(
+    fake_run: list[Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^numpy-bridge matrix *([^#|\n]*)", GUIDE, re.M)
+    assert len(lines) >= 6
+    here = matrix.installed()
+    for line in lines:
+        names = re.findall(r"--(?:from|to) (\S+)", line)
+        assert invoke(*line.split()).exit_code == (0 if here.keys() >= set(names) else 2), line
 
 
 @pytest.mark.parametrize("outcome", Outcome)
