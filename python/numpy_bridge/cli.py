@@ -55,6 +55,7 @@ def build() -> typer.Typer:
     """Put the commands together."""
     import typer
 
+    from numpy_bridge.matrix.command import command as matrix
     from numpy_bridge.tour.command import command as tour
 
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -77,4 +78,5 @@ def build() -> typer.Typer:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
     app.command("tour")(tour)
+    app.command("matrix")(matrix)
     return app
