@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import ctypes
 import gc
 import mmap
 import sys
@@ -46,6 +47,7 @@ def _capsule_producer() -> Any:
 WRITABLE: dict[str, Callable[[], Any]] = {
     "ndarray": lambda: np.zeros(6, np.float32),
     "ndarray subclass": lambda: np.zeros(6, np.float32).view(np.recarray),
+    "ndarray of a ctypes array": lambda: np.asarray((ctypes.c_float * 6)()),
     "strided ndarray": lambda: np.zeros((6, 2), np.float32)[:, 1],
     "negative strides": lambda: np.zeros(6, np.float32)[::-1],
     "array.array": lambda: array.array("f", [0] * 6),
