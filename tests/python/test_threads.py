@@ -9,6 +9,7 @@ import gc
 import hashlib
 import random
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -175,6 +176,12 @@ def test_threads_drop_what_others_made(seconds: float) -> None:
     gc.collect()
     assert [sys.getrefcount(x) for x in common] == before
     common[1].extend(b"not locked")
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a GIL")
+def test_threads_need_no_gil() -> None:
+    """A module that does not say so turns the GIL on when it is imported."""
+    assert run_python("import sys, numpy_bridge; print(sys._is_gil_enabled())") == "False\n"
 
 
 @needs_torch
