@@ -17,4 +17,5 @@ PYBIND11_MODULE(_core, module) {
     numpy_bridge::register_convert(module);
     numpy_bridge::register_overlap(module);
     numpy_bridge::register_pointer(module);
+    numpy_bridge::register_watch(module);
 }

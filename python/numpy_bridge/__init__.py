@@ -10,19 +10,23 @@
 """
 
 from numpy_bridge._core import View, __version__, may_share_memory, shares_memory, to_numpy, to_torch, view
+from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.development import get_cmake_dir, get_include
-from numpy_bridge.errors import SharingError, TooHardError
+from numpy_bridge.errors import HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.pointer import from_pointer
 
 __all__ = [
+    "HiddenCopyError",
     "SharingError",
     "TooHardError",
     "View",
     "__version__",
+    "audit",
     "from_pointer",
     "get_cmake_dir",
     "get_include",
     "may_share_memory",
+    "no_copies",
     "shares_memory",
     "to_numpy",
     "to_torch",
