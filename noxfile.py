@@ -1,8 +1,8 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-tests_without_torch, asan, fuzz, coverage, headers and downstream complete what CI runs; tsan, valgrind and
-soak (conversions by the million) take longer. producers meets real array libraries, bench and bench_cpp
-measure against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+tests_without_torch, asan, fuzz, coverage, headers, downstream and browser complete what CI runs; tsan,
+valgrind and soak (conversions by the million) take longer. producers meets real array libraries, bench and
+bench_cpp measure against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
 """
 
 from __future__ import annotations
@@ -43,9 +43,8 @@ def lint(session: nox.Session) -> None:
     session.install(
         "ruff>=0.9", "clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1"
     )
-    session.install(
-        *CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "numpy", "torch", "ml_dtypes"
-    )
+    session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "jinja2>=3.1")
+    session.install(*CONSTRAINTS, "numpy", "torch", "ml_dtypes")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
@@ -113,6 +112,15 @@ def downstream(session: nox.Session) -> None:
     session.install("scikit-build-core>=0.11", "meson-python", "setuptools", "cmake>=3.24", "ninja")
     session.install(*CONSTRAINTS, "jax", "nanobind")
     session.run("pytest", "tests/downstream", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The HTML pages in Chromium: they work and can be read, wide and narrow, light and dark."""
+    _provide(session, "chromium", "chromium")
+    _provide(session, "chromedriver", "chromium-driver")
+    session.install(*CONSTRAINTS, ".[tour]", "pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
+    session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session

@@ -16,7 +16,7 @@ from numpy_bridge.development import get_cmake_dir, get_include, get_pkgconfig_d
 if TYPE_CHECKING:
     import typer
 
-_EXTRA = ("typer", "rich", "click", "pygments")  # what numpy-bridge[cli] brings, directly or not
+_EXTRA = ("typer", "rich", "jinja2", "click", "pygments")  # what numpy-bridge[cli] brings, directly or not
 
 
 class Answer(NamedTuple):

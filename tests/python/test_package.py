@@ -42,7 +42,7 @@ def test_headers_declare_everything_in_the_namespace_of_their_version():
 def test_import_loads_neither_torch_nor_the_command_line():
     loaded = run(sys.executable, "-c", "import sys, numpy_bridge; print(*sys.modules)").split()
     assert "numpy_bridge._core" in loaded
-    assert not {"torch", "ml_dtypes", "typer", "click", "rich"} & set(loaded)
+    assert not {"torch", "ml_dtypes", "typer", "click", "rich", "jinja2"} & set(loaded)
 
 
 def test_stubs_match_the_extension(tmp_path):
