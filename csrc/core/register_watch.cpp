@@ -32,7 +32,7 @@ void unwatch_calls() {
     Py_CLEAR(watcher);
 }
 
-void watch_calls(const py::type& type, const py::function& listener) {
+void watch_calls(const py::type& type, const py::object& listener) {
     auto* slots = reinterpret_cast<PyTypeObject*>(type.ptr());
     if (slots->tp_call == nullptr || PyType_HasFeature(slots, Py_TPFLAGS_HEAPTYPE))
         throw py::type_error("watch_calls needs a C type with objects that can be called");

@@ -56,6 +56,7 @@ def build() -> typer.Typer:
     """Put the commands together."""
     import typer
 
+    from numpy_bridge.auditing import command as audit
     from numpy_bridge.tour.command import command as tour
 
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -78,4 +79,5 @@ def build() -> typer.Typer:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
     app.command("tour")(tour)
+    app.command("audit", context_settings=audit.SETTINGS)(audit.command)
     return app

@@ -19,9 +19,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def audit() -> Iterator[AuditLog]:
     """Record every conversion between array libraries that the process makes inside the block.
 
-    Calls of all threads are seen; results, exceptions and memory are what they would be without. Once the last
-    audit has ended, every function that was watched is the very same object as before. ``docs/audit.md`` lists
-    the calls that are watched and those that cannot be.
+    Calls of all threads are seen; results, exceptions and memory are what they would be without. Once the
+    last audit has ended, every function that was watched is the very same object as before.
+    ``docs/audit.md`` lists the calls that are watched and those that cannot be.
 
     Yields
     ------
@@ -48,13 +48,13 @@ def audit() -> Iterator[AuditLog]:
         watching.stop(add)
 
 
-class no_copies:  # noqa: N801 (used like a function)
+class no_copies:
     """Raise at the line that makes a hidden copy: a copy of array memory that the call does not ask for.
 
-    A context manager and a decorator of functions, plain or async. A copy counts as asked for if the name of the
-    call says so (``clone``, ``tolist``, ``to``, ``cpu``, ``cuda``, ``np.copy``, collation of a batch), or an
-    argument does (``copy=True``, ``force=True``), or if there is nothing to share: memory moves to another
-    device, or values come from a list.
+    A context manager and a decorator of functions, plain or async. A copy counts as asked for if the name
+    of the call says so (``clone``, ``tolist``, ``to``, ``cpu``, ``cuda``, ``np.copy``, collation of a
+    batch), or an argument does (``copy=True``, ``force=True``), or if there is nothing to share: memory
+    moves to another device, or values come from a list.
 
     All threads are watched: the copy raises in the thread that makes it.
 
@@ -81,9 +81,7 @@ class no_copies:  # noqa: N801 (used like a function)
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(
-                "no_copies cannot decorate a generator function; use `with no_copies():` inside it"
-            )
+            raise TypeError("no_copies cannot decorate a generator function; use it as a block inside")
         run: Any
         if inspect.iscoroutinefunction(function):
 

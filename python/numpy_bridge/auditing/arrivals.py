@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader, SourcelessFileLoader
 from types import ModuleType
 from typing import Any
 
+Around = Callable[[ModuleType], AbstractContextManager[None]]
+
 
 class _Finder(MetaPathFinder):
-    """Finds what the others find, and adds one step to the end of the import."""
+    """Finds what the others find, and has the module executed inside a context."""
 
-    def __init__(self, names: frozenset[str], arrived: Callable[[ModuleType], None]) -> None:
-        self.names = names
-        self.arrived = arrived
+    def __init__(self, expected: Mapping[str, Around]) -> None:
+        self.expected = expected
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name not in self.names:
+        around = self.expected.get(name)
+        if around is None:
             return None
         others: list[Any] = [finder for finder in sys.meta_path if finder is not self]
         specs = (finder.find_spec(name, path, target) for finder in others if hasattr(finder, "find_spec"))
         spec = next((found for found in specs if found is not None), None)
         if spec is not None and type(spec.loader) in (SourceFileLoader, SourcelessFileLoader):
-            self._add_step(spec.loader)
+            self._surround(spec.loader, around)
         return spec
 
-    def _add_step(self, loader: Any) -> None:
+    def _surround(self, loader: Any, around: Around) -> None:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             del loader.exec_module  # the module keeps its loader as it always is
-            execute(module)
-            self.arrived(module)
+            with around(module):
+                execute(module)
 
         loader.exec_module = exec_module
 
@@ -43,10 +46,10 @@ class _Finder(MetaPathFinder):
 _finder: _Finder | None = None
 
 
-def expect(names: frozenset[str], arrived: Callable[[ModuleType], None]) -> None:
-    """Call `arrived` with each of these modules that is imported from now on."""
+def expect(expected: Mapping[str, Around]) -> None:
+    """Have each of these modules that is imported from now on executed inside its context."""
     global _finder
-    _finder = _Finder(names, arrived)
+    _finder = _Finder(expected)
     sys.meta_path.insert(0, _finder)
 
 

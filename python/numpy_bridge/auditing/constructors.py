@@ -1,8 +1,8 @@
 """torch.Tensor and torch.FloatTensor with its kind: classes, or nearly so, which must stay what they are.
 
-`torch.Tensor` has no `__init__` of its own, and gives what went in and what came out to the one that it inherits.
-While an audit runs there is one that looks at both. The typed constructors are objects of a C type, which the
-extension module looks at.
+`torch.Tensor` has no `__init__` of its own, and gives what went in and what came out to the one that it
+inherits. While an audit runs there is one that looks at both. The typed constructors are objects of a C type,
+which the extension module looks at.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 from numpy_bridge import _core
 
 from .calls import Call
-from .memory import Memory, memory_of
+from .memory import NOWHERE, Memory, memory_of
 from .record import COPIED, SHARED, UNKNOWN
 
 may_share_memory = _core.may_share_memory
@@ -66,6 +66,10 @@ def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str
         return _outcome_of_capsule(source, result)
     if not given.is_array or not made.is_array or given.device != made.device:
         return COPIED, ""
+    if NOWHERE in given.traits | made.traits:
+        return UNKNOWN, "there is no memory"
+    if "not strided" in given.traits | made.traits:
+        return UNKNOWN, "the parts of a sparse tensor may be shared or copied"
     if made.nbytes == 0:
         return SHARED, "there are no elements to copy"
     known = ("numpy", "torch", "python", *_ANSWERS_CHEAPLY)
@@ -110,35 +114,39 @@ def _explicit(keywords: Mapping[str, Any]) -> str:
 
 def _reasons(call: Call, explicit: str, given: Memory, made: Memory) -> list[str]:
     if not given.is_array:
-        return [
-            call.copies
-            if call.registry
-            else f"a {given.kind} is no block of memory: its elements are gathered"
-        ]
+        return [call.copies if call.registry else _no_block(given)]
     reasons = [f"{explicit} asks for it"] if explicit else []
     if given.device != made.device:
         reasons.append(f"it moves from {given.device} to {made.device}")
-    if (
-        made.is_array
-        and given.dtype != made.dtype
-        and given.dtype
-        and made.dtype
-        and given.library != "python"
-    ):
+    if _changes_dtype(given, made):
         reasons.append(f"the dtype changes from {given.dtype} to {made.dtype}")
     if call.copies and not explicit:
         reasons.append(call.copies)
-    barriers = (
-        _NOT_FOR_TORCH if made.library == "torch" else _NOT_FOR_NUMPY if made.library == "numpy" else {}
-    )
+    barriers = {"torch": _NOT_FOR_TORCH, "numpy": _NOT_FOR_NUMPY}.get(made.library, {})
     reasons += [why for trait, why in barriers.items() if trait in given.traits]
     if reasons:
         return reasons
-    if "not contiguous" in given.traits and "not contiguous" not in made.traits:
+    if _gathers(given, made):
         return ["it is not contiguous, and the result is"]
     if given.library == "python":
-        return [f"{call.label} reads a {given.kind} element by element"]
+        return [f"{call.label} reads its elements one by one"]
     return [f"{call.label} copies from {given.library} here"]
+
+
+def _no_block(given: Memory) -> str:
+    if given.library == "python":
+        return "Python objects are no block of memory: each is converted"
+    return "several arrays are no one block of memory: they are put together"
+
+
+def _changes_dtype(given: Memory, made: Memory) -> bool:
+    """Whether values are converted. The elements of a buffer, mere bytes often, are not held to a dtype."""
+    known = made.is_array and given.library != "python" and given.dtype and made.dtype
+    return bool(known) and given.dtype != made.dtype
+
+
+def _gathers(given: Memory, made: Memory) -> bool:
+    return "not contiguous" in given.traits - made.traits
 
 
 def _alternative(call: Call, given: Memory, made: Memory) -> str:
@@ -147,14 +155,13 @@ def _alternative(call: Call, given: Memory, made: Memory) -> str:
         return ""
     if made.is_array and given.library == made.library:
         return _alternative_within(given, made)
-    changed = made.is_array and given.library != "python" and given.dtype != made.dtype
     if made.library == "torch":
         code = _to_torch(given)
     elif made.library == "numpy" or not made.is_array:
         code = _to_numpy(given)
     else:
         return ""
-    return f"{code} with x created as {made.dtype}" if code and changed else code
+    return f"{code} with x created as {made.dtype}" if code and _changes_dtype(given, made) else code
 
 
 def _alternative_within(given: Memory, made: Memory) -> str:

@@ -10,6 +10,9 @@ import numpy as np
 LIBRARIES = {"jaxlib": "jax", "numpy_bridge": "bridge"}
 """Libraries whose types live in a module of another name."""
 
+NOWHERE = "nowhere"
+"""The trait of what has a shape and a dtype but no memory."""
+
 _PROTOCOLS = ("__dlpack__", "__array_interface__", "__cuda_array_interface__", "__array__")
 
 
@@ -30,7 +33,7 @@ class Memory(NamedTuple):
         Bytes of its elements.
     traits : frozenset of str
         What stands in the way of sharing: "read-only", "not contiguous", "negative strides", "odd strides",
-        "misaligned", "swapped", "requires grad", "negated", "conjugated", "not strided".
+        "misaligned", "swapped", "requires grad", "negated", "conjugated", "not strided"; or NOWHERE.
     is_array : bool
         Whether there is memory to share at all.
     """
@@ -48,8 +51,7 @@ def memory_of(x: Any) -> Memory:
     """Describe an object."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, getattr(torch, "Tensor", ())):
-        with torch._C.DisableTorchFunction():  # modes and subclasses of the program see none of our questions
-            return _of_tensor(x)
+        return _of_tensor(x)
     if isinstance(x, np.ndarray):
         return _of_ndarray(x)
     library = _library(x)
@@ -58,9 +60,23 @@ def memory_of(x: Any) -> Memory:
     return _of_foreign(x, library)
 
 
+def _has_memory(x: Any) -> bool:
+    """Whether a tensor has elements anywhere. Meta and fake tensors and torch.func's own have none."""
+    import torch
+
+    if x.is_meta or type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        return False
+    try:
+        return str(x.layout) != "torch.strided" or x.untyped_storage() is not None
+    except (RuntimeError, NotImplementedError):
+        return False
+
+
 def _of_tensor(x: Any) -> Memory:
     dtype, device = str(x.dtype).removeprefix("torch."), str(x.device)
     kind = f"torch {dtype}" + ("" if device == "cpu" else f" {device}")
+    if not _has_memory(x):
+        return Memory("torch", kind, dtype, device, traits=frozenset({NOWHERE}))
     tests = {
         "requires grad": x.requires_grad,
         "negated": x.is_neg(),
@@ -90,50 +106,43 @@ def _of_ndarray(x: np.ndarray[Any, Any]) -> Memory:
 
 
 def _library(x: object) -> str:
+    """The library that made an object with memory, "python" for Python's own and for objects without any."""
     root = type(x).__module__.partition(".")[0]
     if root in sys.stdlib_module_names or isinstance(x, np.generic):
         return "python"
-    if any(hasattr(type(x), protocol) for protocol in _PROTOCOLS) or root in ("jax", "jaxlib", "pyarrow"):
-        return LIBRARIES.get(root, root)
-    return "python"
+    speaks = any(hasattr(type(x), protocol) for protocol in _PROTOCOLS)
+    return LIBRARIES.get(root, root) if speaks else "python"
 
 
 def _of_python_object(x: Any) -> Memory:
-    name = type(x).__name__
+    if isinstance(x, np.generic):
+        return Memory("python", f"numpy {x.dtype.name} scalar", is_array=False)
     try:
         with memoryview(x) as buffer:
-            if isinstance(x, np.generic):
-                raise TypeError
             traits = frozenset({"read-only"} if buffer.readonly else ())
             dtype = _buffer_dtype(buffer.format or "B")
-            return Memory("python", name, dtype, "cpu", buffer.nbytes, traits)
+            return Memory("python", type(x).__name__, dtype, "cpu", buffer.nbytes, traits)
     except (TypeError, BufferError, ValueError, NotImplementedError):
-        return Memory("python", _in_words(x), nbytes=0, is_array=False)
+        return _of_objects(x)
 
 
 def _buffer_dtype(format: str) -> str:
     try:
-        return np.dtype(format).name
+        return str(np.dtype(format).name)
     except TypeError:
         return "uint8"
 
 
-def _in_words(x: Any) -> str:
-    """Name a sequence by its first element: a list of arrays is another matter than a list of numbers."""
-    if isinstance(x, np.generic):
-        return f"numpy {x.dtype.name} scalar"
+def _of_objects(x: Any) -> Memory:
+    """Python objects. A list of arrays is another matter than one of numbers: the first element tells."""
     name = type(x).__name__
     if not isinstance(x, list | tuple) or not x:
-        return name
-    first = x[0]
-    if isinstance(first, np.ndarray) or hasattr(type(first), "__dlpack__"):
-        return f"{name} of {_library_of_array(first)} arrays"
-    return f"{name} of {type(first).__name__}"
-
-
-def _library_of_array(x: object) -> str:
-    root = type(x).__module__.partition(".")[0]
-    return LIBRARIES.get(root, root)
+        return Memory("python", name, is_array=False)
+    first = memory_of(x[0])
+    if first.is_array and first.library != "python":
+        noun = "tensors" if first.library == "torch" else "arrays"
+        return Memory(first.library, f"{name} of {first.library} {noun}", is_array=False)
+    return Memory("python", f"{name} of {type(x[0]).__name__}", is_array=False)
 
 
 def _of_foreign(x: Any, library: str) -> Memory:

@@ -31,8 +31,8 @@ class Conversion:
     alternative : str
         What shares instead, where ``x`` is the argument; empty if nothing does.
     asked : bool
-        Whether the call says that it copies: by its name (``clone``) or an argument (``copy=True``), or because
-        the memory moves to another device or comes from no array.
+        Whether the call says that it copies: by its name (``clone``) or an argument (``copy=True``), or
+        because memory moves to another device or values come from no array.
     times, nbytes : int
         How often, and how many bytes of results all in all.
     """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
+from numpy_bridge.errors import HiddenCopyError
+
 from .calls import Call
+from .compilers import is_tracing, unheard
 from .judge import Verdict, judge
-from .memory import Memory
+from .memory import NOWHERE, Memory
 from .place import is_direct, place_of
 from .record import UNKNOWN, Conversion
 
@@ -48,21 +51,38 @@ def report(
     """Judge one call and tell everybody. Only a listener's own exception leaves this function."""
     __tracebackhide__ = True
     those = _listeners
+    if is_tracing():
+        return
     busy.now = True
     try:
         conversion = _conversion(call, keywords, source, result, frame)
-        if conversion is not None:
-            for listener in those:
-                listener(conversion)
     finally:
         busy.now = False
+    if conversion is not None:
+        _tell(those, conversion)
+
+
+def _tell(those: Iterable[Listener], conversion: Conversion) -> None:
+    """Tell everybody, and only then let the first exception out."""
+    __tracebackhide__ = True
+    objections: list[HiddenCopyError] = []
+    for listener in those:
+        try:
+            listener(conversion)
+        except HiddenCopyError as objection:
+            objections.append(objection)
+    if objections:
+        raise objections[0]
 
 
 def _conversion(
     call: Call, keywords: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
 ) -> Conversion | None:
     try:
-        verdict = judge(call, keywords, source, result)
+        with unheard():
+            verdict = judge(call, keywords, source, result)
+        if NOWHERE in verdict.source.traits | verdict.result.traits:
+            return None
     except Exception as error:
         reason = f"it could not be found out: {type(error).__name__}: {error}"
         unknown = Memory("", type(source).__name__), Memory("", type(result).__name__)
@@ -84,7 +104,7 @@ def _conversion(
 
 
 def _is_internal(call: Call, verdict: Verdict) -> bool:
-    """Whether a library has made the call on its own arrays or numbers, which is no conversion of the user's."""
+    """Whether a library has made the call on its own arrays or numbers: no conversion of the user's."""
     source, result = verdict.source, verdict.result
     if call.registry or source.device != result.device:
         return False

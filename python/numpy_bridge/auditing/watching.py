@@ -7,10 +7,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from . import arrivals, constructors
+from . import arrivals, compilers, constructors
 from .calls import CALLS, Call
 from .place import Owner, owner
 from .reporting import Listener, busy, deafen, listeners, report, set_listeners
@@ -40,6 +41,13 @@ class _Replaced(NamedTuple):
             else:
                 setattr(self.holder, self.name, self.original)
 
+    def do(self) -> None:
+        """Put the wrapper in."""
+        if isinstance(self.holder, dict):
+            self.holder[self.name] = self.wrapper
+        else:
+            setattr(self.holder, self.name, self.wrapper)
+
 
 def start(listener: Listener) -> None:
     """Tell `listener` of every conversion of the process, in all threads, until it is stopped."""
@@ -61,17 +69,19 @@ def stop(listener: Listener) -> None:
 def _install() -> None:
     global _modules_before
     _modules_before = frozenset(sys.modules)
+    compilers.fill_tables()
     modules = dict.fromkeys(call.module for call in CALLS)
     for name in modules:
         if name in sys.modules:
             _install_in(sys.modules[name])
-    arrivals.expect(frozenset(modules), _arrived)
+    arrivals.expect({**dict.fromkeys(modules, _then_watched), compilers.DYNAMO: _unseen})
     _rename(_user_modules(), {id(r.original): r.wrapper for r in _replaced if not r.inherited})
 
 
 def _uninstall() -> None:
     arrivals.expect_none()
     constructors.release()
+    compilers.disown(r.wrapper for r in _replaced)
     for replaced in reversed(_replaced):
         replaced.undo()
     new = [module for name, module in list(sys.modules.items()) if name not in _modules_before]
@@ -79,17 +89,35 @@ def _uninstall() -> None:
     _replaced.clear()
 
 
-def _arrived(module: ModuleType) -> None:
-    """The program has just imported a module of the table."""
+@contextmanager
+def _then_watched(module: ModuleType) -> Iterator[None]:
+    """Install what the table has for a module as soon as the program has imported it."""
+    yield
     with _lock:
         if listeners():
             _install_in(module)
+
+
+@contextmanager
+def _unseen(_: ModuleType) -> Iterator[None]:
+    """Leave a module alone with the originals."""
+    with _lock:
+        for replaced in reversed(_replaced):
+            replaced.undo()
+    try:
+        yield
+        compilers.fill_tables()
+    finally:
+        with _lock:
+            for replaced in _replaced:
+                replaced.do()
 
 
 def _install_in(module: ModuleType) -> None:
     for call in CALLS:
         if call.module == module.__name__:
             _install_call(module, call)
+    compilers.adopt((r.original, r.wrapper) for r in _replaced)
     if module.__name__ == "torch":
         constructors.watch(module)
 
@@ -105,12 +133,15 @@ def _install_call(module: ModuleType, call: Call) -> None:
     if call.registry:
         registry = getattr(module, call.registry, {})
         for key in [key for key, value in registry.items() if value is original]:
-            _replaced.append(_Replaced(registry, key, original, wrapper, inherited=False))
-            registry[key] = wrapper
-        return
-    inherited = call.function not in vars(holder)
-    _replaced.append(_Replaced(holder, call.function, original, wrapper, inherited))
-    setattr(holder, call.function, wrapper)
+            _replace(_Replaced(registry, key, original, wrapper, inherited=False))
+    else:
+        inherited = call.function not in vars(holder)
+        _replace(_Replaced(holder, call.function, original, wrapper, inherited))
+
+
+def _replace(replaced: _Replaced) -> None:
+    _replaced.append(replaced)
+    replaced.do()
 
 
 def _wrapper(call: Call, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,7 +160,9 @@ def _wrapper(call: Call, original: Callable[..., Any]) -> Callable[..., Any]:
         report(call, keywords, call.source(arguments, keywords), result, sys._getframe(1))
         return result
 
-    watched._torchdynamo_inline = original  # type: ignore[attr-defined]  # torch.compile traces the original
+    stand_in: Any = watched
+    stand_in.__module__ = getattr(original, "__module__", None)  # methods of C types have none
+    stand_in._torchdynamo_inline = original  # torch.compile traces the original
     return watched
 
 

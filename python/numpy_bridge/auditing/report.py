@@ -1,0 +1,144 @@
+"""An audit's result as a table for terminals, as JSON, and as a page."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+import numpy_bridge
+from numpy_bridge import page
+
+from .program import Run
+from .record import COPIED, SHARED, Conversion, Line
+
+_STYLES = {SHARED: "green", COPIED: "red"}
+
+
+def size(nbytes: int) -> str:
+    """Write a number of bytes for people."""
+    if nbytes < 1000:
+        return f"{nbytes} B"
+    amount, units = nbytes / 1000, ["TB", "GB", "MB", "kB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount /= 1000
+        units.pop()
+    return f"{amount:.3g} {units[-1]}"
+
+
+def totals(run: Run) -> str:
+    """The audit in one sentence."""
+    log, hidden = run.log, run.log.hidden
+    sentence = (
+        f"{_count(len(log), 'conversion')}: {size(log.copied_bytes)} copied, {size(log.shared_bytes)} shared"
+    )
+    if not hidden:
+        return f"{sentence}; no hidden copies"
+    times, nbytes = sum(c.times for c in hidden), sum(c.nbytes for c in hidden)
+    return f"{sentence}; {_count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"
+
+
+def table(run: Run) -> RenderableType:
+    """The table by line of the program, most bytes copied first."""
+    grid = Table(box=box.SIMPLE_HEAD, header_style="bold", title="numpy-bridge audit", title_justify="left")
+    grid.add_column("copied", justify="right", no_wrap=True)
+    grid.add_column("shared", justify="right", no_wrap=True)
+    grid.add_column("line", ratio=1)
+    for line in run.log.lines():
+        where = Text.assemble((f"{shown_path(line.file)}:{line.line}", "bold cyan"), "  ", line.text)
+        copied, shared = (size(n) if n else "" for n in (line.copied_bytes, line.shared_bytes))
+        details = [Text(f"  {text}", style) for c in line.conversions for text, style in _details(c)]
+        grid.add_row(Text(copied, "red"), Text(shared, "green"), Group(where, *details))
+    return Group(grid, Text(totals(run), "bold")) if run.log.conversions else Text(totals(run), "bold")
+
+
+def _details(c: Conversion) -> list[tuple[str, str]]:
+    times = "" if c.times == 1 else f", {c.times:,} times"
+    asked = ", as asked" if c.asked else ""
+    style = _STYLES[SHARED] if c.outcome == SHARED else _STYLES[COPIED] if c.hidden else "yellow"
+    rows = [(f"{c.call}: {c.source} → {c.result}, {c.outcome}{asked}{times}", style)]
+    rows.append((f"  {c.reason}", "dim"))
+    if c.alternative:
+        rows.append((f"  shares: {c.alternative}", ""))
+    return rows
+
+
+def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
+    """The audit for other programs."""
+    return {
+        "version": numpy_bridge.__version__,
+        "command": list(command),
+        "status": run.status,
+        "conversions": len(run.log),
+        "copied_bytes": run.log.copied_bytes,
+        "shared_bytes": run.log.shared_bytes,
+        "hidden_copies": sum(c.times for c in run.log.hidden),
+        "lines": [_line(line) for line in run.log.lines()],
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "file": line.file,
+        "line": line.line,
+        "text": line.text,
+        "copied_bytes": line.copied_bytes,
+        "shared_bytes": line.shared_bytes,
+        "times": line.times,
+        "conversions": [_conversion(c) for c in line.conversions],
+    }
+
+
+def _conversion(c: Conversion) -> dict[str, Any]:
+    fields = asdict(c)
+    del fields["place"]
+    return {"function": c.place.function, "through": c.place.through, **fields, "hidden": c.hidden}
+
+
+def html(run: Run, command: Sequence[str]) -> str:
+    """The audit as one self-contained page."""
+    columns: list[page.Column | str] = [
+        page.Column("copied", numeric=True),
+        page.Column("shared", numeric=True),
+        page.Column("times", numeric=True),
+        *("line", "code", "call", "from", "to", "outcome", "why", "what shares"),
+    ]
+    rows = [_row(line, c) for line in run.log.lines() for c in line.conversions]
+    caption = "Conversions by line, most bytes copied first"
+    return page.document(
+        "numpy-bridge audit", page.table(columns, rows, caption), lead=f"{shlex.join(command)}: {totals(run)}"
+    )
+
+
+def _row(line: Line, c: Conversion) -> list[page.Cell | page.Content]:
+    copied, shared = (c.nbytes if c.outcome == outcome else 0 for outcome in (COPIED, SHARED))
+    return [
+        page.Cell(size(copied) if copied else "", copied),
+        page.Cell(size(shared) if shared else "", shared),
+        page.Cell(f"{c.times:,}", c.times),
+        page.Cell(f"{shown_path(line.file)}:{line.line}", f"{line.file}:{line.line:09}"),
+        *(line.text, c.call, c.source, c.result),
+        page.Cell(f"{c.outcome}, as asked" if c.asked else c.outcome, tone=_tone(c)),
+        *(c.reason, c.alternative),
+    ]
+
+
+def _tone(c: Conversion) -> page.Tone:
+    return "good" if c.outcome == SHARED else "bad" if c.hidden else "note"
+
+
+def shown_path(file: str) -> str:
+    """A path as short as it can be said from here."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
