@@ -26,8 +26,7 @@ from numpy_bridge.auditing.calls import CALLS
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
 
-from torch import tensor as tensor_of_before
-
+tensor_of_before = torch.tensor
 HERE = Path(__file__).name
 
 
@@ -405,6 +404,19 @@ def test_only_the_outermost_call_counts() -> None:
         np.asarray(torch.ones(2))  # which calls Tensor.__array__, which calls Tensor.numpy
         bridge.to_numpy(torch.ones(2), copy=True)
     assert [c.call for c in log] == ["np.asarray", "bridge.to_numpy"]
+
+
+def test_calls_from_c_code_are_not_the_lines_own() -> None:
+    """NumPy's generators call np.asarray, from Cython, without a frame to be seen."""
+    with bridge.audit() as log:
+        np.random.default_rng([1, 2]).integers(0, 2, 3)
+        list(map(torch.tensor, [[1], [2]]))
+        # fmt: off
+        np.array(
+            [1, 2]
+        ), np.random.default_rng(0).normal(size=3)
+        # fmt: on
+    assert [(c.call, c.times) for c in log] == [("torch.tensor", 2), ("np.array", 1)]
 
 
 def test_calls_that_libraries_make_on_their_own_arrays_do_not_count() -> None:

@@ -1,4 +1,4 @@
-"""What an audit says of each watched call, held against the truth: a write through one side, read from the other."""
+"""What an audit says of each watched call, and the truth: written through one side, read from the other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ TO_F4 = "the dtype changes from float64 to float32"
 TO_F8 = "the dtype changes from float32 to float64"
 ARRAY = "np.array copies unless it is told not to"
 ROWS = "it is not contiguous, and the result is"
-OBJECTS = "Python objects are no block of memory: each is converted"
+OBJECTS = "Python objects are no block of memory: their values are converted"
+NEGATED = "force=True asks for it; NumPy has no negation bit"
+SWAPPED = "torch has the machine's byte order only"
 SEVERAL = "several arrays are no one block of memory: they are put together"
 AS_F4 = " with x created as float32"
 AS_F8 = " with x created as float64"
@@ -118,7 +120,7 @@ COPIED = [
     (
         T4 + "._neg_view()",
         "x.numpy(force=True)",
-        "force=True asks for it; NumPy has no negation bit",
+        NEGATED,
         "",
         True,
     ),
@@ -137,7 +139,7 @@ COPIED = [
     (
         "np.ones(3, '>f4')",
         "bridge.to_torch(x, copy=None)",
-        "torch has the machine's byte order only",
+        SWAPPED,
         "",
         True,
     ),
@@ -148,7 +150,7 @@ COPIED = [
 def run(setup: str, call: str) -> tuple[Any, Any, bridge.auditing.AuditLog]:
     scope: dict[str, Any] = dict(NAMES)
     scope["x"] = eval(setup, scope)
-    code = compile(call, __file__, "eval")  # this file is the caller's
+    code = compile(call, "<call>", "eval")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with bridge.audit() as log:

@@ -46,7 +46,7 @@ def _leave_ours_alone(skip: Callable[[str], None]) -> None:
 
 
 def unheard() -> AbstractContextManager[None]:
-    """Keep our questions about tensors from the `__torch_function__` of the program's modes and subclasses."""
+    """Keep our questions about tensors from the `__torch_function__` of modes and subclasses."""
     torch = sys.modules.get("torch")
     disable = getattr(getattr(torch, "_C", None), "DisableTorchFunction", nullcontext)
     return cast("AbstractContextManager[None]", disable())

@@ -135,7 +135,7 @@ def _reasons(call: Call, explicit: str, given: Memory, made: Memory) -> list[str
 
 def _no_block(given: Memory) -> str:
     if given.library == "python":
-        return "Python objects are no block of memory: each is converted"
+        return "Python objects are no block of memory: their values are converted"
     return "several arrays are no one block of memory: they are put together"
 
 

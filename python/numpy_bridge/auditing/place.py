@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import linecache
+import re
 import sys
 import sysconfig
 from enum import Enum
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 import numpy as np
@@ -75,9 +77,32 @@ def owner(file: str) -> Owner:
     return Owner.PLUMBING if file.startswith(_STANDARD) else Owner.USER
 
 
-def is_direct(frame: FrameType | None) -> bool:
-    """Whether a call made in this frame is the user's own."""
-    return frame is not None and owner(frame.f_code.co_filename) is Owner.USER
+def is_direct(frame: FrameType | None, function: str) -> bool:
+    """Whether the call of `function` that is under way was made by the user's own code.
+
+    A frame of the user's does not say so alone: libraries written in C or Cython call functions without
+    having a frame of their own. So the expression that is being evaluated has to mention the function too.
+    """
+    if frame is None or owner(frame.f_code.co_filename) is not Owner.USER:
+        return False
+    words = _words(frame.f_code, frame.f_lasti)
+    return function in words or any(
+        getattr(frame.f_globals.get(word), "__name__", None) == function for word in words
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _words(code: CodeType, instruction: int) -> frozenset[str]:
+    """Collect the names in the expression of an instruction; in the whole code if that is unknown."""
+    positions = getattr(code, "co_positions", None)  # Python 3.11
+    if positions is not None:
+        first, last, start, end = next(itertools.islice(positions(), instruction // 2, None))
+        lines = [linecache.getline(code.co_filename, line) for line in range(first or 0, (last or 0) + 1)]
+        if start is not None and all(lines):
+            lines[-1] = lines[-1].encode()[:end].decode(errors="ignore")
+            lines[0] = lines[0].encode()[start:].decode(errors="ignore")
+            return frozenset(re.findall(r"\w+", "".join(lines)))
+    return frozenset(code.co_names)
 
 
 def place_of(frame: FrameType | None) -> Place:

@@ -53,6 +53,11 @@ class Conversion:
         """Whether it is a copy of array memory that nobody asked for."""
         return self.outcome == COPIED and not self.asked and self.nbytes > 0
 
+    @property
+    def verdict(self) -> str:
+        """The outcome, with hidden copies called by their name."""
+        return "hidden copy" if self.hidden else self.outcome
+
     def __str__(self) -> str:
         return f"{self.place}: {self.call}: {described(self)}"
 

@@ -19,7 +19,7 @@ from numpy_bridge import page
 from .program import Run
 from .record import COPIED, SHARED, Conversion, Line
 
-_STYLES = {SHARED: "green", COPIED: "red"}
+_STYLES: dict[page.Tone, str] = {"good": "green", "bad": "red", "note": "yellow"}
 
 
 def size(nbytes: int) -> str:
@@ -61,9 +61,7 @@ def table(run: Run) -> RenderableType:
 
 def _details(c: Conversion) -> list[tuple[str, str]]:
     times = "" if c.times == 1 else f", {c.times:,} times"
-    asked = ", as asked" if c.asked else ""
-    style = _STYLES[SHARED] if c.outcome == SHARED else _STYLES[COPIED] if c.hidden else "yellow"
-    rows = [(f"{c.call}: {c.source} → {c.result}, {c.outcome}{asked}{times}", style)]
+    rows = [(f"{c.call}: {c.source} → {c.result}, {c.verdict}{times}", _STYLES[_tone(c)])]
     rows.append((f"  {c.reason}", "dim"))
     if c.alternative:
         rows.append((f"  shares: {c.alternative}", ""))
@@ -125,7 +123,7 @@ def _row(line: Line, c: Conversion) -> list[page.Cell | page.Content]:
         page.Cell(f"{c.times:,}", c.times),
         page.Cell(f"{shown_path(line.file)}:{line.line}", f"{line.file}:{line.line:09}"),
         *(line.text, c.call, c.source, c.result),
-        page.Cell(f"{c.outcome}, as asked" if c.asked else c.outcome, tone=_tone(c)),
+        page.Cell(c.verdict, tone=_tone(c)),
         *(c.reason, c.alternative),
     ]
 

@@ -87,7 +87,7 @@ def _conversion(
         reason = f"it could not be found out: {type(error).__name__}: {error}"
         unknown = Memory("", type(source).__name__), Memory("", type(result).__name__)
         verdict = Verdict(*unknown, UNKNOWN, 0, reason, "", asked=False)
-    if not is_direct(frame) and _is_internal(call, verdict):
+    if not is_direct(frame, call.function) and _is_internal(call, verdict):
         return None
     return Conversion(
         place_of(frame),
