@@ -1,12 +1,13 @@
 """Train a small classifier on measurements that live in NumPy, the way many tutorials do.
 
-A comment at the end of a line says what `numpy-bridge audit examples/audit/classifier.py` must report for it.
+A comment at the end of a line says what `numpy-bridge audit` must report for it.
 """
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+torch.manual_seed(0)
 rng = np.random.default_rng(0)
 
 

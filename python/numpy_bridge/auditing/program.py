@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import runpy
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import NamedTuple
 
 from . import audit
@@ -69,6 +73,8 @@ def _status(name: str, as_module: bool) -> int:
         try:
             if as_module:
                 runpy.run_module(name, run_name="__main__", alter_sys=True)
+            elif Path(name).is_file() and not zipfile.is_zipfile(name):
+                _run_script(str(Path(name).absolute()))
             else:
                 runpy.run_path(name, run_name="__main__")
             status = 0
@@ -82,6 +88,20 @@ def _status(name: str, as_module: bool) -> int:
         _print(error)
         status = INTERRUPTED
     return status
+
+
+def _run_script(file: str) -> None:
+    """Run a script as the main module: with its `__file__` absolute, which runpy would repeat in `sys.argv`."""
+    main = ModuleType("__main__")
+    vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = main
+    try:
+        with io.open_code(file) as source:
+            code = compile(source.read(), file, "exec", dont_inherit=True)
+        exec(code, vars(main))
+    finally:
+        sys.modules["__main__"] = before
 
 
 def _wait_for_threads() -> None:
@@ -103,7 +123,7 @@ def _print(error: BaseException) -> None:
     trace: TracebackType | None = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in _STARTERS:
         trace = trace.tb_next
-    sys.excepthook(type(error), error, trace)
+    sys.excepthook(type(error), error.with_traceback(trace), trace)
 
 
 def _tell_progress(log: AuditLog, finished: threading.Event) -> None:
