@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 LIBRARIES = {"jaxlib": "jax", "numpy_bridge": "bridge"}
 """Libraries whose types live in a module of another name."""
+
+_NONE: frozenset[str] = frozenset()
 
 NOWHERE = "nowhere"
 """The trait of what has a shape and a dtype but no memory."""
@@ -67,42 +71,57 @@ def _has_memory(x: Any) -> bool:
     if x.is_meta or type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
         return False
     try:
-        return str(x.layout) != "torch.strided" or x.untyped_storage() is not None
+        return x.layout is not torch.strided or x.untyped_storage() is not None
     except (RuntimeError, NotImplementedError):
         return False
 
 
 def _of_tensor(x: Any) -> Memory:
-    dtype, device = str(x.dtype).removeprefix("torch."), str(x.device)
+    dtype, device = _name(x.dtype), "cpu" if x.is_cpu else str(x.device)
     kind = f"torch {dtype}" + ("" if device == "cpu" else f" {device}")
     if not _has_memory(x):
         return Memory("torch", kind, dtype, device, traits=frozenset({NOWHERE}))
-    tests = {
-        "requires grad": x.requires_grad,
-        "negated": x.is_neg(),
-        "conjugated": x.is_conj(),
-        "not strided": str(x.layout) != "torch.strided",
-    }
-    if not tests["not strided"]:
-        tests["not contiguous"] = not x.is_contiguous()
-    traits = frozenset(name for name, holds in tests.items() if holds)
+    strided = x.layout is sys.modules["torch"].strided
+    traits = _traits(
+        {
+            "requires grad": x.requires_grad,
+            "negated": x.is_neg(),
+            "conjugated": x.is_conj(),
+            "not strided": not strided,
+            "not contiguous": strided and not x.is_contiguous(),
+        }
+    )
     return Memory("torch", kind, dtype, device, x.numel() * x.element_size(), traits)
 
 
 def _of_ndarray(x: np.ndarray[Any, Any]) -> Memory:
-    tests = {
-        "read-only": not x.flags.writeable,
-        "not contiguous": not x.flags.c_contiguous,
-        "negative strides": any(
-            step < 0 and extent > 1 for step, extent in zip(x.strides, x.shape, strict=True)
-        ),
-        "odd strides": x.itemsize > 0 and any(step % x.itemsize for step in x.strides),
-        "misaligned": not x.flags.aligned,
-        "swapped": not x.dtype.isnative,
-    }
-    traits = frozenset(name for name, holds in tests.items() if holds)
-    name = x.dtype.name
+    flags, dtype = x.flags, x.dtype
+    traits = _NONE
+    if not (flags.carray and dtype.isnative):
+        traits = _traits(
+            {
+                "read-only": not flags.writeable,
+                "not contiguous": not flags.c_contiguous,
+                "negative strides": any(
+                    step < 0 and extent > 1 for step, extent in zip(x.strides, x.shape, strict=True)
+                ),
+                "odd strides": x.itemsize > 0 and any(step % x.itemsize for step in x.strides),
+                "misaligned": not flags.aligned,
+                "swapped": not dtype.isnative,
+            }
+        )
+    name = _name(dtype)
     return Memory("numpy", f"numpy {name}", name, "cpu", x.nbytes, traits)
+
+
+def _traits(tests: Mapping[str, bool]) -> frozenset[str]:
+    return frozenset(name for name, holds in tests.items() if holds)
+
+
+@functools.lru_cache(maxsize=256)
+def _name(dtype: Any) -> str:
+    """The name of a dtype of NumPy's or torch's, both of which take their time to spell it."""
+    return str(dtype.name) if isinstance(dtype, np.dtype) else str(dtype).removeprefix("torch.")
 
 
 def _library(x: object) -> str:

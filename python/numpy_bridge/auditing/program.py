@@ -91,7 +91,7 @@ def _status(name: str, as_module: bool) -> int:
 
 
 def _run_script(file: str) -> None:
-    """Run a script as the main module: with its `__file__` absolute, which runpy would repeat in `sys.argv`."""
+    """Run a script as the main module. Its `__file__` is absolute, which runpy would put into `sys.argv`."""
     main = ModuleType("__main__")
     vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
     before = sys.modules["__main__"]

@@ -111,9 +111,12 @@ class AuditLog:
         c = conversion
         key = (c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked)
         with self._lock:
-            known = self._conversions.setdefault(key, replace(c, times=0, nbytes=0))
-            known.times += c.times
-            known.nbytes += c.nbytes
+            known = self._conversions.get(key)
+            if known is None:
+                self._conversions[key] = replace(c)  # other logs may be told of the same one
+            else:
+                known.times += c.times
+                known.nbytes += c.nbytes
 
     @property
     def conversions(self) -> list[Conversion]:
