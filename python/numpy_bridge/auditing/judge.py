@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
 
 from .calls import Call
 from .memory import NOWHERE, Memory, memory_of
@@ -17,7 +18,7 @@ from .record import COPIED, SHARED, UNKNOWN
 may_share_memory = _core.may_share_memory
 
 _OURS = "bridge."
-_IMMUTABLE = ("jax", "tensorflow", "pyarrow")
+_IMMUTABLE = ("jax", "tensorflow", "pyarrow", "pandas", "polars")
 _ANSWERS_CHEAPLY = ("jax", "pandas", "polars", "pyarrow", "bridge", "PIL", "xarray", "cupy", "tensorflow")
 _NOT_FOR_TORCH = {
     "negative strides": "torch has no negative strides",
@@ -52,6 +53,8 @@ def judge(call: Call, keywords: Mapping[str, Any], source: Any, result: Any) -> 
     outcome, reason = _outcome(source, result, given, made)
     if outcome != COPIED:
         return Verdict(given, made, outcome, made.nbytes, reason, "", asked=False)
+    if reason:
+        return Verdict(given, made, COPIED, made.nbytes, reason, "", asked=True)
     explicit = _explicit(keywords)
     moved = given.is_array and given.device != made.device
     asked = bool(call.asked or explicit or moved or not given.is_array or call.label.startswith(_OURS))
@@ -75,7 +78,13 @@ def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str
     known = ("numpy", "torch", "python", *_ANSWERS_CHEAPLY)
     if given.library not in known:
         return UNKNOWN, f"asking {given.kind} where its memory is might compute it anew"
-    if not may_share_memory(source, result):
+    try:
+        shared = may_share_memory(source, result)
+    except SharingError:
+        if given.library not in _ANSWERS_CHEAPLY:
+            raise
+        return COPIED, f"{given.kind} has no memory to share: its values are put together"
+    if not shared:
         return COPIED, ""
     if given.library == "python" and given.dtype != made.dtype:
         return SHARED, f"its bytes are read as {made.dtype}"

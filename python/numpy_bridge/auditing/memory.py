@@ -164,8 +164,15 @@ def _of_objects(x: Any) -> Memory:
     return Memory("python", f"{name} of {type(x[0]).__name__}", is_array=False)
 
 
+def _foreign_dtype(x: Any) -> str:
+    """A dtype's name as NumPy has it, or nothing: other libraries write float64, Float64 or tf.float64."""
+    dtype = getattr(x, "dtype", None)
+    name = str(getattr(dtype, "name", dtype)).rpartition(".")[2].lower()
+    return name if name == "bfloat16" or name in np.sctypeDict else ""
+
+
 def _of_foreign(x: Any, library: str) -> Memory:
-    dtype = str(getattr(x, "dtype", ""))
+    dtype = _foreign_dtype(x)
     kind = f"{library} {dtype}".strip() if dtype else f"{library}.{type(x).__name__}"
     nbytes = getattr(x, "nbytes", 0)
     device = str(x.device) if library == "bridge" else "cpu"
