@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -17,9 +18,15 @@ import numpy_bridge
 from numpy_bridge import page
 
 from .program import Run
-from .record import COPIED, SHARED, Conversion, Line
+from .record import SHARED, Conversion, Line
 
 _STYLES: dict[page.Tone, str] = {"good": "green", "bad": "red", "note": "yellow"}
+
+
+_NO_BREAK = "\u00a0"
+_CELL = Markup('<div style="overflow-wrap: anywhere">{}</div>')
+_IN_BOLD = Markup("<b>{}</b>")
+_AS_CODE = Markup("<code>{}</code>")
 
 
 def size(nbytes: int) -> str:
@@ -102,29 +109,24 @@ def _conversion(c: Conversion) -> dict[str, Any]:
 
 def html(run: Run, command: Sequence[str]) -> str:
     """The audit as one self-contained page."""
-    columns: list[page.Column | str] = [
-        page.Column("copied", numeric=True),
-        page.Column("shared", numeric=True),
-        page.Column("times", numeric=True),
-        *("line", "code", "call", "from", "to", "outcome", "why", "what shares"),
-    ]
+    numbers = [page.Column(title, numeric=True) for title in ("bytes", "times")]
     rows = [_row(line, c) for line in run.log.lines() for c in line.conversions]
-    caption = "Conversions by line, most bytes copied first"
-    return page.document(
-        "numpy-bridge audit", page.table(columns, rows, caption), lead=f"{shlex.join(command)}: {totals(run)}"
-    )
+    table = page.table([*numbers, "outcome", "line"], rows, "Conversions by line, most bytes copied first")
+    return page.document("numpy-bridge audit", table, lead=f"{shlex.join(command)}: {totals(run)}")
 
 
 def _row(line: Line, c: Conversion) -> list[page.Cell | page.Content]:
-    copied, shared = (c.nbytes if c.outcome == outcome else 0 for outcome in (COPIED, SHARED))
+    where = f"{shown_path(line.file)}:{line.line}"
+    parts: list[Markup | str] = (
+        [_IN_BOLD.format(where), _AS_CODE.format(line.text)] if line.text else [_IN_BOLD.format(where)]
+    )
+    parts += [f"{c.call}: {c.source} → {c.result}", c.reason]
+    parts += [Markup("shares: {}").format(_AS_CODE.format(c.alternative))] if c.alternative else []
     return [
-        page.Cell(size(copied) if copied else "", copied),
-        page.Cell(size(shared) if shared else "", shared),
+        page.Cell(size(c.nbytes).replace(" ", _NO_BREAK), c.nbytes),
         page.Cell(f"{c.times:,}", c.times),
-        page.Cell(f"{shown_path(line.file)}:{line.line}", f"{line.file}:{line.line:09}"),
-        *(line.text, c.call, c.source, c.result),
         page.Cell(c.verdict, tone=_tone(c)),
-        *(c.reason, c.alternative),
+        page.Cell(_CELL.format(Markup("<br>").join(parts)), f"{line.file}:{line.line:09}"),
     ]
 
 
