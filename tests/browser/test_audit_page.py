@@ -42,10 +42,7 @@ def test_rows_sort_and_filter(open_page, html):
     outcomes = browser.find_elements(By.CSS_SELECTOR, "tbody td:nth-child(3)")
     assert sorted(cell.text for cell in outcomes) == ["copied", "copied", "hidden copy", "shared"]
     browser.find_element(By.CSS_SELECTOR, "thead th:last-child button").click()
-    assert lines()[0] in (
-        "np.asarray(block)",
-        json.dumps("<script>alert(1)</script>").join(["np.array(", ")"]),
-    )
+    assert lines() in (by_line, by_line[::-1])
     browser.find_element(By.CSS_SELECTOR, "input").send_keys("hidden")
     assert lines() == ["np.array(block)"]
 

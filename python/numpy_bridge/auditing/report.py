@@ -117,9 +117,8 @@ def html(run: Run, command: Sequence[str]) -> str:
 
 def _row(line: Line, c: Conversion) -> list[page.Cell | page.Content]:
     where = f"{shown_path(line.file)}:{line.line}"
-    parts: list[Markup | str] = (
-        [_IN_BOLD.format(where), _AS_CODE.format(line.text)] if line.text else [_IN_BOLD.format(where)]
-    )
+    parts: list[Markup | str] = [_IN_BOLD.format(where)]
+    parts += [_AS_CODE.format(line.text)] if line.text else []
     parts += [f"{c.call}: {c.source} → {c.result}", c.reason]
     parts += [Markup("shares: {}").format(_AS_CODE.format(c.alternative))] if c.alternative else []
     return [
