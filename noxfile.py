@@ -1,8 +1,9 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
 tests_without_torch, asan, fuzz, coverage, headers, downstream and browser complete what CI runs; tsan,
-valgrind and soak (conversions by the million) take longer. producers meets real array libraries, bench and
-bench_cpp measure against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+valgrind and soak (conversions by the million) take longer. producers meets real array libraries, matrix tries
+each with each, bench and bench_cpp measure against others, stubs regenerates `_core.pyi`, dist builds wheel
+and sdist.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict"),
 )
+MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
 
 @nox.session
@@ -84,6 +86,13 @@ def producers(session: nox.Session) -> None:
         *("pytest", "tests/python/test_real_producers.py", "tests/python/test_audit_libraries.py"),
         *session.posargs,
     )
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Who shares memory with whom among the libraries of PyPI, into docs/matrix-result.md."""
+    session.install(*CONSTRAINTS, ".[tour]", *SMALL_PRODUCERS, *MORE_PRODUCERS)
+    session.run("numpy-bridge", "matrix", "--markdown", "docs/matrix-result.md", *session.posargs)
 
 
 @nox.session

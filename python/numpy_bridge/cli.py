@@ -57,6 +57,7 @@ def build() -> typer.Typer:
     import typer
 
     from numpy_bridge.auditing import command as audit
+    from numpy_bridge.matrix.command import command as matrix
     from numpy_bridge.tour.command import command as tour
 
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -80,4 +81,5 @@ def build() -> typer.Typer:
 
     app.command("tour")(tour)
     app.command("audit", context_settings=audit.SETTINGS)(audit.command)
+    app.command("matrix")(matrix)
     return app

@@ -1,0 +1,104 @@
+"""`numpy-bridge matrix`: the matrix on the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from numpy_bridge import matrix
+
+from . import terminal
+from .model import Cell, Consumer, Producer
+from .report import Matrix
+
+
+def _complete(incomplete: str) -> list[str]:
+    return [library.name for library in matrix.LIBRARIES if library.name.startswith(incomplete)]
+
+
+def _libraries(name: str, text: str) -> typer.models.OptionInfo:
+    return typer.Option(name, metavar="LIBRARY", help=text, autocompletion=_complete)  # type: ignore[no-any-return]
+
+
+def command(
+    only: Annotated[list[str] | None, _libraries("--only", "Only this library and others so named.")] = None,
+    sources: Annotated[list[str] | None, _libraries("--from", "Only objects of this library.")] = None,
+    targets: Annotated[list[str] | None, _libraries("--to", "Only calls of this library.")] = None,
+    why: Annotated[bool, typer.Option("--why", help="Tell the reasons as well.")] = False,
+    as_json: Annotated[Path | None, typer.Option("--json", help="Write JSON; - for standard output.")] = None,
+    as_html: Annotated[Path | None, typer.Option("--html", help="Write a page with everything.")] = None,
+    as_markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write tables for a document.")
+    ] = None,
+    limit: Annotated[float, typer.Option("--time-limit", min=1, help="Seconds for one pair.")] = matrix.LIMIT,
+) -> None:
+    """Try what every array library here does with every other's memory.
+
+    Each library's objects are handed to each library's own calls and to ours, each pair in a process of its
+    own. Writing through each side and reading through the other proves what shares and what does not.
+
+    Exit status: 0, or 1 if a call of ours did anything but share or refuse, 2 for wrong usage, 130 if
+    interrupted.
+    """
+    try:
+        producers, consumers = matrix.select(only=only or (), sources=sources or (), targets=targets or ())
+    except matrix.UnknownLibraryError as error:
+        raise _misused(str(error)) from None
+    if not producers or not consumers:
+        raise _misused("none of these libraries is installed")
+    for path in (as_json, as_html, as_markdown):
+        if path and not path.parent.is_dir():
+            raise _misused(f"there is no folder {path.parent}")
+    try:
+        result = Matrix.of(_run(producers, consumers, limit))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    _write(result, as_json, as_html, as_markdown)
+    if as_json != Path("-"):
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # reasons are other people's texts
+        terminal.show(result, Console(highlight=False), why=why)
+    if result.our_faults:
+        raise typer.Exit(1)
+
+
+def _misused(text: str) -> typer.Exit:
+    print(f"numpy-bridge matrix: {text}", file=sys.stderr)
+    return typer.Exit(2)
+
+
+def _run(producers: tuple[Producer, ...], consumers: tuple[Consumer, ...], limit: float) -> tuple[Cell, ...]:
+    """Run with a bar on the terminal, if standard error is one."""
+    columns = (TextColumn("{task.description:45}"), BarColumn(), MofNCompleteColumn())
+    error = Console(stderr=True)
+    with Progress(*columns, console=error, transient=True, disable=not error.is_terminal) as progress:
+        bar = progress.add_task("importing", total=len(producers) * len(consumers))
+
+        def report(cell: Cell) -> None:
+            progress.update(bar, advance=1, description=f"{cell.producer.name} to {cell.consumer.name}")
+
+        return matrix.run(producers, consumers, limit=limit, report=report)
+
+
+def _write(result: Matrix, as_json: Path | None, as_html: Path | None, as_markdown: Path | None) -> None:
+    if as_json:
+        text = json.dumps(result.to_dict(), indent=2) + "\n"
+        if as_json == Path("-"):
+            print(text, end="")
+        else:
+            as_json.write_text(text, encoding="utf-8")
+    if as_html:
+        from .html import page
+
+        as_html.write_text(page(result), encoding="utf-8")
+    if as_markdown:
+        from .markdown import document
+
+        as_markdown.write_text(document(result), encoding="utf-8")

@@ -1,0 +1,55 @@
+"""Calls that take memory in: what the matrix has as columns, each library's own before ours.
+
+We have a call where the library has one that shares or refuses. The others copy as they see fit, whatever
+they are given.
+"""
+
+from __future__ import annotations
+
+from .model import Consumer
+
+_READ, _WRITE = "x.to_numpy().tolist()", "x.to_numpy()[...] = np.reshape(values, x.shape)"
+
+CONSUMERS: tuple[Consumer, ...] = (
+    Consumer("numpy", "asarray", "np.asarray(x)"),
+    Consumer("numpy", "dlpack", "np.from_dlpack(x)"),
+    Consumer("numpy", "ours", "bridge.to_numpy(x)", ours=True),
+    Consumer("torch", "as_tensor", "torch.as_tensor(x)"),
+    Consumer("torch", "asarray", "torch.asarray(x)"),
+    Consumer("torch", "dlpack", "torch.from_dlpack(x)"),
+    Consumer("torch", "ours", "bridge.to_torch(x)", ours=True),
+    Consumer("python", "memoryview", "memoryview(x)"),
+    Consumer("python", "ours", "memoryview(bridge.view(x))", ours=True),
+    Consumer("jax", "asarray", "jnp.asarray(x)"),
+    Consumer("jax", "dlpack", "jax.dlpack.from_dlpack(x)"),
+    Consumer("jax", "ours", "jax.dlpack.from_dlpack(bridge.view(x), copy=False)", ours=True),
+    Consumer("tensorflow", "convert", "tf.convert_to_tensor(x)"),
+    Consumer("tensorflow", "dlpack", "tf.experimental.dlpack.from_dlpack(x.__dlpack__())"),
+    Consumer("cupy", "asarray", "cupy.asarray(x)"),
+    Consumer("cupy", "dlpack", "cupy.from_dlpack(x)"),
+    Consumer("cupy", "ours", "cupy.from_dlpack(bridge.view(x), copy=False)", ours=True),
+    Consumer("pyarrow", "array", "pa.array(x)"),
+    Consumer(
+        "pyarrow",
+        "py_buffer",
+        "pa.py_buffer(x)",
+        read="decoded(bytes(x), dtype)",
+        write="np.frombuffer(x, np.uint8)[:] = np.frombuffer(encoded(values, dtype), np.uint8)",
+    ),
+    Consumer("pyarrow", "dlpack", "pa.Tensor.from_dlpack(x)", read=_READ, write=_WRITE),
+    Consumer("pyarrow", "ours", "pa.Tensor.from_dlpack(bridge.view(x))", True, _READ, _WRITE),
+    Consumer("pandas", "Series", "pd.Series(x, copy=False)"),
+    Consumer("pandas", "ours", "pd.Series(bridge.to_numpy(x), copy=False)", ours=True),
+    Consumer("polars", "Series", "pl.Series(x)"),
+    Consumer("mlx", "array", "mx.array(x)"),
+    Consumer("tinygrad", "Tensor", "tinygrad.Tensor(x)"),
+    Consumer("pillow", "fromarray", "Image.fromarray(x)", read="np.asarray(x).tolist()"),
+    Consumer(
+        "opencv",
+        "in place",
+        "cv2.add(x, 0, dst=x)",
+        read="cv2.UMat(x).get().tolist()",
+        write="x[...] = np.reshape(values, x.shape)",
+    ),
+)
+"""Every column, in the order of reports."""

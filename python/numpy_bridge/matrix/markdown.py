@@ -1,0 +1,49 @@
+"""The matrix as Markdown: a table for each consuming library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .model import Outcome
+from .report import Matrix
+
+
+def document(matrix: Matrix) -> str:
+    """Return the document, which names the versions, the date, and everything harmful with its reason."""
+    return "\n".join(_lines(matrix)) + "\n"
+
+
+def _lines(matrix: Matrix) -> Iterator[str]:
+    yield "# Who shares memory with whom"
+    yield ""
+    yield f"Written by `numpy-bridge matrix --markdown FILE` on {matrix.date[:10]}."
+    yield from ("", ", ".join(f"{name} {version}" for name, version in matrix.versions.items()) + ".", "")
+    yield from _table(("result", "meaning"), ((outcome.value, outcome.meaning) for outcome in Outcome))
+    for library, consumers in matrix.targets.items():
+        yield from ("", f"## Into {library}", "")
+        rows = (
+            (row[0].producer.name, *(cell.outcome.value for cell in row if cell.consumer.library == library))
+            for row in matrix.rows
+        )
+        yield from _table(("x", *(f"`{consumer.call}`" for consumer in consumers)), rows)
+    harm = [cell for row in matrix.rows for cell in row if cell.outcome.harmful]
+    if harm:
+        yield from ("", "## What goes wrong", "")
+        rows = (
+            (c.producer.name, f"`{c.consumer.call}`", c.outcome.value, c.why.replace("|", "\\|"))
+            for c in harm
+        )
+        yield from _table(("x", "call", "result", "why"), rows)
+    if matrix.untried:
+        yield from ("", "## Untried", "")
+        yield from (f"- {name}: {reason}" for name, reason in matrix.untried.items())
+    if matrix.missing:
+        yield from ("", f"Not installed: {', '.join(matrix.missing)}.")
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    heads = list(heads)
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{' --- |' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

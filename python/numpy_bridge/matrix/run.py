@@ -1,0 +1,201 @@
+"""Probe every cell, whatever some of them do to their processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import queue
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
+
+from .model import Cell, Consumer, Finding, Outcome, Producer
+from .probe import libraries_of
+from .worker import READY, Answer, Node, Plan, Task, how_it_ended, hung
+
+LIMIT = 30.0
+"""Seconds that a cell may take, on a busy machine and with a library's first operation."""
+
+_STARTING = 120.0  # seconds that the imports before a cell may take
+_FORKS = sys.platform == "linux"  # elsewhere system libraries do not survive a fork
+_ALWAYS_THERE = ("numpy", "python")  # what every worker has imported
+_TROUBLE = (Outcome.CRASHES, Outcome.HANGS)
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from numpy_bridge.matrix.worker import main; main()"
+)
+_QUIET = {
+    # One thread, since processes with several cannot be forked safely, and no more device memory than needed.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+
+
+def run(
+    producers: Sequence[Producer],
+    consumers: Sequence[Consumer],
+    *,
+    limit: float = LIMIT,
+    report: Callable[[Cell], None] = lambda cell: None,
+) -> tuple[Cell, ...]:
+    """Probe each producer with each consumer, each pair in a process of its own.
+
+    Parameters
+    ----------
+    producers, consumers : sequence
+        Their libraries must be installed.
+    limit : float, optional
+        Seconds that one cell may take.
+    report : callable, optional
+        Called from this thread with each Cell as soon as it is known.
+
+    Returns
+    -------
+    tuple of Cell
+        All pairs, producer by producer.
+    """
+    pairs = [(producer, consumer) for producer in producers for consumer in consumers]
+    tasks = [Task(number, *pair) for number, pair in enumerate(pairs)]
+    cells: dict[int, Cell] = {}
+
+    def known(answer: Answer) -> None:
+        task = tasks[answer.number]
+        cells[task.number] = Cell(task.producer, task.consumer, answer.finding)
+        report(cells[task.number])
+
+    with _Crew() as crew:
+        forking = [Plan(root, limit, fork=True) for root in _roots(tasks) if _FORKS]
+        for answer in crew.carry_out(forking):
+            if answer.sure or answer.finding.outcome not in _TROUBLE:
+                known(answer)
+        left = [task for task in tasks if task.number not in cells]
+        for answer in crew.carry_out([Plan(_roots([task])[0], limit, fork=False) for task in left]):
+            known(answer)
+    return tuple(cells[number] for number in range(len(tasks)))
+
+
+def _roots(tasks: Iterable[Task]) -> list[Node]:
+    """Order tasks by what they import: trees of libraries, heaviest on top."""
+    top = Node()
+    for task in tasks:
+        node = top
+        for name in libraries_of(task.producer, task.consumer):
+            if name not in _ALWAYS_THERE:
+                node = node.below.setdefault(name, Node(name))
+        node.tasks.append(task)
+    return [*top.below.values(), *([Node(tasks=top.tasks)] if top.tasks else [])]
+
+
+class _Crew:
+    """Workers, as many at a time as there are processors, none of which outlives the `with` block."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._dismissed = False
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._dismissed = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in tuple(self._running):
+            _end(process)
+        self._pool.shutdown()
+
+    def carry_out(self, plans: Sequence[Plan]) -> Iterator[Answer]:
+        """Yield answers as they come, without those that a worker that forks did not live to give."""
+        answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        futures = [self._pool.submit(self._watch, plan, answers) for plan in plans]
+        for _ in plans:
+            while answer := answers.get():
+                yield answer
+        for future in futures:
+            future.result()
+
+    def _watch(self, plan: Plan, answers: queue.SimpleQueue[Answer | None]) -> None:
+        """Start a worker and pass on its answers, then None; end it when it is silent for too long."""
+        try:
+            missing = {task.number for task in plan.root.all_tasks()}
+            with tempfile.TemporaryFile() as printed, self._worker(plan, printed) as process:
+                assert process.stdout is not None
+                for line in _lines(process.stdout, plan.limit + _STARTING, plan.limit):
+                    if line == READY:
+                        continue
+                    answer = Answer.from_line(line)
+                    missing.discard(answer.number)
+                    answers.put(answer)
+                if missing and not plan.fork:
+                    finding = _why_silent(process, printed, plan.limit)
+                    for number in missing:
+                        answers.put(Answer(number, True, finding))
+        finally:
+            answers.put(None)
+
+    @contextlib.contextmanager
+    def _worker(self, plan: Plan, printed: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=printed,
+            env={**os.environ, **_QUIET},
+            start_new_session=True,
+        )
+        self._running.add(process)
+        if self._dismissed:  # while it was started
+            _end(process)
+        try:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                pickle.dump(plan, process.stdin)
+            yield process
+        finally:
+            _end(process)
+            self._running.discard(process)
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _lines(pipe: IO[bytes], starting: float, ready: float) -> Iterator[str]:
+    """Yield complete lines until the pipe ends, or until nothing comes for some seconds.
+
+    These are `starting`, since a worker may be importing, but `ready` after it has said that it is.
+    """
+    begun, patience = b"", starting
+    while select.select([pipe], [], [], patience)[0]:
+        part = os.read(pipe.fileno(), 1 << 16)
+        if not part:
+            return
+        *lines, begun = (begun + part).split(b"\n")
+        for line in map(bytes.decode, lines):
+            patience = ready if line == READY else starting
+            yield line
+
+
+def _why_silent(process: subprocess.Popen[bytes], printed: IO[bytes], limit: float) -> Finding:
+    try:
+        status = process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        return hung(limit)
+    printed.seek(0)
+    return how_it_ended(status, printed.read())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a worker and all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,49 @@
+"""Which producers and consumers to probe: those whose libraries are installed and asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from .consumers import CONSUMERS
+from .libraries import BY_NAME, LIBRARIES, is_installed
+from .model import Consumer, Producer
+from .producers import PRODUCERS
+
+
+class UnknownLibraryError(LookupError):
+    """The matrix knows no library of that name."""
+
+
+def select(
+    *, only: Collection[str] = (), sources: Collection[str] = (), targets: Collection[str] = ()
+) -> tuple[tuple[Producer, ...], tuple[Consumer, ...]]:
+    """Return the producers and the consumers of installed libraries.
+
+    Parameters
+    ----------
+    only : collection of str, optional
+        Names of libraries; the others are left out on both sides.
+    sources, targets : collection of str, optional
+        The same for producers alone and for consumers alone.
+
+    Raises
+    ------
+    UnknownLibraryError
+        If one of the names is not a library's.
+    """
+    unknown = {*only, *sources, *targets} - set(BY_NAME)
+    if unknown:
+        raise UnknownLibraryError(
+            f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(sorted(BY_NAME))}"
+        )
+    here = {library.name for library in LIBRARIES if is_installed(library)}
+
+    def wanted(library: str, *filters: Collection[str]) -> bool:
+        return library in here and all(library in names for names in filters if names)
+
+    producers = tuple(
+        producer
+        for producer in PRODUCERS
+        if wanted(producer.library, only, sources) and here.issuperset(producer.needs)
+    )
+    return producers, tuple(consumer for consumer in CONSUMERS if wanted(consumer.library, only, targets))

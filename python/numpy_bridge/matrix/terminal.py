@@ -1,0 +1,118 @@
+"""The matrix on a terminal: tables that fit its width, a legend, and reasons. Drawn by rich."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .model import Cell, Consumer, Outcome
+from .report import Matrix
+
+_LOOK = {
+    Outcome.SHARES: ("●", "=", "shares", "green"),
+    Outcome.READONLY: ("◐", "-", "shares", "green"),
+    Outcome.COPIES: ("○", "2", "copies", "yellow"),
+    Outcome.REFUSES: ("·", ".", "refuses", "dim"),
+    Outcome.WRONG: ("✗", "!", "wrong", "bold red"),
+    Outcome.CRASHES: ("✗", "!", "crashes", "bold white on red"),
+    Outcome.HANGS: ("✗", "!", "hangs", "bold white on red"),
+    Outcome.OPAQUE: ("?", "?", "opaque", "yellow"),
+    Outcome.UNTRIED: ("?", "?", "untried", "dim"),
+}
+_WIDEST = max(len(word) + 2 for _, _, word, _ in _LOOK.values())
+
+
+def show(matrix: Matrix, console: Console, *, why: bool) -> None:
+    """Print tables, legend, counts, and reasons: all, or those for what our calls did wrong."""
+    plain = not console.encoding.startswith("utf")
+    console.print(_heading(matrix), "")
+    for consumers in _fitting(matrix, console.width):
+        console.print(_table(matrix.rows, consumers, plain), "")
+    console.print(_legend(matrix, plain), "")
+    reasons = [cell for row in matrix.rows for cell in row if cell.why] if why else matrix.our_faults
+    if reasons:
+        console.print(_reasons(reasons, plain), "")
+    console.print(_summary(matrix, why), end="")
+
+
+def _heading(matrix: Matrix) -> RenderableType:
+    versions = ", ".join(f"{name} {version}" for name, version in matrix.versions.items())
+    return Group(
+        Text("Each row's object handed to each column's call, and what writing proved.", "bold"),
+        Text(f"{matrix.date}: {versions}", "dim"),
+    )
+
+
+def _fitting(matrix: Matrix, width: int) -> Iterator[list[Consumer]]:
+    """Split the consumers into tables, a library's calls together wherever they fit."""
+    left = width - max((len(row[0].producer.name) for row in matrix.rows), default=0)
+
+    def fits(*consumers: Consumer) -> bool:
+        return left >= sum(1 + max(_WIDEST, len(c.library), len(c.label)) for c in consumers)
+
+    table: list[Consumer] = []
+    for group in matrix.targets.values():
+        for part in [group] if fits(*group) else [(consumer,) for consumer in group]:
+            if table and not fits(*table, *part):
+                yield table
+                table = []
+            table = [*table, *part]
+    yield table
+
+
+def _table(rows: Iterable[Sequence[Cell]], consumers: Sequence[Consumer], plain: bool) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("", no_wrap=True)
+    library = ""
+    for consumer in consumers:
+        group = "" if consumer.library == library else consumer.library
+        library = consumer.library
+        label = (consumer.label, "bold cyan" if consumer.ours else "")
+        table.add_column(Text.assemble((group, "bold"), "\n", label), no_wrap=True)
+    for row in rows:
+        shown = [_outcome(cell.outcome, plain) for cell in row if cell.consumer in consumers]
+        table.add_row(row[0].producer.name, *shown)
+    return table
+
+
+def _outcome(outcome: Outcome, plain: bool) -> Text:
+    symbol, letter, word, style = _LOOK[outcome]
+    return Text(f"{letter if plain else symbol} {word}", style)
+
+
+def _legend(matrix: Matrix, plain: bool) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    seen = {cell.outcome for cell in matrix.cells}
+    for outcome in Outcome:
+        if outcome in seen:
+            table.add_row(_outcome(outcome, plain), Text(outcome.meaning, "dim"))
+    table.add_row(
+        Text("ours", "bold cyan"), Text(", ".join(c.call for c in matrix.consumers if c.ours), "dim")
+    )
+    return table
+
+
+def _reasons(cells: Iterable[Cell], plain: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
+    for heading in ("x", "call", "", "why"):
+        table.add_column(Text(heading, "bold"), overflow="fold")
+    for cell in cells:
+        table.add_row(cell.producer.name, cell.consumer.call, _outcome(cell.outcome, plain), Text(cell.why))
+    return table
+
+
+def _summary(matrix: Matrix, why: bool) -> Text:
+    text = Text()
+    for name, ours in (("libraries' own calls", False), ("numpy-bridge", True)):
+        counted = ", ".join(f"{count} {outcome}" for outcome, count in matrix.counts(ours=ours).items())
+        text.append(f"{name}: ", "bold").append(f"{counted or 'none'}\n")
+    for name, reason in matrix.untried.items():
+        text.append(f"untried: {name}: {reason}\n", "dim")
+    if matrix.missing:
+        text.append(f"not installed: {', '.join(matrix.missing)}\n", "dim")
+    if not why:
+        text.append("--why tells the reasons\n", "dim")
+    return text

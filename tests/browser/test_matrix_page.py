@@ -1,0 +1,50 @@
+"""The page of `numpy-bridge matrix --html`."""
+
+from __future__ import annotations
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from legibility import faint_texts, scrolls_sideways
+from numpy_bridge import matrix
+from numpy_bridge.matrix.html import page
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    """A small matrix that is real."""
+    cells = matrix.run(*matrix.select(only=["python", "numpy", "torch"], targets=["python", "numpy"]))
+    return page(matrix.Matrix.of(cells))
+
+
+def test_every_call_has_its_column(open_page, html):
+    browser = open_page(html)
+    section = browser.find_element(By.XPATH, "//section[h2='Into numpy']")
+    heads = [head.text for head in section.find_elements(By.TAG_NAME, "th")]
+    assert heads == ["x", "np.asarray(x)", "np.from_dlpack(x)", "bridge.to_numpy(x)"]
+    rows = {row.text.partition("\n")[0] for row in section.find_elements(By.CSS_SELECTOR, "tbody tr")}
+    assert any(row.startswith("bytearray shares refuses shares") for row in rows)
+
+
+def test_pairs_are_found_by_their_result(open_page, html):
+    browser = open_page(html)
+    section = browser.find_element(By.XPATH, "//section[h2='Every pair']")
+    section.find_element(By.TAG_NAME, "input").send_keys("wrong np.asarray")
+    rows = [row for row in section.find_elements(By.CSS_SELECTOR, "tbody tr") if row.is_displayed()]
+    assert [row.find_element(By.TAG_NAME, "td").text for row in rows] == ["bytes"]
+    assert "objects of type bytes for numbers" in rows[0].text
+
+
+def test_harm_stands_out(open_page, html):
+    browser = open_page(html)
+    colours = {
+        word: browser.find_element(By.XPATH, f"//td[.='{word}']").value_of_css_property("color")
+        for word in ("shares", "copies", "wrong")
+    }
+    assert len(set(colours.values())) == 3
+
+
+def test_is_legible(open_page, html, scheme, width):
+    browser = open_page(html, scheme=scheme, width=width)
+    assert faint_texts(browser) == []
+    assert not scrolls_sideways(browser)
