@@ -2,9 +2,6 @@
 
 #include <exception>
 
-#include <numpy_bridge/error.hpp>
-#include <numpy_bridge/python.hpp>
-
 namespace numpy_bridge {
 
 namespace {
@@ -16,25 +13,23 @@ py::object readable(const std::string& text) {
     return detail::stolen(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
-void raise_sharing_error(const sharing_error& error) {
-    const py::object type = exception_class("SharingError");
-    const refusal& why = error.why();
-    const py::object exception = type(readable(why.protocol), readable(why.field), readable(why.expected),
-                                      readable(why.got), readable(why.hint));
-    PyErr_SetObject(type.ptr(), exception.ptr());
-}
-
 void translate(std::exception_ptr pending) {
     try {
         std::rethrow_exception(std::move(pending));
     } catch (const sharing_error& error) {
-        raise_sharing_error(error);
+        const py::object exception = python_exception(error.why());
+        PyErr_SetObject(py::type::handle_of(exception).ptr(), exception.ptr());
     } catch (const too_hard_error& error) {
         PyErr_SetString(exception_class("TooHardError").ptr(), error.what());
     }
 }
 
 } // namespace
+
+py::object python_exception(const refusal& why) {
+    return exception_class("SharingError")(readable(why.protocol), readable(why.field), readable(why.expected),
+                                           readable(why.got), readable(why.hint));
+}
 
 void set_python_exception() noexcept {
     try {

@@ -9,11 +9,17 @@
 (7, True)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from numpy_bridge._core import View, __version__, may_share_memory, shares_memory, to_numpy, to_torch, view
-from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.development import get_cmake_dir, get_include
 from numpy_bridge.errors import HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.pointer import from_pointer
+
+if TYPE_CHECKING:
+    from numpy_bridge.auditing import audit, no_copies
+    from numpy_bridge.explanation import explain
 
 __all__ = [
     "HiddenCopyError",
@@ -22,6 +28,7 @@ __all__ = [
     "View",
     "__version__",
     "audit",
+    "explain",
     "from_pointer",
     "get_cmake_dir",
     "get_include",
@@ -32,3 +39,20 @@ __all__ = [
     "to_torch",
     "view",
 ]
+
+_LAZY = {  # what programs rarely need is imported when it is asked for
+    "audit": "numpy_bridge.auditing",
+    "explain": "numpy_bridge.explanation",
+    "no_copies": "numpy_bridge.auditing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['View', 'ask_protocols', 'describe', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which speaks every protocol.
@@ -105,6 +105,20 @@ class View:
         """
         Steps between neighbours along each axis, in bytes.
         """
+def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
+    """
+    What each protocol that `x` speaks would hand out: (name, answer), in the order of `view`.
+    
+    An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
+    calling it might copy or pin. What was handed out has been given back.
+    """
+def describe(x: typing.Any) -> dict[str, typing.Any]:
+    """
+    The memory behind `x` as numbers and names. Nothing is pinned, and nothing held.
+    
+    Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
+    all the same. Raises as `shares_memory` does.
+    """
 def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
     """
     A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.

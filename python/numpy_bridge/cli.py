@@ -42,14 +42,13 @@ def main() -> None:
             print(ANSWERS[name].text())
         return
     try:
-        app = build()
+        build()(prog_name="numpy-bridge")
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         if package not in _EXTRA:
             raise
         print(f"numpy-bridge: {package} is missing: pip install 'numpy-bridge[cli]'", file=sys.stderr)
         raise SystemExit(2) from None
-    app(prog_name="numpy-bridge")
 
 
 def build() -> typer.Typer:

@@ -238,3 +238,36 @@ def test_skipped_steps_show_why_and_do_not_fail(monkeypatch: pytest.MonkeyPatch,
     done = invoke("tour", "cuda-tensors", *form, FORCE_COLOR="1")
     assert done.exit_code == 0
     assert "no card in the slot" in done.output
+
+
+# The tour as a page
+
+
+def test_page(tmp_path: Path) -> None:
+    file = tmp_path / "tour.html"
+    done = invoke("tour", "exercise", "torch-ones", "--html", str(file))
+    assert done.exit_code == 0
+    assert f"Written to {file}." in done.output
+    html = file.read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert html.count("<article ") == 2
+    (exercise,) = tour.run(["exercise"])
+    assert html.count('class="nb-map"') >= len(exercise.proofs) > 0
+
+
+def test_page_that_cannot_be_written(tmp_path: Path) -> None:
+    done = invoke("tour", "exercise", "--html", str(tmp_path / "nowhere/tour.html"))
+    assert done.exit_code == 2
+    assert "can't be written: No such file" in done.output
+
+
+def test_page_says_what_it_needs(tmp_path: Path) -> None:
+    done = main_without("jinja2", "tour", "torch-ones", "--html", str(tmp_path / "tour.html"))
+    assert done.returncode == 2
+    assert done.stderr == "numpy-bridge: jinja2 is missing: pip install 'numpy-bridge[cli]'\n"
+
+
+def test_page_of_a_failure(false_claim: None, tmp_path: Path) -> None:
+    file = tmp_path / "tour.html"
+    assert invoke("tour", "--html", str(file)).exit_code == 1
+    assert "FAILED" in file.read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ round. A new one of theirs fails here.
 
 from __future__ import annotations
 
+import ctypes
 import re
 import warnings
 from pathlib import Path
@@ -119,6 +120,17 @@ def test_numpy(dtype: np.dtype[Any]) -> None:
         swapped = byte_swapped(array)
         assert bridge.to_numpy(view(swapped)).dtype == swapped.dtype
         assert bridge.to_numpy(bridge.view(memoryview(swapped))).dtype == swapped.dtype
+
+
+def test_native_order_is_known_by_each_of_its_names() -> None:
+    """A dtype that NumPy reads from ctypes says '<' where others say '='."""
+    spelled_out = np.asarray((ctypes.c_int32 * 2)(1, 2))
+    assert spelled_out.dtype.isnative
+    assert view(spelled_out).dtype == "int32"
+    assert_aliases(spelled_out, bridge.to_numpy(view(spelled_out)))
+    if torch is not None:
+        assert_aliases(spelled_out, bridge.to_torch(spelled_out))
+        assert bridge.to_torch(spelled_out, copy=None).tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ namespace detail {
 
 struct protocol {
     const char* name;
+    const char* spoken_as; ///< the attribute or slot of the object
     /// Fills `out` and returns true, returns false for "not mine", or raises sharing_error.
     bool (*import)(PyObject* x, purpose why, imported& out);
 };
@@ -28,16 +29,16 @@ struct protocol {
 /// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
 /// capsule may do neither, the array interfaces hold nothing in place, and `__array__` likes to copy.
 inline constexpr protocol protocols[] = {
-    {"DLPack", import_exchange_api},
-    {"buffer", import_buffer},
-    {"buffer", import_python_buffer},
-    {"DLPack", import_dlpack},
-    {"__array_struct__", import_array_struct},
-    {"__array_interface__", import_array_interface},
-    {"__cuda_array_interface__", import_cuda_array_interface},
-    {"multiprocessing", import_synchronized},
-    {"__array__", import_array_method},
-    {"buffer", import_plain_bytes},
+    {"DLPack", "__dlpack_c_exchange_api__", import_exchange_api},
+    {"buffer", "buffer", import_buffer},
+    {"buffer", "__buffer__", import_python_buffer},
+    {"DLPack", "__dlpack__", import_dlpack},
+    {"__array_struct__", "__array_struct__", import_array_struct},
+    {"__array_interface__", "__array_interface__", import_array_interface},
+    {"__cuda_array_interface__", "__cuda_array_interface__", import_cuda_array_interface},
+    {"multiprocessing", "multiprocessing", import_synchronized},
+    {"__array__", "__array__", import_array_method},
+    {"buffer", "buffer (bytes only)", import_plain_bytes},
 };
 
 /// One protocol's try. What it raises becomes a refusal, but for what is not about the request, such as

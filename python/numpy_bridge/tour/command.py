@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,9 @@ def command(
     ] = None,
     as_text: Annotated[bool, typer.Option("--plain", help="Plain text: no colours, no boxes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one page with memory maps.")
+    ] = None,
     only_list: Annotated[bool, typer.Option("--list", help="List the steps, run nothing.")] = False,
 ) -> None:
     """Run the article's listings live and check what it says.
@@ -40,7 +44,7 @@ def command(
     a verdict on what the article says about it.
 
     Exit status: 0 if everything checked holds (or was skipped, with a reason), 1 if a check failed, 2 for an
-    unknown step or missing PyTorch.
+    unknown step, missing PyTorch or a file that can't be written.
     """
     try:
         selected = tour.select(names or None)
@@ -52,7 +56,10 @@ def command(
     except (tour.UnknownStepError, tour.TorchMissingError) as error:
         print(f"numpy-bridge tour: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    results = _run_as_json(selected) if as_json else _run_as_text(selected, as_text)
+    if html is not None:
+        results = _run_as_page(selected, html)
+    else:
+        results = _run_as_json(selected) if as_json else _run_as_text(selected, as_text)
     if any(result.status == "failed" for result in results):
         raise typer.Exit(1)
 
@@ -72,6 +79,23 @@ def _run_as_json(selected: tuple[Step, ...]) -> list[Result]:
     return results
 
 
+def _run_as_page(selected: tuple[Step, ...], file: Path) -> list[Result]:
+    from .webpage import document
+
+    results = [tour.run_step(step) for step in selected]
+    try:
+        file.write_text(document(results, _numbers(selected)), encoding="utf-8")
+    except OSError as error:
+        print(f"numpy-bridge tour: {file} can't be written: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(f"{plain.counts(results)}\nWritten to {file}.")
+    return results
+
+
+def _numbers(selected: tuple[Step, ...]) -> list[int]:
+    return [tour.steps.index(step) + 1 for step in selected]
+
+
 def _run_as_text(selected: tuple[Step, ...], as_text: bool) -> list[Result]:
     """Show each step as soon as it has run."""
     console = Console(highlight=False)
@@ -79,7 +103,7 @@ def _run_as_text(selected: tuple[Step, ...], as_text: bool) -> list[Result]:
     boxes = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
     page: Any = terminal if boxes and not as_text else plain
     show: Callable[[Any], None] = console.print if page is terminal else print
-    numbers = [tour.steps.index(step) + 1 for step in selected]
+    numbers = _numbers(selected)
     results: list[Result] = []
     show(page.header(environment()))
     for number, step in zip(numbers, selected, strict=True):

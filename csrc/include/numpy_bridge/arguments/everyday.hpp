@@ -58,7 +58,7 @@ private:
 inline bool describe_plain_array(PyObject* x, memory& out) noexcept {
     const auto& array = *reinterpret_cast<const numpy_abi::array*>(x);
     const auto id = from_numpy_number(array.descr->number);
-    if (!id || (array.descr->byteorder != '=' && array.descr->byteorder != '|')) return false;
+    if (!id || !numpy_abi::is_native(*array.descr)) return false;
     out = {reinterpret_cast<std::byte*>(array.data),
            {*id, byte_order::native},
            cpu_device,

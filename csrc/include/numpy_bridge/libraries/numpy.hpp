@@ -23,10 +23,14 @@ struct descr {
     PyObject_HEAD PyTypeObject* scalar_type;
     char kind;
     char type;
-    char byteorder; ///< '=' or '|' native, '<' or '>' otherwise
+    char byteorder; ///< '=', '|', '<' or '>'
     char flags;
     int number; ///< NPY_TYPES
 };
+
+/// Whether the bytes are in the machine's own order. NumPy mostly writes '=' for that, but dtypes that it reads
+/// from a ctypes array keep the machine's '<' or '>'.
+inline bool is_native(const descr& of) noexcept { return of.byteorder != (detail::big_endian ? '<' : '>'); }
 
 /// PyArrayObject_fields up to the last one that is stable.
 struct array {
@@ -161,7 +165,7 @@ inline const char* hint_for_descr(const numpy_abi::descr& descr) {
 }
 
 inline element_type type_of_descr(const numpy_abi::descr& descr) {
-    const bool native = descr.byteorder == '=' || descr.byteorder == '|';
+    const bool native = numpy_abi::is_native(descr);
     auto id = from_numpy_number(descr.number);
     if (!id) id = from_ml_dtype(descr);
     if (!id) {

@@ -1,0 +1,91 @@
+/// describe and ask_protocols: what memory is and who would hand it out, as plain values that hold nothing.
+#include <pybind11/typing.h>
+
+#include <numpy_bridge/overlap.hpp>
+
+#include "errors.hpp"
+#include "register.hpp"
+#include "view.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+using facts = py::typing::Dict<py::str, py::object>;
+
+facts facts_of(const memory& m) {
+    const detail::interval addresses = detail::address_range(m);
+    py::dict result;
+    result["ptr"] = reinterpret_cast<std::uintptr_t>(m.data);
+    result["dtype"] = name_of(m.type);
+    result["itemsize"] = itemsize(m);
+    result["shape"] = detail::tuple_of(m.shape, m.ndim);
+    result["strides"] = detail::tuple_of(m.strides, m.ndim);
+    result["device"] = name_of(m.device);
+    result["on_host"] = host_accessible(m.device);
+    result["readonly"] = m.readonly;
+    result["low"] = addresses.low;
+    result["high"] = addresses.high;
+    result["c_contiguous"] = is_c_contiguous(layout_of(m));
+    result["f_contiguous"] = is_f_contiguous(layout_of(m));
+    return result;
+}
+
+facts describe(const py::object& x) {
+    imported in;
+    import_any(x.ptr(), purpose::locate, in);
+    return facts_of(in.description);
+}
+
+bool is_tensor(PyObject* x) {
+    const torch_library* torch = torch_library::loaded();
+    return torch != nullptr && torch->is_tensor(x);
+}
+
+/// `__array__` often copies, and a tensor's pins the storage for good: it is not called to find out.
+bool is_costly(const detail::protocol& with, PyObject* x, bool described) {
+    return with.import == import_array_method && (described || is_tensor(x));
+}
+
+/// What one protocol makes of `x`: a dict of facts, a SharingError, None where asking might cost something. No
+/// object where `x` does not speak it.
+py::object answer_of(const detail::protocol& with, PyObject* x, bool described) {
+    if (is_costly(with, x, described))
+        return PyObject_HasAttrString(x, "__array__") != 0 ? py::object(py::none()) : py::object();
+    std::vector<refusal> refusals;
+    imported in;
+    if (detail::try_protocol(with, x, purpose::share, in, refusals)) {
+        in.description.readonly = in.description.readonly || detail::is_immutable(x);
+        return facts_of(in.description);
+    }
+    return refusals.empty() ? py::object() : python_exception(refusals.front());
+}
+
+py::typing::List<py::typing::Tuple<py::str, py::object>> ask_protocols(const py::object& x) {
+    py::list answers;
+    bool described = false;
+    for (const detail::protocol& with : detail::protocols) {
+        const py::object answer = answer_of(with, x.ptr(), described);
+        if (!answer) continue;
+        described = described || py::isinstance<py::dict>(answer);
+        answers.append(py::make_tuple(with.spoken_as, answer));
+    }
+    return answers;
+}
+
+} // namespace
+
+void register_describe(py::module_& module) {
+    module.def("describe", describe, py::arg("x"),
+               R"(The memory behind `x` as numbers and names. Nothing is pinned, and nothing held.
+
+Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
+all the same. Raises as `shares_memory` does.)");
+    module.def("ask_protocols", ask_protocols, py::arg("x"),
+               R"(What each protocol that `x` speaks would hand out: (name, answer), in the order of `view`.
+
+An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
+calling it might copy or pin. What was handed out has been given back.)");
+}
+
+} // namespace numpy_bridge

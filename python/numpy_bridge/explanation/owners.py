@@ -1,0 +1,145 @@
+"""Whose memory it is: the chain from an object to the owner of its block, and whether that can move it."""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import mmap
+import sys
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from numpy_bridge import _core
+
+Movable = Literal["no", "yes", "unknown"]
+
+_LONGEST = 32  # a chain may be a ring
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One object in the chain, without the object.
+
+    Attributes
+    ----------
+    type : str
+        Its type, with the module.
+    note : str
+        What is known of its block.
+    """
+
+    type: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.type} ({self.note})" if self.note else self.type
+
+
+def type_name(x: object) -> str:
+    """The type of `x` as a reader calls it: "numpy.ndarray", "bytearray"."""
+    kind = type(x)
+    module = kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+
+
+def is_tensor(x: object) -> bool:
+    """Whether `x` is a torch tensor; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, getattr(torch, "Tensor", ()))
+
+
+def chain(x: Any) -> Iterator[Any]:
+    """Yield `x`, what it is a view of, and so on up to the owner of the block."""
+    seen: set[int] = set()
+    link = x
+    while id(link) not in seen and len(seen) < _LONGEST:
+        seen.add(id(link))
+        yield link
+        base = _next(link)
+        link = link if base is None else base
+
+
+def owners(x: Any) -> tuple[Owner, ...]:
+    """Describe the chain of `x`, `x` itself left out."""
+    return tuple(Owner(type_name(link), _note(link)) for link in list(chain(x))[1:])
+
+
+def movable(x: Any) -> tuple[Movable, str]:
+    """Whether the owner of the block may still move or free it under an alias, and why."""
+    *_, root = chain(x)
+    if _is_storage(root):
+        if not root.resizable():
+            return "no", "the storage is pinned: torch refuses to resize it"
+        pins = "sharing pins it" if root.device.type == "cpu" else "device memory cannot be pinned"
+        return "yes", f"the storage is resizable: resize_() and out= move it; {pins}"
+    if isinstance(root, np.ndarray):
+        return _array_movable(root)
+    if isinstance(root, bytearray | array.array):
+        return "unknown", "grows and moves, unless a buffer of it is held; sharing holds one"
+    if isinstance(root, mmap.mmap):
+        return "unknown", "can be closed, unless a buffer of it is held; sharing holds one"
+    if isinstance(root, bytes):
+        return "no", "its block stays where it is"
+    if isinstance(root, _core.View):
+        return "unknown", "a pointer without an owner"
+    return "unknown", f"{type_name(root)} does not say"
+
+
+def _array_movable(root: np.ndarray[Any, Any]) -> tuple[Movable, str]:
+    if not root.flags.owndata:
+        return "unknown", "the array does not say whose memory it was given"
+    if weakref.getweakrefcount(root):
+        return "no", "the array is pinned by a weak reference: resize() refuses"
+    return "yes", "ndarray.resize(refcheck=False) moves it; sharing pins it"
+
+
+def _next(x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        return x.base
+    if isinstance(x, memoryview):
+        return _obj(x)
+    if isinstance(x, _core.View):
+        return x.owner
+    return _tensor_base(x) if is_tensor(x) else None
+
+
+def _obj(x: memoryview) -> Any:
+    try:
+        return x.obj
+    except ValueError:  # released
+        return None
+
+
+def _tensor_base(x: Any) -> Any:
+    try:
+        return x.untyped_storage() if x._base is None else x._base
+    except Exception:  # kinds of tensors that have no storage say so in many ways
+        return None
+
+
+def _is_storage(x: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, getattr(torch, "UntypedStorage", ()))
+
+
+def _note(x: Any) -> str:
+    if isinstance(x, np.ndarray):
+        return f"{x.nbytes:,} bytes{', owns them' if x.flags.owndata else ''}"
+    if _is_storage(x):
+        return f"{len(x):,} bytes, {'resizable' if x.resizable() else 'pinned'}"
+    if isinstance(x, bytes | bytearray | mmap.mmap):
+        return f"{len(x):,} bytes"
+    if isinstance(x, memoryview | _core.View):
+        return _bytes_of_view(x)
+    return f"{ctypes.sizeof(x):,} bytes" if isinstance(x, ctypes.Array) else ""
+
+
+def _bytes_of_view(x: memoryview | _core.View) -> str:
+    try:
+        return f"{x.nbytes:,} bytes"
+    except ValueError:  # released
+        return "released"

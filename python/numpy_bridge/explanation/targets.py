@@ -1,0 +1,199 @@
+"""For each library and protocol: whether it would share an object's memory, why not, and the call that would.
+
+Our own calls are decided by the compiled core. Calls of libraries that this process has imported are made on
+something small; the others are judged by rules that were measured, and say so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
+
+from .description import Description, shareable
+from .elsewhere import elsewhere
+from .owners import is_tensor
+from .remedies import remedies
+from .trial import Outcome, Trial, probe_of, try_call
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one call makes of an object's memory.
+
+    Attributes
+    ----------
+    library : str
+        Who takes the memory: "NumPy", "torch", "buffer", "DLPack", ...
+    call : str
+        The call, of an object named x.
+    outcome : {"shares", "copies", "refuses", "wrong values", "unsafe", "not tried"}
+        "unsafe": the process would crash.
+    because : str
+        Why, or what to know about the result.
+    instead : str
+        A call that shares; if none does, one that copies and says so. Empty where the call itself shares.
+    """
+
+    library: str
+    call: str
+    outcome: Outcome
+    because: str = ""
+    instead: str = ""
+
+
+def _to_numpy(x: Any) -> object:
+    return x if type(x) is np.ndarray else _core.to_numpy(shareable(x))
+
+
+def _to_torch(x: Any) -> object:
+    return x if is_tensor(x) else _core.to_torch(shareable(x))
+
+
+def _dlpack(x: Any) -> object:
+    return shareable(x).__dlpack__(max_version=(1, 0))
+
+
+def _buffer(x: Any) -> object:
+    looked_at: Any = shareable(x)
+    return memoryview(looked_at)
+
+
+_DTYPES_OF_TORCH = {
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "bfloat16", "complex64", "complex128"),
+}
+"""Of every torch since 2.4; newer ones have more."""
+
+OURS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "NumPy": ("bridge.to_numpy({})", _to_numpy),
+    "torch": ("bridge.to_torch({})", _to_torch),
+    "buffer": ("memoryview(bridge.view({}))", _buffer),
+    "DLPack": ("bridge.view({}).__dlpack__(max_version=(1, 0))", _dlpack),
+}
+"""By target: the call as it is written, and the same without pinning a tensor's storage."""
+
+_ANY, _ARRAYS = ("np.asarray(x)", "np.from_dlpack(x)"), ("torch.from_numpy(x)", "torch.Tensor(x)")
+THEIRS = {
+    "NumPy": _ANY,
+    "torch": ("torch.as_tensor(x)", *_ARRAYS, "torch.tensor(x)", "torch.from_dlpack(x)"),
+    "buffer": ("memoryview(x)",),
+    "DLPack": (),
+}
+"""By target: what people call. They are made on a small probe."""
+
+
+def targets(x: Any, description: Description) -> tuple[Target, ...]:
+    """Find out for every target; nothing of `x` stays held."""
+    found: list[Target] = []
+    probe = probe_of(x, description.memory) if description.memory else None
+    for library, (written, share) in OURS.items():
+        ours = _ours(share, x, description)
+        best = written.format("x") if ours.outcome == "shares" else _remedy(library, x, probe, description)
+        found.append(Target(library, written.format("x"), *ours, "" if ours.outcome == "shares" else best))
+        if description.memory:
+            found += _theirs(library, x, probe, best, ours)
+    return (*found, *(Target(*row) for row in elsewhere(description, hasattr(x, "__dlpack__"))))
+
+
+def share_for(library: str, a: Any, description: Description) -> str:
+    """The call that makes a share of `a` for a library; empty where none was seen to."""
+    target = {"numpy": "NumPy", "torch": "torch"}.get(library, "DLPack")
+    written, share = OURS[target]
+    if target == "DLPack":
+        written = "bridge.view({})"
+    if _ours(share, a, description).outcome == "shares":
+        return written.format("a")
+    return ""
+
+
+def _ours(share: Callable[[Any], object], x: Any, description: Description) -> Trial:
+    if share is _to_torch and not sys.modules.get("torch"):
+        return _without_torch(x)
+    try:
+        result = share(x)
+    except (SharingError, TypeError, ImportError) as error:
+        return Trial("refuses", str(error))
+    if result is x:
+        return Trial("shares", "it is one already")
+    return Trial("shares", "read-only" if description.memory and description.memory.readonly else "")
+
+
+def _without_torch(x: Any) -> Trial:
+    """What `to_torch` would do, which imports torch: by its own rules, as far as they do not ask torch."""
+    if not _is_installed("torch"):
+        return Trial("refuses", "torch is not installed; install it with: pip install 'numpy-bridge[torch]'")
+    try:
+        view = shareable(x)
+        view.__dlpack__(max_version=(1, 0))
+    except (SharingError, TypeError) as error:
+        return Trial("refuses", str(error))
+    if view.readonly:
+        return Trial(
+            "refuses", "read-only memory: pass copy=True, or allow_readonly=True and never write to it"
+        )
+    if view.device != "cpu" or view.dtype not in _DTYPES_OF_TORCH:
+        return Trial("not tried", "torch is not imported here")
+    return Trial("shares", "by the rules of to_torch: torch is not imported here")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # what stands for it in sys.modules says that it is not
+        return False
+
+
+def _fatal_to_torch(x: Any) -> tuple[tuple[str, ...], str]:
+    """Calls of torch that may end the process, and why: they must not be tried."""
+    try:
+        _dlpack(x)
+    except SharingError as error:
+        calls = {"strides": ("torch.from_dlpack(x)",), "alignment": THEIRS["torch"]}
+        return calls.get(error.field, ()), f"torch may end the process: {error.field}: {error.got}"
+    except TypeError:
+        pass
+    return (), ""
+
+
+def _theirs(library: str, x: Any, probe: Any, best: str, ours: Trial) -> Iterator[Target]:
+    fatal, because = _fatal_to_torch(x)
+    for call in THEIRS[library]:
+        if call.startswith("torch") and (is_tensor(x) or not sys.modules.get("torch")):
+            continue
+        if call in _ARRAYS and not isinstance(x, np.ndarray):
+            continue
+        if call in fatal:
+            trial = Trial("unsafe", because)
+        elif probe is None:
+            trial = Trial("not tried", "there is no small object like this one, and it might copy")
+        else:
+            trial = try_call(call, probe)
+            if trial.outcome == ours.outcome == "refuses" and isinstance(x, _core.View):
+                trial = ours  # the View says why, and not that it was a smaller one
+        yield Target(library, call, *trial, "" if trial.outcome == "shares" else best)
+
+
+def _remedy(library: str, x: Any, probe: Any, description: Description) -> str:
+    """The first call that was seen to share, else one that copies, else nothing."""
+    written, share = OURS[library]
+    for expression, part in remedies(x, description):
+        if _ours(share, part, description).outcome == "shares":
+            return written.format(expression)
+    for call in (written.format("x")[:-1] + extra for extra in _copying(library)):
+        if probe is not None and try_call(call, probe).outcome in ("shares", "copies"):
+            return call
+    return ""
+
+
+def _copying(library: str) -> tuple[str, ...]:
+    if library == "torch" and sys.modules.get("torch"):
+        return (", allow_readonly=True)", ", copy=None)")
+    return (", copy=None)",) if library == "NumPy" else ()
