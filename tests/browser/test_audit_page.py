@@ -9,6 +9,7 @@ from selenium.webdriver.common.by import By
 
 from legibility import faint_texts, scrolls_sideways
 from numpy_bridge.auditing import report
+from numpy_bridge.auditing.pictures import Pictures
 from numpy_bridge.auditing.program import run
 
 PROGRAM = """
@@ -26,7 +27,9 @@ def html(tmp_path: Path) -> str:
     script = tmp_path / ("a_folder_with_a_long_name_" * 5) / "script.py"
     script.parent.mkdir()
     script.write_text(PROGRAM)
-    return report.html(run([str(script)]), ["script.py", "--epochs", "3"])
+    pictures = Pictures()
+    done = run([str(script)], listener=pictures)
+    return report.html(done, ["script.py", "--epochs", "3"], pictures)
 
 
 def test_rows_sort_and_filter(open_page, html):
@@ -45,6 +48,15 @@ def test_rows_sort_and_filter(open_page, html):
     assert lines() in (by_line, by_line[::-1])
     browser.find_element(By.CSS_SELECTOR, "input").send_keys("hidden")
     assert lines() == ["np.array(block)"]
+
+
+def test_memory_maps(open_page, html):
+    browser = open_page(html)
+    titles = [heading.text.partition("script.py")[2] for heading in browser.find_elements(By.TAG_NAME, "h3")]
+    assert titles == [":5 np.array: hidden copy", ":4 np.asarray: shared"]
+    first, second = (picture.text for picture in browser.find_elements(By.TAG_NAME, "svg"))
+    assert "in both" not in first
+    assert "in both: 3,000,000 bytes" in second or "in both: 3000000 bytes" in second
 
 
 def test_is_legible(open_page, html, scheme, width):

@@ -40,12 +40,11 @@ def audit() -> Iterator[AuditLog]:
     from .record import AuditLog
 
     log = AuditLog()
-    add = log.add
-    watching.start(add)
+    watching.start(log)
     try:
         yield log
     finally:
-        watching.stop(add)
+        watching.stop(log)
 
 
 class no_copies:
@@ -104,7 +103,7 @@ class no_copies:
 class _Forbid:
     """Listens for hidden copies."""
 
-    def __call__(self, conversion: Conversion) -> None:
+    def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         __tracebackhide__ = True
         if conversion.hidden:
             from numpy_bridge.errors import HiddenCopyError

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from . import report
+from .pictures import Pictures
 from .program import run
 
 SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
@@ -47,14 +48,15 @@ def command(
     if not as_module and not Path(program[0]).exists():
         print(f"numpy-bridge audit: there is no file {program[0]}", file=sys.stderr)
         raise typer.Exit(2)
-    done = run(program, as_module=as_module, show_progress=sys.stderr.isatty())
+    pictures = Pictures() if as_html else None
+    done = run(program, as_module=as_module, show_progress=sys.stderr.isatty(), listener=pictures)
     sys.stdout.flush()
     words = ["-m", *program] if as_module else program
     text = json.dumps(report.document(done, words), indent=2)
     if as_json is not None and str(as_json) != "-":
         as_json.write_text(text + "\n", encoding="utf-8")
-    if as_html is not None:
-        as_html.write_text(report.html(done, words), encoding="utf-8")
+    if as_html is not None and pictures is not None:
+        as_html.write_text(report.html(done, words, pictures), encoding="utf-8")
     if str(as_json) == "-":
         print(text)
     else:

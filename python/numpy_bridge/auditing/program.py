@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from . import audit
 from .record import AuditLog
+from .reporting import Listener
+from .watching import start, stop
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C has ended."""
@@ -31,7 +33,13 @@ class Run(NamedTuple):
     status: int
 
 
-def run(arguments: list[str], *, as_module: bool = False, show_progress: bool = False) -> Run:
+def run(
+    arguments: list[str],
+    *,
+    as_module: bool = False,
+    show_progress: bool = False,
+    listener: Listener | None = None,
+) -> Run:
     """Run a program to its end, whatever end that is.
 
     Parameters
@@ -42,8 +50,10 @@ def run(arguments: list[str], *, as_module: bool = False, show_progress: bool = 
         Whether the first is the name of a module, as after ``python -m``.
     show_progress : bool, default False
         Whether to say on stderr now and then how far it is.
+    listener : callable, optional
+        Told of each conversion as well.
     """
-    with _as_python_does(arguments, as_module), audit() as log:
+    with _as_python_does(arguments, as_module), listening(listener), audit() as log:
         finished = threading.Event()
         if show_progress:
             threading.Thread(target=_tell_progress, args=(log, finished), daemon=True).start()
@@ -52,6 +62,19 @@ def run(arguments: list[str], *, as_module: bool = False, show_progress: bool = 
         finally:
             finished.set()
     return Run(log, status)
+
+
+@contextmanager
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Tell one more of conversions."""
+    if listener is None:
+        yield
+        return
+    start(listener)
+    try:
+        yield
+    finally:
+        stop(listener)
 
 
 @contextmanager

@@ -106,8 +106,8 @@ class AuditLog:
         self._conversions: dict[tuple[Any, ...], Conversion] = {}
         self._lock = threading.Lock()
 
-    def add(self, conversion: Conversion) -> None:
-        """Count one conversion."""
+    def __call__(self, conversion: Conversion, source: object, result: object) -> None:
+        """Count one conversion, as a listener."""
         c = conversion
         key = (c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked)
         with self._lock:

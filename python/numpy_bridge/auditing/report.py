@@ -17,11 +17,15 @@ from rich.text import Text
 import numpy_bridge
 from numpy_bridge import page
 
+from .pictures import Pictures
 from .program import Run
 from .record import SHARED, Conversion, Line
 
 _STYLES: dict[page.Tone, str] = {"good": "green", "bad": "red", "note": "yellow"}
 
+
+MOST_MAPS = 12
+"""Pictures on a page."""
 
 _NO_BREAK = "\u00a0"
 _CELL = Markup('<div style="overflow-wrap: anywhere">{}</div>')
@@ -107,12 +111,21 @@ def _conversion(c: Conversion) -> dict[str, Any]:
     return {"function": c.place.function, "through": c.place.through, **fields, "hidden": c.hidden}
 
 
-def html(run: Run, command: Sequence[str]) -> str:
-    """The audit as one self-contained page."""
+def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
+    """The audit as one self-contained page: the table, and memory maps of its first lines."""
     numbers = [page.Column(title, numeric=True) for title in ("bytes", "times")]
-    rows = [_row(line, c) for line in run.log.lines() for c in line.conversions]
+    found = [(line, c) for line in run.log.lines() for c in line.conversions]
+    rows = [_row(line, c) for line, c in found]
     table = page.table([*numbers, "outcome", "line"], rows, "Conversions by line, most bytes copied first")
-    return page.document("numpy-bridge audit", table, lead=f"{shlex.join(command)}: {totals(run)}")
+    drawn = [(line, c, pictures.svg(c)) for line, c in found]
+    maps = [_map(line, c, svg) for line, c, svg in drawn if svg][:MOST_MAPS]
+    parts = [table, page.section("Where memory lay, the first time", *maps)] if maps else [table]
+    return page.document("numpy-bridge audit", *parts, lead=f"{shlex.join(command)}: {totals(run)}")
+
+
+def _map(line: Line, c: Conversion, svg: str) -> Markup:
+    title = f"{shown_path(line.file)}:{line.line}  {c.call}: {c.verdict}"
+    return Markup('<h3 style="overflow-wrap: anywhere">{}</h3><p>{}</p>').format(title, Markup(svg))
 
 
 def _row(line: Line, c: Conversion) -> list[page.Cell | page.Content]:

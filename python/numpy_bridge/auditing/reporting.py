@@ -16,7 +16,8 @@ from .memory import NOWHERE, Memory
 from .place import is_direct, place_of
 from .record import UNKNOWN, Conversion
 
-Listener = Callable[[Conversion], None]
+Listener = Callable[[Conversion, Any, Any], None]
+"""Is told of a conversion, its argument and its result, and keeps neither of the two."""
 
 
 class _Busy(threading.local):
@@ -56,19 +57,19 @@ def report(
     busy.now = True
     try:
         conversion = _conversion(call, keywords, source, result, frame)
+        if conversion is not None:
+            _tell(those, conversion, source, result)
     finally:
         busy.now = False
-    if conversion is not None:
-        _tell(those, conversion)
 
 
-def _tell(those: Iterable[Listener], conversion: Conversion) -> None:
+def _tell(those: Iterable[Listener], conversion: Conversion, source: Any, result: Any) -> None:
     """Tell everybody, and only then let the first exception out."""
     __tracebackhide__ = True
     objections: list[HiddenCopyError] = []
     for listener in those:
         try:
-            listener(conversion)
+            listener(conversion, source, result)
         except HiddenCopyError as objection:
             objections.append(objection)
     if objections:
