@@ -16,6 +16,7 @@ from rich.text import Text
 
 import numpy_bridge
 from numpy_bridge import page
+from numpy_bridge.explanation.words import size
 
 from .pictures import Pictures
 from .program import Run
@@ -31,17 +32,6 @@ _NO_BREAK = "\u00a0"
 _CELL = Markup('<div style="overflow-wrap: anywhere">{}</div>')
 _IN_BOLD = Markup("<b>{}</b>")
 _AS_CODE = Markup("<code>{}</code>")
-
-
-def size(nbytes: int) -> str:
-    """Write a number of bytes for people."""
-    if nbytes < 1000:
-        return f"{nbytes} B"
-    amount, units = nbytes / 1000, ["TB", "GB", "MB", "kB"]
-    while amount >= 999.5 and len(units) > 1:
-        amount /= 1000
-        units.pop()
-    return f"{amount:.3g} {units[-1]}"
 
 
 def totals(run: Run) -> str:
