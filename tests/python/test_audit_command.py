@@ -54,7 +54,7 @@ def test_table() -> None:
 
 def test_nothing_to_report() -> None:
     done = audit("script.py", text="")
-    assert done.stdout == "0 conversions: 0 B copied, 0 B shared; no hidden copies\n"
+    assert done.stdout == "0 conversions: 0 bytes copied, 0 bytes shared; no hidden copies\n"
 
 
 def test_json() -> None:
