@@ -82,7 +82,10 @@ def soak(session: nox.Session) -> None:
 def producers(session: nox.Session) -> None:
     """What real array libraries hand out, those that install in little time and space."""
     session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS)
-    session.run("pytest", "tests/python/test_real_producers.py", *session.posargs)
+    session.run(
+        *("pytest", "tests/python/test_real_producers.py", "tests/python/test_audit_libraries.py"),
+        *session.posargs,
+    )
 
 
 @nox.session

@@ -17,4 +17,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     numpy_bridge::register_describe(module);
     numpy_bridge::register_overlap(module);
     numpy_bridge::register_pointer(module);
+    numpy_bridge::register_watch(module);
 }
