@@ -14,29 +14,37 @@ from typing import TYPE_CHECKING, Any
 
 from numpy_bridge._core import View, __version__, may_share_memory, shares_memory, to_numpy, to_torch, view
 from numpy_bridge.development import get_cmake_dir, get_include
-from numpy_bridge.errors import SharingError, TooHardError
+from numpy_bridge.errors import HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.pointer import from_pointer
 
 if TYPE_CHECKING:
+    from numpy_bridge.auditing import audit, no_copies
     from numpy_bridge.explanation import explain
 
 __all__ = [
+    "HiddenCopyError",
     "SharingError",
     "TooHardError",
     "View",
     "__version__",
+    "audit",
     "explain",
     "from_pointer",
     "get_cmake_dir",
     "get_include",
     "may_share_memory",
+    "no_copies",
     "shares_memory",
     "to_numpy",
     "to_torch",
     "view",
 ]
 
-_LAZY = {"explain": "numpy_bridge.explanation"}  # what programs rarely need is imported when it is asked for
+_LAZY = {  # what programs rarely need is imported when it is asked for
+    "audit": "numpy_bridge.auditing",
+    "explain": "numpy_bridge.explanation",
+    "no_copies": "numpy_bridge.auditing",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'ask_protocols', 'describe', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'values_of', 'view']
+__all__: list[str] = ['View', 'ask_protocols', 'describe', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which speaks every protocol.
@@ -238,6 +238,10 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
     ImportError
         If torch is not installed.
     """
+def unwatch_calls() -> None:
+    """
+    Put the type's slot back.
+    """
 def values_of(x: typing.Any) -> typing.Any:
     """
     A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.
@@ -269,5 +273,9 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
         If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
     TypeError
         If `x` speaks no protocol.
+    """
+def watch_calls(type: type, listener: typing.Any) -> None:
+    """
+    Call listener(self, arguments, keywords, result) after each call of an object of a C type, of which there can be one. What it raises the call raises.
     """
 __version__: str = '0.1.0'

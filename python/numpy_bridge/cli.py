@@ -55,6 +55,7 @@ def build() -> typer.Typer:
     """Put the commands together."""
     import typer
 
+    from numpy_bridge.auditing import command as audit
     from numpy_bridge.matrix.command import command as matrix
     from numpy_bridge.tour.command import command as tour
 
@@ -78,5 +79,6 @@ def build() -> typer.Typer:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
     app.command("tour")(tour)
+    app.command("audit", context_settings=audit.SETTINGS)(audit.command)
     app.command("matrix")(matrix)
     return app

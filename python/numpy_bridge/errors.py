@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy_bridge.auditing.record import Conversion
+
 
 class SharingError(BufferError):
     """Memory cannot be shared, and why.
@@ -29,6 +34,37 @@ class SharingError(BufferError):
     def __str__(self) -> str:
         line = f"{self.protocol}: {self.field}: expected {self.expected}, got {self.got}"
         return f"{line}; {self.hint}" if self.hint else line
+
+
+class HiddenCopyError(SharingError):
+    """A call inside `no_copies` has copied memory without being asked to.
+
+    Parameters
+    ----------
+    place : str
+        File and line of the call, as a traceback has them.
+    call : str
+        What was called: "torch.tensor".
+    got : str
+        What happened: how many bytes, from what to what, and why.
+    hint : str
+        What shares instead, where ``x`` is the argument; empty if nothing does.
+    """
+
+    def __init__(self, place: str, call: str, got: str, hint: str = "") -> None:
+        super().__init__(call, "copy", "no copy", got, hint)
+        self.args = (place, call, got, hint)  # what pickling calls the class with
+        self.place = place
+
+    def __str__(self) -> str:
+        return f"{self.place}: {super().__str__()}"
+
+    @classmethod
+    def of(cls, conversion: Conversion) -> HiddenCopyError:
+        """Make the error that tells of `conversion`."""
+        c = conversion
+        got = f"{c.nbytes:,} bytes copied, {c.source} to {c.result}: {c.reason}"
+        return cls(str(c.place), c.call, got, c.alternative and f"{c.alternative} shares")
 
 
 class TooHardError(RuntimeError):

@@ -1,0 +1,111 @@
+"""Finding and forbidding hidden copies in programs that run: `audit` and `no_copies`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .record import AuditLog, Conversion
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@contextmanager
+def audit() -> Iterator[AuditLog]:
+    """Record every conversion between array libraries that the process makes inside the block.
+
+    Calls of all threads are seen; results, exceptions and memory are what they would be without. Once the
+    last audit has ended, every function that was watched is the very same object as before.
+    ``docs/audit.md`` lists the calls that are watched and those that cannot be.
+
+    Yields
+    ------
+    AuditLog
+        What was found so far; it can be read during the block and afterwards.
+
+    Examples
+    --------
+    >>> import numpy as np, numpy_bridge as bridge
+    >>> with bridge.audit() as log:
+    ...     array = np.array(bytearray(8))
+    >>> log.copied_bytes
+    8
+    """
+    from . import watching
+    from .record import AuditLog
+
+    log = AuditLog()
+    watching.start(log)
+    try:
+        yield log
+    finally:
+        watching.stop(log)
+
+
+class no_copies:
+    """Raise at the line that makes a hidden copy: a copy of array memory that the call does not ask for.
+
+    A context manager and a decorator of functions, plain or async. A copy counts as asked for if the name
+    of the call says so (``clone``, ``tolist``, ``to``, ``cpu``, ``cuda``, ``np.copy``, collation of a
+    batch), or an argument does (``copy=True``, ``force=True``), or if there is nothing to share: memory
+    moves to another device, or values come from a list.
+
+    All threads are watched: the copy raises in the thread that makes it.
+
+    Raises
+    ------
+    HiddenCopyError
+        Inside the block, by the call that copied.
+    TypeError
+        On decorating a generator function, whose body runs elsewhere: use a block inside it.
+    """
+
+    def __enter__(self) -> None:
+        from . import watching
+
+        self._forbid = _Forbid()
+        watching.start(self._forbid)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from . import watching
+
+        watching.stop(self._forbid)
+
+    def __call__(self, function: Function) -> Function:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("no_copies cannot decorate a generator function; use it as a block inside")
+        run: Any
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def run(*arguments: Any, **keywords: Any) -> Any:
+                with no_copies():
+                    return await function(*arguments, **keywords)
+
+        else:
+
+            @functools.wraps(function)
+            def run(*arguments: Any, **keywords: Any) -> Any:
+                __tracebackhide__ = True
+                with no_copies():
+                    return function(*arguments, **keywords)
+
+        return run  # type: ignore[no-any-return]
+
+
+class _Forbid:
+    """Listens for hidden copies."""
+
+    def __call__(self, conversion: Conversion, source: object, result: object) -> None:
+        __tracebackhide__ = True
+        if conversion.hidden:
+            from numpy_bridge.errors import HiddenCopyError
+
+            raise HiddenCopyError.of(conversion)

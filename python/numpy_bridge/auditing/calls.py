@@ -1,0 +1,89 @@
+"""The calls that are watched: where each one lives, what goes in, and what it does with memory.
+
+A call that is not in this table is not seen. docs/audit.md says which those are, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Call:
+    """One watched call.
+
+    Parameters
+    ----------
+    module : str
+        The module that the call is looked up in, once the program has imported it.
+    name : str
+        The attribute: "tensor", or "Tensor.numpy" for a method.
+    label : str
+        What a report calls it.
+    parameter : str
+        The keyword of the argument that is converted, which is the first one.
+    copies : str
+        Why the call copies even where it could share; empty if it copies only when it has to.
+    asked : bool
+        Whether a copy, should there be one, is what the name of the call asks for: it is not hidden then.
+    registry : str
+        A dictionary in the module that holds the function as a value, and is where it is called from.
+    """
+
+    module: str
+    name: str
+    label: str
+    parameter: str = "self"
+    copies: str = ""
+    asked: bool = False
+    registry: str = ""
+
+    @property
+    def function(self) -> str:
+        """The name without the class."""
+        return self.name.rpartition(".")[2]
+
+    def source(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> object:
+        """What is converted."""
+        return arguments[0] if arguments else keywords.get(self.parameter)
+
+
+def _functions(module: str, label: str, **parameters: str) -> tuple[Call, ...]:
+    return tuple(Call(module, name, f"{label}.{name}", first) for name, first in parameters.items())
+
+
+_COLLATE = "torch.utils.data._utils.collate"
+
+CALLS: tuple[Call, ...] = (
+    Call("torch", "tensor", "torch.tensor", "data", "torch.tensor always copies"),
+    *_functions("torch", "torch", as_tensor="data", asarray="obj", from_numpy="ndarray", frombuffer="buffer"),
+    *_functions("torch", "torch", from_dlpack="ext_tensor"),
+    Call("torch.utils.dlpack", "from_dlpack", "torch.from_dlpack", "ext_tensor"),
+    Call("torch", "Tensor.numpy", "Tensor.numpy"),
+    Call("torch", "Tensor.__array__", "Tensor.__array__"),
+    Call("torch", "Tensor.__dlpack__", "Tensor.__dlpack__"),
+    Call("torch", "Tensor.tolist", "Tensor.tolist", copies="a list holds Python objects", asked=True),
+    Call("torch", "Tensor.clone", "Tensor.clone", copies="clone always copies", asked=True),
+    Call("torch", "Tensor.contiguous", "Tensor.contiguous"),
+    *(Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True) for name in ("cpu", "cuda", "to")),
+    *(
+        Call(_COLLATE, function, "default_collate", "batch", reason, True, "default_collate_fn_map")
+        for function, reason in {
+            "collate_tensor_fn": "the samples are stacked into one batch",
+            "collate_numpy_array_fn": "the samples are stacked into one batch",
+            "collate_numpy_scalar_fn": "the numbers are gathered into one batch",
+            "collate_float_fn": "the numbers are gathered into one batch",
+            "collate_int_fn": "the numbers are gathered into one batch",
+        }.items()
+    ),
+    Call("numpy", "array", "np.array", "object", "np.array copies unless it is told not to"),
+    Call("numpy", "copy", "np.copy", "a", "np.copy always copies", asked=True),
+    *_functions("numpy", "np", asarray="a", asanyarray="a", ascontiguousarray="a", asfortranarray="a"),
+    *_functions("numpy", "np", from_dlpack="x", frombuffer="buffer"),
+    *_functions("numpy_bridge", "bridge", to_numpy="x", to_torch="x", view="x"),
+    Call("jax.numpy", "array", "jnp.array", "object", "jnp.array copies unless it is told not to"),
+    Call("jax.numpy", "asarray", "jnp.asarray", "a"),
+    *_functions("jax.dlpack", "jax.dlpack", from_dlpack="external_array"),
+    *_functions("pyarrow", "pa", array="obj"),
+)

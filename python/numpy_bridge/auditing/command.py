@@ -1,0 +1,65 @@
+"""`numpy-bridge audit`: any program under the audit."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from . import report
+from .pictures import Pictures
+from .program import run
+
+SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
+"""What follows the program's name belongs to the program."""
+
+
+def command(
+    program: Annotated[
+        list[str],
+        typer.Argument(metavar="SCRIPT [ARGUMENTS]...", help="The program and its own arguments."),
+    ],
+    as_module: Annotated[
+        bool, typer.Option("-m", help="SCRIPT is the name of a module, as for python -m.")
+    ] = False,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write JSON; - for stdout, instead of the table."),
+    ] = None,
+    as_html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page.")
+    ] = None,
+    fail_on_copy: Annotated[
+        bool, typer.Option("--fail-on-copy", help="Exit with status 1 if there was a hidden copy.")
+    ] = False,
+) -> None:
+    """Run a program and show where memory passes between array libraries, shared or copied.
+
+    The program runs as it does under python. When it ends, by itself, by an exception or by Ctrl-C, a table
+    shows every line that converts arrays, most bytes copied first, with the reason for each copy and the call
+    that would share.
+
+    Exit status: the program's own, or 1 for a hidden copy with --fail-on-copy, or 2 for wrong usage.
+    """
+    if not as_module and not Path(program[0]).exists():
+        print(f"numpy-bridge audit: there is no file {program[0]}", file=sys.stderr)
+        raise typer.Exit(2)
+    pictures = Pictures() if as_html else None
+    done = run(program, as_module=as_module, show_progress=sys.stderr.isatty(), listener=pictures)
+    sys.stdout.flush()
+    words = ["-m", *program] if as_module else program
+    text = json.dumps(report.document(done, words), indent=2)
+    if as_json is not None and str(as_json) != "-":
+        as_json.write_text(text + "\n", encoding="utf-8")
+    if as_html is not None and pictures is not None:
+        as_html.write_text(report.html(done, words, pictures), encoding="utf-8")
+    if str(as_json) == "-":
+        print(text)
+    else:
+        Console(highlight=False).print(report.table(done))
+    hidden = fail_on_copy and bool(done.log.hidden)
+    raise typer.Exit(done.status or int(hidden))

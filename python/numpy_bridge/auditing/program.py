@@ -1,0 +1,162 @@
+"""Running a program as `python script.py` or `python -m module` would, inside an audit."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import runpy
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import NamedTuple
+
+from . import audit
+from .record import AuditLog
+from .reporting import Listener
+from .watching import start, stop
+
+INTERRUPTED = 130
+"""What a shell reports for a program that Ctrl-C has ended."""
+
+_STARTERS = (__file__, runpy.__file__, "<frozen runpy>")
+
+
+class Run(NamedTuple):
+    """What a program came to."""
+
+    log: AuditLog
+    status: int
+
+
+def run(
+    arguments: list[str],
+    *,
+    as_module: bool = False,
+    show_progress: bool = False,
+    listener: Listener | None = None,
+) -> Run:
+    """Run a program to its end, whatever end that is.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The script or module, and the program's own arguments.
+    as_module : bool, default False
+        Whether the first is the name of a module, as after ``python -m``.
+    show_progress : bool, default False
+        Whether to say on stderr now and then how far it is.
+    listener : callable, optional
+        Told of each conversion as well.
+    """
+    with _as_python_does(arguments, as_module), listening(listener), audit() as log:
+        finished = threading.Event()
+        if show_progress:
+            threading.Thread(target=_tell_progress, args=(log, finished), daemon=True).start()
+        try:
+            status = _status(arguments[0], as_module)
+        finally:
+            finished.set()
+    return Run(log, status)
+
+
+@contextmanager
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Tell one more of conversions."""
+    if listener is None:
+        yield
+        return
+    start(listener)
+    try:
+        yield
+    finally:
+        stop(listener)
+
+
+@contextmanager
+def _as_python_does(arguments: list[str], as_module: bool) -> Iterator[None]:
+    """Set what a program sees of how it was started."""
+    before = sys.argv, list(sys.path)
+    first = str(Path.cwd()) if as_module else str(Path(arguments[0]).resolve().parent)
+    sys.argv = list(arguments)
+    sys.path[0:1] = [first]
+    try:
+        yield
+    finally:
+        sys.argv, sys.path[:] = before
+
+
+def _status(name: str, as_module: bool) -> int:
+    """Run it, and return the exit status that Python would have given."""
+    try:
+        try:
+            if as_module:
+                runpy.run_module(name, run_name="__main__", alter_sys=True)
+            elif Path(name).is_file() and not zipfile.is_zipfile(name):
+                _run_script(str(Path(name).absolute()))
+            else:
+                runpy.run_path(name, run_name="__main__")
+            status = 0
+        except SystemExit as end:
+            status = _status_of(end)
+        except Exception as error:
+            _print(error)
+            status = 1
+        _wait_for_threads()
+    except KeyboardInterrupt as error:
+        _print(error)
+        status = INTERRUPTED
+    return status
+
+
+def _run_script(file: str) -> None:
+    """Run a script as the main module. Its `__file__` is absolute, which runpy would put into `sys.argv`."""
+    main = ModuleType("__main__")
+    vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = main
+    try:
+        with io.open_code(file) as source:
+            code = compile(source.read(), file, "exec", dont_inherit=True)
+        exec(code, vars(main))
+    finally:
+        sys.modules["__main__"] = before
+
+
+def _wait_for_threads() -> None:
+    """Wait as Python does: a program has not ended before its threads have."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread not in (threading.current_thread(), threading.main_thread()):
+            thread.join()
+
+
+def _status_of(end: SystemExit) -> int:
+    if end.code is None or isinstance(end.code, int):
+        return (end.code or 0) & 0xFF
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _print(error: BaseException) -> None:
+    """Show the program's traceback in the program's own way, without the frames that started it."""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in _STARTERS:
+        trace = trace.tb_next
+    sys.excepthook(type(error), error.with_traceback(trace), trace)
+
+
+def _tell_progress(log: AuditLog, finished: threading.Event) -> None:
+    """One line now and then, more and more rarely: the program's own output stays readable."""
+    elapsed, pause = 0, 10
+    while not finished.wait(pause):
+        elapsed += pause
+        pause = min(2 * pause, 600)
+        print(
+            f"numpy-bridge audit: {elapsed} s, {len(log):,} conversions, {log.copied_bytes:,} bytes copied; "
+            "Ctrl-C ends the program and reports",
+            file=sys.stderr,
+        )

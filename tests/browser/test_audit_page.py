@@ -1,0 +1,65 @@
+"""The page of `numpy-bridge audit --html`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from legibility import faint_texts, scrolls_sideways
+from numpy_bridge.auditing import report
+from numpy_bridge.auditing.pictures import Pictures
+from numpy_bridge.auditing.program import run
+
+PROGRAM = """
+import numpy as np
+block = bytearray(3_000_000)
+np.asarray(block)
+np.array(block)
+np.array([1, 2])
+np.array("<script>alert(1)</script>")
+"""
+
+
+@pytest.fixture
+def html(tmp_path: Path) -> str:
+    script = tmp_path / ("a_folder_with_a_long_name_" * 5) / "script.py"
+    script.parent.mkdir()
+    script.write_text(PROGRAM)
+    pictures = Pictures()
+    done = run([str(script)], listener=pictures)
+    return report.html(done, ["script.py", "--epochs", "3"], pictures)
+
+
+def test_rows_sort_and_filter(open_page, html):
+    browser = open_page(html)
+
+    def lines() -> list[str]:
+        cells = browser.find_elements(By.CSS_SELECTOR, "tbody td:last-child code:first-of-type")
+        return [cell.text for cell in cells if cell.is_displayed()]
+
+    by_line = PROGRAM.splitlines()[3:]
+    assert lines()[0] == "np.array(block)"
+    assert "script.py --epochs 3: 4 conversions: 2.861 MiB copied, 2.861 MiB shared" in browser.page_source
+    outcomes = browser.find_elements(By.CSS_SELECTOR, "tbody td:nth-child(3)")
+    assert sorted(cell.text for cell in outcomes) == ["copied", "copied", "hidden copy", "shared"]
+    browser.find_element(By.CSS_SELECTOR, "thead th:last-child button").click()
+    assert lines() in (by_line, by_line[::-1])
+    browser.find_element(By.CSS_SELECTOR, "input").send_keys("hidden")
+    assert lines() == ["np.array(block)"]
+
+
+def test_memory_maps(open_page, html):
+    browser = open_page(html)
+    titles = [heading.text.partition("script.py")[2] for heading in browser.find_elements(By.TAG_NAME, "h3")]
+    assert titles == [":5 np.array: hidden copy", ":4 np.asarray: shared"]
+    first, second = (picture.text for picture in browser.find_elements(By.TAG_NAME, "svg"))
+    assert "in both" not in first
+    assert "in both: 3,000,000 bytes" in second or "in both: 3000000 bytes" in second
+
+
+def test_is_legible(open_page, html, scheme, width):
+    browser = open_page(html, scheme=scheme, width=width)
+    assert faint_texts(browser) == []
+    assert not scrolls_sideways(browser)

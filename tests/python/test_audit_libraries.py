@@ -1,0 +1,135 @@
+"""What an audit says of libraries other than NumPy and torch. `nox -s producers` installs them."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+
+torch = pytest.importorskip("torch", reason="half of these go to torch")
+
+
+def names(*libraries: str) -> dict[str, Any]:
+    scope: dict[str, Any] = {"np": np, "torch": torch, "bridge": bridge}
+    for name in libraries:
+        try:
+            scope[name.rpartition(".")[2] if name != "jax.numpy" else "jnp"] = importlib.import_module(name)
+        except ImportError:
+            pytest.skip(f"{name} is not installed: nox -s producers")
+    return scope
+
+
+JAX, ARROW, PANDAS, POLARS = ("jax.numpy", "jax.dlpack", "jax"), ("pyarrow",), ("pandas",), ("polars",)
+SAME = "the same memory"
+ROWS: list[tuple[tuple[str, ...], str, str, str, str, str]] = [
+    # libraries, x, call, outcome, reason, what shares
+    (JAX, "jnp.ones(64)", "np.asarray(x)", "shared", SAME, ""),
+    (JAX, "jnp.ones(64)", "np.from_dlpack(x)", "shared", SAME, ""),
+    (JAX, "jnp.ones(64)", "torch.from_dlpack(x)", "shared", SAME, ""),
+    (
+        *(JAX, "jnp.ones(64)", "np.array(x)", "copied"),
+        *("np.array copies unless it is told not to", "bridge.to_numpy(x)"),
+    ),
+    (
+        *(JAX, "jnp.ones(64)", "torch.tensor(x)", "copied"),
+        *("torch.tensor always copies", "bridge.to_torch(x, allow_readonly=True)"),
+    ),
+    (JAX, "np.ones(3, np.float32)", "jnp.asarray(x)", "copied", "jnp.asarray copies from numpy here", ""),
+    (JAX, "torch.ones(64)", "jnp.asarray(x)", "copied", "jnp.asarray copies from torch here", ""),
+    (JAX, "torch.ones(64)", "jnp.array(x)", "copied", "jnp.array copies unless it is told not to", ""),
+    (JAX, "torch.ones(64)", "jax.dlpack.from_dlpack(x)", "shared", SAME, ""),
+    (ARROW, "np.ones(3)", "pyarrow.array(x)", "shared", SAME, ""),
+    (ARROW, "pyarrow.array(np.ones(3))", "np.asarray(x)", "shared", SAME, ""),
+    (PANDAS, "pandas.Series(np.ones(3))", "np.asarray(x)", "shared", SAME, ""),
+    (
+        *(PANDAS, "pandas.DataFrame({'a': [1], 'b': [2.5]})", "np.asarray(x)", "copied"),
+        *("pandas.DataFrame has no memory to share: its values are put together", ""),
+    ),
+    (
+        *(PANDAS, "pandas.Series(np.ones(3))", "torch.tensor(x)", "copied"),
+        *("torch.tensor always copies", "bridge.to_torch(x, allow_readonly=True)"),
+    ),
+    (POLARS, "polars.Series([1.0, 2.0])", "np.asarray(x)", "shared", SAME, ""),
+    (
+        *(POLARS, "polars.Series([1.0, 2.0])", "np.array(x)", "copied"),
+        *("np.array copies unless it is told not to", "bridge.to_numpy(x)"),
+    ),
+    (
+        *(POLARS, "polars.Series([1.0, None])", "np.asarray(x)", "copied"),
+        *("polars float64 has no memory to share: its values are put together", ""),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("libraries", "setup", "call", "outcome", "reason", "alternative"),
+    ROWS,
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_verdict(
+    libraries: tuple[str, ...], setup: str, call: str, outcome: str, reason: str, alternative: str
+) -> None:
+    scope = names(*libraries)
+    scope["x"] = x = eval(setup, scope)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with bridge.audit() as log:
+            result = eval(compile(call, "<call>", "eval"), scope)
+    (conversion,) = log
+    assert (conversion.outcome, conversion.reason) == (outcome, reason)
+    assert conversion.alternative == alternative
+    assert shares(x, result) == (outcome == "shared")
+    if alternative:
+        assert shares(x, eval(alternative, scope))
+
+
+def shares(x: Any, result: Any) -> bool:
+    """Write through one side, although both may be immutable, and read from the other."""
+    sides = [bytes_of(side) for side in (x, result)]
+    if sides[0] is None or sides[1] is None:
+        return False
+    pointer = bridge.from_pointer(sides[1].ctypes.data, sides[1].shape, "uint8", owner=result)
+    before = sides[0].copy()
+    view = np.asarray(pointer)
+    kept = view.copy()
+    view[...] += 1
+    seen = not np.array_equal(sides[0], before)
+    view[...] = kept
+    return seen
+
+
+def bytes_of(x: Any) -> np.ndarray[Any, Any] | None:
+    try:
+        array = bridge.to_numpy(x)
+    except bridge.SharingError:
+        return None
+    return np.lib.stride_tricks.as_strided(array, (array.size,), (array.itemsize,)).view(np.uint8)
+
+
+@pytest.mark.parametrize("call", ["pandas.Series(x)", "pandas.DataFrame(x)"])
+def test_pandas_takes_tensors_through_numpy(call: str) -> None:
+    scope = names(*PANDAS)
+    scope["x"] = torch.ones(3)
+    with bridge.audit() as log:
+        eval(call, scope)
+    assert [(c.call, c.outcome) for c in log] == [("np.asarray", "shared")]
+    assert next(iter(log)).place.through.startswith("pandas.")
+
+
+def test_an_object_that_might_compute_is_not_asked_again() -> None:
+    class Computed:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+            calls.append(1)
+            return np.ones(2)
+
+    calls: list[int] = []
+    with bridge.audit() as log:
+        np.asarray(Computed())
+    assert len(calls) == 1
+    assert next(iter(log)).outcome == "unknown"
+    assert "might compute it anew" in next(iter(log)).reason
