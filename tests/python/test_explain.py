@@ -123,6 +123,23 @@ assert len(seen) == 1, seen
     )
 
 
+@needs_torch
+@pytest.mark.parametrize("name", ["float64 1-d", "large", "requires grad", "negative", "bytearray", "mmap"])
+def test_audits_neither_hear_nor_disturb_it(name: str) -> None:
+    x = WITH_MEMORY[name]()
+    alone = bridge.explain(x)
+    with bridge.audit() as log:
+        audited = bridge.explain(x)
+        bridge.explain(x, x)
+        assert not log.conversions
+        torch.tensor([1.0]).numpy()
+        assert log.conversions
+    with bridge.no_copies():
+        forbidden = bridge.explain(x)
+    assert [target.outcome for target in audited.targets] == [target.outcome for target in alone.targets]
+    assert forbidden.targets == alone.targets
+
+
 # What is said
 
 

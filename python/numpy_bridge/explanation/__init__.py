@@ -14,6 +14,7 @@ from .owners import Owner
 from .protocols import Protocol, protocols
 from .relation import Overlap, overlap
 from .targets import Target, share_for, targets
+from .unheard import unheard
 
 __all__ = [
     "Count",
@@ -61,13 +62,18 @@ def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
         Of one object, true if `view` shares it. Of two, true if they have a byte in common. Print it, show
         it in a notebook, save its ``svg``, or use its fields.
     """
-    of_a = describe(a)
-    if b is _NOT_GIVEN:
-        spoken = protocols(a, of_a)
-        return Explanation(of_a, spoken, targets(a, of_a, spoken))
-    of_b = describe(b)
+    with unheard():
+        return _of_object(a) if b is _NOT_GIVEN else _of_pair(a, b)
+
+
+def _of_object(x: Any) -> Explanation:
+    what = describe(x)
+    spoken = protocols(x, what)
+    return Explanation(what, spoken, targets(x, what, spoken))
+
+
+def _of_pair(a: Any, b: Any) -> Relation:
+    of_a, of_b = describe(a), describe(b)
     found = overlap(a, b, of_a.memory, of_b.memory)
-    call = share_for(of_b.library, a, of_a)
-    return Relation(
-        of_a, of_b, found, relation.origin(a, b, found.shares), relation.advice(found, of_b, call)
-    )
+    advice = relation.advice(found, of_b, share_for(of_b.library, a, of_a))
+    return Relation(of_a, of_b, found, relation.origin(a, b, found.shares), advice)
