@@ -159,7 +159,16 @@ def test_types_stay_types() -> None:
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
 
+    class Mixin:
+        def __init__(self, *arguments: Any) -> None:
+            self.arguments = arguments
+
+    class Mixed(torch.Tensor, Mixin):
+        pass
+
+    assert Mixed([1.0]).arguments == ([1.0],)
     with bridge.audit():
+        assert Mixed([1.0]).arguments == ([1.0],)
         assert type(torch.Tensor([1])) is torch.Tensor
         assert isinstance(torch.FloatTensor([1]), torch.FloatTensor)
         assert torch.ones(1).type(torch.DoubleTensor).dtype == torch.float64
