@@ -34,7 +34,7 @@ CPP_SOURCES = [
 ]
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
-    *("apache-tvm-ffi", "array-api-strict"),
+    *("apache-tvm-ffi", "array-api-strict", "numba"),
 )
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 

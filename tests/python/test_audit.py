@@ -325,6 +325,23 @@ def test_sparse_tensors_are_unknown() -> None:
     assert only(log).reason == "the parts of a sparse tensor may be shared or copied"
 
 
+def test_libraries_that_are_imported_meanwhile_keep_originals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may put them into tables, where nobody would find them again."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "keeps_a_table.py").write_text(
+        "import numpy, torch\nTABLE = {numpy.array: 1, torch.Tensor.to: 2}\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    with bridge.audit() as log:
+        module = importlib.import_module("keeps_a_table")
+        torch.tensor(np.ones(1))
+    assert len(log) == 1
+    assert {np.array: 1, torch.Tensor.to: 2} == module.TABLE
+
+
 # What is seen
 
 
