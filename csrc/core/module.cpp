@@ -6,8 +6,7 @@
 #include "errors.hpp"
 #include "register.hpp"
 
-// Not mod_gil_not_used(): a free-threaded CPython has crashed in a collection while eight threads shared one View.
-PYBIND11_MODULE(_core, module) {
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     module.doc() = "Shared memory between array libraries: the compiled core of numpy_bridge.";
     module.attr("__version__") = NUMPY_BRIDGE_VERSION;
     numpy_bridge::register_errors();

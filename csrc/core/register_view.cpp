@@ -42,12 +42,23 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
     }
 }
 
+/// The view inside its Python object; null while that is being made.
+///
+/// For the collector, which must not take locks, and which without the GIL meets objects that other threads are
+/// making: Python shows it the object before pybind11 has laid it out, and to do that pybind11 waits for a lock.
+/// Until then all fields are zero. `py::detail::is_holder_constructed` follows a pointer that is null there.
+const view* finished_view(PyObject* self) noexcept {
+    const auto* instance = reinterpret_cast<const py::detail::instance*>(self);
+    const bool finished = instance->simple_layout && instance->simple_holder_constructed;
+    return finished ? static_cast<const view*>(instance->simple_value_holder[0]) : nullptr;
+}
+
 /// There is no tp_clear: a View never changes, so a cycle through it also runs through something that
 /// can be cleared, as with tuples.
 int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
-    if (!py::detail::is_holder_constructed(self)) return 0; // still being made
-    return py::handle(self).cast<const view&>().traverse(visit, arg);
+    const view* finished = finished_view(self);
+    return finished == nullptr ? 0 : finished->traverse(visit, arg);
 }
 
 void set_up_type(PyHeapTypeObject* heap_type) {

@@ -23,6 +23,7 @@ settings.load_profile("tests")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seconds", type=float, default=0.5, help="how long each test of threads runs")
+    parser.addoption("--times", type=int, default=20_000, help="how often test_soak.py repeats a conversion")
     parser.addoption(
         "--extension-build",
         type=Path,
@@ -33,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def seconds(pytestconfig: pytest.Config) -> float:
     return float(pytestconfig.getoption("--seconds"))
+
+
+@pytest.fixture
+def times(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--times"))
 
 
 def pytest_collection_finish() -> None:

@@ -21,8 +21,6 @@ import pytest
 
 import numpy_bridge as bridge
 
-SOAK = bool(os.environ.get("NUMPY_BRIDGE_SOAK"))  # set by `nox -s soak`: everything a million times
-
 try:
     import torch
 except ImportError:

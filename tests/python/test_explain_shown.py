@@ -208,6 +208,17 @@ def test_maps_say_what_they_leave_out() -> None:
     assert "the first 96 bytes, closer" in texts(MAPS["an image"]().svg)
 
 
+def test_addresses_of_different_devices_are_not_drawn_together() -> None:
+    def on(device: str) -> bridge.View:
+        return bridge.from_pointer(1 << 40, (10,), "u1", device=device)
+
+    svg = bridge.explain(on("cuda:0"), on("cuda:1")).svg
+    assert "on different devices, whose addresses can't be compared" in texts(svg)
+    assert boxes(svg, "a") == boxes(svg, "both") == []
+    assert boxes(bridge.explain(on("cpu"), on("cuda_managed:0")).svg, "both")
+    assert "a  uint8 (10,), strides (1,), cuda:0" in texts(svg)
+
+
 def test_no_memory_has_no_map() -> None:
     assert bridge.explain(5).svg == ""
     assert bridge.explain(np.zeros(3), 5).svg == ""

@@ -12,7 +12,17 @@ import pytest
 import numpy_bridge as bridge
 from explained import ARRAYS, EVERYTHING, NOTHING, WITH_MEMORY, WITHOUT_MEMORY
 from producers import Once
-from support import needs_numpy_2, needs_torch, number, peek, poke, readonly, run_python, torch
+from support import (
+    ml_dtypes,
+    needs_ml_dtypes,
+    needs_numpy_2,
+    needs_torch,
+    peek,
+    poke,
+    readonly,
+    run_python,
+    torch,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 
@@ -238,7 +248,9 @@ def aligned(count: int, offset: int, dtype: str) -> np.ndarray:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("dtype", ["f4", "f2", "i4", "u1", "c8", "f8", "i8", "c16", "u8", "?"])
+@pytest.mark.parametrize(
+    "dtype", ["f4", "f2", "i4", "u1", "c8", "f8", "i8", "c16", "u8", "i1", "i2", "u2", "u4", "?"]
+)
 @pytest.mark.parametrize("offset", [0, 16, 32, 64])
 def test_jax_does_what_its_rule_says(dtype: str, offset: int) -> None:
     jax = pytest.importorskip("jax", reason="jax is not installed: nox -s producers")
@@ -255,7 +267,7 @@ def test_jax_does_what_its_rule_says(dtype: str, offset: int) -> None:
     ]
     for case in cases + ([bridge.to_torch(x), bridge.to_torch(x)[1:]] if torch is not None else []):
         (target,) = [t for t in bridge.explain(case).targets if t.library == "JAX"]
-        assert target.call == "jax.dlpack.from_dlpack(x)"
+        assert target.call.startswith("jax.dlpack.from_dlpack(")
         try:
             shared = address_in_jax(jax, case) == bridge.view(case).ptr
         except Exception:
@@ -264,8 +276,37 @@ def test_jax_does_what_its_rule_says(dtype: str, offset: int) -> None:
             assert target.outcome == ("shares" if shared else "copies"), target
 
 
+@needs_ml_dtypes
+def test_jax_takes_from_a_view_what_numpy_does_not_export() -> None:
+    jax = pytest.importorskip("jax", reason="jax is not installed: nox -s producers")
+    x = aligned(24, 0, "u2").view(ml_dtypes.bfloat16)
+    (target,) = [t for t in bridge.explain(x).targets if t.library == "JAX"]
+    assert (target.outcome, target.instead) == ("refuses", "jax.dlpack.from_dlpack(bridge.view(x))")
+    with pytest.raises(BufferError):
+        jax.dlpack.from_dlpack(x)
+    assert address_in_jax(jax, bridge.view(x)) == bridge.view(x).ptr
+
+
+def test_jax_shares_wide_numbers_where_it_is_told_to() -> None:
+    jax = pytest.importorskip("jax", reason="jax is not installed: nox -s producers")
+    x = aligned(24, 0, "f8")
+    (target,) = [t for t in bridge.explain(x).targets if t.library == "JAX"]
+    assert target.outcome == "copies"
+    before = jax.config.jax_enable_x64
+    try:
+        eval(target.instead, {"jax": jax})
+        assert address_in_jax(jax, x) == bridge.view(x).ptr
+    finally:
+        jax.config.update("jax_enable_x64", before)
+
+
 @needs_torch
-def test_the_way_to_aligned_memory_works() -> None:
-    made = bridge.to_numpy(torch.empty(1000))
-    assert bridge.explain(made).what.memory.alignment >= 64
-    assert number(made[0]) is not None
+@pytest.mark.parametrize("dtype", ["f4", "u1", "?", "c8", "i2"])
+def test_the_way_to_aligned_memory_works(dtype: str) -> None:
+    x = aligned(24, 16, dtype).reshape(4, 6)
+    for target in bridge.explain(x).targets:
+        if target.library in OTHERS:
+            assert target.outcome in ("copies", "unsafe")
+            made = eval(target.instead, {"bridge": bridge, "torch": torch})
+            assert (made.shape, made.dtype) == (x.shape, x.dtype)
+            assert {t.outcome for t in bridge.explain(made).targets if t.library in OTHERS} == {"shares"}

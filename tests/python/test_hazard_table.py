@@ -72,8 +72,8 @@ HAZARDS: dict[str, list[str]] = {
     ],
     "memory is freed on another thread, or without the GIL": [
         "test_lifetime.test_every_order_on_other_threads",
-        "test_threads.test_a_deleter_runs_on_a_thread_that_python_does_not_know",
-        "test_threads.test_a_deleter_called_by_c_lets_go_of_a_producer",
+        "test_foreign_threads.test_a_deleter_runs_on_a_thread_that_python_does_not_know",
+        "test_foreign_threads.test_a_deleter_called_by_c_lets_go_of_a_producer",
     ],
     "memory is freed while the interpreter ends": [
         "test_lifetime.test_the_interpreter_ends_with_everything_alive",

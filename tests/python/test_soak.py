@@ -1,6 +1,6 @@
 """Conversions of every kind, over and over, leave references, objects and memory where they were.
 
-Twenty thousand of each here, a million in `nox -s soak`; and one of a gibibyte, which is not touched.
+Twenty thousand of each here, `--times=1000000` in `nox -s soak`; and one of a gibibyte, which is not touched.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ import numpy_bridge as bridge
 from fake_interfaces import FakeCudaInterface, FakeInterface, wrapper
 from fakes import Exchanging, FakeBuffer, FakeTensor
 from producers import Legacy
-from support import SOAK, ml_dtypes, needs_ml_dtypes, needs_torch, readonly, torch
+from support import ml_dtypes, needs_ml_dtypes, needs_torch, readonly, torch
 
-TIMES = 1_000_000 if SOAK else 20_000
 linux = pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
 
 
@@ -129,24 +128,24 @@ CASES = [
 @pytest.mark.resident
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("make", "convert"), CASES)
-def test_nothing_is_left(make: Callable[[], Any], convert: Callable[[Any], Any]) -> None:
+def test_nothing_is_left(make: Callable[[], Any], convert: Callable[[Any], Any], times: int) -> None:
     x = make()
     types = (bridge.View, np.ndarray, *map(np.dtype, ("f8", "f4", "u1")))
     watched = (x, None, True, (), int, *types)
 
-    def repeat(times: int) -> None:
-        for _ in itertools.repeat(None, times):
+    def repeat(count: int) -> None:
+        for _ in itertools.repeat(None, count):
             convert(x)
         gc.collect()
 
     repeat(2000)
     references, resident = [sys.getrefcount(each) for each in watched], resident_bytes()
     objects = sys.getallocatedblocks()
-    repeat(TIMES)
+    repeat(times)
     grown = [sys.getrefcount(each) - before for each, before in zip(watched, references, strict=True)]
     assert max(map(abs, grown)) < 100
     assert sys.getallocatedblocks() - objects < 1000
-    assert resident_bytes() - resident < 1 << (20 if SOAK else 19)  # less than any object takes, each time
+    assert resident_bytes() - resident < max(1 << 19, times)  # less than any object takes, each time
 
 
 # Size does not matter

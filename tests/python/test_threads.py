@@ -1,15 +1,15 @@
-"""Threads that convert, export and drop the same objects and different ones, and leave nothing behind.
+"""Eight threads convert, export, compare and drop the same and different objects at once.
 
-For a second here, for a minute in `nox -s soak`.
+Each test takes half a second here; `--seconds=60` makes it a minute, as `nox -s soak` and `nox -s tsan` do.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import ctypes
 import gc
+import hashlib
 import random
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -19,37 +19,11 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from fakes import FakeBuffer, FakeTensor, capsule_name, read_capsule, rename_capsule
+from fakes import FakeTensor
 from producers import Legacy, Versioned
-from support import SOAK, needs_torch, run_python, torch
+from support import needs_torch, run_python, torch
 
-SECONDS = 60 if SOAK else 1
-THREADS = 8
-
-
-def consumed(x: Any) -> Any:
-    return np.from_dlpack(bridge.view(x))
-
-
-# Ways to share the elements 0 to 7 of x, to read them and to hand them on
-WAYS: dict[str, Callable[[Any], Any]] = {
-    "view": bridge.view,
-    "to_numpy": bridge.to_numpy,
-    "memoryview": lambda x: memoryview(bridge.view(x)),
-    "asarray": lambda x: np.asarray(bridge.view(x)),
-    "from_dlpack": consumed,
-    "unconsumed": lambda x: (bridge.view(x).__dlpack__(max_version=(1, 0)), bridge.view(x))[1],
-    "unversioned": lambda x: (bridge.view(x).__dlpack__(), bridge.view(x))[1],
-    "view-of-view": lambda x: bridge.view(bridge.view(x)),
-    "shares_memory": lambda x: bridge.view(x) if bridge.shares_memory(x, bridge.view(x)) else None,
-    "struct": lambda x: (bridge.view(x).__array_struct__, bridge.view(x))[1],
-    "fake": lambda x: after_a_fake(x),
-    "refused": lambda x: after_a_refusal(x),
-}
-if torch is not None:
-    WAYS["to_torch"] = bridge.to_torch
-    WAYS["torch.from_dlpack"] = lambda x: torch.from_dlpack(bridge.view(x))
-    WAYS["to_torch-to_numpy"] = lambda x: bridge.to_numpy(bridge.to_torch(x))
+ROUNDS_BETWEEN_LOOKS_AT_THE_CLOCK = 50
 
 
 def after_a_fake(x: Any) -> Any:
@@ -62,99 +36,156 @@ def after_a_fake(x: Any) -> Any:
 def after_a_refusal(x: Any) -> Any:
     with pytest.raises(bridge.SharingError):
         bridge.view(FakeTensor(ndim=65))
+    with pytest.raises(BufferError):
+        bridge.view(x, readonly=True).__dlpack__(max_version=None)
     return bridge.view(x)
 
 
-def blocks() -> list[Any]:
-    made: list[Any] = [np.arange(8.0), np.arange(8.0), bytearray(range(8)), memoryview(bytearray(range(8)))]
-    made += [bridge.view(np.arange(8)), Legacy(np.arange(8.0)), Versioned(np.arange(8.0))]
-    return [*made, torch.arange(8.0)] if torch is not None else made
+# Ways to share the numbers 0 to 7 in x, which can be read through what they return
+ALIASES: dict[str, Callable[[Any], Any]] = {
+    "view": bridge.view,
+    "readonly": lambda x: bridge.view(x, readonly=True),
+    "view-of-view": lambda x: bridge.view(bridge.view(x)),
+    "to_numpy": bridge.to_numpy,
+    "copy": lambda x: bridge.to_numpy(x, copy=True),
+    "memoryview": lambda x: memoryview(bridge.view(x)),
+    "asarray": lambda x: np.asarray(bridge.view(x)),
+    "from_dlpack": lambda x: np.from_dlpack(bridge.view(x)),
+    "fake": after_a_fake,
+    "refused": after_a_refusal,
+}
+if torch is not None:
+    ALIASES["to_torch"] = bridge.to_torch
+    ALIASES["torch.from_dlpack"] = lambda x: torch.from_dlpack(bridge.view(x))
+    ALIASES["to_torch-to_numpy"] = lambda x: bridge.to_numpy(bridge.to_torch(x))
+
+# What else can be asked of it
+QUESTIONS: dict[str, Callable[[Any], Any]] = {
+    "digest": lambda x: hashlib.sha1(bridge.view(x)).digest(),
+    "capsule": lambda x: bridge.view(x).__dlpack__(max_version=(1, 0)),
+    "capsule-readonly": lambda x: bridge.view(x, readonly=True).__dlpack__(max_version=(1, 0)),
+    "unversioned": lambda x: bridge.view(x).__dlpack__(),
+    "struct": lambda x: bridge.view(x).__array_struct__,
+    "shares_memory": lambda x: bridge.shares_memory(x, bridge.view(x)),
+    "repr": lambda x: repr(bridge.view(x)),
+    "equality": lambda x: bridge.view(x) == bridge.view(x),
+}
+
+BLOCKS: dict[str, Callable[[], Any]] = {
+    "ndarray": lambda: np.arange(8.0),
+    "bytearray": lambda: bytearray(range(8)),
+    "memoryview": lambda: memoryview(bytearray(range(8))),
+    "view": lambda: bridge.view(np.arange(8.0)),
+    "view-of-buffer": lambda: bridge.view(memoryview(np.arange(8.0))),
+    "legacy": lambda: Legacy(np.arange(8.0)),
+    "versioned": lambda: Versioned(np.arange(8.0)),
+}
+if torch is not None:
+    BLOCKS["tensor"] = lambda: torch.arange(8.0)
 
 
-def test_the_same_objects_and_different_ones() -> None:
-    """Every thread walks through all pairs of ways and objects, and passes what it made to the others."""
-    common, pool_of_aliases, lock = blocks(), [], threading.Lock()
-    before = [sys.getrefcount(block) for block in common]
-    end = time.monotonic() + SECONDS
+def alias(dice: random.Random, x: Any) -> Any:
+    made = dice.choice(list(ALIASES.values()))(x)
+    assert np.asarray(made)[3] == 3
+    return made
 
-    def work(seed: int) -> int:
-        chance, own, done = random.Random(seed), blocks(), 0
-        while time.monotonic() < end:
-            for _ in range(50):
-                block = chance.choice(common if chance.random() < 0.5 else own)
-                alias = chance.choice(list(WAYS.values()))(block)
-                assert np.asarray(alias)[3] == 3
-                with lock:  # so that many a block is let go of by another thread
-                    pool_of_aliases.append(alias)
-                    if len(pool_of_aliases) > 64:
-                        alias = pool_of_aliases.pop(chance.randrange(64))
-                del alias
-                done += 1
-        return done
 
-    switch = sys.getswitchinterval()
+def alias_or_answer(dice: random.Random, x: Any) -> Any:
+    ask = dice.random() < len(QUESTIONS) / len(QUESTIONS | ALIASES)
+    return dice.choice(list(QUESTIONS.values()))(x) if ask else alias(dice, x)
+
+
+def run_in_threads(work: Callable[[random.Random], None], seconds: float, count: int = 8) -> None:
+    """Let threads repeat `work`, all from the same moment on, and raise what one of them raised."""
+    failures: list[BaseException] = []
+    start = threading.Barrier(count)
+
+    def repeat(seed: int) -> None:
+        dice = random.Random(seed)
+        try:
+            start.wait()
+            end = time.monotonic() + seconds
+            while not failures and time.monotonic() < end:
+                for _ in range(ROUNDS_BETWEEN_LOOKS_AT_THE_CLOCK):
+                    work(dice)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=repeat, args=(seed,)) for seed in range(count)]
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-            done = [future.result() for future in [pool.submit(work, seed) for seed in range(THREADS)]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     finally:
-        sys.setswitchinterval(switch)
-    assert min(done) > 0
-    pool_of_aliases.clear()
+        sys.setswitchinterval(interval)
+    if failures:
+        raise failures[0]
+
+
+@pytest.mark.parametrize("make", BLOCKS.values(), ids=BLOCKS)
+def test_threads_share_one_object(make: Callable[[], Any], seconds: float) -> None:
+    x = make()
+    for convert in (ALIASES | QUESTIONS).values():
+        convert(x)  # what a first time leaves behind
     gc.collect()
-    assert [sys.getrefcount(block) for block in common] == before
-    common[2].extend(b"not locked")
+    before = sys.getrefcount(x)
+    run_in_threads(lambda dice: alias_or_answer(dice, x), seconds)
+    gc.collect()
+    assert sys.getrefcount(x) == before
+    alias(random.Random(0), x)
 
 
-# Without the GIL
+def test_threads_meet_the_collector(seconds: float) -> None:
+    """Without the GIL, a collection sees Views that other threads are just making."""
+    x = bridge.view(np.arange(8.0))
+    run_in_threads(lambda dice: gc.collect() if dice.random() < 0.005 else bridge.view(x), seconds)
+    alias(random.Random(0), x)
 
 
-@pytest.mark.parametrize("version", [None, (1, 0)], ids=["unversioned", "versioned"])
-def test_a_deleter_runs_on_a_thread_that_python_does_not_know(version: Any) -> None:
-    """Started by C, and so without the GIL."""
-    owner = bytearray(8)
-    shared = bridge.view(owner)
-    before = sys.getrefcount(shared)
-    capsule = shared.__dlpack__(max_version=version)
-    managed = read_capsule(capsule)
-    used = b"used_" + capsule_name(capsule)
-    rename_capsule(capsule, used)
-    assert sys.getrefcount(shared) == before + 1
-    c = ctypes.CDLL(None)
-    thread = ctypes.c_ulong()
-    start = ctypes.c_void_p(managed.deleter)
-    assert c.pthread_create(ctypes.byref(thread), None, start, ctypes.byref(managed)) == 0
-    assert c.pthread_join(thread, None) == 0
-    assert sys.getrefcount(shared) == before
-    del shared
-    owner.extend(b"x")
+def test_threads_share_objects_of_their_own(seconds: float) -> None:
+    def work(dice: random.Random) -> None:
+        block = bytearray(np.full(64, 7.0))
+        aliases = [bridge.view(block), bridge.to_numpy(block), np.from_dlpack(bridge.view(block))]
+        aliases[1][5] = 9
+        assert aliases[2][5] == 9
+        dice.shuffle(aliases)
+        while aliases:
+            with pytest.raises(BufferError):
+                block.append(1)
+            aliases.pop()
+        block.append(1)
+
+    run_in_threads(work, seconds)
 
 
-@pytest.mark.parametrize("make", [lambda: FakeTensor(), lambda: FakeBuffer(), lambda: bytearray(24)])
-def test_a_deleter_called_by_c_lets_go_of_a_producer(make: Callable[[], Any]) -> None:
-    """A CDLL function runs without the GIL; what it releases runs Python code."""
-    producer = make()
-    for version in (None, (1, 0)):
-        before = sys.getrefcount(producer)
-        capsule = bridge.view(producer).__dlpack__(max_version=version)
-        managed = read_capsule(capsule)
-        rename_capsule(capsule, b"used_" + capsule_name(capsule))
-        assert sys.getrefcount(producer) > before
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(managed.deleter)(ctypes.addressof(managed))
-        assert sys.getrefcount(producer) == before
-    if isinstance(producer, FakeTensor):
-        assert (producer.handed_out, producer.deleted) == (2, 2)
-    elif isinstance(producer, FakeBuffer):
-        assert (producer.exports, producer.releases) == (2, 2)
-    else:
-        producer.extend(b"x")
+def test_threads_drop_what_others_made(seconds: float) -> None:
+    """Owners, views, exports and unused capsules end on whichever thread comes along."""
+    shelf: list[Any] = [None] * 64
+    common = [make() for make in BLOCKS.values()]
+    before = [sys.getrefcount(x) for x in common]
+
+    def work(dice: random.Random) -> None:
+        x = dice.choice(common) if dice.random() < 0.5 else dice.choice(list(BLOCKS.values()))()
+        shelf[dice.randrange(len(shelf))] = alias_or_answer(dice, x)
+
+    run_in_threads(work, seconds)
+    shelf.clear()
+    gc.collect()
+    assert [sys.getrefcount(x) for x in common] == before
+    common[1].extend(b"not locked")
 
 
-# The first use
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a GIL")
+def test_threads_need_no_gil() -> None:
+    """A module that does not say so turns the GIL on when it is imported."""
+    assert run_python("import sys, numpy_bridge; print(sys._is_gil_enabled())") == "False\n"
 
 
 @needs_torch
-def test_first_use_of_torch_from_many_threads() -> None:
+def test_threads_use_torch_for_the_first_time() -> None:
     run_python(
         """
 import threading, numpy as np, numpy_bridge as bridge

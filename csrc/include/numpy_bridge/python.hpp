@@ -123,12 +123,22 @@ inline py::object optional_attribute(PyObject* object, const char* name) {
     return optional_attribute(object, py::str(name).ptr());
 }
 
-/// `sys.modules.get(name)`: a module only if somebody has imported it already. May be empty.
-inline py::object imported_module(const char* name) {
-    PyObject* modules = PyImport_GetModuleDict(); // borrowed
-    PyObject* module = PyDict_GetItemString(modules, name);
-    return module == nullptr ? py::object() : py::reinterpret_borrow<py::object>(module);
+/// `dict.get(key)`; may be empty. Without the GIL another thread may remove the entry at any time, so the reference is
+/// taken by CPython where it can.
+inline py::object dict_entry(PyObject* dict, const char* key) {
+    PyObject* value = nullptr;
+#if PY_VERSION_HEX >= 0x030D0000
+    if (PyDict_GetItemStringRef(dict, key, &value) < 0) throw py::error_already_set();
+#else
+    value = PyDict_GetItemWithError(dict, py::str(key).ptr());
+    if (value == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    Py_XINCREF(value);
+#endif
+    return py::reinterpret_steal<py::object>(value);
 }
+
+/// `sys.modules.get(name)`: a module only if somebody has imported it already. May be empty.
+inline py::object imported_module(const char* name) { return dict_entry(PyImport_GetModuleDict(), name); }
 
 } // namespace detail
 

@@ -63,7 +63,8 @@ def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
     """
     of_a = describe(a)
     if b is _NOT_GIVEN:
-        return Explanation(of_a, protocols(a, of_a), targets(a, of_a))
+        spoken = protocols(a, of_a)
+        return Explanation(of_a, spoken, targets(a, of_a, spoken))
     of_b = describe(b)
     found = overlap(a, b, of_a.memory, of_b.memory)
     call = share_for(of_b.library, a, of_a)

@@ -6,64 +6,94 @@ copy all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .description import Description
 from .memory import Memory
+from .protocols import Protocol
 from .trial import Outcome
 
 ALIGNMENT = 64
 """Bytes. XLA's buffers start at multiples of it."""
 
-_ALIGN = "memory that torch allocates is aligned: bridge.to_numpy(torch.empty(n))"
 _WIDE = ("float64", "complex128", "int64", "uint64")
-
+_MEASURED = (
+    *("bool", "int8", "int16", "int32", "uint8", "uint16", "uint32"),
+    *("float16", "bfloat16", "float32", "complex64", *_WIDE),
+)
 _OWN = {"JAX": ("jax", "jaxlib"), "TensorFlow": ("tensorflow",)}
 
 Row = tuple[str, str, Outcome, str, str]
+Judgement = tuple[Outcome, str, str]
 
 
-def elsewhere(description: Description, speaks_dlpack: bool) -> Iterator[Row]:
-    """Yield library, call, outcome, why, and what to do instead, for memory on the CPU."""
-    x = "x" if speaks_dlpack else "bridge.view(x)"
-    plain = description.library in ("numpy", "numpy_bridge") or not speaks_dlpack
+def elsewhere(description: Description, protocols: Sequence[Protocol], shared: bool) -> Iterator[Row]:
+    """Yield library, call, outcome, why, and what to do instead, for memory on the CPU.
+
+    `shared` says whether a View hands it out by DLPack.
+    """
     memory = description.memory
     if memory is None or memory.device != "cpu" or description.refusal:
         return
+    own = [protocol for protocol in protocols if protocol.name == "__dlpack__"]
     for library, call, rule in (
-        ("JAX", f"jax.dlpack.from_dlpack({x})", _jax),
-        ("TensorFlow", f"tf.experimental.dlpack.from_dlpack({x}.__dlpack__())", _tensorflow),
+        ("JAX", "jax.dlpack.from_dlpack({})", _jax),
+        ("TensorFlow", "tf.experimental.dlpack.from_dlpack({}.__dlpack__())", _tensorflow),
     ):
+        by_view = call.format("bridge.view(x)")
         if description.library in _OWN[library]:
-            yield library, call, "shares", "it is one already", ""
-        elif memory.readonly and not plain:
-            yield library, call, "not tried", "nothing was measured for read-only memory of others", ""
+            yield library, call.format("x"), "shares", "it is one already", ""
+        elif own and own[0].outcome == "refuses":
+            instead = by_view if shared and rule(memory)[0] == "shares" else ""
+            yield library, call.format("x"), "refuses", own[0].because, instead
+        elif not shared:
+            yield library, by_view, "refuses", "DLPack has no word for it", ""
+        elif own and memory.readonly and description.library not in ("numpy", "numpy_bridge"):
+            yield (
+                library,
+                call.format("x"),
+                "not tried",
+                "nothing was measured for read-only memory of others",
+                "",
+            )
         else:
-            yield library, call, *rule(memory)
+            yield library, call.format("x") if own else by_view, *rule(memory)
 
 
-def _jax(memory: Memory) -> tuple[Outcome, str, str]:
+def _jax(memory: Memory) -> Judgement:
     measured = "measured with jax 0.10"
     if memory.readonly:
         return "refuses", f"{measured}: read-only memory; jax 0.12 shares it", ""
     if not (memory.c_contiguous or memory.f_contiguous):
         return "refuses", f"{measured}: gaps between elements, or an order of its own", ""
+    if memory.dtype not in _MEASURED:
+        return "not tried", f"nothing was measured for {memory.dtype}", ""
     if memory.dtype in _WIDE:
-        return "copies", f"{measured}: silently, to 32 bits, unless jax_enable_x64 is set", ""
-    if memory.size and memory.alignment < ALIGNMENT:
-        return "copies", f"{measured}: silently, {_off(memory)}", _ALIGN
+        wider = 'jax.config.update("jax_enable_x64", True)' if _is_aligned(memory) else ""
+        return "copies", f"{measured}: silently, to 32 bits, unless jax_enable_x64 is set", wider
+    if not _is_aligned(memory):
+        return "copies", f"{measured}: silently, {_off(memory)}", _aligned(memory)
     return "shares", f"{measured}: aligned to {ALIGNMENT} bytes", ""
 
 
-def _tensorflow(memory: Memory) -> tuple[Outcome, str, str]:
+def _tensorflow(memory: Memory) -> Judgement:
     measured = "measured with tensorflow 2.21"
     if memory.readonly:
         return "refuses", f"{measured}: read-only memory", ""
-    if not memory.c_contiguous:
-        return "not tried", "nothing was measured for memory that is not in C order", ""
-    if memory.size and memory.alignment < ALIGNMENT:
-        return "unsafe", f"{measured}: the first operation ends the process, {_off(memory)}", _ALIGN
+    if not memory.c_contiguous or memory.dtype not in _MEASURED:
+        return "not tried", "nothing was measured for this dtype or order", ""
+    if not _is_aligned(memory):
+        return "unsafe", f"{measured}: the first operation ends the process, {_off(memory)}", _aligned(memory)
     return "shares", f"{measured}: aligned to {ALIGNMENT} bytes", ""
+
+
+def _is_aligned(memory: Memory) -> bool:
+    return not memory.size or memory.alignment >= ALIGNMENT
+
+
+def _aligned(memory: Memory) -> str:
+    """Memory of the same shape that torch allocates, which aligns it."""
+    return f"bridge.to_numpy(torch.empty({memory.shape}, dtype=torch.{memory.dtype}))"
 
 
 def _off(memory: Memory) -> str:

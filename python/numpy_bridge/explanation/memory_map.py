@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from xml.etree import ElementTree as xml
 
@@ -39,14 +39,23 @@ def memory_map(memories: dict[str, Memory], shared: Count | None = None) -> str:
     if shared and shared.most:
         y += _LINE
         drawing.key(picture, y, "both", f"in both: {shared} bytes")
-    if filled:
+    if _comparable(filled.values()):
         y = _address_bars(picture, y + 12, list(filled.values()), shared)
         y = _rows(picture, y + 16, list(filled.values()))
+    elif filled:
+        drawing.text(picture, 30, y + _LINE, "on different devices, whose addresses can't be compared")
+        y += _LINE
     return drawing.finished(picture, y + 12)
 
 
+def _comparable(memories: Collection[Memory]) -> bool:
+    """Whether there are memories, all in one address space."""
+    return len({"host" if memory.on_host else memory.device for memory in memories}) == 1
+
+
 def _label(memory: Memory) -> str:
-    return f"{memory.dtype} {memory.shape}, strides {memory.strides}"
+    where = "" if memory.device == "cpu" else f", {memory.device}"
+    return f"{memory.dtype} {memory.shape}, strides {memory.strides}{where}"
 
 
 def _address_bars(picture: xml.Element, y: float, memories: list[Memory], shared: Count | None) -> float:

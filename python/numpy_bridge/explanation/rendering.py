@@ -34,17 +34,22 @@ def to_text(outline: Outline) -> str:
 
 
 def _row_as_text(section: Section, row: Cells) -> list[str]:
-    """Facts side by side. Of a table's row the last columns, which are sentences, go below."""
+    """Facts side by side. Of a table's row the sentences go below."""
     if not section.columns:
         return [f"  {row[0]:<14} {row[1]}"]
-    short = section.columns.index("why")
-    widths = [max(len(other[place]) for other in section.rows) for place in range(short)]
-    head = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
-    lines = [f"  {head}".rstrip()]
-    for column, cell in list(zip(section.columns, row, strict=True))[short:]:
-        if cell:
-            lines.append(f"      {'' if column == 'why' else column + ': '}{cell}")
-    return lines
+    widths = [max(len(cell) for cell in column) for column in zip(*section.rows, strict=True)]
+    head = "  ".join(f"{cell:<{width}}" for cell, width in zip(row[: _short(section)], widths, strict=False))
+    return [f"  {head}".rstrip(), *(f"      {sentence}" for sentence in _sentences(section, row))]
+
+
+def _short(section: Section) -> int:
+    """How many of the columns are short; the others hold sentences."""
+    return section.columns.index("why") if section.columns else 2
+
+
+def _sentences(section: Section, row: Cells) -> list[str]:
+    named = list(zip(section.columns, row, strict=False))[_short(section) :]
+    return [cell if name == "why" else f"{name}: {cell}" for name, cell in named if cell]
 
 
 def to_rich(outline: Outline) -> RenderableType:
@@ -77,10 +82,12 @@ _STYLE = """\
 background:#fff;color:#1d2330;font:14px/1.45 system-ui,sans-serif;max-width:64rem;padding:.1em 1em}
 @media(prefers-color-scheme:dark){.numpy-bridge{--nb-good:#6fd08c;--nb-bad:#ff8f8f;--nb-so:#e8b55b;
 background:#17191e;color:#e4e8ef}}
-.numpy-bridge h4{margin:1em 0 .3em}.numpy-bridge .scroll{overflow-x:auto}
-.numpy-bridge table{border-collapse:collapse;text-align:left}
-.numpy-bridge th,.numpy-bridge td{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;
+.numpy-bridge h4{margin:1em 0 .3em}
+.numpy-bridge table{border-collapse:collapse}
+.numpy-bridge td{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;overflow-wrap:anywhere;
 border-bottom:1px solid var(--nb-line)}
+.numpy-bridge td.good,.numpy-bridge td.bad,.numpy-bridge td.so{white-space:nowrap}
+.numpy-bridge .more td{border-bottom:0}.numpy-bridge .below{padding-left:1.5em}
 .numpy-bridge .good{color:var(--nb-good)}.numpy-bridge .bad{color:var(--nb-bad)}
 .numpy-bridge .so{color:var(--nb-so)}
 .numpy-bridge .good,.numpy-bridge .bad,.numpy-bridge .so{font-weight:600}
@@ -97,18 +104,22 @@ def to_html(outline: Outline, svg: str) -> str:
     picture = xml.SubElement(root, "div", {"class": "picture"})
     for section in outline.sections:
         xml.SubElement(root, "h4").text = section.title
-        table = xml.SubElement(xml.SubElement(root, "div", {"class": "scroll"}), "table")
-        if section.columns:
-            _add_row(table, "th", section.columns)
+        table = xml.SubElement(root, "table")
         for row in section.rows:
-            _add_row(table, "td", row)
+            _add_row(table, section, row)
     picture.text = "\0"
     body = xml.tostring(root, encoding="unicode", method="html")
     return f"<style>{escape(_STYLE, quote=False)}</style>" + body.replace("\0", svg)
 
 
-def _add_row(table: xml.Element, kind: str, cells: Cells) -> None:
-    row = xml.SubElement(table, "tr")
-    for cell in cells:
+def _add_row(table: xml.Element, section: Section, row: Cells) -> None:
+    """The short cells, and below them the sentences over the whole width: so that a phone shows both."""
+    short, sentences = _short(section), _sentences(section, row)
+    line = xml.SubElement(table, "tr", {"class": "more"} if sentences else {})
+    for cell in row[:short]:
         attributes = {"class": _CLASSES[cell]} if cell in _CLASSES else {}
-        xml.SubElement(row, kind, attributes).text = cell
+        xml.SubElement(line, "td", attributes).text = cell
+    if sentences:
+        below = xml.SubElement(xml.SubElement(table, "tr"), "td", {"colspan": str(short), "class": "below"})
+        for sentence in sentences:
+            xml.SubElement(below, "div").text = sentence

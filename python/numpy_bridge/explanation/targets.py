@@ -7,7 +7,7 @@ something small; the others are judged by rules that were measured, and say so.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -20,6 +20,7 @@ from numpy_bridge.errors import SharingError
 from .description import Description, shareable
 from .elsewhere import elsewhere
 from .owners import is_tensor
+from .protocols import Protocol
 from .remedies import remedies
 from .trial import Outcome, Trial, probe_of, try_call
 
@@ -90,8 +91,8 @@ THEIRS = {
 """By target: what people call. They are made on a small probe."""
 
 
-def targets(x: Any, description: Description) -> tuple[Target, ...]:
-    """Find out for every target; nothing of `x` stays held."""
+def targets(x: Any, description: Description, spoken: Sequence[Protocol]) -> tuple[Target, ...]:
+    """Find out for every target; nothing of `x` stays held. `spoken` are its protocols."""
     found: list[Target] = []
     probe = probe_of(x, description.memory) if description.memory else None
     for library, (written, share) in OURS.items():
@@ -100,7 +101,8 @@ def targets(x: Any, description: Description) -> tuple[Target, ...]:
         found.append(Target(library, written.format("x"), *ours, "" if ours.outcome == "shares" else best))
         if description.memory:
             found += _theirs(library, x, probe, best, ours)
-    return (*found, *(Target(*row) for row in elsewhere(description, hasattr(x, "__dlpack__"))))
+    shared = _ours(_dlpack, x, description).outcome == "shares"
+    return (*found, *(Target(*row) for row in elsewhere(description, spoken, shared)))
 
 
 def share_for(library: str, a: Any, description: Description) -> str:

@@ -45,7 +45,7 @@ def try_call(call: str, probe: Any) -> Trial:
         try:
             result = eval(call, names(probe))
         except Exception as error:  # whatever a library refuses with
-            return Trial("refuses", _first_line(error))
+            return Trial("refuses", _first_sentence(error))
         return _judge(result, probe)
 
 
@@ -145,8 +145,9 @@ def _same_values(result: Any, probe: Any) -> bool:
     return made.tobytes() == given.astype(made.dtype).tobytes()
 
 
-def _first_line(error: Exception) -> str:
-    text = shorten(next(iter(str(error).splitlines()), ""), 160, placeholder=" ...")
+def _first_sentence(error: Exception) -> str:
+    sentence = next(iter(str(error).splitlines()), "").partition(". ")[0]
+    text = shorten(sentence, 160, placeholder=" ...")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -23,6 +23,13 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
+/// Whether the GIL keeps borrowed blocks where they are while the function runs. Where there is none, each is pinned.
+#ifdef Py_GIL_DISABLED
+inline constexpr bool gil_holds_borrows = false;
+#else
+inline constexpr bool gil_holds_borrows = true;
+#endif
+
 /// Keeps an array, pinned, until the bound function returns: for casters that are gone by then, and whose object may
 /// be too, as those inside `std::vector` are. Neither later arguments nor a released GIL are seen there.
 struct kept_by_call {
@@ -80,7 +87,7 @@ public:
     }();
 
     bool load(py::handle x, bool convert) {
-        if constexpr (borrows && Keeper::caster_outlives_call)
+        if constexpr (borrows && Keeper::caster_outlives_call && gil_holds_borrows)
             if (load_everyday(x.ptr())) return true;
         return load_anything(x.ptr(), convert);
     }
@@ -153,7 +160,7 @@ private:
     bool load_borrow(PyObject* x, bool copied) {
         imported in;
         witness seen;
-        if constexpr (Keeper::caster_outlives_call) seen = import_for_call(x, wanted, in);
+        if constexpr (Keeper::caster_outlives_call && gil_holds_borrows) seen = import_for_call(x, wanted, in);
         else import_pinned(x, wanted, in);
         if (!meets_all(wanted, in.description)) return false;
         value_ = argument(in.description, stream_of(in), copied, borrow(x));

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include <pybind11/gil_safe_call_once.h>
+
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -13,7 +15,8 @@ namespace detail {
 
 /// From now on a sharing_error that leaves a function of this extension is a BufferError, as SharingError is.
 inline void translate_refusals() {
-    static const bool once = [] {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<bool> done;
+    done.call_once_and_store_result([] {
         py::register_local_exception_translator([](std::exception_ptr pending) {
             try {
                 std::rethrow_exception(std::move(pending));
@@ -22,8 +25,7 @@ inline void translate_refusals() {
             }
         });
         return true;
-    }();
-    static_cast<void>(once);
+    });
 }
 
 } // namespace detail

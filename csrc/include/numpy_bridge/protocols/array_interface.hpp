@@ -40,9 +40,8 @@ namespace detail {
 
 /// An entry of an interface dictionary; nothing if it is missing or None, which mean the same.
 inline py::object optional_entry(const py::dict& fields, const char* key) {
-    PyObject* value = PyDict_GetItemString(fields.ptr(), key);
-    if (value == nullptr || value == Py_None) return {};
-    return py::reinterpret_borrow<py::object>(value);
+    py::object value = dict_entry(fields.ptr(), key);
+    return value && value.is_none() ? py::object() : value;
 }
 
 inline py::object required_entry(const char* protocol, const py::dict& fields, const char* key, const char* expected) {
@@ -92,7 +91,7 @@ inline void check_descr(const char* protocol, py::handle descr, element_type typ
     constexpr const char* expected = "a list of one field with the type of typestr";
     if (!PyList_Check(descr.ptr()) || PyList_GET_SIZE(descr.ptr()) != 1)
         refuse(protocol, "descr", expected, shown(descr), hint_for_kind('V'));
-    const auto field = py::reinterpret_borrow<py::object>(PyList_GET_ITEM(descr.ptr(), 0));
+    const py::object field = stolen(PySequence_GetItem(descr.ptr(), 0));
     if (!PyTuple_Check(field.ptr()) || PyTuple_GET_SIZE(field.ptr()) != 2)
         refuse(protocol, "descr", expected, shown(descr), hint_for_kind('V'));
     const element_type seen = read_typestr(protocol, "descr", PyTuple_GET_ITEM(field.ptr(), 1));

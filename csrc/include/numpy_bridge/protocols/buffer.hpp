@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include <pybind11/critical_section.h>
+
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/python.hpp>
@@ -12,17 +14,24 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
+// Exports are taken and given back by one thread at a time for each exporter: without the GIL, CPython 3.13 counts
+// those of bytearray and memoryview without a lock or an atomic, and a lost one would let a bytearray move under its
+// aliases.
+
 inline void release_buffer(void* context) {
     const release_scope scope;
     if (!scope.usable()) return;
-    PyBuffer_Release(static_cast<Py_buffer*>(context));
-    delete static_cast<Py_buffer*>(context);
+    const std::unique_ptr<Py_buffer> view(static_cast<Py_buffer*>(context));
+    const auto exporter = py::reinterpret_borrow<py::object>(view->obj); // so that the lock in it lasts
+    const py::scoped_critical_section one_at_a_time(exporter);
+    PyBuffer_Release(view.get());
 }
 
 /// A buffer export of `x`, whose context is the Py_buffer. Empty, with a Python exception set, where
 /// `x` refuses.
 inline owner hold_buffer(PyObject* x, int flags = PyBUF_FULL_RO) {
     auto view = std::make_unique<Py_buffer>();
+    const py::scoped_critical_section one_at_a_time{py::handle(x)};
     if (PyObject_GetBuffer(x, view.get(), flags) != 0) return {};
     return {view.release(), release_buffer};
 }
