@@ -123,6 +123,13 @@ def test_pandas_takes_tensors_through_numpy(call: str) -> None:
     assert next(iter(log)).place.through.startswith("pandas.")
 
 
+def test_pandas_own_names_do_not_count() -> None:
+    scope = names(*PANDAS)
+    with bridge.audit() as log:
+        scope["pandas"].DataFrame({"x": np.ones(2), "y": np.ones(2)})[["x", "y"]]
+    assert list(log) == []
+
+
 def test_an_object_that_might_compute_is_not_asked_again() -> None:
     class Computed:
         def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:

@@ -32,6 +32,7 @@ ROWS = "it is not contiguous, and the result is"
 OBJECTS = "Python objects are no block of memory: their values are converted"
 NEGATED = "force=True asks for it; NumPy has no negation bit"
 SWAPPED = "torch has the machine's byte order only"
+NUMBER = "a number is no block of memory"
 SEVERAL = "several arrays are no one block of memory: they are put together"
 AS_F4 = " with x created as float32"
 AS_F8 = " with x created as float64"
@@ -101,8 +102,8 @@ COPIED = [
     ("(1, 2)", "torch.as_tensor(x)", OBJECTS, "", True),
     ("[1, 2]", "torch.Tensor(x)", OBJECTS, "", True),
     ("[1, 2]", "torch.LongTensor(x)", OBJECTS, "", True),
-    ("2.5", "torch.tensor(x)", OBJECTS, "", True),
-    ("np.float64(2.5)", "torch.tensor(x)", OBJECTS, "", True),
+    ("2.5", "torch.tensor(x)", NUMBER, "", True),
+    ("np.float64(2.5)", "torch.tensor(x)", NUMBER, "", True),
     ("[1, 2]", "np.array(x)", OBJECTS, "", True),
     ("[1, 2]", "np.asarray(x)", OBJECTS, "", True),
     ("[np.ones(2), np.ones(2)]", "torch.tensor(x)", SEVERAL, "", True),
