@@ -88,7 +88,13 @@ def test_html() -> None:
     assert audit("--html", "report.html", "script.py", text=COPY + more).returncode == 0
     page = Path("report.html").read_text()
     assert page.count("<svg") == 3  # a list and an argument that is returned have no two memories
-    for text in ("script.py:3", "np.array(block)", "hidden copy", "bridge.to_numpy(x)", "1 KiB copied"):
+    for text in (
+        "script.py:3",
+        "np.array(block)",
+        "hidden copy",
+        "bridge.to_numpy(x)",
+        "1 hidden copy of 1 KiB",
+    ):
         assert text in page
 
 
