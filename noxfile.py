@@ -32,6 +32,7 @@ CPP_SOURCES = [
     )
     for p in Path(folder).rglob("*.[ch]pp")
 ]
+NOT_INSTRUMENTED = "not resident and not distribution"  # what sanitizers and coverage would spoil
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict", "numba"),
@@ -140,7 +141,7 @@ def asan(session: nox.Session) -> None:
     """The Python tests under AddressSanitizer and UndefinedBehaviorSanitizer."""
     _install_wheel(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    options = ("-m", "not resident", "--capture=sys", *session.posargs)
+    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", *session.posargs)
     flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
     own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that its end is seen
     session.run("pytest", *options, env={**_preloaded(session, "libasan.so"), **flags, **own_blocks})
@@ -215,7 +216,7 @@ def coverage(session: nox.Session) -> None:
     _build(session, "coverage")
     session.run("ctest", "--preset", "coverage")
     session.run(
-        *("pytest", "-m", "not resident", "--cov", "--cov-report=term-missing:skip-covered"),
+        *("pytest", "-m", NOT_INSTRUMENTED, "--cov", "--cov-report=term-missing:skip-covered"),
         *("--cov-fail-under=95", "--extension-build=build/coverage-extension", *session.posargs),
         env=dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "--coverage"),
     )

@@ -49,8 +49,11 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "built_extensions" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "built_extensions" in fixtures:
             item.add_marker("extension")
+        if "distributions" in fixtures:
+            item.add_marker("distribution")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include <pybind11/critical_section.h>
 #include <pybind11/gil_safe_call_once.h>
 
 #include <numpy_bridge/dlpack.hpp>
@@ -86,6 +87,7 @@ inline void import_managed(dlpack::managed_tensor_versioned* managed, purpose wh
 /// buffer, and answer the simplest request only.
 inline bool has_readonly_buffer(PyObject* x) {
     if (PyObject_CheckBuffer(x) == 0) return false;
+    const py::scoped_critical_section one_at_a_time{py::handle(x)}; // as in buffer.hpp
     Py_buffer view;
     if (PyObject_GetBuffer(x, &view, PyBUF_FULL_RO) != 0) {
         PyErr_Clear();
