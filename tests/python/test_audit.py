@@ -21,7 +21,7 @@ import pytest
 from numpy import asarray as asarray_of_before
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing import judge
+from numpy_bridge.auditing import judge, replacements
 from numpy_bridge.auditing.calls import CALLS
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
@@ -424,6 +424,18 @@ def test_a_forked_process_is_not_watched() -> None:
         assert os.waitpid(child, 0)[1] == 0
         torch.tensor(np.ones(2))
     assert len(log) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_process_forked_during_an_import_can_audit() -> None:
+    with bridge.audit(), replacements.suspended():
+        child = os.fork()
+        if child == 0:
+            with bridge.audit() as log:
+                torch.tensor(np.ones(2))
+            os._exit(0 if len(log) == 1 else 1)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_only_the_outermost_call_counts() -> None:

@@ -146,6 +146,8 @@ def _forget_in_child() -> None:
     """A forked process, such as a worker of a DataLoader, has nobody to report to."""
     deafen()
     _uninstall()
+    replacements.forget_suspensions()  # those of other threads, which are not here to end them
+    lock.release()
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=_forget_in_child)
