@@ -46,8 +46,8 @@ def lint(session: nox.Session) -> None:
     session.install(
         "ruff>=0.9", "clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1"
     )
-    session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "jinja2>=3.1", "pytest>=8")
-    session.install(*CONSTRAINTS, "numpy", "torch", "ml_dtypes")
+    session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "jinja2>=3.1")
+    session.install(*CONSTRAINTS, "numpy", "torch", "ml_dtypes", "pytest>=8")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
