@@ -35,7 +35,7 @@ CPP_SOURCES = [
 NOT_INSTRUMENTED = "not resident and not distribution"  # what sanitizers and coverage would spoil
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
-    *("apache-tvm-ffi", "array-api-strict"),
+    *("apache-tvm-ffi", "array-api-strict", "numba"),
 )
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
@@ -47,7 +47,7 @@ def lint(session: nox.Session) -> None:
         "ruff>=0.9", "clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1"
     )
     session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "jinja2>=3.1")
-    session.install(*CONSTRAINTS, "numpy", "torch", "ml_dtypes")
+    session.install(*CONSTRAINTS, "numpy", "torch", "ml_dtypes", "pytest>=8")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")

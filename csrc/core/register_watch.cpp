@@ -27,7 +27,7 @@ PyObject* call_and_tell(PyObject* self, PyObject* arguments, PyObject* keywords)
 }
 
 void unwatch_calls() {
-    if (watcher == nullptr) return;
+    if (watcher == nullptr || watched_type == nullptr) return;
     if (watched_type->tp_call == call_and_tell) watched_type->tp_call = watched_slot;
     Py_CLEAR(watcher);
 }

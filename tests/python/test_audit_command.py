@@ -84,9 +84,17 @@ def test_json() -> None:
 
 
 def test_html() -> None:
-    assert audit("--html", "report.html", "script.py").returncode == 0
+    more = "np.array([1, 2])\nnp.asarray(np.ones(2))\n" + "np.asarray(block)\n" * 2
+    assert audit("--html", "report.html", "script.py", text=COPY + more).returncode == 0
     page = Path("report.html").read_text()
-    for text in ("script.py:3", "np.array(block)", "hidden copy", "bridge.to_numpy(x)", "1 KiB copied"):
+    assert page.count("<svg") == 3  # a list and an argument that is returned have no two memories
+    for text in (
+        "script.py:3",
+        "np.array(block)",
+        "hidden copy",
+        "bridge.to_numpy(x)",
+        "1 hidden copy of 1 KiB",
+    ):
         assert text in page
 
 
@@ -107,6 +115,12 @@ import neighbour
         audited = audit(*arguments)
         assert audited.stdout.startswith(plain.stdout)
         assert plain.stdout
+
+
+def test_a_folder_is_a_program() -> None:
+    Path("application").mkdir()
+    Path("application/__main__.py").write_text(COPY)
+    assert "1 hidden copy of 1 KiB" in audit("application").stdout
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -121,6 +123,13 @@ def test_pandas_takes_tensors_through_numpy(call: str) -> None:
     assert next(iter(log)).place.through.startswith("pandas.")
 
 
+def test_pandas_own_names_do_not_count() -> None:
+    scope = names(*PANDAS)
+    with bridge.audit() as log:
+        scope["pandas"].DataFrame({"x": np.ones(2), "y": np.ones(2)})[["x", "y"]]
+    assert list(log) == []
+
+
 def test_an_object_that_might_compute_is_not_asked_again() -> None:
     class Computed:
         def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
@@ -133,3 +142,23 @@ def test_an_object_that_might_compute_is_not_asked_again() -> None:
     assert len(calls) == 1
     assert next(iter(log)).outcome == "unknown"
     assert "might compute it anew" in next(iter(log)).reason
+
+
+@pytest.mark.parametrize("imported", ["before", "inside"])
+def test_numba_compiles_inside_an_audit_and_after(imported: str) -> None:
+    names("numba")
+    code = f"""
+import numpy as np, numpy_bridge as bridge
+if {imported == "before"}: import numba
+
+def run(n):
+    import numba
+    return numba.njit(lambda n: np.array([1.0, n]).sum() + np.asarray(np.ones(2)).sum())(n)
+
+with bridge.audit() as log:
+    assert run(2.0) == 5
+    np.array(bytearray(8))
+assert log.copied_bytes == 8
+assert run(2.0) == 5
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

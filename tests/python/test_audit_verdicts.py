@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from numpy_bridge.auditing import judge, memory
 from numpy_bridge.auditing.calls import CALLS
+from numpy_bridge.auditing.memory import Memory
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
 
@@ -32,6 +34,7 @@ ROWS = "it is not contiguous, and the result is"
 OBJECTS = "Python objects are no block of memory: their values are converted"
 NEGATED = "force=True asks for it; NumPy has no negation bit"
 SWAPPED = "torch has the machine's byte order only"
+NUMBER = "a number is no block of memory"
 SEVERAL = "several arrays are no one block of memory: they are put together"
 AS_F4 = " with x created as float32"
 AS_F8 = " with x created as float64"
@@ -101,8 +104,8 @@ COPIED = [
     ("(1, 2)", "torch.as_tensor(x)", OBJECTS, "", True),
     ("[1, 2]", "torch.Tensor(x)", OBJECTS, "", True),
     ("[1, 2]", "torch.LongTensor(x)", OBJECTS, "", True),
-    ("2.5", "torch.tensor(x)", OBJECTS, "", True),
-    ("np.float64(2.5)", "torch.tensor(x)", OBJECTS, "", True),
+    ("2.5", "torch.tensor(x)", NUMBER, "", True),
+    ("np.float64(2.5)", "torch.tensor(x)", NUMBER, "", True),
     ("[1, 2]", "np.array(x)", OBJECTS, "", True),
     ("[1, 2]", "np.asarray(x)", OBJECTS, "", True),
     ("[np.ones(2), np.ones(2)]", "torch.tensor(x)", SEVERAL, "", True),
@@ -246,3 +249,21 @@ def test_every_watched_call_has_a_row() -> None:
     here = [call for call in CALLS if call.module.partition(".")[0] in ("numpy", "torch", "numpy_bridge")]
     names = {call.function for call in here if not call.registry} - {"cuda"}
     assert {name for name in names if f".{name}(" not in rows} == set()
+
+
+def test_a_move_to_another_device_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no other device here: the result is said to be on one."""
+
+    def memory_of(x: Any) -> Memory:
+        found = memory.memory_of(x)
+        return found._replace(device="cuda:0") if x is moved else found
+
+    monkeypatch.setattr(judge, "memory_of", memory_of)
+    x = torch.ones(2)
+    moved = x.clone()
+    call = next(call for call in CALLS if call.label == "Tensor.cuda")
+    verdict = judge.judge(call, {}, x, moved)
+    assert (verdict.outcome, verdict.reason) == ("copied", "it moves from cpu to cuda:0")
+    assert (verdict.asked, verdict.alternative, verdict.nbytes) == (True, "", 8)
+    as_tensor = next(call for call in CALLS if call.label == "torch.as_tensor")
+    assert judge.judge(as_tensor, {}, np.ones(2, np.float32), moved).asked

@@ -103,6 +103,16 @@ def test_blocks_nest() -> None:
     assert len(log) == 1
 
 
+def test_one_object_can_be_entered_again() -> None:
+    forbid = no_copies()
+    with forbid:
+        with forbid:
+            pass
+        with pytest.raises(HiddenCopyError):
+            np.array(BUFFER)
+    np.array(BUFFER)
+
+
 def test_all_threads() -> None:
     def work() -> None:
         try:

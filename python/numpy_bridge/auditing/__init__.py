@@ -65,18 +65,21 @@ class no_copies:
         On decorating a generator function, whose body runs elsewhere: use a block inside it.
     """
 
+    def __init__(self) -> None:
+        self._entered: list[_Forbid] = []
+
     def __enter__(self) -> None:
         from . import watching
 
-        self._forbid = _Forbid()
-        watching.start(self._forbid)
+        self._entered.append(_Forbid())
+        watching.start(self._entered[-1])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         from . import watching
 
-        watching.stop(self._forbid)
+        watching.stop(self._entered.pop())
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

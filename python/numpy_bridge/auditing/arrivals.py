@@ -1,39 +1,40 @@
-"""Modules that the program imports later: told as soon as they are complete."""
+"""Modules of libraries that the program imports later."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, SourceFileLoader, SourcelessFileLoader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader, SourcelessFileLoader
 from types import ModuleType
 from typing import Any
 
+from .place import Owner, owner
+
 Around = Callable[[ModuleType], AbstractContextManager[None]]
+
+_LOADERS = (SourceFileLoader, SourcelessFileLoader, ExtensionFileLoader)
 
 
 class _Finder(MetaPathFinder):
-    """Finds what the others find, and has the module executed inside a context."""
+    """Finds what the others find, and has modules of libraries executed inside a context."""
 
-    def __init__(self, expected: Mapping[str, Around]) -> None:
-        self.expected = expected
+    def __init__(self, around: Around) -> None:
+        self.around = around
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        around = self.expected.get(name)
-        if around is None:
-            return None
         others: list[Any] = [finder for finder in sys.meta_path if finder is not self]
         specs = (finder.find_spec(name, path, target) for finder in others if hasattr(finder, "find_spec"))
         spec = next((found for found in specs if found is not None), None)
-        if spec is not None and type(spec.loader) in (SourceFileLoader, SourcelessFileLoader):
-            self._surround(spec.loader, around)
+        if spec is not None and type(spec.loader) in _LOADERS and owner(spec.origin or "") is not Owner.USER:
+            self._surround(spec.loader)
         return spec
 
-    def _surround(self, loader: Any, around: Around) -> None:
-        execute = loader.exec_module
+    def _surround(self, loader: Any) -> None:
+        around, execute = self.around, loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             del loader.exec_module  # the module keeps its loader as it always is
@@ -46,10 +47,10 @@ class _Finder(MetaPathFinder):
 _finder: _Finder | None = None
 
 
-def expect(expected: Mapping[str, Around]) -> None:
-    """Have each of these modules that is imported from now on executed inside its context."""
+def expect(around: Around) -> None:
+    """Have each module of a library that is imported from now on executed inside `around(module)`."""
     global _finder
-    _finder = _Finder(expected)
+    _finder = _Finder(around)
     sys.meta_path.insert(0, _finder)
 
 

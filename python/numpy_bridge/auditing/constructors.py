@@ -44,9 +44,12 @@ def release() -> None:
 
 def _init(self: Any, *arguments: Any, **keywords: Any) -> None:
     __tracebackhide__ = True
-    if type(self).__init__ is not _init:  # super().__init__(...) of a subclass
-        object.__init__(self, *arguments, **keywords)
-    else:
+    torch: Any = _torch or sys.modules["torch"]
+    following = super(torch.Tensor, self).__init__
+    outermost = type(self).__init__ is _init  # rather than super().__init__(...) of a subclass
+    if not outermost or getattr(following, "__objclass__", None) is not object:
+        following(*arguments, **keywords)  # object's, if nobody overrides it, takes any arguments
+    if outermost:
         _tell("torch.Tensor", arguments, keywords, self, sys._getframe(1))
 
 

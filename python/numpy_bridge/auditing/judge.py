@@ -18,6 +18,7 @@ from .record import COPIED, SHARED, UNKNOWN
 may_share_memory = _core.may_share_memory
 
 _OURS = "bridge."
+_NUMBERS = ("bool", "int", "float", "complex")
 _IMMUTABLE = ("jax", "tensorflow", "pyarrow", "pandas", "polars")
 _ANSWERS_CHEAPLY = ("jax", "pandas", "polars", "pyarrow", "bridge", "PIL", "xarray", "cupy", "tensorflow")
 _NOT_FOR_TORCH = {
@@ -143,6 +144,8 @@ def _reasons(call: Call, explicit: str, given: Memory, made: Memory) -> list[str
 
 
 def _no_block(given: Memory) -> str:
+    if given.kind in _NUMBERS or given.kind.endswith(" scalar"):
+        return "a number is no block of memory"
     if given.library == "python":
         return "Python objects are no block of memory: their values are converted"
     return "several arrays are no one block of memory: they are put together"

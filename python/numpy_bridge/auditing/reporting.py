@@ -105,8 +105,8 @@ def _conversion(
 
 
 def _is_internal(call: Call, verdict: Verdict) -> bool:
-    """Whether a library has made the call on its own arrays or numbers: no conversion of the user's."""
+    """Whether a library has made the call on its own arrays, numbers or names, not for the user."""
     source, result = verdict.source, verdict.result
     if call.registry or source.device != result.device:
         return False
-    return source.library in (result.library, "python") or not result.is_array
+    return source.library in (result.library, "python") or not result.is_array or result.dtype == "object"

@@ -5,53 +5,23 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from . import arrivals, compilers, constructors
+from . import arrivals, compilers, constructors, replacements
 from .calls import CALLS, Call
 from .place import Owner, owner
+from .replacements import Replacement, lock
 from .reporting import Listener, busy, deafen, listeners, report, set_listeners
 
-_lock = threading.RLock()
-_replaced: list[_Replaced] = []
 _modules_before: frozenset[str] = frozenset()
-
-
-class _Replaced(NamedTuple):
-    """One attribute of a module or class, or one value of a dictionary, that is ours for now."""
-
-    holder: Any
-    name: Any
-    original: Any
-    wrapper: Any
-    inherited: bool
-
-    def undo(self) -> None:
-        """Put back what was there, unless the program has put something else there since."""
-        if isinstance(self.holder, dict):
-            if self.holder.get(self.name) is self.wrapper:
-                self.holder[self.name] = self.original
-        elif vars(self.holder).get(self.name) is self.wrapper:
-            if self.inherited:
-                delattr(self.holder, self.name)
-            else:
-                setattr(self.holder, self.name, self.original)
-
-    def do(self) -> None:
-        """Put the wrapper in."""
-        if isinstance(self.holder, dict):
-            self.holder[self.name] = self.wrapper
-        else:
-            setattr(self.holder, self.name, self.wrapper)
 
 
 def start(listener: Listener) -> None:
     """Tell `listener` of every conversion of the process, in all threads, until it is stopped."""
-    with _lock:
+    with lock:
         if not listeners():
             _install()
         set_listeners((*listeners(), listener))
@@ -59,7 +29,7 @@ def start(listener: Listener) -> None:
 
 def stop(listener: Listener) -> None:
     """Tell `listener` no more; the last one to leave takes the wrappers out."""
-    with _lock:
+    with lock:
         left = tuple(other for other in listeners() if other is not listener)
         set_listeners(left)
         if not left:
@@ -69,55 +39,45 @@ def stop(listener: Listener) -> None:
 def _install() -> None:
     global _modules_before
     _modules_before = frozenset(sys.modules)
-    compilers.fill_tables()
-    modules = dict.fromkeys(call.module for call in CALLS)
-    for name in modules:
+    compilers.prepare()
+    for name in dict.fromkeys(call.module for call in CALLS):
         if name in sys.modules:
             _install_in(sys.modules[name])
-    arrivals.expect({**dict.fromkeys(modules, _then_watched), compilers.DYNAMO: _unseen})
-    _rename(_user_modules(), {id(r.original): r.wrapper for r in _replaced if not r.inherited})
+    arrivals.expect(_arriving)
+    stand_ins = {id(r.original): r.stand_in for r in replacements.everything() if not r.inherited}
+    _rename(_user_modules(), stand_ins)
 
 
 def _uninstall() -> None:
     arrivals.expect_none()
     constructors.release()
-    compilers.disown(r.wrapper for r in _replaced)
-    for replaced in reversed(_replaced):
-        replaced.undo()
+    compilers.disown(r.stand_in for r in replacements.everything())
     new = [module for name, module in list(sys.modules.items()) if name not in _modules_before]
-    _rename([*_user_modules(), *new], {id(r.wrapper): r.original for r in _replaced})
-    _replaced.clear()
+    originals = {id(r.stand_in): r.original for r in replacements.everything()}
+    replacements.restore()
+    _rename([*_user_modules(), *new], originals)
 
 
 @contextmanager
-def _then_watched(module: ModuleType) -> Iterator[None]:
-    """Install what the table has for a module as soon as the program has imported it."""
-    yield
-    with _lock:
-        if listeners():
-            _install_in(module)
+def _arriving(module: ModuleType) -> Iterator[None]:
+    """Let a library see the originals while it is imported: it may keep them in tables of its own for good.
 
-
-@contextmanager
-def _unseen(_: ModuleType) -> Iterator[None]:
-    """Leave a module alone with the originals."""
-    with _lock:
-        for replaced in reversed(_replaced):
-            replaced.undo()
-    try:
+    What the table has for it is watched as soon as it is complete.
+    """
+    with replacements.suspended():
         yield
-        compilers.fill_tables()
-    finally:
-        with _lock:
-            for replaced in _replaced:
-                replaced.do()
+        with lock:
+            if listeners():
+                if module.__name__ in compilers.NAMES:
+                    compilers.prepare()
+                _install_in(module)
 
 
 def _install_in(module: ModuleType) -> None:
     for call in CALLS:
         if call.module == module.__name__:
             _install_call(module, call)
-    compilers.adopt((r.original, r.wrapper) for r in _replaced)
+    compilers.adopt((r.original, r.stand_in) for r in replacements.everything())
     if module.__name__ == "torch":
         constructors.watch(module)
 
@@ -127,24 +87,20 @@ def _install_call(module: ModuleType, call: Call) -> None:
     for part in call.name.split(".")[:-1]:
         holder = getattr(holder, part, None)
     original = getattr(holder, call.function, None)
-    if original is None or any(r.holder is holder and r.name == call.function for r in _replaced):
+    known = any(r.holder is holder and r.name == call.function for r in replacements.everything())
+    if original is None or known:
         return
-    wrapper = _wrapper(call, original)
+    stand_in = _stand_in(call, original)
     if call.registry:
         registry = getattr(module, call.registry, {})
         for key in [key for key, value in registry.items() if value is original]:
-            _replace(_Replaced(registry, key, original, wrapper, inherited=False))
+            replacements.replace(Replacement(registry, key, original, stand_in, inherited=False))
     else:
         inherited = call.function not in vars(holder)
-        _replace(_Replaced(holder, call.function, original, wrapper, inherited))
+        replacements.replace(Replacement(holder, call.function, original, stand_in, inherited))
 
 
-def _replace(replaced: _Replaced) -> None:
-    _replaced.append(replaced)
-    replaced.do()
-
-
-def _wrapper(call: Call, original: Callable[..., Any]) -> Callable[..., Any]:
+def _stand_in(call: Call, original: Callable[..., Any]) -> Callable[..., Any]:
     """Stand in for a function: the same results, exceptions, name, signature and place of definition."""
 
     @functools.wraps(original)
@@ -190,6 +146,8 @@ def _forget_in_child() -> None:
     """A forked process, such as a worker of a DataLoader, has nobody to report to."""
     deafen()
     _uninstall()
+    replacements.forget_suspensions()  # those of other threads, which are not here to end them
+    lock.release()
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=_forget_in_child)
