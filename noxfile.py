@@ -31,6 +31,9 @@ CPP_SOURCES = [
     )
     for p in Path(folder).rglob("*.[ch]pp")
 ]
+WITHOUT_CUDA = {
+    "CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"
+}  # kernels take a minute to compile, and these need none
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict"),
@@ -50,7 +53,14 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
-    session.run("cmake", "--preset", "release", f"-Dpybind11_DIR={_pybind11(session)}", silent=True)
+    session.run(
+        "cmake",
+        "--preset",
+        "release",
+        f"-Dpybind11_DIR={_pybind11(session)}",
+        "-DNUMPY_BRIDGE_CUDA=OFF",
+        silent=True,
+    )
     core = [source for source in CPP_SOURCES if source.startswith("csrc/core") and source.endswith(".cpp")]
     session.run("clang-tidy", "-p", "build/release", "--quiet", *core)
 
@@ -65,14 +75,14 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=["3.10", "3.12", "3.13"])
 def tests_without_torch(session: nox.Session) -> None:
     """The package is whole without torch: the Python tests that do without it, on other Pythons."""
-    session.install(".[ml-dtypes,test-without-torch]")
+    session.install(".[ml-dtypes,test-without-torch]", env=WITHOUT_CUDA)
     session.run("pytest", "-rfE", "-m", "not extension", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """A million conversions of every kind, and a minute of threads: hours of use in some minutes."""
-    session.install(*CONSTRAINTS, ".[test]")
+    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
     session.env["NUMPY_BRIDGE_SOAK"] = "1"
     session.run("pytest", "tests/python/test_soak.py", "tests/python/test_threads.py", *session.posargs)
 
@@ -80,7 +90,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def producers(session: nox.Session) -> None:
     """What real array libraries hand out, those that install in little time and space."""
-    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS)
+    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
     session.run("pytest", "tests/python/test_real_producers.py", *session.posargs)
 
 
@@ -109,7 +119,9 @@ def headers(session: nox.Session) -> None:
 @nox.session
 def downstream(session: nox.Session) -> None:
     """Other people's projects, built against the installed wheel: build systems, the example, the guide."""
-    session.install(*CONSTRAINTS, ".[torch]", "pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1")
+    session.install(
+        *CONSTRAINTS, ".[torch]", "pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1", env=WITHOUT_CUDA
+    )
     session.install("scikit-build-core>=0.11", "meson-python", "setuptools", "cmake>=3.24", "ninja")
     session.install(*CONSTRAINTS, "jax", "nanobind")
     session.run("pytest", "tests/downstream", *session.posargs)
@@ -209,7 +221,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
-    session.install(*CONSTRAINTS, ".[tour]")
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/conversions.py", *session.posargs)
 
 
@@ -217,14 +229,14 @@ def bench(session: nox.Session) -> None:
 def bench_cpp(session: nox.Session) -> None:
     """Calls of C++ functions beside those of other binding libraries, as ratios."""
     session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nanobind>=3.1", "apache-tvm-ffi>=0.1.15", "jax")
-    session.install(*CONSTRAINTS, ".[tour]")
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/cpp_call.py", *session.posargs)
 
 
 @nox.session
 def stubs(session: nox.Session) -> None:
     """Regenerate the type stubs of the extension module."""
-    session.install(*CONSTRAINTS, ".[test]")
+    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
     session.run("pybind11-stubgen", "numpy_bridge._core", "-o", session.create_tmp())
     shutil.copy(Path(session.create_tmp(), "numpy_bridge/_core.pyi"), "python/numpy_bridge/_core.pyi")
 
@@ -274,6 +286,7 @@ def _install_wheel(
         "--prefer-binary",
         f".{extras}",
         *(f"--config-settings={key}={value}" for key, value in settings.items()),
+        env=WITHOUT_CUDA,
     )
 
 

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module) {
     numpy_bridge::register_view_exports(module);
     numpy_bridge::register_exchange_api(module);
     numpy_bridge::register_convert(module);
+    numpy_bridge::register_operations(module);
     numpy_bridge::register_overlap(module);
     numpy_bridge::register_pointer(module);
 }

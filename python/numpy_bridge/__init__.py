@@ -9,7 +9,17 @@
 (7, True)
 """
 
-from numpy_bridge._core import View, __version__, may_share_memory, shares_memory, to_numpy, to_torch, view
+from numpy_bridge._core import (
+    View,
+    __version__,
+    add_,
+    copy_,
+    may_share_memory,
+    shares_memory,
+    to_numpy,
+    to_torch,
+    view,
+)
 from numpy_bridge.development import get_cmake_dir, get_include
 from numpy_bridge.errors import SharingError, TooHardError
 from numpy_bridge.pointer import from_pointer
@@ -19,6 +29,8 @@ __all__ = [
     "TooHardError",
     "View",
     "__version__",
+    "add_",
+    "copy_",
     "from_pointer",
     "get_cmake_dir",
     "get_include",

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'values_of', 'view']
+__all__: list[str] = ['View', 'add_', 'copy_', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'values_of', 'view']
 class View:
     """
     A share of one block of memory, which speaks every protocol.
@@ -105,6 +105,14 @@ class View:
         """
         Steps between neighbours along each axis, in bytes.
         """
+def add_(x: typing.Any, y: typing.Any) -> typing.Any:
+    """
+    Add `y` to `x` in place, on whoever's memory, and return `x`.
+    """
+def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> typing.Any:
+    """
+    Copy the values of `src` into `dst`, and return `dst`.
+    """
 def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
     """
     A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.
