@@ -56,6 +56,7 @@ def build() -> typer.Typer:
     """Put the commands together."""
     import typer
 
+    from numpy_bridge.info.command import command as info
     from numpy_bridge.tour.command import command as tour
 
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -77,5 +78,6 @@ def build() -> typer.Typer:
     ) -> None:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
+    app.command("info")(info)
     app.command("tour")(tour)
     return app
