@@ -19,6 +19,7 @@ from numpy_bridge import SharingError, TooHardError, view
 from refusals import REFUSALS
 from refusals_of_interfaces import REFUSALS_INTERFACES
 from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
+from refusals_of_operations import REFUSALS_OPERATIONS
 from support import ml_dtypes, needs_ml_dtypes, needs_torch, torch
 
 # The exception
@@ -72,7 +73,7 @@ def test_a_producer_that_breaks_the_rules_of_c_is_refused() -> None:
 
 
 def rows() -> list[Any]:
-    marked = [(row, ()) for row in REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY]
+    marked = [(row, ()) for row in REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY + REFUSALS_OPERATIONS]
     marked += [(row, needs_ml_dtypes) for row in REFUSALS_ML_DTYPES]
     marked += [(row, needs_torch) for row in REFUSALS_TORCH]
     return [pytest.param(*row, marks=marks, id=f"{n}-{row[1][:40]}") for n, (row, marks) in enumerate(marked)]
@@ -139,6 +140,7 @@ ELSEWHERE = {
 @pytest.mark.skipif(not SOURCES.exists(), reason="the C++ sources are not here")
 def test_every_text_in_the_sources_has_a_row() -> None:
     rows = REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY + REFUSALS_ML_DTYPES + REFUSALS_TORCH
+    rows += REFUSALS_OPERATIONS
     texts = " ".join(text for _, text in rows)
     missing = set()
     for path in SOURCES.rglob("*.?pp"):

@@ -1,0 +1,30 @@
+/// What add_ and copy_ do once their arguments are memory: check, choose the device, work.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <numpy_bridge/memory.hpp>
+
+namespace numpy_bridge {
+
+/// Memory that an operation works on, and the CUDA stream that work on it has been given to, as in `imported`.
+struct place {
+    const memory& at;
+    std::uintptr_t stream;
+};
+
+/// x += y for arrays of one dtype on one device, y broadcast to x. As if y were read before x is written.
+void add_in_place(const place& x, const place& y);
+
+/// x += the element at `value`, of x's dtype.
+void add_in_place(const place& x, const std::byte* value);
+
+/// Refuses dtypes that cannot be added; before the number to add is read.
+void require_addition(dtype id);
+
+/// target = source, broadcast and converted, on one device or between two. As if source were read before target is
+/// written. `non_blocking`: do not wait for copies to memory of the host.
+void copy_in_place(const place& target, const place& source, bool non_blocking);
+
+} // namespace numpy_bridge

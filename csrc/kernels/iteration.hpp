@@ -1,0 +1,177 @@
+/// Two operands walked together: how many loops that takes, in which order, and in parts of which size.
+///
+/// Knows no dtype and reads no element. On the CPU the loops run as they are; on a GPU `index.hpp` turns the
+/// number of an element into its place.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+
+#include <numpy_bridge/layout.hpp>
+#include <numpy_bridge/memory.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace kernels {
+
+/// One loop: how often, and how many bytes each operand moves on at each turn.
+struct loop {
+    std::int64_t extent;
+    std::int64_t target;
+    std::int64_t source;
+};
+
+/// Nested loops, the innermost first, over a target that is written and a source that is read. Elements are visited
+/// in the order of the target's addresses where its strides nest, else in one of increasing strides.
+struct iteration {
+    std::byte* target = nullptr;
+    const std::byte* source = nullptr;
+    int count = 0; ///< of loops; none for a single element
+    std::array<loop, max_ndim> loops;
+
+    std::int64_t elements() const noexcept {
+        return std::accumulate(loops.begin(), loops.begin() + count, std::int64_t{1},
+                               [](std::int64_t product, const loop& l) { return product * l.extent; });
+    }
+};
+
+namespace detail {
+
+constexpr std::int64_t magnitude(std::int64_t stride) noexcept { return stride < 0 ? -stride : stride; }
+
+/// Whether `inner` comes before `outer`: by the target's steps, and by the source's where those are equal.
+inline bool runs_inside(const loop& inner, const loop& outer) noexcept {
+    if (inner.target != outer.target) return inner.target < outer.target;
+    return magnitude(inner.source) < magnitude(outer.source);
+}
+
+/// Drops loops of one turn, and lets the target's steps go forwards.
+inline void take_loops(const memory& target, const std::int64_t* source_strides, iteration& out) noexcept {
+    for (int i = 0; i < target.ndim; ++i) {
+        loop l{target.shape[i], target.strides[i], source_strides[i]};
+        if (l.extent == 1) continue;
+        if (l.target < 0) {
+            out.target += (l.extent - 1) * l.target;
+            out.source += (l.extent - 1) * l.source;
+            l.target = -l.target;
+            l.source = -l.source;
+        }
+        out.loops[static_cast<std::size_t>(out.count++)] = l;
+    }
+}
+
+/// Makes one loop of two wherever the outer goes on where the inner ends.
+inline void merge_loops(iteration& it) noexcept {
+    int kept = 0;
+    for (int i = 0; i < it.count; ++i) {
+        const loop& next = it.loops[static_cast<std::size_t>(i)];
+        if (kept > 0) {
+            loop& last = it.loops[static_cast<std::size_t>(kept - 1)];
+            if (next.target == last.extent * last.target && next.source == last.extent * last.source) {
+                last.extent *= next.extent;
+                continue;
+            }
+        }
+        it.loops[static_cast<std::size_t>(kept++)] = next;
+    }
+    it.count = kept;
+}
+
+} // namespace detail
+
+/// The fewest loops over `target`, which is not empty, and a source that has a stride for each of its dimensions, 0
+/// where it is broadcast.
+inline iteration iterate(const memory& target, const std::byte* source, const std::int64_t* source_strides) noexcept {
+    iteration it;
+    it.target = target.data;
+    it.source = source;
+    detail::take_loops(target, source_strides, it);
+    std::sort(it.loops.begin(), it.loops.begin() + it.count, detail::runs_inside);
+    detail::merge_loops(it);
+    return it;
+}
+
+/// Writes the source's strides for a target of `ndim` dimensions and this shape: 0 where it is broadcast. False where
+/// the shapes do not fit by the rules of NumPy.
+inline bool broadcast_strides(const memory& source, int ndim, const std::int64_t* shape, dims& out) noexcept {
+    const int missing = ndim - source.ndim;
+    if (missing < 0) return false;
+    for (int i = 0; i < ndim; ++i) {
+        const std::int64_t extent = i < missing ? 1 : source.shape[i - missing];
+        if (extent != 1 && extent != shape[i]) return false;
+        out[static_cast<std::size_t>(i)] = extent == 1 ? 0 : source.strides[i - missing];
+    }
+    return true;
+}
+
+/// Calls `body(target, source)` with the places of every turn of the loops from `first` on.
+template <class Body> void for_each_turn(const iteration& it, int first, Body&& body) {
+    std::array<std::int64_t, max_ndim> turn{};
+    std::byte* target = it.target;
+    const std::byte* source = it.source;
+    while (true) {
+        body(target, source);
+        int i = first;
+        for (; i < it.count; ++i) {
+            const loop& l = it.loops[static_cast<std::size_t>(i)];
+            target += l.target;
+            source += l.source;
+            if (++turn[static_cast<std::size_t>(i)] < l.extent) break;
+            target -= l.extent * l.target;
+            source -= l.extent * l.source;
+            turn[static_cast<std::size_t>(i)] = 0;
+        }
+        if (i == it.count) return;
+    }
+}
+
+/// Calls `body(innermost loop, target, source)` for every row. A single element is a row of one.
+template <class Body> void for_each_row(const iteration& it, Body&& body) {
+    const loop row = it.count > 0 ? it.loops[0] : loop{1, 0, 0};
+    for_each_turn(it, std::min(it.count, 1),
+                  [&](std::byte* target, const std::byte* source) { body(row, target, source); });
+}
+
+/// Whether every element's number and place, in bytes from the first element, fit 31 bits.
+inline bool fits_31_bits(const iteration& it) noexcept {
+    constexpr std::int64_t most = std::int64_t{1} << 31U;
+    std::int64_t target = 0, source = 0, elements = 1;
+    for (int i = 0; i < it.count; ++i) {
+        const loop& l = it.loops[static_cast<std::size_t>(i)];
+        if (l.extent >= most || numpy_bridge::detail::overflows(elements, l.extent, elements) || elements >= most)
+            return false;
+        target += (l.extent - 1) * detail::magnitude(l.target);
+        source += (l.extent - 1) * detail::magnitude(l.source);
+        if (target >= most || source >= most) return false;
+    }
+    return true;
+}
+
+/// Calls `body(part)` with parts that fit 31 bits and together make up `it`, in order: halves of the loop that
+/// reaches furthest, halved again. Kernels then index with 32 bits, which takes half the registers.
+template <class Body> void for_each_part(const iteration& it, Body&& body) {
+    if (fits_31_bits(it)) return body(it);
+    const auto reach = [](const loop& l) {
+        return l.extent * std::max({detail::magnitude(l.target), detail::magnitude(l.source), std::int64_t{1}});
+    };
+    int longest = 0;
+    for (int i = 1; i < it.count; ++i)
+        if (reach(it.loops[static_cast<std::size_t>(i)]) > reach(it.loops[static_cast<std::size_t>(longest)]))
+            longest = i;
+    iteration first = it, rest = it;
+    loop& head = first.loops[static_cast<std::size_t>(longest)];
+    loop& tail = rest.loops[static_cast<std::size_t>(longest)];
+    head.extent /= 2;
+    tail.extent -= head.extent;
+    rest.target += head.extent * head.target;
+    rest.source += head.extent * head.source;
+    for_each_part(first, body);
+    for_each_part(rest, body);
+}
+
+} // namespace kernels
+
+NUMPY_BRIDGE_NAMESPACE_END
