@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         item.add_marker("gpu")
         if UNAVAILABLE is not None:
-            item.add_marker(pytest.mark.skip(reason=REASON))
+            item.add_marker(pytest.mark.skip(reason=REASON), append=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,6 +55,16 @@ def _exists(parameters: list[Any]) -> bool:
 @pytest.fixture(params=[each for each in LIBRARIES if each.writable], ids=lambda each: each.name)
 def library(request: pytest.FixtureRequest) -> Library:
     """Each library whose memory can be written: those of the host too, which tests the tests."""
+    found: Library = request.param
+    found.require()
+    return found
+
+
+@pytest.fixture(
+    params=[each for each in LIBRARIES if each.writable and not each.host], ids=lambda each: each.name
+)
+def device_library(request: pytest.FixtureRequest) -> Library:
+    """Each library whose memory is on the device and can be written."""
     found: Library = request.param
     found.require()
     return found
