@@ -134,6 +134,22 @@ def test_a_tensor_and_memory_on_the_threads_default_stream(streams: tuple[Any, A
     assert (y == 2).all()
 
 
+def test_memory_without_a_stream_is_ready_for_the_default_stream(streams: tuple[Any, Any]) -> None:
+    """Nothing has to be waited for before, but its owner goes on on the default stream."""
+    x, y = device_tensor(1), device_tensor(2)
+    torch.cuda.synchronize()
+    with torch.cuda.stream(streams[0]):
+        sleep()
+        add_(OnStream(x, None), y)
+    assert (x == 3).all()
+    with torch.cuda.stream(streams[0]):
+        sleep()
+        add_(y, OnStream(x, None))
+    x.fill_(100)
+    torch.cuda.synchronize()
+    assert (y == 5).all()
+
+
 def test_many_threads_with_streams_of_their_own() -> None:
     """Each adds on its stream to memory of its own, and to a counter that all share in turn."""
     totals = [device_tensor(0) for _ in range(4)]
