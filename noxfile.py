@@ -1,8 +1,9 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-tests_without_torch, asan, fuzz, coverage, headers and downstream complete what CI runs; tsan, valgrind and
-soak (conversions by the million) take longer. producers meets real array libraries, bench and bench_cpp
-measure against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist.
+tests_without_torch, asan, fuzz, coverage, headers, downstream and cuda_build complete what CI runs; tsan,
+valgrind and soak (conversions by the million) take longer. producers meets real array libraries, bench and
+bench_cpp measure against others, stubs regenerates `_core.pyi`, dist builds wheel and sdist. gpu and
+compute_sanitizer need a CUDA device.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ CPP_SOURCES = [
 WITHOUT_CUDA = {
     "CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"
 }  # kernels take a minute to compile, and these need none
+GPU_LIBRARIES = ("cupy-cuda13x", "numba-cuda[cu13]", "jax[cuda13]")
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict"),
@@ -234,6 +236,52 @@ def bench_cpp(session: nox.Session) -> None:
 
 
 @nox.session
+def cuda_build(session: nox.Session) -> None:
+    """Compile the kernels for all architectures, and look at their machine code. Needs no GPU."""
+    session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nvidia-cuda-cuobjdump")
+    compiler = _cuda_compiler(session)
+    python = Path(session.virtualenv.location, "bin", "python")
+    where = (f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={_pybind11(session)}")
+    session.run("cmake", "--preset", "cuda", *where, silent=True, env=compiler)
+    session.run("cmake", "--build", "--preset", "cuda", "--target", "_cuda", env=compiler)
+    (module,) = Path("build/cuda/csrc/cuda").glob("_cuda*.so")
+    (cuobjdump,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/nvidia/*/bin/cuobjdump")
+    session.run("python", "tests/cuda_binary.py", str(cuobjdump), str(module))
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """On a machine with a CUDA device: the wheel with its kernels, their tests there, and their speed."""
+    _install_for_gpu(session, *GPU_LIBRARIES)
+    session.run("pytest", "-m", "gpu", "tests/python/cuda")
+    session.run("python", "benchmarks/cuda_kernels.py", *session.posargs)
+
+
+@nox.session
+def compute_sanitizer(session: nox.Session) -> None:
+    """On a machine with a CUDA device: the kernels under memcheck and racecheck."""
+    _install_for_gpu(session, "nvidia-cuda-sanitizer-api")
+    (sanitizer,) = Path(session.virtualenv.location).glob(
+        "lib/python*/site-packages/nvidia/*/bin/compute-sanitizer"
+    )
+    pytest = (
+        "python",
+        "-m",
+        "pytest",
+        "-m",
+        "gpu",
+        "-k",
+        "torch",
+        "tests/python/cuda/test_gpu_operations.py",
+    )
+    options = ("--error-exitcode=1", "--report-api-errors=no", "--kernel-name=kernel_substring=numpy_bridge")
+    for tool in ("memcheck", "racecheck"):
+        # torch's allocator hands out parts of large blocks, whose ends the sanitizer does not know.
+        env = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+        session.run(str(sanitizer), f"--tool={tool}", *options, *pytest, *session.posargs, env=env)
+
+
+@nox.session
 def stubs(session: nox.Session) -> None:
     """Regenerate the type stubs of the extension module."""
     session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
@@ -267,6 +315,22 @@ def _build(session: nox.Session, preset: str) -> None:
     where = (f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={_pybind11(session)}")
     session.run("cmake", "--preset", preset, *where, silent=True)
     session.run("cmake", "--build", "--preset", preset)
+
+
+def _cuda_compiler(session: nox.Session) -> dict[str, str]:
+    """The environment in which CMake finds a CUDA compiler: the machine's, or else one from wheels."""
+    if shutil.which("nvcc"):
+        return {}
+    session.install(*(f"nvidia-{part}==13.0.*" for part in ("cuda-nvcc", "cuda-crt", "cuda-runtime", "nvvm")))
+    (toolkit,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/nvidia/cu13")
+    path = os.pathsep.join((str(toolkit / "bin"), session.bin, os.environ["PATH"]))
+    return {"PATH": path, "LIBRARY_PATH": str(toolkit / "lib")}
+
+
+def _install_for_gpu(session: nox.Session, *packages: str) -> None:
+    """Install the wheel with kernels and what its tests need, and say what it finds on this machine."""
+    session.install(*CONSTRAINTS, ".[test]", *packages, env={"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=ON"})
+    session.run("numpy-bridge", "info")
 
 
 def _install_wheel(

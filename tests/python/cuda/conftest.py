@@ -5,6 +5,7 @@ Where kernels cannot run they are skipped, all for one reason, which is printed 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from numpy_bridge.info import describe_cuda
 
 UNAVAILABLE = describe_cuda()["unavailable"]
 REASON = f"CUDA is not usable: {UNAVAILABLE}"
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or jax takes three quarters of the device
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
