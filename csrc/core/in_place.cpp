@@ -5,8 +5,8 @@
 
 #include <numpy_bridge/self_overlap.hpp>
 
-#include "../kernels/add.hpp"
-#include "../kernels/copy.hpp"
+#include "kernels/add.hpp"
+#include "kernels/copy.hpp"
 
 namespace numpy_bridge {
 

@@ -70,7 +70,8 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: add_(strided(FLOATS, (3,), (0,)), 1),
         "add_: strides: expected elements that do not overlap each other, to write to, "
-        "got (0,) for shape (3,); write to a copy: broadcast arrays and sliding windows have several elements at one address",
+        "got (0,) for shape (3,); write to a copy: "
+        "broadcast arrays and sliding windows have several elements at one address",
     ),
     (
         lambda: add_(on("rocm:0"), 1),
