@@ -28,11 +28,11 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_one_value(std::byte* 
 }
 
 template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(loop row, std::byte* x, const std::byte* y) {
-    constexpr std::int64_t at_once =
-        std::is_arithmetic_v<T> ? 4 : 1; // loads before stores, which could else be what is loaded next
+    // Loads come before stores, which might else be what is loaded next.
+    constexpr std::int64_t at_once = std::is_arithmetic_v<T> ? 4 : 1;
     std::int64_t left = row.extent;
     for (; left >= at_once; left -= at_once) {
-        T sums[at_once];
+        T sums[static_cast<std::size_t>(at_once)];
         for (std::int64_t i = 0; i < at_once; ++i)
             sums[i] = sum(load<T>(x + i * row.target), load<T>(y + i * row.source));
         for (std::int64_t i = 0; i < at_once; ++i) store(x + i * row.target, sums[i]);
@@ -47,7 +47,7 @@ template <class T>
 NUMPY_BRIDGE_EVERYWHERE inline void add_one_complex(std::byte* x, const std::byte* y, std::int64_t n) {
     constexpr std::int64_t numbers = 64 / sizeof(complex<T>), parts = 2 * numbers;
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-    alignas(64) T pattern[parts];
+    alignas(64) T pattern[static_cast<std::size_t>(parts)];
     for (std::int64_t i = 0; i < parts; ++i) pattern[i] = load<T>(y + i % 2 * size);
     std::int64_t i = 0;
     for (; i + numbers <= n; i += numbers)

@@ -11,6 +11,9 @@
 
 #if defined(NUMPY_BRIDGE_X86)
 #include <immintrin.h>
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized" // inside GCC's own intrinsics, bug 105593
+#endif
 #endif
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

@@ -12,17 +12,6 @@ namespace kernels {
 
 namespace {
 
-/// Of the loops around the innermost, the one along which the source is read in the smallest steps, if they are smaller
-/// than those of the innermost loop; else 0.
-int transposing_loop(const iteration& it) noexcept {
-    int best = 0;
-    for (int i = 1; i < it.count; ++i) {
-        const auto step = [&](int at) { return detail::magnitude(it.loops[static_cast<std::size_t>(at)].source); };
-        if (step(i) != 0 && step(i) < step(best)) best = i;
-    }
-    return best;
-}
-
 /// Walks two loops, along one of which the target is packed and along the other the source, in squares that the cache
 /// holds: else every element of the source would cost a line of it.
 void move_transposed(std::int64_t size, const loop& inner, const loop& outer, std::byte* target,

@@ -79,6 +79,16 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
         "let its own library do it, or copy it to the host first",
     ),
     (
+        lambda: add_(FLOATS, on("cuda:0")),
+        "add_: device: expected cpu, where x is, got cuda:0; "
+        "copy_ moves between devices: numpy_bridge.copy_(new, y), with a new array beside x",
+    ),
+    (
+        lambda: add_(from_pointer(4098, (2,), "f4", device="cuda:1"), 1),
+        "add_: alignment: expected elements at multiples of 4 bytes on a device, "
+        "got address 4098 with strides (4,); copy_ to new memory of the same dtype works: it moves bytes",
+    ),
+    (
         lambda: add_(np.zeros(2, "i1"), 128),
         "add_: y: expected an integer from -128 to 127, as x is int8, got 128",
     ),
