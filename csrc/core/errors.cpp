@@ -29,6 +29,10 @@ void translate(std::exception_ptr pending) {
         std::rethrow_exception(std::move(pending));
     } catch (const sharing_error& error) {
         raise_sharing_error(error);
+    } catch (const cuda_error& error) {
+        const py::object type = exception_class("CudaError");
+        const py::object exception = type(error.call(), error.name(), error.text());
+        PyErr_SetObject(type.ptr(), exception.ptr());
     } catch (const too_hard_error& error) {
         PyErr_SetString(exception_class("TooHardError").ptr(), error.what());
     }

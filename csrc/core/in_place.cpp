@@ -5,8 +5,9 @@
 
 #include <numpy_bridge/self_overlap.hpp>
 
-#include "../kernels/add.hpp"
-#include "../kernels/copy.hpp"
+#include "cuda.hpp"
+#include "kernels/add.hpp"
+#include "kernels/copy.hpp"
 
 namespace numpy_bridge {
 
@@ -16,13 +17,34 @@ using detail::refuse;
 
 bool is_swapped(const memory& m) noexcept { return m.type.order == byte_order::swapped; }
 
-/// Memory that the host works on. Managed memory belongs to the device.
-bool on_host(device where) noexcept { return host_accessible(where) && where.type != device_type::cuda_managed; }
+bool on_cuda(const memory& m) noexcept {
+    return m.device.type == device_type::cuda || m.device.type == device_type::cuda_managed;
+}
+
+/// Memory that the host works on. Managed memory is the device's, which may be working on it.
+bool on_host(const memory& m) noexcept { return host_accessible(m.device) && !on_cuda(m); }
 
 void require_place(const char* operation, const memory& m) {
-    if (!on_host(m.device))
+    if (!on_host(m) && !on_cuda(m))
         refuse(operation, "device", "memory on the host or on a CUDA device", name_of(m.device),
                "let its own library do it, or copy it to the host first");
+}
+
+void require_one_device(const memory& x, const memory& y) {
+    require_place("add_", x);
+    require_place("add_", y);
+    if (on_host(x) ? on_host(y) : on_cuda(y) && x.device.index == y.device.index) return;
+    refuse("add_", "device", name_of(x.device) + ", where x is", name_of(y.device),
+           "copy_ moves between devices: numpy_bridge.copy_(new, y), with a new array beside x");
+}
+
+/// Kernels, unlike processors, read and write whole elements only at multiples of their size.
+void require_aligned_elements(const char* operation, const memory& m, std::int64_t alignment) {
+    if (!is_aligned(m, alignment))
+        refuse(operation, "alignment", "elements at multiples of " + std::to_string(alignment) + " bytes on a device",
+               "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)) + " with strides " +
+                   text_of(m.strides, m.ndim),
+               "copy_ to new memory of the same dtype works: it moves bytes");
 }
 
 /// Two elements of what is written must not be one.
@@ -70,10 +92,12 @@ private:
     memory memory_;
 };
 
+[[noreturn]] void refuse_order(const memory& m) {
+    refuse("add_", "byte order", "native elements", name_of(m.type), "copy_ converts byte orders");
+}
+
 void require_same_dtype(const memory& x, const memory& y) {
-    if (is_swapped(x) || is_swapped(y))
-        refuse("add_", "byte order", "native elements", name_of(is_swapped(x) ? x.type : y.type),
-               "copy_ converts byte orders");
+    if (is_swapped(y)) refuse_order(y);
     if (x.type.id != y.type.id)
         refuse("add_", "dtype", std::string(info(x.type.id).name) + ", as x has", info(y.type.id).name,
                "copy_ converts: numpy_bridge.copy_(new, y), with a new array of x's dtype");
@@ -87,32 +111,50 @@ void require_addition(dtype id) {
                id == dtype::boolean ? "use logical_or of its own library" : "add in float32, and copy the result");
 }
 
+namespace {
+
+/// What has to hold of the array that is added to, whatever is added.
+void require_target(const memory& x) {
+    require_addition(x.type.id);
+    if (is_swapped(x)) refuse_order(x);
+    require_place("add_", x);
+    require_distinct_elements("add_", x);
+    if (on_cuda(x)) require_aligned_elements("add_", x, info(x.type.id).alignment);
+}
+
+} // namespace
+
 void add_in_place(const place& x, const std::byte* value) {
-    element_type type = x.at.type;
-    memory y;
-    y.data = const_cast<std::byte*>(value); // only read
-    y.type = {type.id, byte_order::native};
-    add_in_place(x, {y, 0});
+    const memory& target = x.at;
+    require_target(target);
+    if (is_empty(target)) return;
+    constexpr dims everywhere_the_same{};
+    if (on_cuda(target)) return cuda_kernels("add_", target.device).add_value(x, value);
+    kernels::add_on_cpu(*kernels::addition_of(target.type.id),
+                        kernels::iterate(target, value, everywhere_the_same.data()));
 }
 
 void add_in_place(const place& x, const place& y) {
     const memory& target = x.at;
-    require_addition(target.type.id);
+    require_target(target);
     require_same_dtype(target, y.at);
-    require_place("add_", target);
-    require_place("add_", y.at);
-    dims strides = strides_for("add_", target, y.at);
-    require_distinct_elements("add_", target);
+    require_one_device(target, y.at);
+    const dims strides = strides_for("add_", target, y.at);
     if (is_empty(target)) return;
-    const kernels::addition how = *kernels::addition_of(target.type.id);
-    if (!interferes(target, y.at, strides))
-        return kernels::add_on_cpu(how, kernels::iterate(target, y.at.data, strides.data()));
+    const bool overlapping = interferes(target, y.at, strides);
+    if (on_cuda(target)) {
+        require_aligned_elements("add_", y.at, info(y.at.type.id).alignment);
+        return cuda_kernels("add_", target.device).add(x, y, strides, overlapping);
+    }
+    const auto add = [&](const std::byte* source, const dims& steps) {
+        kernels::add_on_cpu(*kernels::addition_of(target.type.id), kernels::iterate(target, source, steps.data()));
+    };
+    if (!overlapping) return add(y.at.data, strides);
     const snapshot kept(y.at);
-    strides = strides_for("add_", target, kept.get());
-    kernels::add_on_cpu(how, kernels::iterate(target, kept.get().data, strides.data()));
+    add(kept.get().data, strides_for("add_", target, kept.get()));
 }
 
-void copy_in_place(const place& target, const place& source, bool) {
+void copy_in_place(const place& target, const place& source, bool non_blocking) {
     const memory &to = target.at, &from = source.at;
     if (!kernels::can_cast(from.type.id, to.type.id))
         refuse("copy_", "dtype",
@@ -120,14 +162,22 @@ void copy_in_place(const place& target, const place& source, bool) {
                info(from.type.id).name, "convert it first, and say so: x.astype(...), x.to(...)");
     require_place("copy_", to);
     require_place("copy_", from);
-    dims strides = strides_for("copy_", to, from);
     require_distinct_elements("copy_", to);
+    const dims strides = strides_for("copy_", to, from);
     if (is_empty(to)) return;
-    if (!interferes(to, from, strides))
-        return kernels::copy_on_cpu(to.type, from.type, kernels::iterate(to, from.data, strides.data()));
+    const bool overlapping = interferes(to, from, strides);
+    if (on_cuda(to) || on_cuda(from)) {
+        const bool converts = to.type.id != from.type.id || is_swapped(to) != is_swapped(from);
+        if (converts && on_cuda(to)) require_aligned_elements("copy_", to, info(to.type.id).alignment);
+        const auto& on_device = cuda_kernels("copy_", on_cuda(to) ? to.device : from.device);
+        return on_device.copy(target, source, strides, overlapping, non_blocking);
+    }
+    const auto copy = [&](const std::byte* data, const dims& steps) {
+        kernels::copy_on_cpu(to.type, from.type, kernels::iterate(to, data, steps.data()));
+    };
+    if (!overlapping) return copy(from.data, strides);
     const snapshot kept(from);
-    strides = strides_for("copy_", to, kept.get());
-    kernels::copy_on_cpu(to.type, from.type, kernels::iterate(to, kept.get().data, strides.data()));
+    copy(kept.get().data, strides_for("copy_", to, kept.get()));
 }
 
 } // namespace numpy_bridge

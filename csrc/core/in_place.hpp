@@ -6,13 +6,11 @@
 
 #include <numpy_bridge/memory.hpp>
 
+#include "kernels/cuda_backend.hpp"
+
 namespace numpy_bridge {
 
-/// Memory that an operation works on, and the CUDA stream that work on it has been given to, as in `imported`.
-struct place {
-    const memory& at;
-    std::uintptr_t stream;
-};
+using kernels::place;
 
 /// x += y for arrays of one dtype on one device, y broadcast to x. As if y were read before x is written.
 void add_in_place(const place& x, const place& y);

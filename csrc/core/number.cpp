@@ -9,8 +9,8 @@
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/protocols/negotiate.hpp>
 
-#include "../kernels/cast_rows.hpp"
-#include "../kernels/elements.hpp"
+#include "kernels/elements.hpp"
+#include "kernels/rows.hpp"
 
 namespace numpy_bridge {
 

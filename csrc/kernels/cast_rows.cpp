@@ -1,10 +1,9 @@
-#include "cast_rows.hpp"
-
 #include <array>
 #include <tuple>
 #include <utility>
 
 #include "cast.hpp"
+#include "rows.hpp"
 #include "unaligned.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

@@ -1,9 +1,9 @@
 #include "copy.hpp"
 
 #include <array>
-#include <cstring>
+#include <utility>
 
-#include "cast_rows.hpp"
+#include "rows.hpp"
 #include "unaligned.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -11,51 +11,6 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace kernels {
 
 namespace {
-
-struct bits128 {
-    std::uint64_t low, high;
-};
-
-template <class T> void move_strided(const loop& row, std::byte* target, const std::byte* source) noexcept {
-    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-    if (row.source == 0 && row.target == size) { // broadcast
-        const T value = load<T>(source);
-        for (std::int64_t i = 0; i < row.extent; ++i) store(target + i * size, value);
-    } else {
-        for (std::int64_t i = 0; i < row.extent; ++i) store(target + i * row.target, load<T>(source + i * row.source));
-    }
-}
-
-/// Moves elements of `size` bytes, whatever they mean.
-void move_row(std::int64_t size, const loop& row, std::byte* target, const std::byte* source) noexcept {
-    if (row.target == size && row.source == size) {
-        std::memcpy(target, source, static_cast<std::size_t>(row.extent * size));
-        return;
-    }
-    switch (size) {
-    case 1:
-        return move_strided<std::uint8_t>(row, target, source);
-    case 2:
-        return move_strided<std::uint16_t>(row, target, source);
-    case 4:
-        return move_strided<std::uint32_t>(row, target, source);
-    case 8:
-        return move_strided<std::uint64_t>(row, target, source);
-    default:
-        return move_strided<bits128>(row, target, source);
-    }
-}
-
-/// Of the loops around the innermost, the one along which the source is read in the smallest steps, if they are smaller
-/// than those of the innermost loop; else 0.
-int transposing_loop(const iteration& it) noexcept {
-    int best = 0;
-    for (int i = 1; i < it.count; ++i) {
-        const auto step = [&](int at) { return detail::magnitude(it.loops[static_cast<std::size_t>(at)].source); };
-        if (step(i) != 0 && step(i) < step(best)) best = i;
-    }
-    return best;
-}
 
 /// Walks two loops, along one of which the target is packed and along the other the source, in squares that the cache
 /// holds: else every element of the source would cost a line of it.

@@ -107,6 +107,17 @@ inline bool broadcast_strides(const memory& source, int ndim, const std::int64_t
     return true;
 }
 
+/// Of the loops around the innermost, the one along which the source is read in the smallest steps, if they are smaller
+/// than those of the innermost loop; else 0.
+inline int transposing_loop(const iteration& it) noexcept {
+    int best = 0;
+    for (int i = 1; i < it.count; ++i) {
+        const auto step = [&](int at) { return detail::magnitude(it.loops[static_cast<std::size_t>(at)].source); };
+        if (step(i) != 0 && step(i) < step(best)) best = i;
+    }
+    return best;
+}
+
 /// Calls `body(target, source)` with the places of every turn of the loops from `first` on.
 template <class Body> void for_each_turn(const iteration& it, int first, Body&& body) {
     std::array<std::int64_t, max_ndim> turn{};
@@ -148,6 +159,28 @@ inline bool fits_31_bits(const iteration& it) noexcept {
         if (target >= most || source >= most) return false;
     }
     return true;
+}
+
+/// The largest power of two, at most 16 bytes, in which elements of `size` bytes can be moved at aligned addresses.
+/// Where that is less than an element, or where packed rows allow more, `it` is changed to count in these units.
+inline std::int64_t regroup(iteration& it, std::int64_t size) noexcept {
+    auto common = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(it.target) |
+                                             reinterpret_cast<std::uintptr_t>(it.source) | 16U);
+    const bool packed = it.count > 0 && it.loops[0].target == size && it.loops[0].source == size;
+    for (int i = packed ? 1 : 0; i < it.count; ++i)
+        common |= static_cast<std::uint64_t>(it.loops[static_cast<std::size_t>(i)].target |
+                                             it.loops[static_cast<std::size_t>(i)].source);
+    const std::int64_t row = packed ? it.loops[0].extent * size : size; // bytes side by side
+    common |= static_cast<std::uint64_t>(row);
+    const auto unit = static_cast<std::int64_t>(common & (~common + 1));
+    if (unit == size) return size;
+    if (!packed) { // units within an element become the innermost loop
+        std::copy_backward(it.loops.begin(), it.loops.begin() + it.count, it.loops.begin() + it.count + 1);
+        ++it.count;
+    }
+    it.loops[0] = {row / unit, unit, unit};
+    if (it.loops[0].extent == 1) std::copy(it.loops.begin() + 1, it.loops.begin() + it.count--, it.loops.begin());
+    return unit;
 }
 
 /// Calls `body(part)` with parts that fit 31 bits and together make up `it`, in order: halves of the loop that

@@ -7,6 +7,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
+#define NUMPY_BRIDGE_X86
 #define NUMPY_BRIDGE_EVERYWHERE __attribute__((always_inline))
 
 #define NUMPY_BRIDGE_DISPATCH(name, loop, parameters, arguments)                                                       \

@@ -21,10 +21,11 @@ from numpy_bridge._core import (
     view,
 )
 from numpy_bridge.development import get_cmake_dir, get_include
-from numpy_bridge.errors import SharingError, TooHardError
+from numpy_bridge.errors import CudaError, SharingError, TooHardError
 from numpy_bridge.pointer import from_pointer
 
 __all__ = [
+    "CudaError",
     "SharingError",
     "TooHardError",
     "View",

@@ -31,5 +31,26 @@ class SharingError(BufferError):
         return f"{line}; {self.hint}" if self.hint else line
 
 
+class CudaError(RuntimeError):
+    """A call to the CUDA runtime failed.
+
+    Parameters
+    ----------
+    call : str
+        The function that failed, or what was launched: "cudaMemcpyAsync", "launch of add_".
+    name, text : str
+        CUDA's name for the error, "cudaErrorInvalidValue", and its words.
+    """
+
+    def __init__(self, call: str, name: str, text: str) -> None:
+        super().__init__(call, name, text)
+        self.call = call
+        self.name = name
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.name}: {self.text}"
+
+
 class TooHardError(RuntimeError):
     """Whether two memories overlap was not decided within bounded work."""

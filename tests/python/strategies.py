@@ -36,8 +36,10 @@ def layouts_of(draw: Any, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 @st.composite
 def operands(draw: Any, dtypes: tuple[str, ...], other_dtypes: tuple[str, ...] = ()) -> Any:
-    """Two arrays over `BUFFER`, the second of a shape that broadcasts to the first's. Their dtypes are the same,
-    unless there are `other_dtypes`."""
+    """Two arrays over `BUFFER`, the second of a shape that broadcasts to the first's.
+
+    Their dtypes are the same, unless there are `other_dtypes`.
+    """
     dtype = draw(st.sampled_from(dtypes))
     target = draw(layouts((dtype,)))
     first = draw(st.integers(0, target.ndim))

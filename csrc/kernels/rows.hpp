@@ -1,4 +1,4 @@
-/// Conversion of rows on the CPU: one loop for every pair of types.
+/// What rows of elements go through on the CPU: moving and conversion.
 #pragma once
 
 #include <cstddef>
@@ -6,9 +6,14 @@
 
 #include <numpy_bridge/dtype.hpp>
 
+#include "iteration.hpp"
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
+
+/// Moves a row of elements of `size` bytes, a power of two up to 16, whatever they mean. The operands share no byte.
+void move_row(std::int64_t size, const loop& row, std::byte* target, const std::byte* source) noexcept;
 
 /// Converts `n` elements that lie side by side, at any address.
 using cast_row = void (*)(std::byte* to, const std::byte* from, std::int64_t n);

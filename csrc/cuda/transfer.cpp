@@ -1,0 +1,124 @@
+/// A transfer moves one packed block. Where the source is not packed, or of another type, it is first gathered into a
+/// block beside it; where the target is not packed, the block lands beside it and is scattered from there.
+#include "transfer.hpp"
+
+#include <memory>
+#include <optional>
+
+#include "block.hpp"
+#include "queue.hpp"
+
+namespace numpy_bridge::cuda {
+
+namespace {
+
+using kernels::iteration;
+using kernels::loop;
+
+/// The same loops with the steps of one operand, `step`, those of a packed block in the order of the loops.
+iteration with_packed(iteration it, std::int64_t size, std::int64_t loop::* step) noexcept {
+    for (int i = 0; i < it.count; ++i) {
+        loop& l = it.loops[static_cast<std::size_t>(i)];
+        l.*step = size;
+        size *= l.extent;
+    }
+    return it;
+}
+iteration into_block(const iteration& it, std::byte* block, std::int64_t size) noexcept {
+    iteration result = with_packed(it, size, &loop::target);
+    result.target = block;
+    return result;
+}
+iteration out_of_block(const iteration& it, const std::byte* block, std::int64_t size) noexcept {
+    iteration result = with_packed(it, size, &loop::source);
+    result.source = block;
+    return result;
+}
+
+bool is_packed(const iteration& it, std::int64_t size, std::int64_t loop::* step) noexcept {
+    std::int64_t expected = size;
+    for (int i = 0; i < it.count; ++i) {
+        const loop& l = it.loops[static_cast<std::size_t>(i)];
+        if (l.*step != expected) return false;
+        expected *= l.extent;
+    }
+    return true;
+}
+
+/// One end of a transfer: the host, or a stream of a device.
+class side {
+public:
+    explicit side(const kernels::place& p) : type_(p.at.type) {
+        if (on_device(p.at)) stream_ = device_stream{p.at.device.index, stream_of(p.stream)};
+    }
+
+    bool is_host() const noexcept { return !stream_; }
+    device_stream stream() const noexcept { return *stream_; }
+    element_type type() const noexcept { return type_; }
+
+    std::byte* new_block(std::int64_t bytes) {
+        if (stream_) return device_block_.emplace(bytes, *stream_).data();
+        host_block_.reset(new std::byte[static_cast<std::size_t>(bytes)]);
+        return host_block_.get();
+    }
+    bool has_host_block() const noexcept { return host_block_ != nullptr; }
+
+    /// Here, or queued here.
+    void copy(element_type target, element_type source, const iteration& it) const {
+        if (is_host()) return kernels::copy_on_cpu(target, source, it);
+        const device_guard guard(stream_->device);
+        queue_copy(target, source, it, stream_->handle);
+    }
+
+private:
+    element_type type_;
+    std::optional<device_stream> stream_;
+    std::optional<stream_block> device_block_;
+    std::unique_ptr<std::byte[]> host_block_;
+};
+
+void move_block(const side& to, const side& from, std::byte* target, const std::byte* source, std::int64_t bytes) {
+    const auto size = static_cast<std::size_t>(bytes);
+    if (!to.is_host() && !from.is_host()) {
+        order_streams(from.stream(), to.stream());
+        const device_guard guard(to.stream().device);
+        check_cuda(
+            cudaMemcpyPeerAsync(target, to.stream().device, source, from.stream().device, size, to.stream().handle),
+            "cudaMemcpyPeerAsync");
+        order_streams(to.stream(), from.stream()); // before the source is changed or released
+        return;
+    }
+    const device_stream stream = to.is_host() ? from.stream() : to.stream();
+    const device_guard guard(stream.device);
+    const auto kind = to.is_host() ? cudaMemcpyDeviceToHost : cudaMemcpyHostToDevice;
+    check_cuda(cudaMemcpyAsync(target, source, size, kind, stream.handle), "cudaMemcpyAsync");
+}
+
+} // namespace
+
+void transfer(const kernels::place& target, const kernels::place& source, const iteration& it, bool non_blocking) {
+    side to(target), from(source);
+    const auto size = static_cast<std::int64_t>(itemsize(to.type().id));
+    const std::int64_t bytes = it.elements() * size;
+    const bool same_type = to.type().id == from.type().id && to.type().order == from.type().order;
+    const bool gathers = !same_type || !is_packed(it, size, &loop::source);
+    const bool scatters = !is_packed(it, size, &loop::target);
+
+    const std::byte* sent = it.source;
+    if (gathers) {
+        std::byte* block = from.new_block(bytes);
+        from.copy(to.type(), from.type(), into_block(it, block, size));
+        sent = block;
+    }
+    std::byte* received = scatters ? to.new_block(bytes) : it.target;
+    move_block(to, from, received, sent, bytes);
+    const bool on_host = to.is_host() || from.is_host();
+    const bool staged = to.has_host_block() || from.has_host_block();
+    if (on_host && (staged || !non_blocking)) {
+        const device_stream stream = to.is_host() ? from.stream() : to.stream();
+        check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
+    }
+    if (scatters) to.copy(to.type(), to.type(), out_of_block(it, received, size));
+}
+
+} // namespace numpy_bridge::cuda

@@ -1,0 +1,37 @@
+/// CUDA streams: which one work goes to, and how two of them are put in order without waiting for either.
+#pragma once
+
+#include <cstdint>
+
+#include <numpy_bridge/cuda/check.hpp>
+#include <numpy_bridge/cuda/device_guard.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+/// The stream behind a number as DLPack and `__cuda_array_interface__` count them: 1 is the legacy default stream, 2
+/// the one of the thread, and anything else a handle. 0, which names none, becomes the legacy default stream.
+inline cudaStream_t stream_of(std::uintptr_t number) noexcept {
+    return number <= 1 ? cudaStreamLegacy : reinterpret_cast<cudaStream_t>(number);
+}
+
+/// A stream of a device.
+struct device_stream {
+    int device;
+    cudaStream_t handle;
+};
+
+/// Lets what is given to `later` from now on wait for all that has been given to `earlier`. The host waits for nothing,
+/// and a capture of both streams records it.
+inline void order_streams(device_stream earlier, device_stream later) {
+    if (earlier.device == later.device && earlier.handle == later.handle) return;
+    cudaEvent_t reached = nullptr;
+    const device_guard guard(earlier.device);
+    check_cuda(cudaEventCreateWithFlags(&reached, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+    const cudaError_t recorded = cudaEventRecord(reached, earlier.handle);
+    const cudaError_t waiting = recorded == cudaSuccess ? cudaStreamWaitEvent(later.handle, reached, 0) : cudaSuccess;
+    cudaEventDestroy(reached); // once it is over
+    check_cuda(recorded, "cudaEventRecord");
+    check_cuda(waiting, "cudaStreamWaitEvent");
+}
+
+NUMPY_BRIDGE_NAMESPACE_END

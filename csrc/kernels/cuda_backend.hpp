@@ -1,0 +1,55 @@
+/// What the `_core` module asks of the `_cuda` module, which may be missing. Needs no CUDA headers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <numpy_bridge/memory.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace kernels {
+
+/// Memory that an operation works on, and the CUDA stream that work on it has been given to, as in `imported`.
+struct place {
+    const memory& at;
+    std::uintptr_t stream;
+};
+
+/// What the CUDA driver knows of an address.
+struct pointer_report {
+    bool known; ///< false for memory of the host that CUDA has not seen
+    numpy_bridge::device where;
+};
+
+/// Operations on checked arguments. They return once the work is queued, unless they say otherwise, and throw
+/// cuda_error.
+class cuda_backend {
+public:
+    /// Why CUDA cannot be used; empty if it can.
+    virtual std::string unavailable() const = 0;
+
+    /// x += y on one device. `strides` are y's for x's shape; `interferes` says that y has to be read first.
+    virtual void add(const place& x, const place& y, const dims& strides, bool interferes) const = 0;
+
+    /// x += the element at `value`, in memory of the host.
+    virtual void add_value(const place& x, const std::byte* value) const = 0;
+
+    /// target = source, of which one at least is on a device. Waits where memory of the host is written or read, unless
+    /// `non_blocking` and that memory is pinned.
+    virtual void copy(const place& target, const place& source, const dims& strides, bool interferes,
+                      bool non_blocking) const = 0;
+
+    virtual pointer_report inspect(const void* pointer) const = 0;
+
+protected:
+    ~cuda_backend() = default;
+};
+
+/// Name of the capsule that the attribute `_backend` of the module is.
+inline constexpr const char* cuda_backend_capsule = "numpy_bridge cuda_backend " NUMPY_BRIDGE_VERSION;
+
+} // namespace kernels
+
+NUMPY_BRIDGE_NAMESPACE_END
