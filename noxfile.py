@@ -238,7 +238,7 @@ def bench_cpp(session: nox.Session) -> None:
 @nox.session
 def cuda_build(session: nox.Session) -> None:
     """Compile the kernels for all architectures, and look at their machine code. Needs no GPU."""
-    session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nvidia-cuda-cuobjdump")
+    session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm")
     compiler = _cuda_compiler(session)
     python = Path(session.virtualenv.location, "bin", "python")
     where = (f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={_pybind11(session)}")

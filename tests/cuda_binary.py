@@ -92,7 +92,7 @@ def main(cuobjdump: str, module: str) -> int:
     """Print what was found."""
     architectures = claimed(module)
     command = [cuobjdump, "--dump-sass", module]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     kernels = list(read(printed.splitlines()))
     wrong = problems(kernels, architectures)
     wide = sum(bool(kernel.wide) for kernel in kernels)

@@ -122,7 +122,7 @@ LIBRARIES = (
         "numba.cuda",
         put=_numba_put,
         get=lambda block: np.asarray(block.copy_to_host()),
-        lacks=frozenset({"bfloat16", "0-d", "empty", "reversed"}),
+        lacks=frozenset({"bfloat16", "0-d", "empty", "transposed", "reversed"}),  # its T is a copy
     ),
     Library(
         "jax",
