@@ -321,10 +321,14 @@ def _cuda_compiler(session: nox.Session) -> dict[str, str]:
     """The environment in which CMake finds a CUDA compiler: the machine's, or else one from wheels."""
     if shutil.which("nvcc"):
         return {}
-    session.install(*(f"nvidia-{part}==13.0.*" for part in ("cuda-nvcc", "cuda-crt", "cuda-runtime", "nvvm")))
+    session.install(
+        *(f"nvidia-{part}==13.0.*" for part in ("cuda-nvcc", "cuda-crt", "cuda-runtime", "cuda-cccl", "nvvm"))
+    )
     (toolkit,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/nvidia/cu13")
-    path = os.pathsep.join((str(toolkit / "bin"), session.bin, os.environ["PATH"]))
-    return {"PATH": path, "LIBRARY_PATH": str(toolkit / "lib")}
+    for link, there in (("lib64", "lib"), ("lib/libcudart.so", "libcudart.so.13")):  # where CMake looks
+        if not (toolkit / link).exists():
+            (toolkit / link).symlink_to(there)
+    return {"PATH": os.pathsep.join((str(toolkit / "bin"), session.bin, os.environ["PATH"]))}
 
 
 def _install_for_gpu(session: nox.Session, *packages: str) -> None:
