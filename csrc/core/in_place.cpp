@@ -1,8 +1,10 @@
 #include "in_place.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include <numpy_bridge/python.hpp>
 #include <numpy_bridge/self_overlap.hpp>
 
 #include "cuda.hpp"
@@ -155,6 +157,8 @@ void add_in_place(const place& x, const place& y) {
     add(kept.get().data, strides_for("add_", target, kept.get()));
 }
 
+bool waits_for_copy(const memory& target, const memory& source) noexcept { return on_cuda(target) != on_cuda(source); }
+
 void copy_in_place(const place& target, const place& source, bool non_blocking) {
     const memory &to = target.at, &from = source.at;
     if (!kernels::can_cast(from.type.id, to.type.id))
@@ -169,6 +173,8 @@ void copy_in_place(const place& target, const place& source, bool non_blocking) 
     const bool overlapping = interferes(to, from, strides);
     if (on_cuda(to) || on_cuda(from)) {
         const auto& on_device = cuda_kernels("copy_", on_cuda(to) ? to.device : from.device);
+        std::optional<py::gil_scoped_release> unlocked;
+        if (waits_for_copy(to, from)) unlocked.emplace();
         return on_device.copy(target, source, strides, overlapping, non_blocking);
     }
     const auto copy = [&](const std::byte* data, const dims& steps) {

@@ -271,4 +271,30 @@ TEST_F(CudaBackend, TellsWherePointersLead) {
     EXPECT_FALSE(inspected(cudaMemoryTypeUnregistered).known);
 }
 
+TEST_F(CudaBackend, RefusesPointersThatLeadElsewhere) {
+    const array a = c_order(4096, dtype::float32, {2});
+    const auto why = [&](device described, cudaMemoryType type, int index) -> std::string {
+        simulated_cuda::pointer = {type, index};
+        try {
+            require_described_place(on(described, a), backend().inspect(nullptr));
+        } catch (const numpy_bridge::sharing_error& error) {
+            return error.what();
+        }
+        return "";
+    };
+    const device managed{device_type::cuda_managed, 0}, pinned{device_type::cuda_host, 0};
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0), "");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeManaged, 1), "");
+    EXPECT_EQ(why(managed, cudaMemoryTypeManaged, 1), "");
+    EXPECT_EQ(why(pinned, cudaMemoryTypeHost, 1), "");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 1),
+              "pointer: device: expected cuda:1, where CUDA says that it is, got cuda:0");
+    EXPECT_EQ(why(managed, cudaMemoryTypeDevice, 0),
+              "pointer: device: expected cuda:0, where CUDA says that it is, got cuda_managed:0");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeHost, 0),
+              "pointer: device: expected cuda_host:0, where CUDA says that it is, got cuda:0");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeUnregistered, 0),
+              "pointer: device: expected memory that CUDA knows, got cuda:0; other memory of the host is on 'cpu'");
+}
+
 } // namespace
