@@ -30,7 +30,8 @@ CPP_SOURCES = [
         "examples",
         "benchmarks",
     )
-    for p in Path(folder).rglob("*.[ch]pp")
+    for suffix in ("*.[ch]pp", "*.cu", "*.h")
+    for p in Path(folder).rglob(suffix)
 ]
 WITHOUT_CUDA = {
     "CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"

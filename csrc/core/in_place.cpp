@@ -1,8 +1,10 @@
 #include "in_place.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include <numpy_bridge/python.hpp>
 #include <numpy_bridge/self_overlap.hpp>
 
 #include "cuda.hpp"
@@ -38,13 +40,14 @@ void require_one_device(const memory& x, const memory& y) {
            "copy_ moves between devices: numpy_bridge.copy_(new, y), with a new array beside x");
 }
 
-/// Kernels, unlike processors, read and write whole elements only at multiples of their size.
-void require_aligned_elements(const char* operation, const memory& m, std::int64_t alignment) {
+/// Devices, unlike processors, compute with elements only where they are aligned.
+void require_aligned_elements(const memory& m) {
+    const std::int64_t alignment = info(m.type.id).alignment;
     if (!is_aligned(m, alignment))
-        refuse(operation, "alignment", "elements at multiples of " + std::to_string(alignment) + " bytes on a device",
+        refuse("add_", "alignment", "elements at multiples of " + std::to_string(alignment) + " bytes on a device",
                "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)) + " with strides " +
                    text_of(m.strides, m.ndim),
-               "copy_ to new memory of the same dtype works: it moves bytes");
+               "copy_ takes memory that is not aligned: copy to new memory first");
 }
 
 /// Two elements of what is written must not be one.
@@ -119,7 +122,7 @@ void require_target(const memory& x) {
     if (is_swapped(x)) refuse_order(x);
     require_place("add_", x);
     require_distinct_elements("add_", x);
-    if (on_cuda(x)) require_aligned_elements("add_", x, info(x.type.id).alignment);
+    if (on_cuda(x)) require_aligned_elements(x);
 }
 
 } // namespace
@@ -143,7 +146,7 @@ void add_in_place(const place& x, const place& y) {
     if (is_empty(target)) return;
     const bool overlapping = interferes(target, y.at, strides);
     if (on_cuda(target)) {
-        require_aligned_elements("add_", y.at, info(y.at.type.id).alignment);
+        require_aligned_elements(y.at);
         return cuda_kernels("add_", target.device).add(x, y, strides, overlapping);
     }
     const auto add = [&](const std::byte* source, const dims& steps) {
@@ -153,6 +156,8 @@ void add_in_place(const place& x, const place& y) {
     const snapshot kept(y.at);
     add(kept.get().data, strides_for("add_", target, kept.get()));
 }
+
+bool waits_for_copy(const memory& target, const memory& source) noexcept { return on_cuda(target) != on_cuda(source); }
 
 void copy_in_place(const place& target, const place& source, bool non_blocking) {
     const memory &to = target.at, &from = source.at;
@@ -167,9 +172,9 @@ void copy_in_place(const place& target, const place& source, bool non_blocking) 
     if (is_empty(to)) return;
     const bool overlapping = interferes(to, from, strides);
     if (on_cuda(to) || on_cuda(from)) {
-        const bool converts = to.type.id != from.type.id || is_swapped(to) != is_swapped(from);
-        if (converts && on_cuda(to)) require_aligned_elements("copy_", to, info(to.type.id).alignment);
         const auto& on_device = cuda_kernels("copy_", on_cuda(to) ? to.device : from.device);
+        std::optional<py::gil_scoped_release> unlocked;
+        if (waits_for_copy(to, from)) unlocked.emplace();
         return on_device.copy(target, source, strides, overlapping, non_blocking);
     }
     const auto copy = [&](const std::byte* data, const dims& steps) {

@@ -21,8 +21,12 @@ void add_in_place(const place& x, const std::byte* value);
 /// Refuses dtypes that cannot be added; before the number to add is read.
 void require_addition(dtype id);
 
+/// Whether copying takes the bus between host and device, and so time: `copy_in_place` then releases the GIL.
+bool waits_for_copy(const memory& target, const memory& source) noexcept;
+
 /// target = source, broadcast and converted, on one device or between two. As if source were read before target is
-/// written. `non_blocking`: do not wait for copies to memory of the host.
+/// written. Where `waits_for_copy`, the caller has pinned both. `non_blocking`: do not wait for copies to memory of the
+/// host.
 void copy_in_place(const place& target, const place& source, bool non_blocking);
 
 } // namespace numpy_bridge

@@ -59,4 +59,12 @@ void operand::require_unmoved(const char* operation) const {
                        "hold the objects still, or share them first: numpy_bridge.view(x)");
 }
 
+void operand::pin() {
+    imported again;
+    const torch_library* torch = detail::library_of_tensor(object_);
+    if (torch != nullptr) again.pin = detail::pinned_storage(*torch, object_);
+    else if (!import_ndarray(object_, purpose::share, again)) return; // held already
+    pinned_.emplace(again.anchored_to(object_));
+}
+
 } // namespace numpy_bridge

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include <numpy_bridge/imported.hpp>
 
@@ -25,9 +26,14 @@ public:
     /// where it was. Runs no Python code itself.
     void require_unmoved(const char* operation) const;
 
+    /// Keeps the block in place for as long as the operand lives, so that the GIL may be released. Of tensors on the
+    /// host this is for good, as with `Tensor.numpy()`: they can no longer be resized.
+    void pin();
+
 private:
     PyObject* object_;
     imported in_;
+    std::optional<anchor> pinned_;
 };
 
 } // namespace numpy_bridge

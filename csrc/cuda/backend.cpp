@@ -32,14 +32,14 @@ private:
     device_stream stream_, other_;
 };
 
-/// A packed copy of what is read, where it would be overwritten meanwhile or is not aligned.
+/// A packed copy of what is read, where it would be overwritten meanwhile.
 class snapshot {
 public:
     snapshot(const memory& source, device_stream where) : block_(byte_count(source), where), memory_(source) {
         memory_.data = block_.data();
         memory_.strides = strides_.data();
         fill_c_strides(source.ndim, source.shape, itemsize(source), strides_.data());
-        queue_copy(source.type, source.type, iterate(memory_, source.data, source.strides), where.handle);
+        queue_copy(source.type, source.type, iterate(memory_, source.data, source.strides), where);
     }
     const memory& get() const noexcept { return memory_; }
 
@@ -59,17 +59,13 @@ iteration read_through(const memory& target, const memory& source, const dims& s
     return iterate(target, kept->get().data, of_snapshot.data());
 }
 
-bool elements_aligned(const memory& m) noexcept { return is_aligned(m, itemsize(m)); }
-
 void copy_on_device(const place& target, const place& source, const dims& strides, bool interferes) {
     const device_guard guard(target.at.device.index);
     const ordered_stream stream(target.at.device.index, target.stream, source.stream);
     const memory& to = target.at;
-    const bool casts = to.type.id != source.at.type.id || to.type.order != source.at.type.order;
     std::optional<snapshot> kept;
-    const bool through_snapshot = interferes || (casts && !elements_aligned(source.at));
-    const iteration it = read_through(to, source.at, strides, through_snapshot, stream.get(), kept);
-    queue_copy(to.type, source.at.type, it, stream.get().handle);
+    const iteration it = read_through(to, source.at, strides, interferes, stream.get(), kept);
+    queue_copy(to.type, source.at.type, it, stream.get());
     stream.finish();
 }
 

@@ -20,8 +20,8 @@ public:
     ~stream_block() {
         if (data_ != nullptr) cudaFreeAsync(data_, where_.handle);
     }
-    stream_block(stream_block&& other) noexcept : data_(std::exchange(other.data_, nullptr)), where_(other.where_) {}
-    stream_block& operator=(stream_block&&) = delete;
+    stream_block(const stream_block&) = delete;
+    stream_block& operator=(const stream_block&) = delete;
 
     std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
 

@@ -5,8 +5,10 @@
 
 #include <numpy_bridge/cuda/check.hpp>
 
+#include "block.hpp"
 #include "kernels/add_cuda.hpp"
 #include "kernels/copy_cuda.hpp"
+#include "kernels/packing.hpp"
 
 namespace numpy_bridge::cuda {
 
@@ -70,21 +72,45 @@ void move(std::int64_t size, iteration it, cudaStream_t stream) {
     kernels::for_each_part(it, [&](const iteration& part) { move_part(unit, part, stream); });
 }
 
+bool is_native(element_type type) noexcept { return type.order == byte_order::native; }
+
 void cast_part(element_type target, element_type source, const iteration& it, cudaStream_t stream) {
     const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
     const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
-    const bool native = target.order == byte_order::native && source.order == byte_order::native;
-    const bool packed = it.count == 1 && it.loops[0].target == to_size && it.loops[0].source == from_size;
-    const bool aligned = congruent(it.target, nullptr) && congruent(it.source, nullptr);
+    const bool packed = it.count == 1 && it.loops[0].target == to_size && it.loops[0].source == from_size &&
+                        congruent(it.target, nullptr) && congruent(it.source, nullptr);
     const bool queued =
-        native && packed && aligned &&
+        packed && is_native(target) && is_native(source) &&
         kernels::cast_packed_on_cuda(target.id, source.id,
                                      {it.target, it.source, static_cast<std::uint32_t>(it.loops[0].extent)}, stream);
     if (!queued)
-        kernels::cast_strided_on_cuda({target.id, target.order == byte_order::swapped},
-                                      {source.id, source.order == byte_order::swapped}, kernels::strided_walk::of(it),
-                                      stream);
+        kernels::cast_strided_on_cuda({target.id, !is_native(target)}, {source.id, !is_native(source)},
+                                      kernels::strided_walk::of(it), stream);
     check_cuda(cudaGetLastError(), "launch of copy_");
+}
+
+/// Whether an operand's elements lie at multiples of `alignment`, a power of two.
+bool is_aligned(const iteration& it, const std::byte* first, std::int64_t loop::* step, unsigned alignment) noexcept {
+    auto bits = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(first));
+    for (int i = 0; i < it.count; ++i) bits |= static_cast<std::uint64_t>(it.loops[static_cast<std::size_t>(i)].*step);
+    return bits % alignment == 0;
+}
+
+/// What is not aligned is moved to or from a block that is: only moving gets along with any address.
+void cast(element_type target, element_type source, const iteration& it, device_stream where) {
+    const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
+    const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
+    if (!is_aligned(it, it.source, &loop::source, info(source.id).alignment)) {
+        const stream_block block(it.elements() * from_size, where);
+        move(from_size, kernels::into_block(it, block.data(), from_size), where.handle);
+        return cast(target, source, kernels::out_of_block(it, block.data(), from_size), where);
+    }
+    if (!is_aligned(it, it.target, &loop::target, info(target.id).alignment)) {
+        const stream_block block(it.elements() * to_size, where);
+        cast(target, source, kernels::into_block(it, block.data(), to_size), where);
+        return move(to_size, kernels::out_of_block(it, block.data(), to_size), where.handle);
+    }
+    kernels::for_each_part(it, [&](const iteration& part) { cast_part(target, source, part, where.handle); });
 }
 
 } // namespace
@@ -97,10 +123,10 @@ void queue_addition(kernels::addition how, dtype id, const iteration& it, const 
     });
 }
 
-void queue_copy(element_type target, element_type source, const iteration& it, cudaStream_t stream) {
+void queue_copy(element_type target, element_type source, const iteration& it, device_stream where) {
     if (target.id == source.id && target.order == source.order)
-        return move(static_cast<std::int64_t>(itemsize(target.id)), it, stream);
-    kernels::for_each_part(it, [&](const iteration& part) { cast_part(target, source, part, stream); });
+        return move(static_cast<std::int64_t>(itemsize(target.id)), it, where.handle);
+    cast(target, source, it, where);
 }
 
 } // namespace numpy_bridge::cuda

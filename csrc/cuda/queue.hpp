@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include <cuda_runtime_api.h>
+#include <numpy_bridge/cuda/stream.hpp>
 
 #include "kernels/add.hpp"
 #include "kernels/copy.hpp"
@@ -14,7 +14,7 @@ namespace numpy_bridge::cuda {
 void queue_addition(kernels::addition how, dtype id, const kernels::iteration& it, const std::byte* value,
                     cudaStream_t stream);
 
-/// Queues a copy within what the current device can reach. The operands share no byte.
-void queue_copy(element_type target, element_type source, const kernels::iteration& it, cudaStream_t stream);
+/// Queues a copy on the current device, which `where` names. The operands share no byte; elements need not be aligned.
+void queue_copy(element_type target, element_type source, const kernels::iteration& it, device_stream where);
 
 } // namespace numpy_bridge::cuda

@@ -6,44 +6,18 @@
 #include <optional>
 
 #include "block.hpp"
+#include "kernels/packing.hpp"
 #include "queue.hpp"
 
 namespace numpy_bridge::cuda {
 
 namespace {
 
+using kernels::into_block;
+using kernels::is_packed;
 using kernels::iteration;
 using kernels::loop;
-
-/// The same loops with the steps of one operand, `step`, those of a packed block in the order of the loops.
-iteration with_packed(iteration it, std::int64_t size, std::int64_t loop::* step) noexcept {
-    for (int i = 0; i < it.count; ++i) {
-        loop& l = it.loops[static_cast<std::size_t>(i)];
-        l.*step = size;
-        size *= l.extent;
-    }
-    return it;
-}
-iteration into_block(const iteration& it, std::byte* block, std::int64_t size) noexcept {
-    iteration result = with_packed(it, size, &loop::target);
-    result.target = block;
-    return result;
-}
-iteration out_of_block(const iteration& it, const std::byte* block, std::int64_t size) noexcept {
-    iteration result = with_packed(it, size, &loop::source);
-    result.source = block;
-    return result;
-}
-
-bool is_packed(const iteration& it, std::int64_t size, std::int64_t loop::* step) noexcept {
-    std::int64_t expected = size;
-    for (int i = 0; i < it.count; ++i) {
-        const loop& l = it.loops[static_cast<std::size_t>(i)];
-        if (l.*step != expected) return false;
-        expected *= l.extent;
-    }
-    return true;
-}
+using kernels::out_of_block;
 
 /// One end of a transfer: the host, or a stream of a device.
 class side {
@@ -57,7 +31,10 @@ public:
     element_type type() const noexcept { return type_; }
 
     std::byte* new_block(std::int64_t bytes) {
-        if (stream_) return device_block_.emplace(bytes, *stream_).data();
+        if (stream_) {
+            device_block_ = std::make_unique<stream_block>(bytes, *stream_);
+            return device_block_->data();
+        }
         host_block_.reset(new std::byte[static_cast<std::size_t>(bytes)]);
         return host_block_.get();
     }
@@ -67,13 +44,13 @@ public:
     void copy(element_type target, element_type source, const iteration& it) const {
         if (is_host()) return kernels::copy_on_cpu(target, source, it);
         const device_guard guard(stream_->device);
-        queue_copy(target, source, it, stream_->handle);
+        queue_copy(target, source, it, *stream_);
     }
 
 private:
     element_type type_;
     std::optional<device_stream> stream_;
-    std::optional<stream_block> device_block_;
+    std::unique_ptr<stream_block> device_block_;
     std::unique_ptr<std::byte[]> host_block_;
 };
 

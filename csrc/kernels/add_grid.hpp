@@ -93,6 +93,37 @@ NUMPY_BRIDGE_HOST_DEVICE inline void add_strided(position at, const strided_walk
     }
 }
 
+/// Calls `body` with a value of the type to compute with; complex numbers part by part.
+template <class Body> void with_part(arithmetic of, Body body) {
+    switch (of) {
+    case arithmetic::uint8:
+        return body(std::uint8_t{});
+    case arithmetic::uint16:
+        return body(std::uint16_t{});
+    case arithmetic::uint32:
+        return body(std::uint32_t{});
+    case arithmetic::uint64:
+        return body(std::uint64_t{});
+    case arithmetic::float16:
+        return body(float16{});
+    case arithmetic::bfloat16:
+        return body(bfloat16{});
+    case arithmetic::float32:
+        return body(float{});
+    case arithmetic::float64:
+        return body(double{});
+    }
+}
+
+template <class Body> void with_element(addition how, Body body) {
+    with_part(how.of, [&](auto part) {
+        using T = decltype(part);
+        if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, float16>)
+            if (how.complex) return body(complex<T>{});
+        body(part);
+    });
+}
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

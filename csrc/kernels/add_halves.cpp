@@ -11,8 +11,9 @@
 
 #if defined(NUMPY_BRIDGE_X86)
 #include <immintrin.h>
-#if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized" // inside GCC's own intrinsics, bug 105593
+#if !defined(__clang__) // GCC warns of its own intrinsics: bug 105593, and macros where it does not optimise
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 #endif
 #endif
 

@@ -122,7 +122,7 @@ template <class To, class From>
 inline constexpr std::uint32_t group_of = std::min(2 * std::min(items_per_vector<To>, items_per_vector<From>),
                                                    std::max(items_per_vector<To>, items_per_vector<From>));
 
-/// The elements that a thread of `blocks_for(groups)` blocks, at least one, converts.
+/// The elements that a thread of `blocks_for_cast` blocks converts.
 template <class To, class From>
 NUMPY_BRIDGE_HOST_DEVICE inline void cast_packed(position at, const packed_cast& p) noexcept {
     constexpr std::uint32_t lanes = group_of<To, From>;
@@ -151,6 +151,35 @@ using quick_casts =
                std::pair<float, bfloat16>, std::pair<bfloat16, float>, std::pair<float16, bfloat16>,
                std::pair<bfloat16, float16>, std::pair<std::int32_t, std::int64_t>,
                std::pair<std::int64_t, std::int32_t>, std::pair<float, std::uint8_t>, std::pair<float, std::int32_t>>;
+
+template <class To, class From> std::uint32_t blocks_for_cast(std::uint32_t elements) noexcept {
+    return blocks_for(std::max(elements / group_of<To, From>, 1U));
+}
+
+namespace detail {
+
+template <class T> constexpr dtype id_of() noexcept {
+    if constexpr (std::is_same_v<T, float16>) return dtype::float16;
+    else if constexpr (std::is_same_v<T, bfloat16>) return dtype::bfloat16;
+    else return *dtype_of<T>();
+}
+
+template <class Body, class... To, class... From>
+bool try_casts(dtype to, dtype from, const Body& body, std::tuple<std::pair<To, From>...>) {
+    const auto attempt = [&](auto target, auto source) {
+        if (id_of<decltype(target)>() != to || id_of<decltype(source)>() != from) return false;
+        body(target, source);
+        return true;
+    };
+    return (attempt(To{}, From{}) || ...);
+}
+
+} // namespace detail
+
+/// Calls `body` with a value of each type if the pair is one of `quick_casts`, else returns false.
+template <class Body> bool with_quick_cast(dtype to, dtype from, const Body& body) {
+    return detail::try_casts(to, from, body, quick_casts{});
+}
 
 /// A number in the widest type of its kind, which holds it exactly.
 struct widest {
@@ -275,6 +304,22 @@ NUMPY_BRIDGE_HOST_DEVICE inline void cast_strided(position at, const strided_wal
         if (i >= walk.elements) return;
         const offsets place = walk.of(i);
         encode(to, decode(from, walk.source + place.source), walk.target + place.target);
+    }
+}
+
+/// Calls `body` with a value of an unsigned type of this size.
+template <class Body> void with_bits(std::int64_t size, Body body) {
+    switch (size) {
+    case 1:
+        return body(std::uint8_t{});
+    case 2:
+        return body(std::uint16_t{});
+    case 4:
+        return body(std::uint32_t{});
+    case 8:
+        return body(std::uint64_t{});
+    default:
+        return body(bits128{});
     }
 }
 

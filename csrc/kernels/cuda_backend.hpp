@@ -23,6 +23,20 @@ struct pointer_report {
     numpy_bridge::device where;
 };
 
+/// Refuses memory of which CUDA says that it is elsewhere. Managed memory is on every device, too.
+inline void require_described_place(const memory& m, const pointer_report& found) {
+    const numpy_bridge::device where = found.where;
+    if (!found.known)
+        numpy_bridge::detail::refuse("pointer", "device", "memory that CUDA knows", name_of(m.device),
+                                     "other memory of the host is on 'cpu'");
+    const bool on_any_device = where.type == device_type::cuda_managed && m.device.type == device_type::cuda;
+    const bool as_described =
+        where.type == m.device.type && (where.index == m.device.index || where.type != device_type::cuda);
+    if (!on_any_device && !as_described)
+        numpy_bridge::detail::refuse("pointer", "device", name_of(where) + ", where CUDA says that it is",
+                                     name_of(m.device));
+}
+
 /// Operations on checked arguments. They return once the work is queued, unless they say otherwise, and throw
 /// cuda_error.
 class cuda_backend {

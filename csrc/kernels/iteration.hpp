@@ -183,26 +183,40 @@ inline std::int64_t regroup(iteration& it, std::int64_t size) noexcept {
     return unit;
 }
 
-/// Calls `body(part)` with parts that fit 31 bits and together make up `it`, in order: halves of the loop that
-/// reaches furthest, halved again. Kernels then index with 32 bits, which takes half the registers.
-template <class Body> void for_each_part(const iteration& it, Body&& body) {
-    if (fits_31_bits(it)) return body(it);
-    const auto reach = [](const loop& l) {
-        return l.extent * std::max({detail::magnitude(l.target), detail::magnitude(l.source), std::int64_t{1}});
+namespace detail {
+
+/// The loop whose turns lead furthest.
+inline int longest_loop(const iteration& it) noexcept {
+    const auto reach = [&](int i) {
+        const loop& l = it.loops[static_cast<std::size_t>(i)];
+        return (l.extent - 1) * std::max(magnitude(l.target), magnitude(l.source));
     };
     int longest = 0;
     for (int i = 1; i < it.count; ++i)
-        if (reach(it.loops[static_cast<std::size_t>(i)]) > reach(it.loops[static_cast<std::size_t>(longest)]))
-            longest = i;
-    iteration first = it, rest = it;
-    loop& head = first.loops[static_cast<std::size_t>(longest)];
-    loop& tail = rest.loops[static_cast<std::size_t>(longest)];
-    head.extent /= 2;
-    tail.extent -= head.extent;
-    rest.target += head.extent * head.target;
-    rest.source += head.extent * head.source;
-    for_each_part(first, body);
-    for_each_part(rest, body);
+        if (reach(i) > reach(longest)) longest = i;
+    return longest;
+}
+
+/// The turns of one loop from `first` up to `end`; a loop of one turn is none.
+inline iteration with_turns(iteration it, int which, std::int64_t first, std::int64_t end) noexcept {
+    const auto at = it.loops.begin() + which;
+    it.target += first * at->target;
+    it.source += first * at->source;
+    at->extent = end - first;
+    if (at->extent == 1) std::copy(at + 1, it.loops.begin() + it.count--, at);
+    return it;
+}
+
+} // namespace detail
+
+/// Calls `body(part)` with parts that fit 31 bits and together make up `it`: halves of the loop that leads furthest,
+/// halved again. Kernels then index with 32 bits, which takes half the registers.
+template <class Body> void for_each_part(const iteration& it, const Body& body) {
+    if (fits_31_bits(it)) return body(it);
+    const int longest = detail::longest_loop(it);
+    const std::int64_t extent = it.loops[static_cast<std::size_t>(longest)].extent;
+    for_each_part(detail::with_turns(it, longest, 0, extent / 2), body);
+    for_each_part(detail::with_turns(it, longest, extent / 2, extent), body);
 }
 
 } // namespace kernels

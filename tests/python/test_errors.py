@@ -113,12 +113,15 @@ def test_refusals_without_ml_dtypes(monkeypatch: Any) -> None:
 
 SOURCES = Path(__file__).parents[2] / "csrc"
 # Cannot be provoked from Python, or only with another ml_dtypes (see above), with a driver (see
-# test_cuda_array_interface.py), without CUDA (test_without_cuda.py), before Python 3.12 (test_python_buffer.py), or
-# told to a callback (test_exchange_provider.py).
+# test_cuda_array_interface.py), without CUDA (test_without_cuda.py), before Python 3.12
+# (test_python_buffer.py), or told to a callback (test_exchange_provider.py).
 ELSEWHERE = {
     "memory on the host, as this wheel was built without CUDA kernels",
     "build it where nvcc is in PATH: pip install numpy-bridge --no-binary numpy-bridge",
     "a CUDA device that can be used",
+    "memory that CUDA knows",
+    "other memory of the host is on 'cpu'",
+    ", where CUDA says that it is",
     " (numpy-bridge info tells more)",
     "an index of 0 to 127",
     ", whose memory is behind a handle",

@@ -1,4 +1,4 @@
-"""add_ and copy_ on device memory where they cannot work: without kernels in the wheel, or without a driver."""
+"""add_ and copy_ on device memory without kernels in the wheel, or without a driver to run them."""
 
 from __future__ import annotations
 
