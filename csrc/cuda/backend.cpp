@@ -20,16 +20,22 @@ class ordered_stream {
 public:
     ordered_stream(int device, std::uintptr_t own, std::uintptr_t other)
         : stream_{device, stream_of(own != 0 ? own : other)},
-          other_{device, stream_of(other != 0 ? other : own)} {
+          other_{device, stream_of(other != 0 ? other : own)},
+          unnamed_(own == 0 || other == 0) {
         order_streams(other_, stream_);
     }
     device_stream get() const noexcept { return stream_; }
 
-    /// Lets the other stream wait for the operation: what is given to it next may overwrite or release the source.
-    void finish() const { order_streams(stream_, other_); }
+    /// Lets the owners' next work wait for the operation: it may read the target, and overwrite or release the source.
+    /// Where no stream was named, an owner goes on on the legacy default one.
+    void finish() const {
+        order_streams(stream_, other_);
+        if (unnamed_) order_streams(stream_, {stream_.device, cudaStreamLegacy});
+    }
 
 private:
     device_stream stream_, other_;
+    bool unnamed_;
 };
 
 /// A packed copy of what is read, where it would be overwritten meanwhile.

@@ -18,7 +18,12 @@ public:
         check_cuda(cudaMallocAsync(&data_, static_cast<std::size_t>(bytes), where.handle), "cudaMallocAsync");
     }
     ~stream_block() {
-        if (data_ != nullptr) cudaFreeAsync(data_, where_.handle);
+        if (data_ == nullptr) return;
+        int current = where_.device;
+        cudaGetDevice(&current);
+        if (current != where_.device) cudaSetDevice(where_.device); // whose default stream it may be
+        cudaFreeAsync(data_, where_.handle);
+        if (current != where_.device) cudaSetDevice(current);
     }
     stream_block(const stream_block&) = delete;
     stream_block& operator=(const stream_block&) = delete;

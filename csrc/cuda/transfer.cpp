@@ -93,6 +93,7 @@ void transfer(const kernels::place& target, const kernels::place& source, const 
     const bool staged = to.has_host_block() || from.has_host_block();
     if (on_host && (staged || !non_blocking)) {
         const device_stream stream = to.is_host() ? from.stream() : to.stream();
+        const device_guard guard(stream.device);
         check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
     }
     if (scatters) to.copy(to.type(), to.type(), out_of_block(it, received, size));

@@ -1,8 +1,9 @@
-/// The part of the CUDA runtime that this project uses, played by the host: memory is the host's, streams do everything
-/// at once, and what was asked for is written down.
+/// The part of the CUDA runtime that this project uses, played by the host. With runtime.cpp streams do everything at
+/// once, and what was asked for is written down; with late_runtime.cpp they do it as late as they may.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,9 @@ extern std::string failing;
 extern int blocks;
 /// What cudaPointerGetAttributes says.
 extern cudaPointerAttributes pointer;
+
+/// What `<<<>>>` does: the error is left to cudaGetLastError.
+void launch(const char* name, cudaStream_t stream, std::function<void()> kernel);
 
 cudaError_t note(const std::string& call, const std::string& words, cudaStream_t stream);
 

@@ -1,4 +1,5 @@
-/// The kernels' launches, played by the host: every thread of every block does its part, one after the other.
+/// The kernels' launches, played by the host: every thread of every block does its part, one after the other, when the
+/// runtime that is linked runs it.
 
 #include <memory>
 #include <type_traits>
@@ -13,43 +14,44 @@ namespace kernels {
 namespace {
 
 template <class Thread> void launch(std::uint32_t blocks, const char* name, cudaStream_t stream, Thread thread) {
-    for (std::uint32_t block = 0; block < blocks; ++block)
-        for (std::uint32_t i = 0; i < threads_per_block; ++i) thread(position{block, i});
-    simulated_cuda::note(name, name, stream);
+    simulated_cuda::launch(name, stream, [blocks, thread] {
+        for (std::uint32_t block = 0; block < blocks; ++block)
+            for (std::uint32_t i = 0; i < threads_per_block; ++i) thread(position{block, i});
+    });
 }
 
 } // namespace
 
 void add_packed_on_cuda(addition how, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream) {
     with_part(how.of, [&](auto part) {
-        launch(blocks, "add_packed", stream, [&](position at) { add_packed<decltype(part)>(at, p); });
+        launch(blocks, "add_packed", stream, [p](position at) { add_packed<decltype(part)>(at, p); });
     });
 }
 
 void add_strided_on_cuda(addition how, const strided_walk& walk, const constant& value, cudaStream_t stream) {
     with_element(how, [&](auto element) {
         launch(blocks_for(walk.elements), "add_strided", stream,
-               [&](position at) { add_strided<decltype(element)>(at, walk, value); });
+               [walk, value](position at) { add_strided<decltype(element)>(at, walk, value); });
     });
 }
 
 void move_strided_on_cuda(std::int64_t size, const strided_walk& walk, cudaStream_t stream) {
     with_bits(size, [&](auto bits) {
         launch(blocks_for(walk.elements), "move_strided", stream,
-               [&](position at) { move_strided<decltype(bits)>(at, walk); });
+               [walk](position at) { move_strided<decltype(bits)>(at, walk); });
     });
 }
 
 void move_transposed_on_cuda(std::int64_t size, const iteration& it, cudaStream_t stream) {
     with_bits(size, [&](auto bits) {
         using square = tile<decltype(bits)>;
-        const transposition t = transposition::of(it, square::side);
-        const auto shared = std::make_unique<square>();
-        for (std::uint32_t block = 0; block < t.blocks(); ++block) {
-            for (std::uint32_t i = 0; i < threads_per_block; ++i) load_tile(position{block, i}, t, *shared);
-            for (std::uint32_t i = 0; i < threads_per_block; ++i) store_tile(position{block, i}, t, *shared);
-        }
-        simulated_cuda::note("move_transposed", "move_transposed", stream);
+        simulated_cuda::launch("move_transposed", stream, [t = transposition::of(it, square::side)] {
+            const auto shared = std::make_unique<square>();
+            for (std::uint32_t block = 0; block < t.blocks(); ++block) {
+                for (std::uint32_t i = 0; i < threads_per_block; ++i) load_tile(position{block, i}, t, *shared);
+                for (std::uint32_t i = 0; i < threads_per_block; ++i) store_tile(position{block, i}, t, *shared);
+            }
+        });
     });
 }
 
@@ -58,12 +60,12 @@ bool cast_packed_on_cuda(dtype to, dtype from, const packed_cast& p, cudaStream_
         using To = decltype(target);
         using From = decltype(source);
         launch(blocks_for_cast<To, From>(p.elements), "cast_packed", stream,
-               [&](position at) { cast_packed<To, From>(at, p); });
+               [p](position at) { cast_packed<To, From>(at, p); });
     });
 }
 
 void cast_strided_on_cuda(element_codec to, element_codec from, const strided_walk& walk, cudaStream_t stream) {
-    launch(blocks_for(walk.elements), "cast_strided", stream, [&](position at) { cast_strided(at, walk, to, from); });
+    launch(blocks_for(walk.elements), "cast_strided", stream, [=](position at) { cast_strided(at, walk, to, from); });
 }
 
 } // namespace kernels

@@ -29,6 +29,11 @@ cudaError_t note(const std::string& call, const std::string& words, cudaStream_t
     return succeed_unless_failing(call);
 }
 
+void launch(const char* name, cudaStream_t stream, std::function<void()> kernel) {
+    kernel();
+    note(name, name, stream);
+}
+
 } // namespace simulated_cuda
 
 using namespace simulated_cuda;

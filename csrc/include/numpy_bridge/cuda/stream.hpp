@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <numpy_bridge/cuda/check.hpp>
 #include <numpy_bridge/cuda/device_guard.hpp>
@@ -14,7 +15,8 @@ inline cudaStream_t stream_of(std::uintptr_t number) noexcept {
     return number <= 1 ? cudaStreamLegacy : reinterpret_cast<cudaStream_t>(number);
 }
 
-/// A stream of a device.
+/// A stream of a device. The default streams' handles mean those of the current device: whatever is asked of `handle`
+/// needs a guard of `device`.
 struct device_stream {
     int device;
     cudaStream_t handle;
@@ -24,14 +26,14 @@ struct device_stream {
 /// and a capture of both streams records it.
 inline void order_streams(device_stream earlier, device_stream later) {
     if (earlier.device == later.device && earlier.handle == later.handle) return;
-    cudaEvent_t reached = nullptr;
     const device_guard guard(earlier.device);
+    cudaEvent_t reached = nullptr;
     check_cuda(cudaEventCreateWithFlags(&reached, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-    const cudaError_t recorded = cudaEventRecord(reached, earlier.handle);
-    const cudaError_t waiting = recorded == cudaSuccess ? cudaStreamWaitEvent(later.handle, reached, 0) : cudaSuccess;
-    cudaEventDestroy(reached); // once it is over
-    check_cuda(recorded, "cudaEventRecord");
-    check_cuda(waiting, "cudaStreamWaitEvent");
+    const std::unique_ptr<CUevent_st, decltype(&cudaEventDestroy)> released(reached,
+                                                                            cudaEventDestroy); // once it is over
+    check_cuda(cudaEventRecord(reached, earlier.handle), "cudaEventRecord");
+    const device_guard there(later.device);
+    check_cuda(cudaStreamWaitEvent(later.handle, reached, 0), "cudaStreamWaitEvent");
 }
 
 NUMPY_BRIDGE_NAMESPACE_END
