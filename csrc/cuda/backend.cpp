@@ -27,10 +27,11 @@ public:
     device_stream get() const noexcept { return stream_; }
 
     /// Lets the owners' next work wait for the operation: it may read the target, and overwrite or release the source.
-    /// Where no stream was named, an owner goes on on the legacy default one.
+    /// Where no stream was named, an owner goes on on the legacy default one, unless this is captured: then a graph
+    /// that has yet to be run decides.
     void finish() const {
         order_streams(stream_, other_);
-        if (unnamed_) order_streams(stream_, {stream_.device, cudaStreamLegacy});
+        if (unnamed_ && capture_of(stream_) == 0) order_streams(stream_, {stream_.device, cudaStreamLegacy});
     }
 
 private:

@@ -38,7 +38,6 @@ public:
         host_block_.reset(new std::byte[static_cast<std::size_t>(bytes)]);
         return host_block_.get();
     }
-    bool has_host_block() const noexcept { return host_block_ != nullptr; }
 
     /// Here, or queued here.
     void copy(element_type target, element_type source, const iteration& it) const {
@@ -71,6 +70,13 @@ void move_block(const side& to, const side& from, std::byte* target, const std::
     check_cuda(cudaMemcpyAsync(target, source, size, kind, stream.handle), "cudaMemcpyAsync");
 }
 
+/// While a graph is captured nothing may wait.
+void require_waiting(const device_stream& stream) {
+    if (capture_of(stream) != 0)
+        detail::refuse("copy_", "non_blocking", "non_blocking=True, and packed memory of the host of the same dtype",
+                       "a copy to wait for on a stream that is captured", "do it before the capture");
+}
+
 } // namespace
 
 void transfer(const kernels::place& target, const kernels::place& source, const iteration& it, bool non_blocking) {
@@ -81,6 +87,13 @@ void transfer(const kernels::place& target, const kernels::place& source, const 
     const bool gathers = !same_type || !is_packed(it, size, &loop::source);
     const bool scatters = !is_packed(it, size, &loop::target);
 
+    const bool on_host = to.is_host() || from.is_host();
+    const bool staged = (gathers && from.is_host()) || (scatters && to.is_host());
+    const bool waits = on_host && (staged || !non_blocking);
+    const device_stream stream = to.is_host() ? from.stream() : to.stream();
+    if (waits) require_waiting(stream);
+    if (!on_host) require_one_capture(from.stream(), stream);
+
     const std::byte* sent = it.source;
     if (gathers) {
         std::byte* block = from.new_block(bytes);
@@ -89,10 +102,7 @@ void transfer(const kernels::place& target, const kernels::place& source, const 
     }
     std::byte* received = scatters ? to.new_block(bytes) : it.target;
     move_block(to, from, received, sent, bytes);
-    const bool on_host = to.is_host() || from.is_host();
-    const bool staged = to.has_host_block() || from.has_host_block();
-    if (on_host && (staged || !non_blocking)) {
-        const device_stream stream = to.is_host() ? from.stream() : to.stream();
+    if (waits) {
         const device_guard guard(stream.device);
         check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
     }

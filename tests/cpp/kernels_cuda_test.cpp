@@ -1,6 +1,7 @@
 /// The CUDA module's own decisions, and every kernel's threads, on a device that the host plays: which kernel runs, in
 /// which parts, on which stream, and that the result is that of one element after the other.
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -30,10 +31,20 @@ constexpr device first_device{device_type::cuda, 0}, second_device{device_type::
 
 class CudaBackend : public testing::Test {
 protected:
-    void SetUp() override { simulated_cuda::log.clear(); }
+    void SetUp() override {
+        simulated_cuda::log.clear();
+        simulated_cuda::captures.clear();
+    }
     void TearDown() override { EXPECT_EQ(simulated_cuda::blocks, 0); }
 
     static std::vector<std::string> taken_log() { return std::exchange(simulated_cuda::log, {}); }
+    /// The same without changes of device, which kernels_cuda_order_test.cpp is about.
+    static std::vector<std::string> taken_work() {
+        std::vector<std::string> all = taken_log();
+        const auto is_change = [](const std::string& line) { return line.rfind("device", 0) == 0; };
+        all.erase(std::remove_if(all.begin(), all.end(), is_change), all.end());
+        return all;
+    }
     static bool logged(const std::string& name) {
         for (const std::string& line : simulated_cuda::log)
             if (line.rfind(name, 0) == 0) return true;
@@ -214,8 +225,7 @@ TEST_F(CudaBackend, WaitsOnlyForMemoryOfTheHost) {
 TEST_F(CudaBackend, OrdersBothStreamsOfATransferBetweenDevices) {
     const two_arrays t;
     backend().copy({on(second_device, t.x_view), 5}, {on(first_device, t.y_view), 7}, {4}, false, false);
-    EXPECT_EQ(taken_log(), (lines{"record 7", "device 1", "wait 5", "device 0", "device 1", "0 to 1 5", "record 5",
-                                  "device 0", "wait 7", "device 1", "device 0"}));
+    EXPECT_EQ(taken_work(), (lines{"record 7", "wait 5", "0 to 1 5", "record 5", "wait 7"}));
 }
 
 TEST_F(CudaBackend, ReadsFirstWhatWouldBeOverwritten) {
@@ -226,6 +236,61 @@ TEST_F(CudaBackend, ReadsFirstWhatWouldBeOverwritten) {
     backend().add({x, 5}, {y, 5}, {-4}, true);
     EXPECT_EQ(values, (std::array<std::int32_t, 4>{5, 5, 5, 5}));
     EXPECT_EQ(taken_log(), (lines{"malloc 5", "move_strided 5", "add_packed 5", "free 5"}));
+}
+
+/// What would end the capture of a graph is refused before anything is queued.
+TEST_F(CudaBackend, LeavesCapturesAlone) {
+    const two_arrays t;
+    const auto x = on(first_device, t.x_view), y = on(first_device, t.y_view);
+    const auto z = on(second_device, t.y_view), here = on(numpy_bridge::cpu_device, t.y_view);
+    const array every_second = t.y_view.sliced(0, 0, 64, 2), first_half = t.x_view.sliced(0, 0, 32);
+    const auto apart = on(numpy_bridge::cpu_device, every_second), half = on(first_device, first_half);
+    const auto refusal = [](const auto& body) -> std::string {
+        try {
+            body();
+        } catch (const numpy_bridge::sharing_error& error) {
+            EXPECT_EQ(taken_work(), lines{});
+            EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+            return error.what();
+        }
+        return "";
+    };
+    const std::string streams =
+        "CUDA: stream: expected operands whose streams one graph captures, or none, got one that "
+        "is captured and one that is not; give the work on both to the captured stream, or do "
+        "this before the capture";
+    const std::string waits =
+        "copy_: non_blocking: expected non_blocking=True, and packed memory of the host of the same "
+        "dtype, got a copy to wait for on a stream that is captured; do it before the capture";
+    const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
+        return [&, own, other] { backend().add({x, own}, {y, other}, {4}, false); };
+    };
+    const auto copy = [&](const numpy_bridge::memory& to, std::uintptr_t own, const numpy_bridge::memory& from,
+                          std::uintptr_t other, bool non_blocking) {
+        return [&, own, other, non_blocking] {
+            backend().copy({to, own}, {from, other}, {from.strides[0]}, false, non_blocking);
+        };
+    };
+    simulated_cuda::captures = {{5, 1}, {6, 1}, {7, 2}};
+    for (const std::uintptr_t other : {std::uintptr_t{1}, std::uintptr_t{7}, std::uintptr_t{8}}) {
+        EXPECT_EQ(refusal(add(5, other)), streams);
+        EXPECT_EQ(refusal(add(other, 5)), streams);
+        EXPECT_EQ(refusal(copy(x, 5, z, other, false)), streams);
+    }
+    EXPECT_EQ(refusal(copy(x, 5, here, 0, false)), waits);
+    EXPECT_EQ(refusal(copy(here, 0, x, 5, false)), waits);
+    EXPECT_EQ(refusal(copy(half, 5, apart, 0, true)), waits);
+    EXPECT_EQ(refusal(copy(apart, 0, half, 5, true)), waits);
+
+    EXPECT_EQ(refusal(add(5, 5)), "");
+    EXPECT_EQ(taken_log(), (lines{"add_packed 5"}));
+    EXPECT_EQ(refusal(add(5, 6)), "");
+    EXPECT_EQ(taken_log(), (lines{"record 6", "wait 5", "add_packed 5", "record 5", "wait 6"}));
+    EXPECT_EQ(refusal(add(5, 0)), "");
+    EXPECT_EQ(taken_log(), (lines{"add_packed 5"})) << "no other stream may be drawn into the capture";
+    EXPECT_EQ(refusal(copy(x, 5, here, 0, true)), "");
+    EXPECT_EQ(taken_log(), (lines{"to device 5"}));
+    EXPECT_EQ(refusal(add(8, 9)), "") << "the capture of others is no matter";
 }
 
 TEST_F(CudaBackend, ErrorsNameTheCall) {

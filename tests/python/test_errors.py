@@ -116,6 +116,14 @@ SOURCES = Path(__file__).parents[2] / "csrc"
 # test_cuda_array_interface.py), without CUDA (test_without_cuda.py), before Python 3.12
 # (test_python_buffer.py), or told to a callback (test_exchange_provider.py).
 ELSEWHERE = {
+    # What would end the capture of a CUDA graph: kernels_cuda_test.cpp
+    "operands whose streams one graph captures, or none",
+    "one that is captured and one that is not",
+    "give the work on both to the captured stream, or do this before the capture",
+    "non_blocking",
+    "non_blocking=True, and packed memory of the host of the same dtype",
+    "a copy to wait for on a stream that is captured",
+    "do it before the capture",
     "memory on the host, as this wheel was built without CUDA kernels",
     "build it where nvcc is in PATH: pip install numpy-bridge --no-binary numpy-bridge",
     "a CUDA device that can be used",

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ enum cudaMemoryType {
     cudaMemoryTypeDevice = 2,
     cudaMemoryTypeManaged = 3,
 };
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone = 0, cudaStreamCaptureStatusActive = 1 };
 struct cudaPointerAttributes {
     cudaMemoryType type;
     int device;
@@ -45,6 +48,7 @@ cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes,
 cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* source, int source_device,
                                 std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
@@ -59,6 +63,8 @@ extern std::vector<std::string> log;
 extern std::string failing;
 /// Blocks of cudaMallocAsync that have not been freed.
 extern int blocks;
+/// The graphs that streams are captured into, by the streams' numbers.
+extern std::map<std::uintptr_t, unsigned long long> captures;
 /// What cudaPointerGetAttributes says.
 extern cudaPointerAttributes pointer;
 

@@ -144,6 +144,9 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     return cudaSuccess;
 }
 
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t, cudaStreamCaptureStatus*, unsigned long long*) {
+    return cudaSuccess; // nothing is captured
+}
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* made, unsigned) {
     now.events.push_back(std::make_unique<event>(event{now.current_device}));
     *made = reinterpret_cast<cudaEvent_t>(now.events.back().get());

@@ -9,6 +9,7 @@ namespace simulated_cuda {
 std::vector<std::string> log;
 std::string failing;
 int blocks = 0;
+std::map<std::uintptr_t, unsigned long long> captures;
 cudaPointerAttributes pointer{};
 
 namespace {
@@ -93,6 +94,15 @@ cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* sou
     return note("cudaMemcpyPeerAsync", std::to_string(source_device) + " to " + std::to_string(target_device), stream);
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return note("cudaStreamSynchronize", "synchronize", stream); }
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id) {
+    if (captures.empty()) return cudaSuccess;
+    if (stream == cudaStreamLegacy) return last_error = cudaErrorInvalidValue; // cudaErrorStreamCaptureImplicit
+    const auto found = captures.find(reinterpret_cast<std::uintptr_t>(stream));
+    if (found == captures.end()) return cudaSuccess;
+    *status = cudaStreamCaptureStatusActive;
+    *id = found->second;
+    return cudaSuccess;
+}
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
     *event = nullptr;
     return succeed_unless_failing("cudaEventCreateWithFlags");

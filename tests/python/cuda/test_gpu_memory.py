@@ -65,8 +65,6 @@ def test_jax_arrays_come_in_read_only() -> None:
     assert add_(tensor, array).tolist() == [1, 2, 3, 4, 5]
     with pytest.raises(bridge.SharingError):
         add_(array, tensor)
-    there = jax.dlpack.from_dlpack(bridge.view(tensor))
-    assert np.asarray(there).tolist() == [1, 2, 3, 4, 5]
 
 
 def test_cupy_takes_views() -> None:
@@ -154,15 +152,14 @@ def test_addresses_that_are_not_the_devices() -> None:
     array, pinned = np.zeros(4, np.float32), torch.zeros(4).pin_memory()
     for pointer, device in (
         (array.ctypes.data, "cuda:0"),
+        (pinned.data_ptr(), "cuda:0"),
         (4096, "cuda:0"),
         (2**47 - 4096, "cuda:0"),
         (torch.zeros(4, device="cuda").data_ptr(), f"cuda:{torch.cuda.device_count()}"),
-        (torch.zeros(4, device="cuda").data_ptr(), "cpu"),
     ):
         with pytest.raises(bridge.SharingError) as caught:
             shared_at(pointer, device)
-        assert caught.value.protocol == "pointer"
-        assert caught.value.field in ("ptr", "device")
+        assert (caught.value.protocol, caught.value.field) == ("pointer", "device")
     assert bridge.to_numpy(shared_at(pinned.data_ptr(), "cpu", pinned)).tolist() == [0] * 4
     assert torch.ones(1, device="cuda").item() == 1, "the device still works"
 

@@ -6,6 +6,7 @@
 
 #include <numpy_bridge/cuda/check.hpp>
 #include <numpy_bridge/cuda/device_guard.hpp>
+#include <numpy_bridge/memory.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -22,10 +23,29 @@ struct device_stream {
     cudaStream_t handle;
 };
 
+/// The graph that a stream is being captured into, by a number; 0 for none.
+inline unsigned long long capture_of(device_stream s) {
+    const device_guard guard(s.device);
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    unsigned long long id = 0;
+    // It fails for the legacy default stream while others are captured that wait for it: it itself is not.
+    if (cudaStreamGetCaptureInfo(s.handle, &status, &id) != cudaSuccess) cudaGetLastError();
+    return status == cudaStreamCaptureStatusActive ? id : 0;
+}
+
+/// Refuses two streams of which one is captured without the other: an event between them would end the capture.
+inline void require_one_capture(device_stream a, device_stream b) {
+    if (capture_of(a) != capture_of(b))
+        detail::refuse("CUDA", "stream", "operands whose streams one graph captures, or none",
+                       "one that is captured and one that is not",
+                       "give the work on both to the captured stream, or do this before the capture");
+}
+
 /// Lets what is given to `later` from now on wait for all that has been given to `earlier`. The host waits for nothing,
-/// and a capture of both streams records it.
+/// and a capture of both streams records it. Raises sharing_error where only one is captured.
 inline void order_streams(device_stream earlier, device_stream later) {
     if (earlier.device == later.device && earlier.handle == later.handle) return;
+    require_one_capture(earlier, later);
     const device_guard guard(earlier.device);
     cudaEvent_t reached = nullptr;
     check_cuda(cudaEventCreateWithFlags(&reached, cudaEventDisableTiming), "cudaEventCreateWithFlags");
