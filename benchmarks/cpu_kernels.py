@@ -3,8 +3,8 @@
     python benchmarks/cpu_kernels.py [--json FILE]
 
 Every side works on arrays of its own, in turn, many times: all see the same machine and equally cold caches.
-Reported are the best times of all rounds, their ratio, and the median of the rounds' ratios, which on a machine
-that others use as well says more about them.
+Reported are the best times of all rounds, their ratio, and the median of the rounds' ratios, which on a
+machine that others use as well says more about them.
 """
 
 from __future__ import annotations
