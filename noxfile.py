@@ -229,6 +229,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_kernels(session: nox.Session) -> None:
+    """add_ and copy_ on the CPU beside NumPy and torch, as ratios."""
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/cpu_kernels.py", *session.posargs)
+
+
+@nox.session
 def bench_cpp(session: nox.Session) -> None:
     """Calls of C++ functions beside those of other binding libraries, as ratios."""
     session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nanobind>=3.1", "apache-tvm-ffi>=0.1.15", "jax")

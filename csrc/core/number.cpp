@@ -27,7 +27,9 @@ bool is_complex(dtype id) noexcept { return info(id).dlpack.code == dlpack::type
 /// One element of another dtype.
 void convert(dtype from, dtype to, const void* value, void* result) noexcept {
     if (from == to) std::memcpy(result, value, itemsize(to));
-    else kernels::cast_row_of(from, to)(static_cast<std::byte*>(result), static_cast<const std::byte*>(value), 1);
+    else
+        kernels::cast_row_of(from, to)({1, 0, 0}, static_cast<std::byte*>(result),
+                                       static_cast<const std::byte*>(value));
 }
 
 [[noreturn]] void refuse_number(const char* operation, py::handle x, dtype id, const std::string& expected) {

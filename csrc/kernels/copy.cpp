@@ -12,15 +12,17 @@ namespace kernels {
 
 namespace {
 
-/// Walks two loops, along one of which the target is packed and along the other the source, in squares that the cache
-/// holds: else every element of the source would cost a line of it.
+/// Walks two loops, along the inner of which the target is packed and along the outer the source. A cache line of the
+/// source holds elements of several rows of the target, so these rows are written together, in stretches whose lines of
+/// the source stay in the cache.
 void move_transposed(std::int64_t size, const loop& inner, const loop& outer, std::byte* target,
                      const std::byte* source) noexcept {
-    constexpr std::int64_t side = 32;
-    for (std::int64_t i = 0; i < outer.extent; i += side)
-        for (std::int64_t j = 0; j < inner.extent; j += side) {
-            const loop row{std::min(side, inner.extent - j), inner.target, inner.source};
-            for (std::int64_t k = i; k < std::min(i + side, outer.extent); ++k)
+    constexpr std::int64_t stretch = 256;
+    const std::int64_t rows = std::max<std::int64_t>(64 / size, 4);
+    for (std::int64_t i = 0; i < outer.extent; i += rows)
+        for (std::int64_t j = 0; j < inner.extent; j += stretch) {
+            const loop row{std::min(stretch, inner.extent - j), inner.target, inner.source};
+            for (std::int64_t k = i; k < std::min(i + rows, outer.extent); ++k)
                 move_row(size, row, target + k * outer.target + j * inner.target,
                          source + k * outer.source + j * inner.source);
         }
@@ -38,34 +40,11 @@ void move(std::int64_t size, iteration it) noexcept {
     });
 }
 
-template <class T, class Swap> void swap_each(std::byte* data, std::int64_t n, Swap swap) noexcept {
-    for (std::int64_t i = 0; i < n; ++i) {
-        std::byte* at = data + i * static_cast<std::int64_t>(sizeof(T));
-        store(at, static_cast<T>(swap(load<T>(at))));
-    }
-}
-
-/// Reverses the bytes of `n` elements side by side; of complex numbers, of each part.
-void swap_bytes(dtype id, std::byte* data, std::int64_t n) noexcept {
-    const bool pairs = info(id).dlpack.code == dlpack::type_code::complex;
-    const std::int64_t parts = pairs ? 2 * n : n;
-    switch (pairs ? itemsize(id) / 2 : itemsize(id)) {
-    case 2:
-        return swap_each<std::uint16_t>(data, parts, [](std::uint16_t x) { return __builtin_bswap16(x); });
-    case 4:
-        return swap_each<std::uint32_t>(data, parts, [](std::uint32_t x) { return __builtin_bswap32(x); });
-    case 8:
-        return swap_each<std::uint64_t>(data, parts, [](std::uint64_t x) { return __builtin_bswap64(x); });
-    default:
-        return;
-    }
-}
-
-constexpr std::int64_t block_elements = 512;
+constexpr std::int64_t block_elements = 1024;
 using block = std::array<std::byte, static_cast<std::size_t>(block_elements) * 16>;
 
-/// Row by row and block by block: gathered, swapped, converted, swapped, scattered. Steps that are not needed are
-/// left out, so that packed rows in native order are converted in place.
+/// Elements of foreign byte order are gathered in blocks, where their bytes are swapped, before they are converted; or
+/// after, before they are scattered.
 class converter {
 public:
     converter(element_type target, element_type source) noexcept
@@ -74,31 +53,35 @@ public:
           cast_(target.id == source.id ? nullptr : cast_row_of(source.id, target.id)) {}
 
     void convert_row(const loop& row, std::byte* target, const std::byte* source) noexcept {
+        if (!swaps_source() && !swaps_target()) return cast_(row, target, source);
         for (std::int64_t done = 0; done < row.extent; done += block_elements)
             convert_block({std::min(block_elements, row.extent - done), row.target, row.source},
                           target + done * row.target, source + done * row.source);
     }
 
 private:
-    void convert_block(const loop& row, std::byte* target, const std::byte* source) noexcept {
-        const auto target_size = static_cast<std::int64_t>(itemsize(target_.id));
-        const auto source_size = static_cast<std::int64_t>(itemsize(source_.id));
-        const bool swapped_target = target_.order == byte_order::swapped;
-        const bool swapped_source = source_.order == byte_order::swapped;
-        const bool gathers = row.source != source_size || swapped_source || cast_ == nullptr;
-        if (gathers) {
-            move_row(source_size, {row.extent, source_size, row.source}, gathered_.data(), source);
-            if (swapped_source) swap_bytes(source_.id, gathered_.data(), row.extent);
+    bool swaps_source() const noexcept { return source_.order == byte_order::swapped; }
+    bool swaps_target() const noexcept { return target_.order == byte_order::swapped; }
+
+    void convert_block(loop row, std::byte* target, const std::byte* source) noexcept {
+        if (swaps_source()) {
+            const auto size = static_cast<std::int64_t>(itemsize(source_.id));
+            const bool packed = row.source == size;
+            if (!packed) move_row(size, {row.extent, size, row.source}, gathered_.data(), source);
+            swap_row(source_.id, gathered_.data(), packed ? source : gathered_.data(), row.extent);
+            source = gathered_.data();
+            row.source = size;
         }
-        std::byte* values = gathered_.data();
-        const bool scatters = row.target != target_size || swapped_target || cast_ == nullptr;
-        if (cast_ != nullptr) {
-            values = scatters ? converted_.data() : target;
-            cast_(values, gathers ? gathered_.data() : source, row.extent);
-        }
-        if (!scatters) return;
-        if (swapped_target) swap_bytes(target_.id, values, row.extent);
-        move_row(target_size, {row.extent, row.target, target_size}, target, values);
+        if (!swaps_target()) return convert(row, target, source);
+        const auto size = static_cast<std::int64_t>(itemsize(target_.id));
+        convert({row.extent, size, row.source}, converted_.data(), source);
+        swap_row(target_.id, converted_.data(), converted_.data(), row.extent);
+        move_row(size, {row.extent, row.target, size}, target, converted_.data());
+    }
+
+    void convert(const loop& row, std::byte* target, const std::byte* source) const noexcept {
+        if (cast_ != nullptr) cast_(row, target, source);
+        else move_row(static_cast<std::int64_t>(itemsize(target_.id)), row, target, source);
     }
 
     element_type target_, source_;

@@ -13,14 +13,26 @@ struct bits128 {
     std::uint64_t low, high;
 };
 
-template <class T> void move_strided(const loop& row, std::byte* target, const std::byte* source) noexcept {
+template <class T> void move_strided(loop row, std::byte* target, const std::byte* source) noexcept {
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
     if (row.source == 0 && row.target == size) { // broadcast
         const T value = load<T>(source);
         for (std::int64_t i = 0; i < row.extent; ++i) store(target + i * size, value);
-    } else {
-        for (std::int64_t i = 0; i < row.extent; ++i) store(target + i * row.target, load<T>(source + i * row.source));
+        return;
     }
+    constexpr std::int64_t at_once = 4;
+    std::int64_t left = row.extent;
+    for (; left >= at_once; left -= at_once) {
+        const T a = load<T>(source), b = load<T>(source + row.source), c = load<T>(source + 2 * row.source),
+                d = load<T>(source + 3 * row.source);
+        store(target, a);
+        store(target + row.target, b);
+        store(target + 2 * row.target, c);
+        store(target + 3 * row.target, d);
+        target += at_once * row.target;
+        source += at_once * row.source;
+    }
+    for (; left > 0; --left, target += row.target, source += row.source) store(target, load<T>(source));
 }
 
 } // namespace
