@@ -110,7 +110,7 @@ cudaError_t cudaSetDevice(int device) {
 }
 
 cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t) {
-    now.blocks.push_back(std::make_unique<std::byte[]>(bytes + 256));
+    now.blocks.push_back(std::make_unique<std::byte[]>(bytes + 512));
     const auto address = reinterpret_cast<std::uintptr_t>(now.blocks.back().get());
     *data = now.blocks.back().get() + (256 - address % 256) % 256;
     return cudaSuccess;
