@@ -16,7 +16,7 @@ needs_two = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are 
 
 
 def on(device: int, value: float = 1, **options: Any) -> Any:
-    return torch.full((COUNT,), value, device=f"cuda:{device}", **options)
+    return torch.full((COUNT,), float(value), device=f"cuda:{device}", **options)
 
 
 @needs_two

@@ -16,7 +16,7 @@ COUNT = 1 << 20
 
 
 def device_tensor(value: float, **options: Any) -> Any:
-    return torch.full((COUNT,), value, device="cuda", **options)
+    return torch.full((COUNT,), float(value), device="cuda", **options)
 
 
 @pytest.fixture

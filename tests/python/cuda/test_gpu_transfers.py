@@ -49,11 +49,11 @@ COUNT = 1 << 20
 
 
 def on_device(value: float) -> Any:
-    return torch.full((COUNT,), value, device="cuda")
+    return torch.full((COUNT,), float(value), device="cuda")
 
 
 def on_host(value: float, pinned: bool) -> Any:
-    return torch.full((COUNT,), value, pin_memory=pinned)
+    return torch.full((COUNT,), float(value), pin_memory=pinned)
 
 
 @pytest.fixture
