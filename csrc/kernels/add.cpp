@@ -1,7 +1,6 @@
 #include "add.hpp"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "add_halves.hpp"
 #include "simd.hpp"
@@ -29,7 +28,7 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_one_value(std::byte* 
 
 template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(loop row, std::byte* x, const std::byte* y) {
     // Loads come before stores, which might else be what is loaded next.
-    constexpr std::int64_t at_once = std::is_arithmetic_v<T> ? 4 : 1;
+    constexpr std::int64_t at_once = 4;
     std::int64_t left = row.extent;
     for (; left >= at_once; left -= at_once) {
         T sums[static_cast<std::size_t>(at_once)];
@@ -41,6 +40,12 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(loop row, std
     }
     for (; left > 0; --left, x += row.target, y += row.source) store(x, sum(load<T>(x), load<T>(y)));
 }
+
+/// A complex number as a vector of two: one addition instead of two, where the processor has it.
+template <class T> struct pair_of {
+    using type [[gnu::vector_size(2 * sizeof(T))]] = T;
+};
+template <class T> using pair = typename pair_of<T>::type;
 
 /// The value is laid out as often as fills a cache line.
 template <class T>
@@ -55,7 +60,7 @@ NUMPY_BRIDGE_EVERYWHERE inline void add_one_complex(std::byte* x, const std::byt
             std::byte* at = x + (2 * i + j) * size;
             store(at, sum(load<T>(at), pattern[j]));
         }
-    add_strided<complex<T>>({n - i, 2 * size, 0}, x + 2 * i * size, y);
+    add_strided<pair<T>>({n - i, 2 * size, 0}, x + 2 * i * size, y);
 }
 
 /// How many elements precede the first that starts a cache line. Vectors that straddle two lines take twice the time.
@@ -80,7 +85,7 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_complex(const loop& r
     constexpr auto size = static_cast<std::int64_t>(sizeof(complex<T>));
     if (row.target == size && row.source == size) return add_elements<T>({2 * row.extent, size / 2, size / 2}, x, y);
     if (row.target == size && row.source == 0) return add_one_complex<T>(x, y, row.extent);
-    add_strided<complex<T>>(row, x, y);
+    add_strided<pair<T>>(row, x, y);
 }
 
 template <class T>

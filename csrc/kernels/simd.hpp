@@ -3,9 +3,10 @@
 /// The wheel is built for every processor of its architecture, and loops over elements in the cache are several times
 /// faster with AVX2 or AVX-512. Put the loop into an `inline` function marked NUMPY_BRIDGE_EVERYWHERE, and
 /// `NUMPY_BRIDGE_DISPATCH(name, loop, (parameters), (arguments))` defines `name`, which runs the best of its copies.
+/// Where NUMPY_BRIDGE_BASELINE is defined there is one copy, for any processor: tests run it on this one.
 #pragma once
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(NUMPY_BRIDGE_BASELINE)
 
 #define NUMPY_BRIDGE_X86
 #define NUMPY_BRIDGE_EVERYWHERE __attribute__((always_inline))
