@@ -15,14 +15,14 @@ namespace {
 /// Strides known at compile time are what lets compilers vectorise. The operands are the same or do not overlap.
 template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_packed(std::byte* x, const std::byte* y, std::int64_t n) {
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-#pragma GCC ivdep
+    NUMPY_BRIDGE_INDEPENDENT
     for (std::int64_t i = 0; i < n; ++i) store(x + i * size, sum(load<T>(x + i * size), load<T>(y + i * size)));
 }
 
 template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_one_value(std::byte* x, const std::byte* y, std::int64_t n) {
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
     const T value = load<T>(y);
-#pragma GCC ivdep
+    NUMPY_BRIDGE_INDEPENDENT
     for (std::int64_t i = 0; i < n; ++i) store(x + i * size, sum(load<T>(x + i * size), value));
 }
 

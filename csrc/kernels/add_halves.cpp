@@ -24,7 +24,7 @@ namespace kernels {
 namespace {
 
 template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_packed(std::byte* x, const std::byte* y, std::int64_t n) {
-#pragma GCC ivdep
+    NUMPY_BRIDGE_INDEPENDENT
     for (std::int64_t i = 0; i < 2 * n; i += 2) store(x + i, sum(load<T>(x + i), load<T>(y + i)));
 }
 
@@ -44,7 +44,7 @@ __attribute__((target("avx512f"))) void add_float16_avx512(std::byte* x, const s
     add_packed<float16>(x + 2 * i, y + 2 * i, n - i);
 }
 
-__attribute__((target("avx,f16c"))) void add_float16_f16c(std::byte* x, const std::byte* y, std::int64_t n) noexcept {
+__attribute__((target("avx2,f16c"))) void add_float16_avx2(std::byte* x, const std::byte* y, std::int64_t n) noexcept {
     std::int64_t i = 0;
     for (; i + 8 <= n; i += 8) {
         const auto at = [i](auto* p) { return reinterpret_cast<const __m128i*>(p + 2 * i); };
@@ -57,10 +57,11 @@ __attribute__((target("avx,f16c"))) void add_float16_f16c(std::byte* x, const st
 
 void add_float16_baseline(std::byte* x, const std::byte* y, std::int64_t n) noexcept { add_packed<float16>(x, y, n); }
 
+/// Every processor with AVX2 has these conversions.
 void add_float16(std::byte* x, const std::byte* y, std::int64_t n) noexcept {
-    static const auto best = __builtin_cpu_supports("avx512f")                                 ? add_float16_avx512
-                             : __builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c") ? add_float16_f16c
-                                                                                               : add_float16_baseline;
+    static const auto best = __builtin_cpu_supports("avx512f") ? add_float16_avx512
+                             : __builtin_cpu_supports("avx2")  ? add_float16_avx2
+                                                               : add_float16_baseline;
     best(x, y, n);
 }
 

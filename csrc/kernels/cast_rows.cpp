@@ -28,7 +28,7 @@ template <class To, class From> NUMPY_BRIDGE_EVERYWHERE inline void store_cast(s
 template <class To, class From>
 NUMPY_BRIDGE_EVERYWHERE inline void cast_each(std::byte* target, const std::byte* source, std::int64_t n) {
     constexpr auto to_size = static_cast<std::int64_t>(sizeof(To)), from_size = static_cast<std::int64_t>(sizeof(From));
-#pragma GCC ivdep
+    NUMPY_BRIDGE_INDEPENDENT
     for (std::int64_t i = 0; i < n; ++i) store_cast<To>(target + i * to_size, load<From>(source + i * from_size));
 }
 

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "cast_grid.hpp"
 #include "copy_grid.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

@@ -6,16 +6,23 @@
 /// Where NUMPY_BRIDGE_BASELINE is defined there is one copy, for any processor: tests run it on this one.
 #pragma once
 
+// NUMPY_BRIDGE_INDEPENDENT before a loop says that no turn reads what another writes. Clang finds out by itself, and
+// would warn where it does not vectorise.
+#if defined(__GNUC__) && !defined(__clang__)
+#define NUMPY_BRIDGE_INDEPENDENT _Pragma("GCC ivdep")
+#define NUMPY_BRIDGE_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"
+#else
+#define NUMPY_BRIDGE_INDEPENDENT
+#define NUMPY_BRIDGE_AVX512 "avx512f,avx512bw,avx512dq,avx512vl"
+#endif
+
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(NUMPY_BRIDGE_BASELINE)
 
 #define NUMPY_BRIDGE_X86
 #define NUMPY_BRIDGE_EVERYWHERE __attribute__((always_inline))
 
 #define NUMPY_BRIDGE_DISPATCH(name, loop, parameters, arguments)                                                       \
-    __attribute__((target(                                                                                             \
-        "avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) void name##_avx512 parameters noexcept {       \
-        loop arguments;                                                                                                \
-    }                                                                                                                  \
+    __attribute__((target(NUMPY_BRIDGE_AVX512))) void name##_avx512 parameters noexcept { loop arguments; }            \
     __attribute__((target("avx2"))) void name##_avx2 parameters noexcept { loop arguments; }                           \
     void name##_baseline parameters noexcept { loop arguments; }                                                       \
     void name parameters noexcept {                                                                                    \

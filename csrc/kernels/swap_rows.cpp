@@ -17,7 +17,7 @@ std::uint64_t reversed(std::uint64_t x) noexcept { return __builtin_bswap64(x); 
 template <class T>
 NUMPY_BRIDGE_EVERYWHERE inline void reverse_each(std::byte* to, const std::byte* from, std::int64_t n) {
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
-#pragma GCC ivdep
+    NUMPY_BRIDGE_INDEPENDENT
     for (std::int64_t i = 0; i < n; ++i) store(to + i * size, reversed(load<T>(from + i * size)));
 }
 

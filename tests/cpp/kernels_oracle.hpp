@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/add_grid.hpp"
+#include "kernels/cast_grid.hpp"
 #include "kernels/copy_grid.hpp"
 #include "kernels_support.hpp"
 
