@@ -163,7 +163,8 @@ def test_numbers_of_operations_in_place_are_the_measured_ones() -> None:
             for row in rows
             if row["what"].startswith(operation.strip("`")) and row["beside"] == beside
         ]
-        assert numbers == [str(len(ratios)), f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}"]
+        quartile = f"{statistics.quantiles(ratios, n=4)[0]:.2f}"
+        assert numbers == [str(len(ratios)), f"{statistics.median(ratios):.2f}", quartile]
 
 
 def test_signatures_are_the_real_ones():
