@@ -1,9 +1,9 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
-tests_without_torch, asan, fuzz, coverage, headers, downstream and browser complete what CI runs; tsan,
-valgrind and soak (conversions by the million) take longer. producers meets real array libraries, matrix tries
-each with each, bench and bench_cpp measure against others, stubs regenerates `_core.pyi`, dist builds wheel
-and sdist.
+tests_without_torch, asan, fuzz, coverage, headers, downstream, browser and cuda_build complete what CI runs;
+tsan, valgrind and soak (conversions by the million) take longer. producers meets real array libraries, matrix
+tries each with each, bench, bench_cpp and bench_kernels measure against others, stubs regenerates `_core.pyi`,
+dist builds wheel and sdist. gpu and compute_sanitizer need a CUDA device.
 """
 
 from __future__ import annotations
@@ -30,9 +30,14 @@ CPP_SOURCES = [
         "examples",
         "benchmarks",
     )
-    for p in Path(folder).rglob("*.[ch]pp")
+    for suffix in ("*.[ch]pp", "*.cu", "*.h")
+    for p in Path(folder).rglob(suffix)
 ]
 NOT_INSTRUMENTED = "not resident and not distribution"  # what sanitizers and coverage would spoil
+# Kernels take a minute to compile for all architectures: nobody here runs them, and few load their module.
+WITHOUT_CUDA = {"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"}
+ONE_ARCHITECTURE = {"CUDAARCHS": "90-real"}
+GPU_LIBRARIES = ("cupy-cuda13x", "numba-cuda[cu13]", "jax[cuda13]")
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict", "numba"),
@@ -52,29 +57,37 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
-    session.run("cmake", "--preset", "release", f"-Dpybind11_DIR={_pybind11(session)}", silent=True)
-    core = [source for source in CPP_SOURCES if source.startswith("csrc/core") and source.endswith(".cpp")]
+    session.run(
+        "cmake",
+        "--preset",
+        "release",
+        f"-Dpybind11_DIR={_pybind11(session)}",
+        "-DNUMPY_BRIDGE_CUDA=OFF",
+        silent=True,
+    )
+    core = [s for s in CPP_SOURCES if s.startswith(("csrc/core", "csrc/kernels")) and s.endswith(".cpp")]
     session.run("clang-tidy", "-p", "build/release", "--quiet", *core)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Build the wheel, install it, and run the Python tests against it."""
-    session.install(*CONSTRAINTS, ".[test]")
+    session.install(*CONSTRAINTS, ".[test]", env=ONE_ARCHITECTURE)
     session.run("pytest", *session.posargs)
 
 
 @nox.session(python=["3.10", "3.12", "3.13", "3.13t"])
 def tests_without_torch(session: nox.Session) -> None:
     """The package is whole without torch: the Python tests that do without it, on other Pythons."""
-    session.install("--prefer-binary", ".[ml-dtypes,test-without-torch]")  # new ones leave 3.13t out
+    prefer = "--prefer-binary"  # new ones leave 3.13t out
+    session.install(prefer, ".[ml-dtypes,test-without-torch]", env=WITHOUT_CUDA)
     session.run("pytest", "-rfE", "-m", "not extension", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """A million conversions of every kind, and a minute of each test of threads: hours of use in an hour."""
-    session.install(*CONSTRAINTS, ".[test]")
+    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
     files = ("tests/python/test_soak.py", "tests/python/test_threads.py")
     session.run("pytest", *files, "--times=1000000", "--seconds=60", *session.posargs)
 
@@ -82,7 +95,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def producers(session: nox.Session) -> None:
     """What real array libraries hand out, those that install in little time and space."""
-    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS)
+    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
     session.run(
         *("pytest", "tests/python/test_real_producers.py", "tests/python/test_audit_libraries.py"),
         *session.posargs,
@@ -92,7 +105,7 @@ def producers(session: nox.Session) -> None:
 @nox.session
 def matrix(session: nox.Session) -> None:
     """Who shares memory with whom among the libraries of PyPI, into docs/matrix-result.md."""
-    session.install(*CONSTRAINTS, ".[tour]", *SMALL_PRODUCERS, *MORE_PRODUCERS)
+    session.install(*CONSTRAINTS, ".[tour]", *SMALL_PRODUCERS, *MORE_PRODUCERS, env=WITHOUT_CUDA)
     session.run("numpy-bridge", "matrix", "--markdown", "docs/matrix-result.md", *session.posargs)
 
 
@@ -121,7 +134,9 @@ def headers(session: nox.Session) -> None:
 @nox.session
 def downstream(session: nox.Session) -> None:
     """Other people's projects, built against the installed wheel: build systems, the example, the guide."""
-    session.install(*CONSTRAINTS, ".[torch]", "pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1")
+    session.install(
+        *CONSTRAINTS, ".[torch]", "pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1", env=WITHOUT_CUDA
+    )
     session.install("scikit-build-core>=0.11", "meson-python", "setuptools", "cmake>=3.24", "ninja")
     session.install(*CONSTRAINTS, "jax", "nanobind")
     session.run("pytest", "tests/downstream", *session.posargs)
@@ -132,7 +147,9 @@ def browser(session: nox.Session) -> None:
     """The HTML pages in Chromium: they work and can be read, wide and narrow, light and dark."""
     _provide(session, "chromium", "chromium")
     _provide(session, "chromedriver", "chromium-driver")
-    session.install(*CONSTRAINTS, ".[tour]", "pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
+    session.install(
+        *CONSTRAINTS, ".[tour]", "pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20", env=WITHOUT_CUDA
+    )
     session.run("pytest", "tests/browser", *session.posargs)
 
 
@@ -233,22 +250,75 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
-    session.install(*CONSTRAINTS, ".[tour]")
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/conversions.py", *session.posargs)
+
+
+@nox.session
+def bench_kernels(session: nox.Session) -> None:
+    """add_ and copy_ on the CPU beside NumPy and torch, as ratios."""
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/cpu_kernels.py", *session.posargs)
 
 
 @nox.session
 def bench_cpp(session: nox.Session) -> None:
     """Calls of C++ functions beside those of other binding libraries, as ratios."""
     session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nanobind>=3.1", "apache-tvm-ffi>=0.1.15", "jax")
-    session.install(*CONSTRAINTS, ".[tour]")
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/cpp_call.py", *session.posargs)
+
+
+@nox.session
+def cuda_build(session: nox.Session) -> None:
+    """Compile the kernels for all architectures, and look at their machine code. Needs no GPU."""
+    session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm")
+    compiler = _cuda_compiler(session)
+    python = Path(session.virtualenv.location, "bin", "python")
+    where = (f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={_pybind11(session)}")
+    session.run("cmake", "--preset", "cuda", *where, silent=True, env=compiler)
+    session.run("cmake", "--build", "--preset", "cuda", "--target", "_cuda", env=compiler)
+    (module,) = Path("build/cuda/csrc/cuda").glob("_cuda*.so")
+    (cuobjdump,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/nvidia/*/bin/cuobjdump")
+    session.run("python", "tests/cuda_binary.py", str(cuobjdump), str(module))
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """On a machine with a CUDA device: the wheel with its kernels, their tests there, and their speed."""
+    _install_for_gpu(session, *GPU_LIBRARIES)
+    session.run("pytest", "-m", "gpu", "tests/python/cuda")
+    session.run("python", "benchmarks/cuda_kernels.py", *session.posargs)
+
+
+@nox.session
+def compute_sanitizer(session: nox.Session) -> None:
+    """On a machine with a CUDA device: the kernels under memcheck and racecheck."""
+    _install_for_gpu(session, "nvidia-cuda-sanitizer-api")
+    (sanitizer,) = Path(session.virtualenv.location).glob(
+        "lib/python*/site-packages/nvidia/*/bin/compute-sanitizer"
+    )
+    pytest = (
+        "python",
+        "-m",
+        "pytest",
+        "-m",
+        "gpu",
+        "-k",
+        "torch",
+        "tests/python/cuda/test_gpu_operations.py",
+    )
+    options = ("--error-exitcode=1", "--report-api-errors=no", "--kernel-name=kernel_substring=numpy_bridge")
+    for tool in ("memcheck", "racecheck"):
+        # torch's allocator hands out parts of large blocks, whose ends the sanitizer does not know.
+        env = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+        session.run(str(sanitizer), f"--tool={tool}", *options, *pytest, *session.posargs, env=env)
 
 
 @nox.session
 def stubs(session: nox.Session) -> None:
     """Regenerate the type stubs of the extension module."""
-    session.install(*CONSTRAINTS, ".[test]")
+    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
     session.run("pybind11-stubgen", "numpy_bridge._core", "-o", session.create_tmp())
     shutil.copy(Path(session.create_tmp(), "numpy_bridge/_core.pyi"), "python/numpy_bridge/_core.pyi")
 
@@ -281,6 +351,26 @@ def _build(session: nox.Session, preset: str) -> None:
     session.run("cmake", "--build", "--preset", preset)
 
 
+def _cuda_compiler(session: nox.Session) -> dict[str, str]:
+    """The environment in which CMake finds a CUDA compiler: the machine's, or else one from wheels."""
+    if shutil.which("nvcc"):
+        return {}
+    session.install(
+        *(f"nvidia-{part}==13.0.*" for part in ("cuda-nvcc", "cuda-crt", "cuda-runtime", "cuda-cccl", "nvvm"))
+    )
+    (toolkit,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/nvidia/cu13")
+    for link, there in (("lib64", "lib"), ("lib/libcudart.so", "libcudart.so.13")):  # where CMake looks
+        if not (toolkit / link).exists():
+            (toolkit / link).symlink_to(there)
+    return {"PATH": os.pathsep.join((str(toolkit / "bin"), session.bin, os.environ["PATH"]))}
+
+
+def _install_for_gpu(session: nox.Session, *packages: str) -> None:
+    """Install the wheel with kernels and what its tests need, and say what it finds on this machine."""
+    session.install(*CONSTRAINTS, ".[test]", *packages, env={"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=ON"})
+    session.run("numpy-bridge", "info")
+
+
 def _install_wheel(
     session: nox.Session, extras: str, option: str, build_type: str = "RelWithDebInfo"
 ) -> None:
@@ -298,6 +388,7 @@ def _install_wheel(
         "--prefer-binary",
         f".{extras}",
         *(f"--config-settings={key}={value}" for key, value in settings.items()),
+        env=WITHOUT_CUDA,
     )
 
 

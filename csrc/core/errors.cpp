@@ -19,6 +19,10 @@ void translate(std::exception_ptr pending) {
     } catch (const sharing_error& error) {
         const py::object exception = python_exception(error.why());
         PyErr_SetObject(py::type::handle_of(exception).ptr(), exception.ptr());
+    } catch (const cuda_error& error) {
+        const py::object type = exception_class("CudaError");
+        const py::object exception = type(error.call(), error.name(), error.text());
+        PyErr_SetObject(type.ptr(), exception.ptr());
     } catch (const too_hard_error& error) {
         PyErr_SetString(exception_class("TooHardError").ptr(), error.what());
     }

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     numpy_bridge::register_exchange_api(module);
     numpy_bridge::register_convert(module);
     numpy_bridge::register_describe(module);
+    numpy_bridge::register_operations(module);
     numpy_bridge::register_overlap(module);
     numpy_bridge::register_pointer(module);
     numpy_bridge::register_watch(module);

@@ -8,6 +8,7 @@ namespace numpy_bridge {
 void register_convert(pybind11::module_& module);
 void register_describe(pybind11::module_& module);
 void register_exchange_api(pybind11::module_& module);
+void register_operations(pybind11::module_& module);
 void register_overlap(pybind11::module_& module);
 void register_pointer(pybind11::module_& module);
 void register_view(pybind11::module_& module); // defines View; the other parts need it

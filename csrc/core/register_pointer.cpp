@@ -4,6 +4,7 @@
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/protocols/pointer.hpp>
 
+#include "cuda.hpp"
 #include "register.hpp"
 #include "view.hpp"
 
@@ -29,12 +30,23 @@ std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std
     return std::make_unique<view>(in, owner.is_none() ? nullptr : owner.ptr(), readonly);
 }
 
+/// Asks CUDA, where it can be used, whether memory described as its own is there.
+void check_on_device(const view& described) {
+    const memory& m = described.description();
+    const bool of_cuda = m.device.type == device_type::cuda || m.device.type == device_type::cuda_managed ||
+                         m.device.type == device_type::cuda_host;
+    if (!of_cuda || is_empty(m)) return;
+    if (const auto* kernels = cuda_kernels_if_any()) kernels::require_described_place(m, kernels->inspect(m.data));
+}
+
 } // namespace
 
 void register_pointer(py::module_& module) {
     module.def("from_pointer", from_pointer, py::arg("address"), py::arg("shape"), py::arg("dtype"), py::arg("strides"),
                py::arg("device"), py::arg("owner"), py::arg("readonly"),
                "A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.");
+    module.def("check_on_device", check_on_device, py::arg("view"),
+               "Raise SharingError if CUDA can be used and knows the memory to be somewhere else.");
 }
 
 } // namespace numpy_bridge

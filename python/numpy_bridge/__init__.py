@@ -12,9 +12,19 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from numpy_bridge._core import View, __version__, may_share_memory, shares_memory, to_numpy, to_torch, view
+from numpy_bridge._core import (
+    View,
+    __version__,
+    add_,
+    copy_,
+    may_share_memory,
+    shares_memory,
+    to_numpy,
+    to_torch,
+    view,
+)
 from numpy_bridge.development import get_cmake_dir, get_include
-from numpy_bridge.errors import HiddenCopyError, SharingError, TooHardError
+from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.pointer import from_pointer
 
 if TYPE_CHECKING:
@@ -22,11 +32,14 @@ if TYPE_CHECKING:
     from numpy_bridge.explanation import explain
 
 __all__ = [
+    "CudaError",
     "HiddenCopyError",
     "SharingError",
     "TooHardError",
     "View",
     "__version__",
+    "add_",
+    "copy_",
     "audit",
     "explain",
     "from_pointer",

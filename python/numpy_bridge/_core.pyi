@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'ask_protocols', 'describe', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['View', 'add_', 'ask_protocols', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which speaks every protocol.
@@ -118,6 +118,98 @@ def describe(x: typing.Any) -> dict[str, typing.Any]:
     
     Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
     all the same. Raises as `shares_memory` does.
+def add_(x: typing.Any, y: typing.Any) -> typing.Any:
+    """
+    Add `y` to `x` in place, on whoever's memory: on the CPU or a CUDA device, wherever `x` is.
+    
+    Nothing is copied, and `x` is borrowed for the call only. The result is as if `y` were read before `x` is
+    written, however their memory overlaps. On a CUDA device the work is queued on the stream that `x` is used on
+    (else that of `y`), after all that was queued on the streams of both; the call does not wait for it.
+    
+    Parameters
+    ----------
+    x : object
+        Any array, tensor or buffer that `view` accepts, writable, of integers, floating-point numbers of 16 bits
+        or more, or complex numbers. Integers wrap around, float16 and bfloat16 are rounded once.
+    y : number or object
+        A number, which is converted to the dtype of `x`, or an array of the same dtype on the same device. It is
+        broadcast to the shape of `x`. A tensor that requires grad is read without telling autograd.
+    
+    Returns
+    -------
+    object
+        `x`.
+    
+    Raises
+    ------
+    SharingError
+        If the memory of `x` may not be written, tracks gradients or overlaps itself, if dtypes, shapes or devices
+        do not fit, if a number is out of range, or if memory is on a CUDA device and there are no kernels for it.
+    CudaError
+        If a call to CUDA fails.
+    TypeError
+        If `x` or `y` has no memory and is no number.
+    
+    See Also
+    --------
+    copy_ : converts between dtypes and devices.
+    
+    Examples
+    --------
+    >>> x = np.zeros(3, np.float32)
+    >>> bridge.add_(x, torch.ones(3)) is x
+    True
+    >>> bridge.add_(x, 1).tolist()
+    [2.0, 2.0, 2.0]
+    """
+def check_on_device(view: View) -> None:
+    """
+    Raise SharingError if CUDA can be used and knows the memory to be somewhere else.
+    """
+def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> typing.Any:
+    """
+    Copy the values of `src` into `dst`, on whoever's memory: within the CPU or CUDA devices, and between them.
+    
+    Layouts may be any; dtypes are converted by NumPy's rule ``casting="same_kind"``, byte orders as well. The result is
+    as if `src` were read before `dst` is written, however their memory overlaps. Work on CUDA devices is queued in
+    order with the streams of both; the call waits for it only if memory of the host is involved.
+    
+    Parameters
+    ----------
+    dst : object
+        Any array, tensor or buffer that `view` accepts, writable.
+    src : object
+        An array that broadcasts to the shape of `dst`. Numbers become numbers of the same kind or of one that
+        holds more (bool, unsigned, signed, floating, complex); other elements stay what they are. Large integers
+        wrap, large floating-point numbers become infinite; what is rounded is rounded once, to nearest.
+    non_blocking : bool, default False
+        Do not wait for a copy between a device and packed memory of the host of the same dtype. Keep that memory alive
+        and unchanged until the stream is done. CUDA waits nevertheless where it is not pinned.
+    
+    Returns
+    -------
+    object
+        `dst`.
+    
+    Raises
+    ------
+    SharingError
+        If the memory of `dst` may not be written, tracks gradients or overlaps itself, if shapes do not fit or a
+        conversion would drop fractions, signs or imaginary parts, or if there are no kernels for the device.
+    CudaError
+        If a call to CUDA fails.
+    TypeError
+        If `dst` or `src` has no memory.
+    
+    See Also
+    --------
+    numpy.copyto, torch.Tensor.copy_
+    
+    Examples
+    --------
+    >>> x = torch.zeros(2, 2)
+    >>> bridge.copy_(x.T, np.arange(4).reshape(2, 2)).tolist()
+    [[0.0, 1.0], [2.0, 3.0]]
     """
 def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
     """

@@ -56,6 +56,7 @@ def build() -> typer.Typer:
     import typer
 
     from numpy_bridge.auditing import command as audit
+    from numpy_bridge.info.command import command as info
     from numpy_bridge.matrix.command import command as matrix
     from numpy_bridge.tour.command import command as tour
 
@@ -78,6 +79,7 @@ def build() -> typer.Typer:
     ) -> None:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
+    app.command("info")(info)
     app.command("tour")(tour)
     app.command("audit", context_settings=audit.SETTINGS)(audit.command)
     app.command("matrix")(matrix)

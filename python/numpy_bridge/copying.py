@@ -1,4 +1,4 @@
-"""Copies, where the caller asked for one. NumPy and torch make them.
+"""Copies, where the caller asked for one. NumPy and torch make them, from CUDA devices `copy_`.
 
 Called by `to_numpy`, `to_torch` and `View.__dlpack__`, which share without coming here.
 """
@@ -25,6 +25,18 @@ def _is_tensor(x: object) -> bool:
     return torch is not None and isinstance(x, torch.Tensor)
 
 
+def _on_cuda(values: _core.View) -> bool:
+    return values.device.startswith(("cuda:", "cuda_managed:"))
+
+
+def _empty_array(values: _core.View) -> np.ndarray[Any, Any]:
+    """Make an array of the shape and dtype of `values`, by way of uninitialised bytes of the host."""
+    block = np.empty(values.nbytes, np.uint8)
+    return _core.to_numpy(
+        _core.from_pointer(block.ctypes.data, values.shape, values.dtype, None, "cpu", block, False)
+    )
+
+
 def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
     """Copy the values of `x` into a new, writable ndarray of the same dtype.
 
@@ -37,7 +49,10 @@ def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
         If NumPy has no dtype for the values, or `x` has none (meta and fake tensors).
     """
     try:
-        return np.array(_core.to_numpy(_core.values_of(x)))
+        values = _core.values_of(x)
+        if not _is_tensor(x) and _on_cuda(values):
+            return cast("np.ndarray[Any, Any]", _core.copy_(_empty_array(values), values))
+        return np.array(_core.to_numpy(values))
     except SharingError as error:
         if not _is_tensor(x) or error.field not in _CURED_BY_TORCH:
             raise
@@ -67,7 +82,25 @@ def torch_copy(x: Any) -> torch.Tensor:
             if error.field in _NO_MEMORY:
                 raise
         return cast("torch.Tensor", x.clone())
+    values = _core.values_of(x)
     try:
-        return _core.to_torch(_core.values_of(x), allow_readonly=True).clone()
+        return _core.to_torch(values, allow_readonly=True).clone()
     except SharingError:
-        return _core.to_torch(native_copy(x))
+        if not _on_cuda(values):
+            return _core.to_torch(native_copy(values))
+        new = _empty_cuda_tensor(values)
+        if new is None:
+            raise
+    return cast("torch.Tensor", _core.copy_(new, values))
+
+
+def _empty_cuda_tensor(values: _core.View) -> torch.Tensor | None:
+    """Make a tensor like `values`, on the same device; None if torch lacks the dtype or the device."""
+    import torch
+
+    name = np.dtype(values.dtype).name if values.dtype.startswith(("<", ">")) else values.dtype
+    dtype = getattr(torch, name, None)
+    if dtype is None or not torch.cuda.is_available():
+        return None
+    device = torch.device("cuda", int(values.device.partition(":")[2]))
+    return torch.empty(values.shape, dtype=dtype, device=device)

@@ -67,5 +67,26 @@ class HiddenCopyError(SharingError):
         return cls(str(c.place), c.call, got, c.alternative and f"{c.alternative} shares")
 
 
+class CudaError(RuntimeError):
+    """A call to the CUDA runtime failed.
+
+    Parameters
+    ----------
+    call : str
+        The function that failed, or what was launched: "cudaMemcpyAsync", "launch of add_".
+    name, text : str
+        CUDA's name for the error, "cudaErrorInvalidValue", and its words.
+    """
+
+    def __init__(self, call: str, name: str, text: str) -> None:
+        super().__init__(call, name, text)
+        self.call = call
+        self.name = name
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.name}: {self.text}"
+
+
 class TooHardError(RuntimeError):
     """Whether two memories overlap was not decided within bounded work."""

@@ -26,7 +26,8 @@ def from_pointer(
     """Describe memory at an address as a View.
 
     Nothing at the address is read or checked: the caller vouches that `shape` elements are there,
-    and that they stay as long as `owner` lives.
+    and that they stay as long as `owner` lives. Where CUDA can be used it is asked whether memory that is
+    said to be its own is there.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def from_pointer(
     strides : sequence of int, optional
         Bytes between neighbours along each axis; C order by default.
     device : str, default "cpu"
-        "cpu", "cuda:0", ...
+        "cpu", "cuda:0", "cuda_host:0" (pinned), "cuda_managed:0", ...
     owner : object, optional
         Kept alive by the View and by everything made from it. Without one the caller must keep the
         memory valid.
@@ -55,15 +56,18 @@ def from_pointer(
     ------
     SharingError
         If the description is impossible: NULL with elements, negative or overflowing extents or
-        strides, an unknown dtype or device.
+        strides, an unknown dtype or device, or memory that CUDA knows to be elsewhere.
     TypeError
         If an argument has the wrong type.
     """
     extents = _integers("shape", shape if isinstance(shape, Iterable) else (shape,))
     steps = None if strides is None else _integers("strides", strides)
-    return _core.from_pointer(
+    view = _core.from_pointer(
         _address(ptr), extents, _dtype_name(dtype), steps, str(device), owner, bool(readonly)
     )
+    if view.device != "cpu":
+        _core.check_on_device(view)
+    return view
 
 
 def _integers(field: str, values: Iterable[Any]) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,47 @@ def test_dlpack_producers_are_in_order_with_the_legacy_default_stream() -> None:
     assert view(FakeTensor(device=(13, 0))).__cuda_array_interface__["stream"] == 1
 
 
+class LikeCupy(FakeTensor):
+    """Speaks DLPack too, where it makes the legacy default stream wait for its own."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(device=(2, 0))
+        self.other = FakeCudaInterface(**fields)
+
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        if isinstance(self.other.fields.get("stream"), BaseException):
+            raise self.other.fields["stream"]
+        return self.other.fields
+
+
+@pytest.mark.parametrize(
+    ("named", "stream"),
+    [
+        (7, 7),
+        (2, 2),
+        (1, 1),
+        (None, 1),
+        (MISSING, 1),
+        (0, 1),
+        ("7", 1),
+        (AttributeError(), 1),
+        (ValueError(), 1),
+    ],
+)
+def test_a_stream_that_dlpack_does_not_tell(named: Any, stream: int) -> None:
+    """Work that the producer gives to it later is to come after ours as well."""
+    assert view(LikeCupy(stream=named)).__cuda_array_interface__["stream"] == stream
+
+
+def test_a_stream_is_asked_for_only_on_devices() -> None:
+    producer = LikeCupy(stream=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        view(producer)
+    producer.managed.tensor.device_type = 1
+    assert view(producer).device == "cpu"
+
+
 @pytest.mark.parametrize(("current", "stream"), [(0, 1), (7, 7)])
 def test_exchange_tables_are_asked_for_the_stream(current: int, stream: int) -> None:
     import ctypes
@@ -160,21 +202,20 @@ def test_exchange_tables_are_asked_for_the_stream(current: int, stream: int) -> 
 
 
 @needs_torch
-@pytest.mark.parametrize(("stream", "waits"), [(None, []), (7, [(7, 0)]), (2, [(2, 0)])])
-def test_torch_waits_for_the_stream(stream: int | None, waits: list[Any], monkeypatch: Any) -> None:
-    """A torch without CUDA makes the tensor all the same; it is never read here."""
-    waited: list[Any] = []
-
-    class ExternalStream:
-        def __init__(self, handle: int, device: int) -> None:
-            self.what = (handle, device)
-
-        def synchronize(self) -> None:
-            waited.append(self.what)
-
-    monkeypatch.setattr(torch.cuda, "ExternalStream", ExternalStream)
+@pytest.mark.parametrize(
+    ("stream", "waits"), [(None, []), (1, []), (2, ["external 2 of 0"]), (7, ["external 7 of 0"])]
+)
+def test_torchs_current_stream_waits_for_the_stream(
+    stream: int | None, waits: list[str], monkeypatch: Any
+) -> None:
+    """The host does not, and where it is the same stream nobody does. The tensor is never read here."""
     if torch.cuda.is_available():
         pytest.skip("a stand-in's addresses must not reach a real GPU")
+    waited: list[str] = []
+    current = SimpleNamespace(wait_stream=waited.append)
+    monkeypatch.setattr(torch.cuda, "current_stream", {0: current}.__getitem__)
+    monkeypatch.setattr(torch.cuda, "default_stream", "default {}".format)
+    monkeypatch.setattr(torch.cuda, "ExternalStream", lambda handle, device: f"external {handle} of {device}")
     tensor = bridge.to_torch(FakeCudaInterface(stream=stream))
     assert str(tensor.device) == "cuda:0"
     assert waited == waits

@@ -19,6 +19,7 @@ from numpy_bridge import SharingError, TooHardError, view
 from refusals import REFUSALS
 from refusals_of_interfaces import REFUSALS_INTERFACES
 from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
+from refusals_of_operations import REFUSALS_OPERATIONS
 from support import ml_dtypes, needs_ml_dtypes, needs_torch, torch
 
 # The exception
@@ -72,7 +73,7 @@ def test_a_producer_that_breaks_the_rules_of_c_is_refused() -> None:
 
 
 def rows() -> list[Any]:
-    marked = [(row, ()) for row in REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY]
+    marked = [(row, ()) for row in REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY + REFUSALS_OPERATIONS]
     marked += [(row, needs_ml_dtypes) for row in REFUSALS_ML_DTYPES]
     marked += [(row, needs_torch) for row in REFUSALS_TORCH]
     return [pytest.param(*row, marks=marks, id=f"{n}-{row[1][:40]}") for n, (row, marks) in enumerate(marked)]
@@ -112,9 +113,24 @@ def test_refusals_without_ml_dtypes(monkeypatch: Any) -> None:
 
 SOURCES = Path(__file__).parents[2] / "csrc"
 # Cannot be provoked from Python, or only with another ml_dtypes (see above), with a driver (see
-# test_cuda_array_interface.py), before Python 3.12 (test_python_buffer.py), or told to a callback
-# (test_exchange_provider.py).
+# test_cuda_array_interface.py), without CUDA (test_without_cuda.py), before Python 3.12
+# (test_python_buffer.py), or told to a callback (test_exchange_provider.py).
 ELSEWHERE = {
+    # What would end the capture of a CUDA graph: kernels_cuda_test.cpp
+    "operands whose streams one graph captures, or none",
+    "one that is captured and one that is not",
+    "give the work on both to the captured stream, or do this before the capture",
+    "non_blocking",
+    "non_blocking=True, and packed memory of the host of the same dtype",
+    "a copy to wait for on a stream that is captured",
+    "do it before the capture",
+    "memory on the host, as this wheel was built without CUDA kernels",
+    "build it where nvcc is in PATH: pip install numpy-bridge --no-binary numpy-bridge",
+    "a CUDA device that can be used",
+    "memory that CUDA knows",
+    "other memory of the host is on 'cpu'",
+    ", where CUDA says that it is",
+    " (numpy-bridge info tells more)",
     "an index of 0 to 127",
     ", whose memory is behind a handle",
     "managed memory that no stream works on",
@@ -139,6 +155,7 @@ ELSEWHERE = {
 @pytest.mark.skipif(not SOURCES.exists(), reason="the C++ sources are not here")
 def test_every_text_in_the_sources_has_a_row() -> None:
     rows = REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY + REFUSALS_ML_DTYPES + REFUSALS_TORCH
+    rows += REFUSALS_OPERATIONS
     texts = " ".join(text for _, text in rows)
     missing = set()
     for path in SOURCES.rglob("*.?pp"):

@@ -4,6 +4,7 @@ import array
 import json
 import multiprocessing
 import re
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,20 @@ def test_numbers_of_conversions_are_the_measured_ones() -> None:
     for ours, theirs, *numbers in rows:
         row = measured[f"{ours}  |  {theirs}".replace("`", "")]
         assert numbers == [f"{row['ours']:.0f} ns", f"{row['theirs']:.0f} ns", f"{row['ratio']:.2f}"]
+
+
+def test_numbers_of_operations_in_place_are_the_measured_ones() -> None:
+    newest = max((ROOT / "benchmarks/results").glob("cpu_kernels-*.json"))
+    rows = json.loads(newest.read_text())["rows"]
+    assert len(table("in place")) == 3
+    for operation, beside, *numbers in table("in place"):
+        ratios = [
+            row["ratio"]
+            for row in rows
+            if row["what"].startswith(operation.strip("`")) and row["beside"] == beside
+        ]
+        quartile = f"{statistics.quantiles(ratios, n=4)[0]:.2f}"
+        assert numbers == [str(len(ratios)), f"{statistics.median(ratios):.2f}", quartile]
 
 
 def test_signatures_are_the_real_ones():

@@ -111,13 +111,31 @@ def test_which_of_the_articles_prints_are_impossible(name: str, verdict: bool) -
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-@pytest.mark.parametrize("name", ["gpu", "cuda-tensors"])
+@pytest.mark.parametrize("name", ["gpu", "cuda-tensors", "cuda-in-place"])
 def test_cuda_steps_are_skipped_with_the_reason(name: str) -> None:
     result = tour.run_step(BY_NAME[name])
     assert result.status == "skipped"
     assert result.skipped == tour.cuda_unavailable() != ""
     assert not result.output
     assert not result.differs
+
+
+def test_steps_that_need_kernels_are_skipped_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tour.runner, "cuda_unavailable", lambda: "")
+    monkeypatch.setattr(tour.runner, "describe_cuda", lambda: {"unavailable": "no kernels in the wheel"})
+    step = a_step("print(1)", needs_cuda=True, needs_kernels=True)
+    assert tour.run_step(step).skipped == "no kernels in the wheel"
+    monkeypatch.setattr(tour.runner, "describe_cuda", lambda: {"unavailable": None})
+    assert tour.run_step(step).output == "1\n"
+
+
+def test_what_is_done_in_place_on_a_device_can_be_done_on_the_host() -> None:
+    """Where the same step proves itself, but for what it says of devices."""
+    step = BY_NAME["cuda-in-place"]
+    code = step.code.replace('"cuda"', '"cpu"').replace(".cuda()", "")
+    claim = Claim("", Verdict.AGREES, "z.tolist() == host.tolist() == [5, 7, 9]", ("torch.equal(x + y, z)",))
+    result = tour.run_step(a_step(code, pairs=step.pairs, claims=(claim,)))
+    assert (result.status, result.output) == ("passed", "tensor([5, 7, 9])\n")
 
 
 def no_device() -> None:

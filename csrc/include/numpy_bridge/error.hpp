@@ -49,6 +49,24 @@ private:
     refusal why_;
 };
 
+/// A call to the CUDA runtime failed. Becomes `numpy_bridge.CudaError` in Python.
+class cuda_error : public std::runtime_error {
+public:
+    /// `name` is the error's, such as "cudaErrorInvalidValue", and `text` CUDA's words for it.
+    cuda_error(std::string call, std::string name, std::string text)
+        : std::runtime_error(call + ": " + name + ": " + text),
+          call_(std::move(call)),
+          name_(std::move(name)),
+          text_(std::move(text)) {}
+
+    const std::string& call() const noexcept { return call_; }
+    const std::string& name() const noexcept { return name_; }
+    const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string call_, name_, text_;
+};
+
 /// Whether two memories overlap could not be decided within the allowed work.
 /// Becomes `numpy_bridge.TooHardError` in Python.
 class too_hard_error : public std::runtime_error {

@@ -56,6 +56,13 @@ inline bool try_protocol(const protocol& with, PyObject* x, purpose why, importe
     return false;
 }
 
+/// DLPack without a stream makes the legacy default stream wait. Work given to that is in order with what came before,
+/// but not with what the producer does next on a stream of its own, which CuPy names elsewhere.
+inline void prefer_the_producers_stream(PyObject* x, imported& out) {
+    if (out.stream != legacy_default_stream || !has_cuda_streams(out.description.device)) return;
+    if (const std::uintptr_t named = stream_named_by(x); named != 0) out.stream = named;
+}
+
 [[noreturn]] inline void refuse_object(PyObject* x, const std::vector<refusal>& refusals) {
     if (refusals.size() == 1) throw sharing_error(refusals.front());
     std::string got, hint;
@@ -83,6 +90,7 @@ PYBIND11_NOINLINE void import_by_protocol(PyObject* x, purpose why, imported& ou
         if (!try_protocol(with, x, why, out, refusals)) continue;
         out.own_extents();
         if (!out.description.readonly) out.description.readonly = is_immutable(x);
+        prefer_the_producers_stream(x, out);
         return;
     }
     if (refusals.empty()) refuse_type(x);

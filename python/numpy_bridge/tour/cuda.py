@@ -14,6 +14,9 @@ AVAILABLE = Step(
 print(torch.cuda.is_available())
 print("built with CUDA:", torch.backends.cuda.is_built())
 print("devices:", torch.cuda.device_count())
+
+from numpy_bridge.info import describe_cuda
+print("bridge:", describe_cuda()["unavailable"] or "usable")
 """,
     claims=(
         Claim(
@@ -26,7 +29,10 @@ print("devices:", torch.cuda.device_count())
             says="CUDA needs a suitable GPU and a suitable setup",
             verdict=Verdict.AGREES,
             article="torch.cuda.is_available() <= (torch.cuda.device_count() > 0)",
-            facts=("torch.cuda.is_available() <= torch.backends.cuda.is_built()",),
+            facts=(
+                "torch.cuda.is_available() <= torch.backends.cuda.is_built()",
+                "output.splitlines()[3].startswith('bridge: ')",
+            ),
             because="A PyTorch built with CUDA is part of the setup.",
         ),
         Claim(
@@ -85,6 +91,53 @@ again = x.to(device)          # it is there already
                 "numpy_bridge.to_numpy(torch.ones(1).cuda())')",
             ),
             because="Not on the GPU: NumPy can't reach that memory. torch and bridge.to_numpy both refuse.",
+        ),
+    ),
+)
+
+IN_PLACE = Step(
+    name="cuda-in-place",
+    title="The same sum in memory that is there already",
+    part=PART,
+    needs_cuda=True,
+    needs_kernels=True,
+    code="""\
+device = torch.device("cuda")
+x = torch.tensor([1, 2, 3]).to(device)
+y = torch.tensor([4, 5, 6]).cuda()
+z = bridge.copy_(torch.empty_like(x), x)
+bridge.add_(z, y)
+print(z)
+shared = bridge.view(z)       # what CuPy, Numba and JAX can take in
+bridge.add_(shared, 1)
+bridge.add_(z, -1)
+again = bridge.to_torch(shared)
+host = bridge.copy_(np.empty(3, np.int64), z)
+""",
+    article_output="tensor([5, 7, 9], device='cuda:0')\n",
+    pairs=(
+        Pair("z", "again", shares=True),
+        Pair("x", "z", shares=False),
+        Pair("z", "host", shares=False),
+    ),
+    claims=(
+        Claim(
+            says="The sum of x and y is [5, 7, 9] on the GPU",
+            verdict=Verdict.AGREES,
+            article="same(output, article_output) and host.tolist() == [5, 7, 9]",
+        ),
+        Claim(
+            says="Operations on CUDA tensors are written z = x + y",
+            verdict=Verdict.INCOMPLETE,
+            article="torch.equal(x + y, z)",
+            facts=(
+                "shared.device == 'cuda:0' and shared.ptr == z.data_ptr()",
+                "bridge.shares_memory(shared, z) and not bridge.shares_memory(x, z)",
+                "'SharingError' in error_of('import torch, numpy_bridge, numpy; "
+                "numpy_bridge.add_(torch.ones(1).cuda(), numpy.ones(1, numpy.float32))')",
+            ),
+            because="bridge.add_ and copy_ do it in place, on any library's memory. Host memory is not added "
+            "to the GPU's: copy_ is what moves.",
         ),
     ),
 )
@@ -173,4 +226,4 @@ print(frozen)
     ),
 )
 
-CUDA = (AVAILABLE, TENSORS, NO_CUDA, SEAMLESS)
+CUDA = (AVAILABLE, TENSORS, IN_PLACE, NO_CUDA, SEAMLESS)

@@ -79,7 +79,9 @@ class Step:
     article_output
         What the article prints below its listing, if anything.
     needs_cuda
-        Whether the step is skipped where CUDA can't be used.
+        Whether the step is skipped where torch can't use CUDA.
+    needs_kernels
+        Whether it is also skipped where numpy-bridge can't: without its kernels, say.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Step:
     claims: tuple[Claim, ...] = ()
     article_output: str | None = None
     needs_cuda: bool = False
+    needs_kernels: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from numpy_bridge.info import describe_cuda
+
 from .model import Check, Claim, Finding, Result, Step, Verdict, same_print
 from .proof import prove
 
@@ -50,7 +52,7 @@ def cuda_unavailable() -> str:
 def run_step(step: Step) -> Result:
     """Run one step. What goes wrong inside it is part of the result, never raised."""
     with _undisturbed():
-        reason = cuda_unavailable() if step.needs_cuda else ""
+        reason = _missing(step)
         if reason:
             return Result(step, skipped=reason)
         namespace = _namespace()
@@ -66,6 +68,12 @@ def run_step(step: Step) -> Result:
         )
         findings = tuple(_find(claim, namespace) for claim in step.claims)
     return Result(step, output=output, proofs=proofs, findings=findings)
+
+
+def _missing(step: Step) -> str:
+    """Why a step can't run here, or `""` if it can."""
+    reason = cuda_unavailable() if step.needs_cuda else ""
+    return reason or (str(describe_cuda()["unavailable"] or "") if step.needs_kernels else "")
 
 
 def _find(claim: Claim, namespace: dict[str, Any]) -> Finding:

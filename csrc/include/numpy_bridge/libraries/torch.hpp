@@ -144,12 +144,15 @@ public:
         return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
     }
 
-    /// Waits until the work on memory at `where` that was given to `stream` (counted as in `imported`) is done,
-    /// unless torch's own current stream comes after it anyway.
+    /// Lets what torch's current stream is given from now on come after the work on memory at `where` that was given to
+    /// `stream` (counted as in `imported`). The host waits for neither.
     PYBIND11_NOINLINE void wait_for(std::uintptr_t stream, device where) const {
         if (api_ != nullptr && detail::work_stream(*api_, where) == stream) return;
         const py::object cuda = py::handle(torch_).attr("cuda");
-        cuda.attr("ExternalStream")(stream, py::arg("device") = where.index).attr("synchronize")();
+        const py::object given = stream == detail::legacy_default_stream // which ExternalStream does not take
+                                     ? cuda.attr("default_stream")(where.index)
+                                     : cuda.attr("ExternalStream")(stream, py::arg("device") = where.index);
+        cuda.attr("current_stream")(where.index).attr("wait_stream")(given);
     }
 
 private:

@@ -29,6 +29,21 @@ inline std::uintptr_t read_stream(const char* protocol, const py::dict& fields) 
     return handle;
 }
 
+/// The stream that the dictionary `x.__cuda_array_interface__` names; 0 if it names none, or cannot be read.
+inline std::uintptr_t stream_named_by(PyObject* x) {
+    constexpr const char* protocol = "__cuda_array_interface__";
+    try {
+        const py::object answer = protocol_attribute(x, protocol);
+        if (!answer || !PyDict_Check(answer.ptr())) return 0;
+        return read_stream(protocol, py::reinterpret_borrow<py::dict>(answer));
+    } catch (const sharing_error&) {
+        return 0;
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // lets KeyboardInterrupt and the like through
+        return 0;
+    }
+}
+
 /// The device that `data` is on. The dictionary does not say, so the driver is asked, if this process has
 /// loaded one; without a driver there is no such memory and any answer will do.
 inline device device_of_pointer(const char* protocol, const std::byte* data) {

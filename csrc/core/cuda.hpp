@@ -1,0 +1,15 @@
+/// The way to the `_cuda` module.
+#pragma once
+
+#include "kernels/cuda_backend.hpp"
+
+namespace numpy_bridge {
+
+/// The kernels for memory on `where`, on behalf of `operation`. Imports the module at the first call. Raises
+/// sharing_error where this wheel has none, or where CUDA cannot be used.
+const kernels::cuda_backend& cuda_kernels(const char* operation, device where);
+
+/// The same, or null.
+const kernels::cuda_backend* cuda_kernels_if_any();
+
+} // namespace numpy_bridge

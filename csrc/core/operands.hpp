@@ -1,0 +1,39 @@
+/// The arguments of operations in place: whose memory, borrowed for one call, or a number.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <numpy_bridge/imported.hpp>
+
+namespace numpy_bridge {
+
+/// Someone's memory for the length of one call. It is not pinned: no Python code may run between `require_unmoved` of
+/// the last operand and the last use of the memory, unless the GIL is not needed to move it.
+class operand {
+public:
+    /// Reads the memory of `x`, and where it `writes` checks that this is allowed: not read-only, not tracked by
+    /// autograd. Raises sharing_error in the name of `operation`, or TypeError for objects without memory.
+    operand(const char* operation, PyObject* x, bool writes);
+
+    const memory& description() const noexcept { return in_.description; }
+
+    /// The stream that work on the memory has been given to, as in `imported`.
+    std::uintptr_t stream() const noexcept { return in_.stream; }
+
+    /// Importing one operand may run Python code that moves another. Raises sharing_error if the memory is no longer
+    /// where it was. Runs no Python code itself.
+    void require_unmoved(const char* operation) const;
+
+    /// Keeps the block in place for as long as the operand lives, so that the GIL may be released. Of tensors on the
+    /// host this is for good, as with `Tensor.numpy()`: they can no longer be resized.
+    void pin();
+
+private:
+    PyObject* object_;
+    imported in_;
+    std::optional<anchor> pinned_;
+};
+
+} // namespace numpy_bridge

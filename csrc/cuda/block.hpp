@@ -1,0 +1,38 @@
+/// Memory for the length of an operation.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <numpy_bridge/cuda/check.hpp>
+#include <numpy_bridge/cuda/stream.hpp>
+
+namespace numpy_bridge::cuda {
+
+/// Device memory that is there for what is given to the stream meanwhile; the host waits neither for its allocation nor
+/// for its release, and a capture of the stream records both.
+class stream_block {
+public:
+    stream_block(std::int64_t bytes, device_stream where) : where_(where) {
+        const device_guard guard(where.device);
+        check_cuda(cudaMallocAsync(&data_, static_cast<std::size_t>(bytes), where.handle), "cudaMallocAsync");
+    }
+    ~stream_block() {
+        if (data_ == nullptr) return;
+        int current = where_.device;
+        cudaGetDevice(&current);
+        if (current != where_.device) cudaSetDevice(where_.device); // whose default stream it may be
+        cudaFreeAsync(data_, where_.handle);
+        if (current != where_.device) cudaSetDevice(current);
+    }
+    stream_block(const stream_block&) = delete;
+    stream_block& operator=(const stream_block&) = delete;
+
+    std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
+
+private:
+    void* data_ = nullptr;
+    device_stream where_;
+};
+
+} // namespace numpy_bridge::cuda

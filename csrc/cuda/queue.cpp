@@ -1,0 +1,132 @@
+#include "queue.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <numpy_bridge/cuda/check.hpp>
+
+#include "block.hpp"
+#include "kernels/add_cuda.hpp"
+#include "kernels/copy_cuda.hpp"
+#include "kernels/packing.hpp"
+
+namespace numpy_bridge::cuda {
+
+namespace {
+
+using kernels::iteration;
+using kernels::loop;
+
+/// The one loop of a packed row, or of a single element.
+loop row_of(const iteration& it, std::int64_t size) noexcept {
+    return it.count > 0 ? it.loops[0] : loop{1, size, size};
+}
+
+/// The element, repeated: kernels add complex numbers part by part.
+kernels::constant repeated(const std::byte* value, std::size_t size) noexcept {
+    kernels::constant result{};
+    for (std::size_t at = 0; at < sizeof result.bytes; at += size) std::memcpy(result.bytes + at, value, size);
+    return result;
+}
+
+bool congruent(const void* a, const void* b) noexcept {
+    return (reinterpret_cast<std::uintptr_t>(a) ^ reinterpret_cast<std::uintptr_t>(b)) % 16 == 0;
+}
+
+void add_part(kernels::addition how, std::int64_t size, const iteration& it, const kernels::constant& value,
+              cudaStream_t stream) {
+    const loop row = row_of(it, size);
+    const bool packed = it.count <= 1 && row.target == size &&
+                        (it.source == nullptr || (row.source == size && congruent(it.target, it.source)));
+    if (!packed) {
+        kernels::add_strided_on_cuda(how, kernels::strided_walk::of(it), value, stream);
+    } else {
+        const auto parts = static_cast<std::uint32_t>(row.extent) * (how.complex ? 2 : 1);
+        const auto part_size = static_cast<std::uint32_t>(how.complex ? size / 2 : size);
+        const auto cut = kernels::vector_cut::of(it.target, parts, part_size);
+        const std::uint32_t items = std::max(cut.vectors(16 / part_size), cut.single(16 / part_size));
+        kernels::add_packed_on_cuda(how, {it.target, it.source, cut, value}, kernels::blocks_for(items), stream);
+    }
+    check_cuda(cudaGetLastError(), "launch of add_");
+}
+
+void move_part(std::int64_t size, iteration it, cudaStream_t stream) {
+    const int transposing = kernels::transposing_loop(it);
+    if (transposing != 0 && it.loops[0].target == size) {
+        std::rotate(it.loops.begin() + 1, it.loops.begin() + transposing, it.loops.begin() + transposing + 1);
+        kernels::move_transposed_on_cuda(size, it, stream);
+    } else {
+        kernels::move_strided_on_cuda(size, kernels::strided_walk::of(it), stream);
+    }
+    check_cuda(cudaGetLastError(), "launch of copy_");
+}
+
+void move(std::int64_t size, iteration it, cudaStream_t stream) {
+    const loop row = row_of(it, size);
+    if (it.count <= 1 && row.target == size && row.source == size) {
+        const auto bytes = static_cast<std::size_t>(row.extent * size);
+        return check_cuda(cudaMemcpyAsync(it.target, it.source, bytes, cudaMemcpyDeviceToDevice, stream),
+                          "cudaMemcpyAsync");
+    }
+    const std::int64_t unit = kernels::regroup(it, size);
+    kernels::for_each_part(it, [&](const iteration& part) { move_part(unit, part, stream); });
+}
+
+bool is_native(element_type type) noexcept { return type.order == byte_order::native; }
+
+void cast_part(element_type target, element_type source, const iteration& it, cudaStream_t stream) {
+    const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
+    const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
+    const bool packed = it.count == 1 && it.loops[0].target == to_size && it.loops[0].source == from_size &&
+                        congruent(it.target, nullptr) && congruent(it.source, nullptr);
+    const bool queued =
+        packed && is_native(target) && is_native(source) &&
+        kernels::cast_packed_on_cuda(target.id, source.id,
+                                     {it.target, it.source, static_cast<std::uint32_t>(it.loops[0].extent)}, stream);
+    if (!queued)
+        kernels::cast_strided_on_cuda({target.id, !is_native(target)}, {source.id, !is_native(source)},
+                                      kernels::strided_walk::of(it), stream);
+    check_cuda(cudaGetLastError(), "launch of copy_");
+}
+
+/// Whether an operand's elements lie at multiples of `alignment`, a power of two.
+bool is_aligned(const iteration& it, const std::byte* first, std::int64_t loop::* step, unsigned alignment) noexcept {
+    auto bits = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(first));
+    for (int i = 0; i < it.count; ++i) bits |= static_cast<std::uint64_t>(it.loops[static_cast<std::size_t>(i)].*step);
+    return bits % alignment == 0;
+}
+
+/// What is not aligned is moved to or from a block that is: only moving gets along with any address.
+void cast(element_type target, element_type source, const iteration& it, device_stream where) {
+    const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
+    const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
+    if (!is_aligned(it, it.source, &loop::source, info(source.id).alignment)) {
+        const stream_block block(it.elements() * from_size, where);
+        move(from_size, kernels::into_block(it, block.data(), from_size), where.handle);
+        return cast(target, source, kernels::out_of_block(it, block.data(), from_size), where);
+    }
+    if (!is_aligned(it, it.target, &loop::target, info(target.id).alignment)) {
+        const stream_block block(it.elements() * to_size, where);
+        cast(target, source, kernels::into_block(it, block.data(), to_size), where);
+        return move(to_size, kernels::out_of_block(it, block.data(), to_size), where.handle);
+    }
+    kernels::for_each_part(it, [&](const iteration& part) { cast_part(target, source, part, where.handle); });
+}
+
+} // namespace
+
+void queue_addition(kernels::addition how, dtype id, const iteration& it, const std::byte* value, cudaStream_t stream) {
+    const std::size_t size = itemsize(id);
+    const kernels::constant repeated_value = value == nullptr ? kernels::constant{} : repeated(value, size);
+    kernels::for_each_part(it, [&](const iteration& part) {
+        add_part(how, static_cast<std::int64_t>(size), part, repeated_value, stream);
+    });
+}
+
+void queue_copy(element_type target, element_type source, const iteration& it, device_stream where) {
+    if (target.id == source.id && target.order == source.order)
+        return move(static_cast<std::int64_t>(itemsize(target.id)), it, where.handle);
+    cast(target, source, it, where);
+}
+
+} // namespace numpy_bridge::cuda

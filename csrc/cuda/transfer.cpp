@@ -1,0 +1,112 @@
+/// A transfer moves one packed block. Where the source is not packed, or of another type, it is first gathered into a
+/// block beside it; where the target is not packed, the block lands beside it and is scattered from there.
+#include "transfer.hpp"
+
+#include <memory>
+#include <optional>
+
+#include "block.hpp"
+#include "kernels/packing.hpp"
+#include "queue.hpp"
+
+namespace numpy_bridge::cuda {
+
+namespace {
+
+using kernels::into_block;
+using kernels::is_packed;
+using kernels::iteration;
+using kernels::loop;
+using kernels::out_of_block;
+
+/// One end of a transfer: the host, or a stream of a device.
+class side {
+public:
+    explicit side(const kernels::place& p) : type_(p.at.type) {
+        if (on_device(p.at)) stream_ = device_stream{p.at.device.index, stream_of(p.stream)};
+    }
+
+    bool is_host() const noexcept { return !stream_; }
+    device_stream stream() const noexcept { return *stream_; }
+    element_type type() const noexcept { return type_; }
+
+    std::byte* new_block(std::int64_t bytes) {
+        if (stream_) {
+            device_block_ = std::make_unique<stream_block>(bytes, *stream_);
+            return device_block_->data();
+        }
+        host_block_.reset(new std::byte[static_cast<std::size_t>(bytes)]);
+        return host_block_.get();
+    }
+
+    /// Here, or queued here.
+    void copy(element_type target, element_type source, const iteration& it) const {
+        if (is_host()) return kernels::copy_on_cpu(target, source, it);
+        const device_guard guard(stream_->device);
+        queue_copy(target, source, it, *stream_);
+    }
+
+private:
+    element_type type_;
+    std::optional<device_stream> stream_;
+    std::unique_ptr<stream_block> device_block_;
+    std::unique_ptr<std::byte[]> host_block_;
+};
+
+void move_block(const side& to, const side& from, std::byte* target, const std::byte* source, std::int64_t bytes) {
+    const auto size = static_cast<std::size_t>(bytes);
+    if (!to.is_host() && !from.is_host()) {
+        order_streams(from.stream(), to.stream());
+        const device_guard guard(to.stream().device);
+        check_cuda(
+            cudaMemcpyPeerAsync(target, to.stream().device, source, from.stream().device, size, to.stream().handle),
+            "cudaMemcpyPeerAsync");
+        order_streams(to.stream(), from.stream()); // before the source is changed or released
+        return;
+    }
+    const device_stream stream = to.is_host() ? from.stream() : to.stream();
+    const device_guard guard(stream.device);
+    const auto kind = to.is_host() ? cudaMemcpyDeviceToHost : cudaMemcpyHostToDevice;
+    check_cuda(cudaMemcpyAsync(target, source, size, kind, stream.handle), "cudaMemcpyAsync");
+}
+
+/// While a graph is captured nothing may wait.
+void require_waiting(const device_stream& stream) {
+    if (capture_of(stream) != 0)
+        detail::refuse("copy_", "non_blocking", "non_blocking=True, and packed memory of the host of the same dtype",
+                       "a copy to wait for on a stream that is captured", "do it before the capture");
+}
+
+} // namespace
+
+void transfer(const kernels::place& target, const kernels::place& source, const iteration& it, bool non_blocking) {
+    side to(target), from(source);
+    const auto size = static_cast<std::int64_t>(itemsize(to.type().id));
+    const std::int64_t bytes = it.elements() * size;
+    const bool same_type = to.type().id == from.type().id && to.type().order == from.type().order;
+    const bool gathers = !same_type || !is_packed(it, size, &loop::source);
+    const bool scatters = !is_packed(it, size, &loop::target);
+
+    const bool on_host = to.is_host() || from.is_host();
+    const bool staged = (gathers && from.is_host()) || (scatters && to.is_host());
+    const bool waits = on_host && (staged || !non_blocking);
+    const device_stream stream = to.is_host() ? from.stream() : to.stream();
+    if (waits) require_waiting(stream);
+    if (!on_host) require_one_capture(from.stream(), stream);
+
+    const std::byte* sent = it.source;
+    if (gathers) {
+        std::byte* block = from.new_block(bytes);
+        from.copy(to.type(), from.type(), into_block(it, block, size));
+        sent = block;
+    }
+    std::byte* received = scatters ? to.new_block(bytes) : it.target;
+    move_block(to, from, received, sent, bytes);
+    if (waits) {
+        const device_guard guard(stream.device);
+        check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
+    }
+    if (scatters) to.copy(to.type(), to.type(), out_of_block(it, received, size));
+}
+
+} // namespace numpy_bridge::cuda

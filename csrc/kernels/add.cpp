@@ -1,0 +1,131 @@
+#include "add.hpp"
+
+#include <algorithm>
+
+#include "add_halves.hpp"
+#include "simd.hpp"
+#include "unaligned.hpp"
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace kernels {
+
+namespace {
+
+/// Strides known at compile time are what lets compilers vectorise. The operands are the same or do not overlap.
+template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_packed(std::byte* x, const std::byte* y, std::int64_t n) {
+    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+    NUMPY_BRIDGE_INDEPENDENT
+    for (std::int64_t i = 0; i < n; ++i) store(x + i * size, sum(load<T>(x + i * size), load<T>(y + i * size)));
+}
+
+template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_one_value(std::byte* x, const std::byte* y, std::int64_t n) {
+    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+    const T value = load<T>(y);
+    NUMPY_BRIDGE_INDEPENDENT
+    for (std::int64_t i = 0; i < n; ++i) store(x + i * size, sum(load<T>(x + i * size), value));
+}
+
+template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(loop row, std::byte* x, const std::byte* y) {
+    // Loads come before stores, which might else be what is loaded next.
+    constexpr std::int64_t at_once = 4;
+    std::int64_t left = row.extent;
+    for (; left >= at_once; left -= at_once) {
+        T sums[static_cast<std::size_t>(at_once)];
+        for (std::int64_t i = 0; i < at_once; ++i)
+            sums[i] = sum(load<T>(x + i * row.target), load<T>(y + i * row.source));
+        for (std::int64_t i = 0; i < at_once; ++i) store(x + i * row.target, sums[i]);
+        x += at_once * row.target;
+        y += at_once * row.source;
+    }
+    for (; left > 0; --left, x += row.target, y += row.source) store(x, sum(load<T>(x), load<T>(y)));
+}
+
+/// A complex number as a vector of two: one addition instead of two, where the processor has it.
+template <class T> struct pair_of {
+    using type [[gnu::vector_size(2 * sizeof(T))]] = T;
+};
+template <class T> using pair = typename pair_of<T>::type;
+
+/// The value is laid out as often as fills a cache line.
+template <class T>
+NUMPY_BRIDGE_EVERYWHERE inline void add_one_complex(std::byte* x, const std::byte* y, std::int64_t n) {
+    constexpr std::int64_t numbers = 64 / sizeof(complex<T>), parts = 2 * numbers;
+    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+    alignas(64) T pattern[static_cast<std::size_t>(parts)];
+    for (std::int64_t i = 0; i < parts; ++i) pattern[i] = load<T>(y + i % 2 * size);
+    std::int64_t i = 0;
+    for (; i + numbers <= n; i += numbers)
+        for (std::int64_t j = 0; j < parts; ++j) {
+            std::byte* at = x + (2 * i + j) * size;
+            store(at, sum(load<T>(at), pattern[j]));
+        }
+    add_strided<pair<T>>({n - i, 2 * size, 0}, x + 2 * i * size, y);
+}
+
+/// How many elements precede the first that starts a cache line. Vectors that straddle two lines take twice the time.
+template <class T> std::int64_t elements_before_line(const std::byte* x, std::int64_t n) noexcept {
+    constexpr std::uintptr_t line = 64;
+    const std::uintptr_t bytes = (line - reinterpret_cast<std::uintptr_t>(x) % line) % line;
+    return bytes % sizeof(T) != 0 ? 0 : std::min(static_cast<std::int64_t>(bytes / sizeof(T)), n);
+}
+
+template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_elements(const loop& row, std::byte* x, const std::byte* y) {
+    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+    const bool packed = row.target == size && row.source == size, one_value = row.target == size && row.source == 0;
+    if (!packed && !one_value) return add_strided<T>(row, x, y);
+    const std::int64_t head = elements_before_line<T>(x, row.extent), rest = row.extent - head;
+    add_strided<T>({head, row.target, row.source}, x, y);
+    if (packed) add_packed<T>(x + head * size, y + head * size, rest);
+    else add_one_value<T>(x + head * size, y, rest);
+}
+
+/// Packed numbers are added part by part, which compilers vectorise.
+template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_complex(const loop& row, std::byte* x, const std::byte* y) {
+    constexpr auto size = static_cast<std::int64_t>(sizeof(complex<T>));
+    if (row.target == size && row.source == size) return add_elements<T>({2 * row.extent, size / 2, size / 2}, x, y);
+    if (row.target == size && row.source == 0) return add_one_complex<T>(x, y, row.extent);
+    add_strided<pair<T>>(row, x, y);
+}
+
+template <class T>
+NUMPY_BRIDGE_EVERYWHERE inline void add_numbers(bool complex_numbers, const loop& row, std::byte* x,
+                                                const std::byte* y) {
+    if (complex_numbers) add_complex<T>(row, x, y);
+    else add_elements<T>(row, x, y);
+}
+
+NUMPY_BRIDGE_EVERYWHERE inline void add_any(addition how, const loop& row, std::byte* x, const std::byte* y) {
+    switch (how.of) {
+    case arithmetic::uint8:
+        return add_elements<std::uint8_t>(row, x, y);
+    case arithmetic::uint16:
+        return add_elements<std::uint16_t>(row, x, y);
+    case arithmetic::uint32:
+        return add_elements<std::uint32_t>(row, x, y);
+    case arithmetic::uint64:
+        return add_elements<std::uint64_t>(row, x, y);
+    case arithmetic::float32:
+        return add_numbers<float>(how.complex, row, x, y);
+    case arithmetic::float64:
+        return add_numbers<double>(how.complex, row, x, y);
+    case arithmetic::float16:
+    case arithmetic::bfloat16:
+        return; // add_halves
+    }
+}
+
+NUMPY_BRIDGE_DISPATCH(add_row, add_any, (addition how, const loop& row, std::byte* x, const std::byte* y),
+                      (how, row, x, y))
+
+} // namespace
+
+void add_on_cpu(addition how, const iteration& it) noexcept {
+    const bool halves = how.of == arithmetic::float16 || how.of == arithmetic::bfloat16;
+    const auto add = halves ? add_halves : add_row;
+    for_each_row(it, [&](const loop& row, std::byte* x, const std::byte* y) { add(how, row, x, y); });
+}
+
+} // namespace kernels
+
+NUMPY_BRIDGE_NAMESPACE_END

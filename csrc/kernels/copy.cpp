@@ -1,0 +1,103 @@
+#include "copy.hpp"
+
+#include <array>
+#include <utility>
+
+#include "rows.hpp"
+#include "unaligned.hpp"
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace kernels {
+
+namespace {
+
+/// Walks two loops, along the inner of which the target is packed and along the outer the source. A cache line of the
+/// source holds elements of several rows of the target, so these rows are written together, in stretches whose lines of
+/// the source stay in the cache.
+void move_transposed(std::int64_t size, const loop& inner, const loop& outer, std::byte* target,
+                     const std::byte* source) noexcept {
+    constexpr std::int64_t stretch = 256;
+    const std::int64_t rows = std::max<std::int64_t>(64 / size, 4);
+    for (std::int64_t i = 0; i < outer.extent; i += rows)
+        for (std::int64_t j = 0; j < inner.extent; j += stretch) {
+            const loop row{std::min(stretch, inner.extent - j), inner.target, inner.source};
+            for (std::int64_t k = i; k < std::min(i + rows, outer.extent); ++k)
+                move_row(size, row, target + k * outer.target + j * inner.target,
+                         source + k * outer.source + j * inner.source);
+        }
+}
+
+void move(std::int64_t size, iteration it) noexcept {
+    const int transposing = transposing_loop(it);
+    if (transposing == 0)
+        return for_each_row(it, [&](const loop& row, std::byte* target, const std::byte* source) {
+            move_row(size, row, target, source);
+        });
+    std::swap(it.loops[1], it.loops[static_cast<std::size_t>(transposing)]);
+    for_each_turn(it, 2, [&](std::byte* target, const std::byte* source) {
+        move_transposed(size, it.loops[0], it.loops[1], target, source);
+    });
+}
+
+constexpr std::int64_t block_elements = 1024;
+using block = std::array<std::byte, static_cast<std::size_t>(block_elements) * 16>;
+
+/// Elements of foreign byte order are gathered in blocks, where their bytes are swapped, before they are converted; or
+/// after, before they are scattered.
+class converter {
+public:
+    converter(element_type target, element_type source) noexcept
+        : target_(target),
+          source_(source),
+          cast_(target.id == source.id ? nullptr : cast_row_of(source.id, target.id)) {}
+
+    void convert_row(const loop& row, std::byte* target, const std::byte* source) noexcept {
+        if (!swaps_source() && !swaps_target()) return cast_(row, target, source);
+        for (std::int64_t done = 0; done < row.extent; done += block_elements)
+            convert_block({std::min(block_elements, row.extent - done), row.target, row.source},
+                          target + done * row.target, source + done * row.source);
+    }
+
+private:
+    bool swaps_source() const noexcept { return source_.order == byte_order::swapped; }
+    bool swaps_target() const noexcept { return target_.order == byte_order::swapped; }
+
+    void convert_block(loop row, std::byte* target, const std::byte* source) noexcept {
+        if (swaps_source()) {
+            const auto size = static_cast<std::int64_t>(itemsize(source_.id));
+            const bool packed = row.source == size;
+            if (!packed) move_row(size, {row.extent, size, row.source}, gathered_.data(), source);
+            swap_row(source_.id, gathered_.data(), packed ? source : gathered_.data(), row.extent);
+            source = gathered_.data();
+            row.source = size;
+        }
+        if (!swaps_target()) return convert(row, target, source);
+        const auto size = static_cast<std::int64_t>(itemsize(target_.id));
+        convert({row.extent, size, row.source}, converted_.data(), source);
+        swap_row(target_.id, converted_.data(), converted_.data(), row.extent);
+        move_row(size, {row.extent, row.target, size}, target, converted_.data());
+    }
+
+    void convert(const loop& row, std::byte* target, const std::byte* source) const noexcept {
+        if (cast_ != nullptr) cast_(row, target, source);
+        else move_row(static_cast<std::int64_t>(itemsize(target_.id)), row, target, source);
+    }
+
+    element_type target_, source_;
+    cast_row cast_;
+    block gathered_, converted_; // not initialised
+};
+
+} // namespace
+
+void copy_on_cpu(element_type target, element_type source, const iteration& it) noexcept {
+    if (target.id == source.id && target.order == source.order)
+        return move(static_cast<std::int64_t>(itemsize(target.id)), it);
+    converter with(target, source);
+    for_each_row(it, [&](const loop& row, std::byte* to, const std::byte* from) { with.convert_row(row, to, from); });
+}
+
+} // namespace kernels
+
+NUMPY_BRIDGE_NAMESPACE_END

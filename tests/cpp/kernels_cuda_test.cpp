@@ -1,0 +1,366 @@
+/// The CUDA module's own decisions, and every kernel's threads, on a device that the host plays: which kernel runs, in
+/// which parts, on which stream, and that the result is that of one element after the other.
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include <cuda_runtime_api.h>
+
+#include "backend.hpp"
+#include "kernels_oracle.hpp"
+
+using namespace numpy_bridge_test;
+using namespace numpy_bridge::kernels;
+using numpy_bridge::byte_order;
+using numpy_bridge::device;
+using numpy_bridge::device_type;
+using numpy_bridge::dtype;
+using numpy_bridge::element_type;
+using numpy_bridge::cuda::backend;
+
+namespace {
+
+constexpr std::array<dtype, 14> addable = {dtype::int8,       dtype::int16,   dtype::int32,     dtype::int64,
+                                           dtype::uint8,      dtype::uint16,  dtype::uint64,    dtype::float16,
+                                           dtype::float32,    dtype::float64, dtype::complex32, dtype::complex64,
+                                           dtype::complex128, dtype::bfloat16};
+constexpr device first_device{device_type::cuda, 0}, second_device{device_type::cuda, 1};
+
+class CudaBackend : public testing::Test {
+protected:
+    void SetUp() override {
+        simulated_cuda::log.clear();
+        simulated_cuda::captures.clear();
+    }
+    void TearDown() override { EXPECT_EQ(simulated_cuda::blocks, 0); }
+
+    static std::vector<std::string> taken_log() { return std::exchange(simulated_cuda::log, {}); }
+    /// The same without changes of device, which kernels_cuda_order_test.cpp is about.
+    static std::vector<std::string> taken_work() {
+        std::vector<std::string> all = taken_log();
+        const auto is_change = [](const std::string& line) { return line.rfind("device", 0) == 0; };
+        all.erase(std::remove_if(all.begin(), all.end(), is_change), all.end());
+        return all;
+    }
+    static bool logged(const std::string& name) {
+        for (const std::string& line : simulated_cuda::log)
+            if (line.rfind(name, 0) == 0) return true;
+        return false;
+    }
+};
+
+template <class Ours, class Oracle> void compare(block_with_array& target, Ours ours, Oracle oracle) {
+    const std::vector<std::byte> before = target.bytes;
+    oracle();
+    const std::vector<std::byte> expected = target.bytes;
+    std::copy(before.begin(), before.end(), target.bytes.begin());
+    ours();
+    ASSERT_EQ(target.bytes, expected) << target.view;
+}
+
+numpy_bridge::memory on(device where, const array& a, byte_order order = byte_order::native) {
+    numpy_bridge::memory m = a.memory();
+    m.device = where;
+    m.type.order = order;
+    return m;
+}
+
+numpy_bridge::memory on(device, array&&) = delete; // the description points into the array
+
+std::int64_t aligned_offset(dice& random, dtype id) {
+    return random.between(0, 3) * static_cast<std::int64_t>(numpy_bridge::itemsize(id));
+}
+
+std::int64_t any_offset(dice& random, dtype id) {
+    return random.once_in(4) ? random.between(0, 15) : aligned_offset(random, id);
+}
+
+TEST_F(CudaBackend, AddsLikeOneByOne) {
+    dice random(10);
+    std::array<int, 2> kernels{};
+    for (int round = 0; round < 1'500; ++round) {
+        const dtype id = random.one_of(addable);
+        const extents shape = random_extents(random, random.once_in(4) ? 3000 : 100);
+        auto x = block_with_array::of(random, id, shape, false, aligned_offset(random, id));
+        auto y = block_with_array::of(random, id, shape, random.once_in(2), aligned_offset(random, id));
+        const auto to = on(first_device, x.view), from = on(first_device, y.view);
+        simulated_cuda::log.clear();
+        compare(
+            x, [&] { backend().add({to, 1}, {from, 1}, dims_of(y.view.strides), random.once_in(5)); },
+            [&] { add_one_by_one(id, element_pairs(x.view, y.view.address, y.view.strides)); });
+        ++kernels[logged("add_packed") ? 0 : 1];
+    }
+    EXPECT_GT(kernels[0], 100);
+    EXPECT_GT(kernels[1], 100);
+}
+
+TEST_F(CudaBackend, AddsOneValueLikeOneByOne) {
+    dice random(11);
+    for (int round = 0; round < 1'500; ++round) {
+        const dtype id = random.one_of(addable);
+        const extents shape = random_extents(random, random.once_in(4) ? 3000 : 100);
+        auto x = block_with_array::of(random, id, shape, false, aligned_offset(random, id));
+        alignas(16) std::array<std::byte, 16> value;
+        for (std::byte& byte : value) byte = random_byte(random);
+        const auto to = on(first_device, x.view);
+        const auto source = reinterpret_cast<std::uint64_t>(value.data());
+        compare(
+            x, [&] { backend().add_value({to, 1}, value.data()); },
+            [&] { add_one_by_one(id, element_pairs(x.view, source, extents(shape.size(), 0))); });
+    }
+}
+
+/// Between any two places: one device, two devices, and the host on either side.
+TEST_F(CudaBackend, CopiesLikeOneByOne) {
+    dice random(12);
+    constexpr std::array<const char*, 4> names = {"move_strided", "move_transposed", "cast_strided", "move 1"};
+    std::array<int, names.size()> kernels{};
+    constexpr std::array<device, 3> places = {first_device, second_device, numpy_bridge::cpu_device};
+    for (int round = 0; round < 5'000; ++round) {
+        const element_type to = any_type(random);
+        const element_type from = random.once_in(2) ? to : any_type(random);
+        const device there = random.one_of(places), here = random.once_in(2) ? there : random.one_of(places);
+        if (!can_cast(from.id, to.id) || (numpy_bridge::host_accessible(there) && numpy_bridge::host_accessible(here)))
+            continue;
+        const extents shape = random_extents(random, random.once_in(4) ? 6000 : 100);
+        auto target = block_with_array::of(random, to.id, shape, false, any_offset(random, to.id));
+        auto source = block_with_array::of(random, from.id, shape, random.once_in(3), any_offset(random, from.id));
+        const auto target_memory = on(there, target.view, to.order), source_memory = on(here, source.view, from.order);
+        simulated_cuda::log.clear();
+        compare(
+            target,
+            [&] {
+                backend().copy({target_memory, 1}, {source_memory, 1}, dims_of(source.view.strides), random.once_in(5),
+                               random.once_in(2));
+            },
+            [&] { copy_one_by_one(to, from, element_pairs(target.view, source.view.address, source.view.strides)); });
+        for (std::size_t i = 0; i < names.size(); ++i) kernels[i] += logged(names[i]) ? 1 : 0;
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) EXPECT_GT(kernels[i], 20) << names[i];
+}
+
+TEST_F(CudaBackend, QuickCastsOfPackedRows) {
+    dice random(13);
+    int quick = 0;
+    for (int from = 0; from < 16; ++from)
+        for (int to = 0; to < 16; ++to)
+            for (const std::int64_t n : {1, 2, 7, 8, 9, 1023, 1025, 5000}) {
+                const auto target_type = static_cast<dtype>(to), source_type = static_cast<dtype>(from);
+                if (from == to || !can_cast(source_type, target_type)) continue;
+                std::vector<bits128> source(static_cast<std::size_t>(n)), expected(source.size()),
+                    result(source.size());
+                for (bits128& bits : source)
+                    for (std::size_t i = 0; i < sizeof bits; ++i)
+                        reinterpret_cast<std::byte*>(&bits)[i] = random_byte(random);
+                const auto packed = [&](std::vector<bits128>& memory, dtype id) {
+                    return c_order(reinterpret_cast<std::uint64_t>(memory.data()), id, {n});
+                };
+                const array read = packed(source, source_type);
+                copy_one_by_one({target_type, byte_order::native}, {source_type, byte_order::native},
+                                element_pairs(packed(expected, target_type), read.address, read.strides));
+                const array written = packed(result, target_type);
+                simulated_cuda::log.clear();
+                backend().copy({on(first_device, written), 1}, {on(first_device, read), 1}, dims_of(read.strides),
+                               false, false);
+                quick += logged("cast_packed") ? 1 : 0;
+                ASSERT_EQ(std::memcmp(result.data(), expected.data(), source.size() * sizeof(bits128)), 0)
+                    << from << " to " << to << ", " << n;
+            }
+    EXPECT_EQ(quick, 7 * 12) << "every pair, for every length but that of a single element";
+}
+
+struct two_arrays {
+    std::vector<float> x = std::vector<float>(64, 1), y = std::vector<float>(64, 2);
+    array x_view = c_order(reinterpret_cast<std::uint64_t>(x.data()), dtype::float32, {64});
+    array y_view = c_order(reinterpret_cast<std::uint64_t>(y.data()), dtype::float32, {64});
+};
+
+using lines = std::vector<std::string>;
+
+TEST_F(CudaBackend, OrdersTheStreamsOfBothOperands) {
+    const two_arrays t;
+    const auto x = on(first_device, t.x_view), y = on(first_device, t.y_view);
+    const numpy_bridge::dims steps{4};
+    const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
+        backend().add({x, own}, {y, other}, steps, false);
+        return taken_log();
+    };
+    EXPECT_EQ(add(5, 5), (lines{"add_packed 5"}));
+    EXPECT_EQ(add(5, 7), (lines{"record 7", "wait 5", "add_packed 5", "record 5", "wait 7"}));
+    EXPECT_EQ(add(5, 0), (lines{"add_packed 5", "record 5", "wait 1"}));
+    EXPECT_EQ(add(0, 7), (lines{"add_packed 7", "record 7", "wait 1"}));
+    EXPECT_EQ(add(0, 0), (lines{"add_packed 1"})) << "the legacy default stream";
+    EXPECT_EQ(add(2, 1), (lines{"record 1", "wait 2", "add_packed 2", "record 2", "wait 1"}));
+}
+
+TEST_F(CudaBackend, WorksOnTheDeviceOfTheMemory) {
+    const two_arrays t;
+    const auto x = on(second_device, t.x_view);
+    alignas(16) const std::array<std::byte, 16> zero{};
+    backend().add_value({x, 5}, zero.data());
+    EXPECT_EQ(taken_log(), (lines{"device 1", "add_packed 5", "device 0"}));
+}
+
+TEST_F(CudaBackend, WaitsOnlyForMemoryOfTheHost) {
+    const two_arrays t;
+    const auto here = on(numpy_bridge::cpu_device, t.x_view), there = on(first_device, t.y_view);
+    const numpy_bridge::dims steps{4};
+    backend().copy({here, 0}, {there, 5}, steps, false, false);
+    EXPECT_EQ(taken_log(), (lines{"to host 5", "synchronize 5"}));
+    backend().copy({here, 0}, {there, 5}, steps, false, true);
+    EXPECT_EQ(taken_log(), (lines{"to host 5"}));
+    backend().copy({there, 5}, {here, 0}, steps, false, true);
+    EXPECT_EQ(taken_log(), (lines{"to device 5"}));
+    const array every_second = t.x_view.sliced(0, 0, 64, 2);
+    const array half = t.y_view.sliced(0, 0, 32);
+    backend().copy({on(first_device, half), 5}, {on(numpy_bridge::cpu_device, every_second), 0}, {8}, false, true);
+    EXPECT_EQ(taken_log(), (lines{"to device 5", "synchronize 5"})) << "a staged block must outlive the transfer";
+    backend().copy({on(first_device, every_second), 5}, {on(numpy_bridge::cpu_device, half), 0}, {4}, false, true);
+    EXPECT_EQ(taken_log(), (lines{"malloc 5", "to device 5", "move_strided 5", "free 5"}));
+}
+
+TEST_F(CudaBackend, OrdersBothStreamsOfATransferBetweenDevices) {
+    const two_arrays t;
+    backend().copy({on(second_device, t.x_view), 5}, {on(first_device, t.y_view), 7}, {4}, false, false);
+    EXPECT_EQ(taken_work(), (lines{"record 7", "wait 5", "0 to 1 5", "record 5", "wait 7"}));
+}
+
+TEST_F(CudaBackend, ReadsFirstWhatWouldBeOverwritten) {
+    std::array<std::int32_t, 4> values = {1, 2, 3, 4};
+    const array whole = c_order(reinterpret_cast<std::uint64_t>(values.data()), dtype::int32, {4});
+    const array backwards = whole.reversed(0);
+    const auto x = on(first_device, whole), y = on(first_device, backwards);
+    backend().add({x, 5}, {y, 5}, {-4}, true);
+    EXPECT_EQ(values, (std::array<std::int32_t, 4>{5, 5, 5, 5}));
+    EXPECT_EQ(taken_log(), (lines{"malloc 5", "move_strided 5", "add_packed 5", "free 5"}));
+}
+
+/// What would end the capture of a graph is refused before anything is queued.
+TEST_F(CudaBackend, LeavesCapturesAlone) {
+    const two_arrays t;
+    const auto x = on(first_device, t.x_view), y = on(first_device, t.y_view);
+    const auto z = on(second_device, t.y_view), here = on(numpy_bridge::cpu_device, t.y_view);
+    const array every_second = t.y_view.sliced(0, 0, 64, 2), first_half = t.x_view.sliced(0, 0, 32);
+    const auto apart = on(numpy_bridge::cpu_device, every_second), half = on(first_device, first_half);
+    const auto refusal = [](const auto& body) -> std::string {
+        try {
+            body();
+        } catch (const numpy_bridge::sharing_error& error) {
+            EXPECT_EQ(taken_work(), lines{});
+            EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+            return error.what();
+        }
+        return "";
+    };
+    const std::string streams =
+        "CUDA: stream: expected operands whose streams one graph captures, or none, got one that "
+        "is captured and one that is not; give the work on both to the captured stream, or do "
+        "this before the capture";
+    const std::string waits =
+        "copy_: non_blocking: expected non_blocking=True, and packed memory of the host of the same "
+        "dtype, got a copy to wait for on a stream that is captured; do it before the capture";
+    const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
+        return [&, own, other] { backend().add({x, own}, {y, other}, {4}, false); };
+    };
+    const auto copy = [&](const numpy_bridge::memory& to, std::uintptr_t own, const numpy_bridge::memory& from,
+                          std::uintptr_t other, bool non_blocking) {
+        return [&, own, other, non_blocking] {
+            backend().copy({to, own}, {from, other}, {from.strides[0]}, false, non_blocking);
+        };
+    };
+    simulated_cuda::captures = {{5, 1}, {6, 1}, {7, 2}};
+    for (const std::uintptr_t other : {std::uintptr_t{1}, std::uintptr_t{7}, std::uintptr_t{8}}) {
+        EXPECT_EQ(refusal(add(5, other)), streams);
+        EXPECT_EQ(refusal(add(other, 5)), streams);
+        EXPECT_EQ(refusal(copy(x, 5, z, other, false)), streams);
+    }
+    EXPECT_EQ(refusal(copy(x, 5, here, 0, false)), waits);
+    EXPECT_EQ(refusal(copy(here, 0, x, 5, false)), waits);
+    EXPECT_EQ(refusal(copy(half, 5, apart, 0, true)), waits);
+    EXPECT_EQ(refusal(copy(apart, 0, half, 5, true)), waits);
+
+    EXPECT_EQ(refusal(add(5, 5)), "");
+    EXPECT_EQ(taken_log(), (lines{"add_packed 5"}));
+    EXPECT_EQ(refusal(add(5, 6)), "");
+    EXPECT_EQ(taken_log(), (lines{"record 6", "wait 5", "add_packed 5", "record 5", "wait 6"}));
+    EXPECT_EQ(refusal(add(5, 0)), "");
+    EXPECT_EQ(taken_log(), (lines{"add_packed 5"})) << "no other stream may be drawn into the capture";
+    EXPECT_EQ(refusal(copy(x, 5, here, 0, true)), "");
+    EXPECT_EQ(taken_log(), (lines{"to device 5"}));
+    EXPECT_EQ(refusal(add(8, 9)), "") << "the capture of others is no matter";
+}
+
+TEST_F(CudaBackend, ErrorsNameTheCall) {
+    const two_arrays t;
+    const auto x = on(first_device, t.x_view), y = on(first_device, t.y_view),
+               h = on(numpy_bridge::cpu_device, t.y_view);
+    const auto failure = [](const char* call, auto body) {
+        simulated_cuda::failing = call;
+        try {
+            body();
+        } catch (const numpy_bridge::cuda_error& error) {
+            EXPECT_EQ(error.text(), "as the test asked");
+            EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "no later call is blamed for it";
+            return error.call() + ": " + error.name();
+        }
+        return std::string("no error");
+    };
+    const auto add = [&] { backend().add({x, 5}, {y, 7}, {4}, true); };
+    const auto fetch = [&] { backend().copy({h, 0}, {x, 5}, {4}, false, false); };
+    EXPECT_EQ(failure("cudaMallocAsync", add), "cudaMallocAsync: cudaErrorMemoryAllocation");
+    EXPECT_EQ(failure("cudaEventRecord", add), "cudaEventRecord: cudaErrorInvalidValue");
+    EXPECT_EQ(failure("cudaStreamWaitEvent", add), "cudaStreamWaitEvent: cudaErrorInvalidValue");
+    EXPECT_EQ(failure("add_packed", add), "launch of add_: cudaErrorInvalidValue");
+    EXPECT_EQ(failure("cudaGetDevice", add), "cudaGetDevice: cudaErrorInvalidValue");
+    EXPECT_EQ(failure("cudaMemcpyAsync", fetch), "cudaMemcpyAsync: cudaErrorInvalidValue");
+    EXPECT_EQ(failure("cudaStreamSynchronize", fetch), "cudaStreamSynchronize: cudaErrorInvalidValue");
+}
+
+TEST_F(CudaBackend, SaysWhyItCannotBeUsed) {
+    EXPECT_EQ(backend().unavailable(), "");
+    simulated_cuda::failing = "cudaGetDeviceCount";
+    EXPECT_EQ(backend().unavailable(), "cudaErrorInvalidValue: as the test asked");
+}
+
+TEST_F(CudaBackend, TellsWherePointersLead) {
+    const auto inspected = [](cudaMemoryType type) {
+        simulated_cuda::pointer = {type, 1};
+        return backend().inspect(nullptr);
+    };
+    EXPECT_EQ(inspected(cudaMemoryTypeDevice).where.type, device_type::cuda);
+    EXPECT_EQ(inspected(cudaMemoryTypeDevice).where.index, 1);
+    EXPECT_EQ(inspected(cudaMemoryTypeManaged).where.type, device_type::cuda_managed);
+    EXPECT_EQ(inspected(cudaMemoryTypeHost).where.type, device_type::cuda_host);
+    EXPECT_FALSE(inspected(cudaMemoryTypeUnregistered).known);
+}
+
+TEST_F(CudaBackend, RefusesPointersThatLeadElsewhere) {
+    const array a = c_order(4096, dtype::float32, {2});
+    const auto why = [&](device described, cudaMemoryType type, int index) -> std::string {
+        simulated_cuda::pointer = {type, index};
+        try {
+            require_described_place(on(described, a), backend().inspect(nullptr));
+        } catch (const numpy_bridge::sharing_error& error) {
+            return error.what();
+        }
+        return "";
+    };
+    const device managed{device_type::cuda_managed, 0}, pinned{device_type::cuda_host, 0};
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0), "");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeManaged, 1), "");
+    EXPECT_EQ(why(managed, cudaMemoryTypeManaged, 1), "");
+    EXPECT_EQ(why(pinned, cudaMemoryTypeHost, 1), "");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 1),
+              "pointer: device: expected cuda:1, where CUDA says that it is, got cuda:0");
+    EXPECT_EQ(why(managed, cudaMemoryTypeDevice, 0),
+              "pointer: device: expected cuda:0, where CUDA says that it is, got cuda_managed:0");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeHost, 0),
+              "pointer: device: expected cuda_host:0, where CUDA says that it is, got cuda:0");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeUnregistered, 0),
+              "pointer: device: expected memory that CUDA knows, got cuda:0; other memory of the host is on 'cpu'");
+}
+
+} // namespace

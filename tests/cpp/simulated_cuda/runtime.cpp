@@ -1,0 +1,118 @@
+#include "cuda_runtime_api.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+namespace simulated_cuda {
+
+std::vector<std::string> log;
+std::string failing;
+int blocks = 0;
+std::map<std::uintptr_t, unsigned long long> captures;
+cudaPointerAttributes pointer{};
+
+namespace {
+
+int current_device = 0;
+cudaError_t last_error = cudaSuccess;
+
+cudaError_t succeed_unless_failing(const std::string& call) {
+    if (call != failing) return cudaSuccess;
+    failing.clear();
+    return last_error = call == "cudaMallocAsync" ? cudaErrorMemoryAllocation : cudaErrorInvalidValue;
+}
+
+} // namespace
+
+cudaError_t note(const std::string& call, const std::string& words, cudaStream_t stream) {
+    log.push_back(words + " " + std::to_string(reinterpret_cast<std::uintptr_t>(stream)));
+    return succeed_unless_failing(call);
+}
+
+void launch(const char* name, cudaStream_t stream, std::function<void()> kernel) {
+    kernel();
+    note(name, name, stream);
+}
+
+} // namespace simulated_cuda
+
+using namespace simulated_cuda;
+
+cudaError_t cudaGetLastError() {
+    const cudaError_t error = last_error;
+    last_error = cudaSuccess;
+    return error;
+}
+const char* cudaGetErrorName(cudaError_t error) {
+    switch (error) {
+    case cudaErrorMemoryAllocation:
+        return "cudaErrorMemoryAllocation";
+    case cudaErrorInsufficientDriver:
+        return "cudaErrorInsufficientDriver";
+    default:
+        return "cudaErrorInvalidValue";
+    }
+}
+const char* cudaGetErrorString(cudaError_t) { return "as the test asked"; }
+cudaError_t cudaGetDeviceCount(int* count) {
+    *count = 2;
+    return succeed_unless_failing("cudaGetDeviceCount");
+}
+cudaError_t cudaGetDevice(int* device) {
+    *device = current_device;
+    return succeed_unless_failing("cudaGetDevice");
+}
+cudaError_t cudaSetDevice(int device) {
+    log.push_back("device " + std::to_string(device));
+    current_device = device;
+    return succeed_unless_failing("cudaSetDevice");
+}
+cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t stream) {
+    const cudaError_t status = note("cudaMallocAsync", "malloc", stream);
+    if (status != cudaSuccess) return status;
+    *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    ++blocks;
+    return cudaSuccess;
+}
+cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
+    std::free(data);
+    --blocks;
+    return note("cudaFreeAsync", "free", stream);
+}
+cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+    std::memcpy(target, source, bytes);
+    const char* way = kind == cudaMemcpyHostToDevice   ? "to device"
+                      : kind == cudaMemcpyDeviceToHost ? "to host"
+                                                       : "move";
+    return note("cudaMemcpyAsync", way, stream);
+}
+cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* source, int source_device,
+                                std::size_t bytes, cudaStream_t stream) {
+    std::memcpy(target, source, bytes);
+    return note("cudaMemcpyPeerAsync", std::to_string(source_device) + " to " + std::to_string(target_device), stream);
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return note("cudaStreamSynchronize", "synchronize", stream); }
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id) {
+    if (captures.empty()) return cudaSuccess;
+    if (stream == cudaStreamLegacy) return last_error = cudaErrorInvalidValue; // cudaErrorStreamCaptureImplicit
+    const auto found = captures.find(reinterpret_cast<std::uintptr_t>(stream));
+    if (found == captures.end()) return cudaSuccess;
+    *status = cudaStreamCaptureStatusActive;
+    *id = found->second;
+    return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+    *event = nullptr;
+    return succeed_unless_failing("cudaEventCreateWithFlags");
+}
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t stream) { return note("cudaEventRecord", "record", stream); }
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned) {
+    return note("cudaStreamWaitEvent", "wait", stream);
+}
+cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void*) {
+    *attributes = pointer;
+    return succeed_unless_failing("cudaPointerGetAttributes");
+}
