@@ -32,7 +32,7 @@ CPP_SOURCES = [
     for suffix in ("*.[ch]pp", "*.cu", "*.h")
     for p in Path(folder).rglob(suffix)
 ]
-# Kernels take a minute to compile for all architectures: nobody here runs them, and few load their module.
+# Kernels for all architectures take their time to compile: nobody here runs them, and few load their module.
 WITHOUT_CUDA = {"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"}
 ONE_ARCHITECTURE = {"CUDAARCHS": "90-real"}
 SMALL_PRODUCERS = (
