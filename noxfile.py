@@ -1,9 +1,9 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
 tests_without_torch, asan, fuzz, coverage, headers, downstream, browser and cuda_build complete what CI runs;
-tsan, valgrind and soak (conversions by the million) take longer. producers meets real array libraries, matrix
-tries each with each, bench, bench_cpp and bench_kernels measure against others, stubs regenerates `_core.pyi`,
-dist builds wheel and sdist. gpu and compute_sanitizer need a CUDA device.
+tsan, valgrind and soak (conversions by the million) take longer. producers meets real array libraries,
+matrix tries each with each, bench, bench_cpp and bench_kernels measure against others, stubs regenerates
+`_core.pyi`, dist builds wheel and sdist. gpu and compute_sanitizer need a CUDA device.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CPP_SOURCES = [
     for p in Path(folder).rglob(suffix)
 ]
 NOT_INSTRUMENTED = "not resident and not distribution"  # what sanitizers and coverage would spoil
-# Kernels take a minute to compile for all architectures: nobody here runs them, and few load their module.
+# Kernels for all architectures take their time to compile: nobody here runs them, and few load their module.
 WITHOUT_CUDA = {"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"}
 ONE_ARCHITECTURE = {"CUDAARCHS": "90-real"}
 GPU_LIBRARIES = ("cupy-cuda13x", "numba-cuda[cu13]", "jax[cuda13]")

@@ -31,7 +31,8 @@ const kernels::cuda_backend& cuda_kernels(const char* operation, device where) {
     if (kernels == nullptr)
         detail::refuse(operation, "device", "memory on the host, as this wheel was built without CUDA kernels",
                        name_of(where),
-                       "build it where nvcc is in PATH: pip install numpy-bridge --no-binary numpy-bridge");
+                       "build it where nvcc is in PATH: "
+                       "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone");
     static std::atomic<bool> usable{false};
     if (usable.load(std::memory_order_relaxed)) return *kernels;
     if (const std::string why = kernels->unavailable(); !why.empty())

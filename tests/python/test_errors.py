@@ -125,7 +125,8 @@ ELSEWHERE = {
     "a copy to wait for on a stream that is captured",
     "do it before the capture",
     "memory on the host, as this wheel was built without CUDA kernels",
-    "build it where nvcc is in PATH: pip install numpy-bridge --no-binary numpy-bridge",
+    "build it where nvcc is in PATH: "
+    "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone",
     "a CUDA device that can be used",
     "memory that CUDA knows",
     "other memory of the host is on 'cpu'",

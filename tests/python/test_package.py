@@ -79,7 +79,7 @@ def distributions(tmp_path_factory) -> Path:
     """An sdist, and the wheel built from it."""
     pytest.importorskip("build.env", reason="builds the distributions: pip install 'numpy-bridge[test]'")
     folder = tmp_path_factory.mktemp("dist")
-    one_architecture = {"CUDAARCHS": "90-real"}  # all of them take a minute
+    one_architecture = {"CUDAARCHS": "90-real"}  # all of them take their time
     run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT), **one_architecture)
     return folder
 

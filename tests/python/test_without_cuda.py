@@ -28,7 +28,8 @@ for call in (lambda: bridge.add_(x, 1), lambda: bridge.copy_(x, x), lambda: brid
 """
     why = (
         "device: expected memory on the host, as this wheel was built without CUDA kernels, got cuda:0; "
-        "build it where nvcc is in PATH: pip install numpy-bridge --no-binary numpy-bridge"
+        "build it where nvcc is in PATH: "
+        "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone"
     )
     assert run_python(code).splitlines() == [f"{name}: {why}" for name in ("add_", "copy_", "copy_")]
 
