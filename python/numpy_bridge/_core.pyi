@@ -105,19 +105,6 @@ class View:
         """
         Steps between neighbours along each axis, in bytes.
         """
-def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
-    """
-    What each protocol that `x` speaks would hand out: (name, answer), in the order of `view`.
-    
-    An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
-    calling it might copy or pin. What was handed out has been given back.
-    """
-def describe(x: typing.Any) -> dict[str, typing.Any]:
-    """
-    The memory behind `x` as numbers and names. Nothing is pinned, and nothing held.
-    
-    Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
-    all the same. Raises as `shares_memory` does.
 def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     """
     Add `y` to `x` in place, on whoever's memory: on the CPU or a CUDA device, wherever `x` is.
@@ -161,6 +148,13 @@ def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     True
     >>> bridge.add_(x, 1).tolist()
     [2.0, 2.0, 2.0]
+    """
+def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
+    """
+    What each protocol that `x` speaks would hand out: (name, answer), in the order of `view`.
+    
+    An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
+    calling it might copy or pin. What was handed out has been given back.
     """
 def check_on_device(view: View) -> None:
     """
@@ -210,6 +204,13 @@ def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> ty
     >>> x = torch.zeros(2, 2)
     >>> bridge.copy_(x.T, np.arange(4).reshape(2, 2)).tolist()
     [[0.0, 1.0], [2.0, 3.0]]
+    """
+def describe(x: typing.Any) -> dict[str, typing.Any]:
+    """
+    The memory behind `x` as numbers and names. Nothing is pinned, and nothing held.
+    
+    Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
+    all the same. Raises as `shares_memory` does.
     """
 def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
     """
