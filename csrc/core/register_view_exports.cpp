@@ -74,7 +74,8 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
                            const version_pair& max_version, device wanted) {
     imported in;
     if (wanted.type == device_type::cuda) {
-        copy_to_cuda(from, wanted, consumer.value_or(from.stream()), in);
+        const bool stays = wanted.index == from.description().device.index; // else its stream is another device's
+        copy_to_cuda(from, wanted, consumer.value_or(stays ? from.stream() : 0), in);
         return capsule_of(in.description, in.anchored_to(nullptr), max_version, dlpack::flag_is_copied);
     }
     if (!same_device(wanted, cpu_device) &&

@@ -10,7 +10,6 @@ import numpy as np
 
 from exchange import (
     CurrentWorkStream,
-    managed_tensor_from_object,
     managed_tensor_to_object,
     tensor_from_object,
 )

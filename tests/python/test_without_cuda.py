@@ -86,7 +86,11 @@ for shared, device in ((there, None), (there, (2, 0)), (there, (1, 0)), (here, (
     except bridge.SharingError as error:
         print(error.protocol, error.field, error.got)
 """
-    assert run_python(code).splitlines() == [*["DLPack device cuda:0"] * 2, "copy_ device cuda:0", "DLPack device cuda:0"]
+    assert run_python(code).splitlines() == [
+        *["DLPack device cuda:0"] * 2,
+        "copy_ device cuda:0",
+        "DLPack device cuda:0",
+    ]
 
 
 @pytest.mark.skipif(not has_kernels, reason="this wheel was built without CUDA kernels")
