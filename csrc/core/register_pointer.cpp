@@ -37,10 +37,10 @@ void check_on_device(const view& described) {
                          m.device.type == device_type::cuda_host;
     if (!of_cuda || is_empty(m)) return;
     const auto* kernels = cuda_kernels_if_any();
-    if (kernels == nullptr) return;
-    const byte_bounds bounds = *bounds_of(layout_of(m));
-    kernels::require_described_place(m, kernels->inspect(m.data + bounds.low),
-                                     kernels->inspect(m.data + bounds.high - 1));
+    const auto bounds = bounds_of(layout_of(m));
+    if (kernels == nullptr || !bounds) return;
+    kernels::require_described_place(m, kernels->inspect(m.data + bounds->low),
+                                     kernels->inspect(m.data + bounds->high - 1));
 }
 
 } // namespace

