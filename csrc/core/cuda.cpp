@@ -47,4 +47,10 @@ const kernels::cuda_backend* cuda_kernels_if_any() {
     return kernels != nullptr && kernels->unavailable().empty() ? kernels : nullptr;
 }
 
+bool order_streams_if_possible(device where, std::uintptr_t earlier, std::uintptr_t later) {
+    const kernels::cuda_backend* kernels = cuda_kernels_if_any();
+    if (kernels != nullptr) kernels->order(where.index, earlier, later);
+    return kernels != nullptr;
+}
+
 } // namespace numpy_bridge

@@ -12,4 +12,8 @@ const kernels::cuda_backend& cuda_kernels(const char* operation, device where);
 /// The same, or null.
 const kernels::cuda_backend* cuda_kernels_if_any();
 
+/// Lets the stream `later` of a device wait for what has been given to `earlier`, numbers as in `imported`. False where
+/// nothing here can do that.
+bool order_streams_if_possible(device where, std::uintptr_t earlier, std::uintptr_t later);
+
 } // namespace numpy_bridge

@@ -1,6 +1,7 @@
 /// The C exchange API of DLPack with View as the provider: `View.__dlpack_c_exchange_api__`.
 #include <new>
 
+#include "cuda.hpp"
 #include "errors.hpp"
 #include "register.hpp"
 #include "view.hpp"
@@ -21,14 +22,16 @@ template <class Body> int guarded(Body body) noexcept {
 }
 
 /// The View behind an object that a consumer says is one, if the table can describe it: it has no word for
-/// byte order or odd strides, and promises that work goes to the legacy default stream.
+/// byte order or odd strides, and promises that work goes to the legacy default stream, which is made to wait here.
 const view& exportable(void* object) {
     const py::handle x(static_cast<PyObject*>(object));
     if (Py_TYPE(x.ptr()) != view_type)
         throw py::type_error("expected a numpy_bridge.View, got an object of type " + detail::type_name(x));
     const auto& from = x.cast<const view&>();
     detail::validate_for_dlpack(from.description(), "DLPack");
-    if (from.stream() != 0 && from.stream() != detail::legacy_default_stream)
+    constexpr auto promised = detail::legacy_default_stream;
+    if (from.stream() != 0 && from.stream() != promised &&
+        !order_streams_if_possible(from.description().device, from.stream(), promised))
         detail::refuse("DLPack", "stream", "work on the legacy default stream",
                        "work on stream " + std::to_string(from.stream()),
                        "wait for that stream first, then call x.__dlpack__(stream=-1)");

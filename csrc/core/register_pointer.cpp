@@ -36,7 +36,11 @@ void check_on_device(const view& described) {
     const bool of_cuda = m.device.type == device_type::cuda || m.device.type == device_type::cuda_managed ||
                          m.device.type == device_type::cuda_host;
     if (!of_cuda || is_empty(m)) return;
-    if (const auto* kernels = cuda_kernels_if_any()) kernels::require_described_place(m, kernels->inspect(m.data));
+    const auto* kernels = cuda_kernels_if_any();
+    const auto bounds = bounds_of(layout_of(m));
+    if (kernels == nullptr || !bounds) return;
+    kernels::require_described_place(m, kernels->inspect(m.data + bounds->low),
+                                     kernels->inspect(m.data + bounds->high - 1));
 }
 
 } // namespace

@@ -2,6 +2,8 @@
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
+#include "copy_to_cuda.hpp"
+#include "cuda.hpp"
 #include "register.hpp"
 #include "view.hpp"
 
@@ -12,9 +14,13 @@ namespace {
 using version_pair = std::optional<std::pair<unsigned, unsigned>>;
 using device_pair = std::optional<std::pair<int, int>>;
 
-/// The stream that a consumer of device memory will work on; nothing for -1, a consumer that sees to the order
-/// itself. None stands for CUDA's legacy default stream.
-std::optional<std::uintptr_t> requested_stream(const py::object& stream) {
+/// The stream that the consumer will work on; nothing for memory on the CPU, and for -1, a consumer that sees to the
+/// order itself. None stands for CUDA's legacy default stream.
+std::optional<std::uintptr_t> consumers_stream(const memory& m, const py::object& stream) {
+    if (m.device.type == device_type::cpu) {
+        if (stream.is_none()) return std::nullopt;
+        detail::refuse("DLPack", "stream", "None for memory on the CPU", detail::shown(stream));
+    }
     if (stream.is_none()) return detail::legacy_default_stream;
     const long long number = detail::read_integer("DLPack", "stream", stream);
     if (number == -1) return std::nullopt;
@@ -24,29 +30,34 @@ std::optional<std::uintptr_t> requested_stream(const py::object& stream) {
     return static_cast<std::uintptr_t>(number);
 }
 
-/// Nobody here can make one stream wait for another, so a consumer must be on the producer's.
-void check_stream(const view& from, const py::object& stream) {
-    if (from.description().device.type == device_type::cpu) {
-        if (stream.is_none()) return;
-        detail::refuse("DLPack", "stream", "None for memory on the CPU", detail::shown(stream));
-    }
-    const auto requested = requested_stream(stream);
-    if (from.stream() == 0 || !requested || *requested == from.stream()) return;
+/// Lets the consumer's stream wait for the one that work on the memory was given to.
+void order_consumer(const view& from, const py::object& stream, std::optional<std::uintptr_t> consumer) {
+    if (from.stream() == 0 || !consumer || *consumer == from.stream()) return;
+    if (order_streams_if_possible(from.description().device, from.stream(), *consumer)) return;
     detail::refuse("DLPack", "stream",
                    std::to_string(from.stream()) + ", which work on this memory was given to, or -1",
                    detail::shown(stream), "wait for that stream yourself, and pass -1");
 }
 
+bool same_device(device a, device b) noexcept { return a.type == b.type && a.index == b.index; }
+
+[[noreturn]] void refuse_device(device has, device wanted, const char* hint) {
+    detail::refuse("DLPack", "dl_device", name_of(has),
+                   "(" + std::to_string(static_cast<int>(wanted.type)) + ", " + std::to_string(wanted.index) + ")",
+                   hint);
+}
+
+device wanted_device(const memory& m, const device_pair& wanted) {
+    return wanted ? device{static_cast<device_type>(wanted->first), wanted->second} : m.device;
+}
+
 /// The memory as the consumer wants it described: on its own device, or on the CPU where the host can read it.
-memory on_device(const memory& m, const device_pair& wanted) {
-    if (!wanted || (wanted->first == static_cast<int>(m.device.type) && wanted->second == m.device.index)) return m;
+memory on_device(const memory& m, device wanted) {
+    if (same_device(wanted, m.device)) return m;
     memory moved = m;
     moved.device = cpu_device;
-    if (wanted->first == static_cast<int>(device_type::cpu) && wanted->second == 0 && host_accessible(m.device))
-        return moved;
-    detail::refuse("DLPack", "dl_device", name_of(m.device),
-                   "(" + std::to_string(wanted->first) + ", " + std::to_string(wanted->second) + ")",
-                   "a View never moves memory between devices");
+    if (same_device(wanted, cpu_device) && host_accessible(m.device)) return moved;
+    refuse_device(m.device, wanted, "a View never moves memory between devices, unless copy=True says so");
 }
 
 py::object capsule_of(const memory& m, anchor keep, const version_pair& max_version, std::uint64_t flags) {
@@ -58,17 +69,33 @@ py::object capsule_of(const memory& m, anchor keep, const version_pair& max_vers
     return export_unversioned_capsule(m, std::move(keep));
 }
 
+/// A copy in new memory, on a CUDA device if that is wanted, else on the CPU.
+py::object capsule_of_copy(const py::object& self, const view& from, std::optional<std::uintptr_t> consumer,
+                           const version_pair& max_version, device wanted) {
+    imported in;
+    if (wanted.type == device_type::cuda) {
+        const bool stays = wanted.index == from.description().device.index; // else its stream is another device's
+        copy_to_cuda(from, wanted, consumer.value_or(stays ? from.stream() : 0), in);
+        return capsule_of(in.description, in.anchored_to(nullptr), max_version, dlpack::flag_is_copied);
+    }
+    if (!same_device(wanted, cpu_device) &&
+        !(same_device(wanted, from.description().device) && host_accessible(wanted)))
+        refuse_device(from.description().device, wanted, "copies are made on the CPU and on CUDA devices");
+    const py::object copied = py::module_::import("numpy_bridge.copying").attr("native_copy")(self);
+    import_ndarray(copied.ptr(), purpose::locate, in);
+    return capsule_of(in.description, in.anchored_to(copied.ptr()), max_version, dlpack::flag_is_copied);
+}
+
 py::object export_dlpack(const py::object& self, const py::object& stream, const version_pair& max_version,
                          const device_pair& device, std::optional<bool> copy) {
     const auto& from = self.cast<const view&>();
-    check_stream(from, stream);
-    const memory m = on_device(from.description(), device);
+    const auto consumer = consumers_stream(from.description(), stream);
+    const auto wanted = wanted_device(from.description(), device);
+    if (copy.value_or(false)) return capsule_of_copy(self, from, consumer, max_version, wanted);
+    const memory m = on_device(from.description(), wanted);
     if (m.device.type == device_type::cpu) from.require_ready_for_host();
-    if (!copy.value_or(false)) return capsule_of(m, anchor(self.ptr(), {}, {}), max_version, 0);
-    const py::object copied = py::module_::import("numpy_bridge.copying").attr("native_copy")(self);
-    imported in;
-    import_ndarray(copied.ptr(), purpose::locate, in);
-    return capsule_of(in.description, in.anchored_to(copied.ptr()), max_version, dlpack::flag_is_copied);
+    else order_consumer(from, stream, consumer);
+    return capsule_of(m, anchor(self.ptr(), {}, {}), max_version, 0);
 }
 
 py::object export_array(const py::object& self, const py::object& type, const py::object& copy) {

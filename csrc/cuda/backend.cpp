@@ -1,5 +1,6 @@
 #include "backend.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "block.hpp"
@@ -123,6 +124,20 @@ public:
         default:
             return {false, cpu_device};
         }
+    }
+
+    void order(int device, std::uintptr_t earlier, std::uintptr_t later) const override {
+        order_streams({device, stream_of(earlier)}, {device, stream_of(later)});
+    }
+
+    owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const override {
+        const device_guard guard(device);
+        if (capture_of({device, stream_of(stream)}) != 0)
+            detail::refuse("DLPack", "copy", "memory that is there before a graph is captured",
+                           "new memory on a stream that is captured", "make the copy before the capture");
+        void* data = nullptr;
+        check_cuda(cudaMalloc(&data, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))), "cudaMalloc");
+        return {data, [](void* address) { cudaFree(address); }}; // of whichever device it is
     }
 };
 

@@ -50,9 +50,13 @@ void add_part(kernels::addition how, std::int64_t size, const iteration& it, con
     check_cuda(cudaGetLastError(), "launch of add_");
 }
 
+/// Tiles are for squares: of a loop with fewer turns, such as the channels of an image, they would be mostly empty.
+constexpr std::int64_t fewest_turns_of_tile = 16;
+
 void move_part(std::int64_t size, iteration it, cudaStream_t stream) {
     const int transposing = kernels::transposing_loop(it);
-    if (transposing != 0 && it.loops[0].target == size) {
+    const auto turns = std::min(it.loops[0].extent, it.loops[static_cast<std::size_t>(transposing)].extent);
+    if (transposing != 0 && it.loops[0].target == size && turns >= fewest_turns_of_tile) {
         std::rotate(it.loops.begin() + 1, it.loops.begin() + transposing, it.loops.begin() + transposing + 1);
         kernels::move_transposed_on_cuda(size, it, stream);
     } else {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <numpy_bridge/memory.hpp>
+#include <numpy_bridge/owner.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -23,8 +24,9 @@ struct pointer_report {
     numpy_bridge::device where;
 };
 
-/// Refuses memory of which CUDA says that it is elsewhere. Managed memory is on every device, too.
-inline void require_described_place(const memory& m, const pointer_report& found) {
+/// Refuses memory of which CUDA says that it is elsewhere, by what it says of the first and of the last byte. Managed
+/// memory is on every device, too.
+inline void require_described_place(const memory& m, const pointer_report& found, const pointer_report& last) {
     const numpy_bridge::device where = found.where;
     if (!found.known)
         numpy_bridge::detail::refuse("pointer", "device", "memory that CUDA knows", name_of(m.device),
@@ -35,6 +37,10 @@ inline void require_described_place(const memory& m, const pointer_report& found
     if (!on_any_device && !as_described)
         numpy_bridge::detail::refuse("pointer", "device", name_of(where) + ", where CUDA says that it is",
                                      name_of(m.device));
+    if (!last.known || last.where.type != where.type || last.where.index != where.index)
+        numpy_bridge::detail::refuse("pointer", "shape", "elements that all lie on " + name_of(where),
+                                     text_of(m.shape, m.ndim) + ", of which the last byte is elsewhere",
+                                     "the block of memory is smaller: count its elements, not its bytes");
 }
 
 /// Operations on checked arguments. They return once the work is queued, unless they say otherwise, and throw
@@ -56,6 +62,14 @@ public:
                       bool non_blocking) const = 0;
 
     virtual pointer_report inspect(const void* pointer) const = 0;
+
+    /// Lets what is given to the stream `later` of a device from now on wait for what has been given to `earlier`.
+    virtual void order(int device, std::uintptr_t earlier, std::uintptr_t later) const = 0;
+
+    /// New memory on a device, of 1 byte at least; its address is the owner's context. Releasing it waits for all work
+    /// on the device, as nobody knows which streams it has been used on. Refused for memory of a stream that is
+    /// captured.
+    virtual owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const = 0;
 
 protected:
     ~cuda_backend() = default;

@@ -210,13 +210,15 @@ inline iteration with_turns(iteration it, int which, std::int64_t first, std::in
 } // namespace detail
 
 /// Calls `body(part)` with parts that fit 31 bits and together make up `it`: halves of the loop that leads furthest,
-/// halved again. Kernels then index with 32 bits, which takes half the registers.
+/// halved again. Kernels then index with 32 bits, which takes half the registers. A part of a row begins at a multiple
+/// of 64 elements, and so is aligned for vectors as the row is.
 template <class Body> void for_each_part(const iteration& it, const Body& body) {
     if (fits_31_bits(it)) return body(it);
     const int longest = detail::longest_loop(it);
     const std::int64_t extent = it.loops[static_cast<std::size_t>(longest)].extent;
-    for_each_part(detail::with_turns(it, longest, 0, extent / 2), body);
-    for_each_part(detail::with_turns(it, longest, extent / 2, extent), body);
+    const std::int64_t middle = extent < 128 ? extent / 2 : extent / 128 * 64;
+    for_each_part(detail::with_turns(it, longest, 0, middle), body);
+    for_each_part(detail::with_turns(it, longest, middle, extent), body);
 }
 
 } // namespace kernels

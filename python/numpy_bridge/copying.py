@@ -61,7 +61,9 @@ def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
 
 def native_copy(x: Any) -> np.ndarray[Any, Any]:
     """Copy the values of `x` into a new C-contiguous ndarray in the machine's byte order."""
-    array = _core.to_numpy(_core.values_of(x))
+    values = _core.values_of(x)
+    on_device = values.device.startswith("cuda:")
+    array = _core.copy_(_empty_array(values), values) if on_device else _core.to_numpy(values)
     return array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
 
 

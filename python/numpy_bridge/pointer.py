@@ -26,8 +26,8 @@ def from_pointer(
     """Describe memory at an address as a View.
 
     Nothing at the address is read or checked: the caller vouches that `shape` elements are there,
-    and that they stay as long as `owner` lives. Where CUDA can be used it is asked whether memory that is
-    said to be its own is there.
+    and that they stay as long as `owner` lives. Where CUDA can be used it is asked whether the first and the
+    last byte of memory that is said to be its own are there.
 
     Parameters
     ----------

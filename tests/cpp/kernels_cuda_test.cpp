@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 
 #include <gtest/gtest.h>
 
@@ -27,6 +28,8 @@ constexpr std::array<dtype, 14> addable = {dtype::int8,       dtype::int16,   dt
                                            dtype::uint8,      dtype::uint16,  dtype::uint64,    dtype::float16,
                                            dtype::float32,    dtype::float64, dtype::complex32, dtype::complex64,
                                            dtype::complex128, dtype::bfloat16};
+using lines = std::vector<std::string>;
+
 constexpr device first_device{device_type::cuda, 0}, second_device{device_type::cuda, 1};
 
 class CudaBackend : public testing::Test {
@@ -125,7 +128,8 @@ TEST_F(CudaBackend, CopiesLikeOneByOne) {
         const device there = random.one_of(places), here = random.once_in(2) ? there : random.one_of(places);
         if (!can_cast(from.id, to.id) || (numpy_bridge::host_accessible(there) && numpy_bridge::host_accessible(here)))
             continue;
-        const extents shape = random_extents(random, random.once_in(4) ? 6000 : 100);
+        const extents square = {random.between(16, 70), random.between(16, 70)}; // for tiles
+        const extents shape = random.once_in(4) ? square : random_extents(random, random.once_in(4) ? 6000 : 100);
         auto target = block_with_array::of(random, to.id, shape, false, any_offset(random, to.id));
         auto source = block_with_array::of(random, from.id, shape, random.once_in(3), any_offset(random, from.id));
         const auto target_memory = on(there, target.view, to.order), source_memory = on(here, source.view, from.order);
@@ -172,13 +176,31 @@ TEST_F(CudaBackend, QuickCastsOfPackedRows) {
     EXPECT_EQ(quick, 7 * 12) << "every pair, for every length but that of a single element";
 }
 
+/// Two or three channels, apart and together: a tile would hold little of them.
+TEST_F(CudaBackend, TilesAreForSquares) {
+    const auto kernel = [](std::int64_t rows, std::int64_t columns) {
+        std::vector<float> source(static_cast<std::size_t>(rows * columns)), target(source.size());
+        std::iota(source.begin(), source.end(), 0.0F);
+        const array to = c_order(reinterpret_cast<std::uint64_t>(target.data()), dtype::float32, {rows, columns});
+        const array from = c_order(reinterpret_cast<std::uint64_t>(source.data()), dtype::float32, {columns, rows});
+        const auto written = on(first_device, to), read = on(first_device, from);
+        backend().copy({written, 5}, {read, 5}, {4, 4 * rows}, false, false);
+        for (std::int64_t i = 0; i < rows * columns; ++i)
+            EXPECT_EQ(target[static_cast<std::size_t>(i)],
+                      source[static_cast<std::size_t>(i % columns * rows + i / columns)]);
+        return taken_log();
+    };
+    EXPECT_EQ(kernel(16, 16), (lines{"move_transposed 5"}));
+    EXPECT_EQ(kernel(100, 40), (lines{"move_transposed 5"}));
+    EXPECT_EQ(kernel(3, 1000), (lines{"move_strided 5"}));
+    EXPECT_EQ(kernel(1000, 3), (lines{"move_strided 5"}));
+}
+
 struct two_arrays {
     std::vector<float> x = std::vector<float>(64, 1), y = std::vector<float>(64, 2);
     array x_view = c_order(reinterpret_cast<std::uint64_t>(x.data()), dtype::float32, {64});
     array y_view = c_order(reinterpret_cast<std::uint64_t>(y.data()), dtype::float32, {64});
 };
-
-using lines = std::vector<std::string>;
 
 TEST_F(CudaBackend, OrdersTheStreamsOfBothOperands) {
     const two_arrays t;
@@ -194,6 +216,41 @@ TEST_F(CudaBackend, OrdersTheStreamsOfBothOperands) {
     EXPECT_EQ(add(0, 7), (lines{"add_packed 7", "record 7", "wait 1"}));
     EXPECT_EQ(add(0, 0), (lines{"add_packed 1"})) << "the legacy default stream";
     EXPECT_EQ(add(2, 1), (lines{"record 1", "wait 2", "add_packed 2", "record 2", "wait 1"}));
+}
+
+/// For a consumer of DLPack that works on another stream than the memory's owner.
+TEST_F(CudaBackend, LetsAConsumersStreamWait) {
+    backend().order(0, 5, 7);
+    EXPECT_EQ(taken_log(), (lines{"record 5", "wait 7"}));
+    backend().order(0, 5, 5);
+    EXPECT_EQ(taken_log(), lines{});
+    backend().order(1, 2, 1);
+    EXPECT_EQ(taken_work(), (lines{"record 2", "wait 1"}));
+    simulated_cuda::captures = {{5, 1}};
+    EXPECT_THROW(backend().order(0, 5, 7), numpy_bridge::sharing_error);
+    EXPECT_EQ(taken_work(), lines{});
+}
+
+/// What `__dlpack__(copy=True)` hands out.
+TEST_F(CudaBackend, AllocatesMemoryThatIsReleasedOnce) {
+    numpy_bridge::owner block = backend().allocate(12, 1, 5);
+    EXPECT_NE(block.context(), nullptr);
+    EXPECT_EQ(taken_log(), (lines{"device 1", "malloc 12 bytes", "device 0"}));
+    block.reset();
+    EXPECT_EQ(taken_log(), (lines{"free"}));
+    EXPECT_NE(backend().allocate(0, 0, 5).context(), nullptr);
+    EXPECT_EQ(taken_log(), (lines{"malloc 1 bytes", "free"})) << "empty memory is somewhere, too";
+
+    simulated_cuda::captures = {{5, 1}};
+    try {
+        backend().allocate(12, 0, 5);
+        ADD_FAILURE() << "allocating would have ended the capture";
+    } catch (const numpy_bridge::sharing_error& error) {
+        EXPECT_STREQ(error.what(),
+                     "DLPack: copy: expected memory that is there before a graph is captured, got new memory "
+                     "on a stream that is captured; make the copy before the capture");
+    }
+    EXPECT_EQ(taken_log(), lines{});
 }
 
 TEST_F(CudaBackend, WorksOnTheDeviceOfTheMemory) {
@@ -339,10 +396,12 @@ TEST_F(CudaBackend, TellsWherePointersLead) {
 
 TEST_F(CudaBackend, RefusesPointersThatLeadElsewhere) {
     const array a = c_order(4096, dtype::float32, {2});
-    const auto why = [&](device described, cudaMemoryType type, int index) -> std::string {
+    const auto why = [&](device described, cudaMemoryType type, int index,
+                         std::optional<pointer_report> last = std::nullopt) -> std::string {
         simulated_cuda::pointer = {type, index};
         try {
-            require_described_place(on(described, a), backend().inspect(nullptr));
+            const pointer_report found = backend().inspect(nullptr);
+            require_described_place(on(described, a), found, last.value_or(found));
         } catch (const numpy_bridge::sharing_error& error) {
             return error.what();
         }
@@ -361,6 +420,12 @@ TEST_F(CudaBackend, RefusesPointersThatLeadElsewhere) {
               "pointer: device: expected cuda_host:0, where CUDA says that it is, got cuda:0");
     EXPECT_EQ(why(first_device, cudaMemoryTypeUnregistered, 0),
               "pointer: device: expected memory that CUDA knows, got cuda:0; other memory of the host is on 'cpu'");
+    const std::string beyond =
+        "pointer: shape: expected elements that all lie on cuda:0, got (2,), of which the last byte "
+        "is elsewhere; the block of memory is smaller: count its elements, not its bytes";
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0, pointer_report{false, numpy_bridge::cpu_device}), beyond);
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0, pointer_report{true, second_device}), beyond);
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0, pointer_report{true, pinned}), beyond);
 }
 
 } // namespace

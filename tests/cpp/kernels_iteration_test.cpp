@@ -125,6 +125,24 @@ TEST(Iteration, PartsFitAndMakeUpTheWhole) {
     }
 }
 
+/// Or all parts but the first would have to do without vectors.
+TEST(Iteration, PartsOfARowAreAlignedAsTheRowIs) {
+    for (const std::int64_t extent : {300'000'002LL, 1'000'000'001LL, 5'000'000'063LL}) {
+        iteration it;
+        it.target = at(std::uint64_t{1} << 60U);
+        it.source = at(std::uint64_t{1} << 61U);
+        it.count = 1;
+        it.loops[0] = {extent, 4, 8};
+        int parts = 0;
+        for_each_part(it, [&](const iteration& part) {
+            EXPECT_EQ((part.target - it.target) % (64 * 4), 0);
+            EXPECT_EQ((part.source - it.source) % (64 * 8), 0);
+            ++parts;
+        });
+        EXPECT_GT(parts, 1);
+    }
+}
+
 TEST(Iteration, PartsOfSmallMemoryVisitTheSamePairs) {
     const two_layouts l{c_order(1 << 20, dtype::float32, {6, 7, 8}), 1 << 22, {7 * 8 * 4, 8 * 4, 4}};
     iteration it = l.iterated();

@@ -214,7 +214,12 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: view(b"").__dlpack__(stream=1), "DLPack: stream: expected None for memory on the CPU, got 1"),
     (
         lambda: view(MATRIX).__dlpack__(dl_device=(2, 0)),
-        "DLPack: dl_device: expected cpu, got (2, 0); a View never moves memory between devices",
+        "DLPack: dl_device: expected cpu, got (2, 0); "
+        "a View never moves memory between devices, unless copy=True says so",
+    ),
+    (
+        lambda: view(MATRIX).__dlpack__(dl_device=(1, 1), copy=True),
+        "DLPack: dl_device: expected cpu, got (1, 1); copies are made on the CPU and on CUDA devices",
     ),
     (
         lambda: view(b"").__dlpack__(),

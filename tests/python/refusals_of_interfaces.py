@@ -10,7 +10,6 @@ import numpy as np
 
 from exchange import (
     CurrentWorkStream,
-    managed_tensor_from_object,
     managed_tensor_to_object,
     tensor_from_object,
 )
@@ -213,11 +212,6 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     ),
     (cuda(data=5), f"__cuda_array_interface__: data: expected {TUPLE}, got 5"),
     (
-        lambda: view(FakeCudaInterface(stream=7)).__dlpack__(),
-        "DLPack: stream: expected 7, which work on this memory was given to, or -1, got None; "
-        "wait for that stream yourself, and pass -1",
-    ),
-    (
         lambda: view(FakeCudaInterface(stream=7)).__dlpack__(stream=0),
         "DLPack: stream: expected None, -1, 1, 2 or a stream's handle, got 0; "
         "0 could mean either default stream: 1 legacy, 2 per thread",
@@ -259,11 +253,6 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
         "__array_interface__: shape: expected a tuple of integers, got [6] | "
         "__array__: call: expected an array without a copy, got ValueError: only copies; "
         "merge some dimensions first: x.reshape(...)",
-    ),
-    (
-        lambda: managed_tensor_from_object(view(FakeCudaInterface(stream=7))),
-        "DLPack: stream: expected work on the legacy default stream, got work on stream 7; "
-        "wait for that stream first, then call x.__dlpack__(stream=-1)",
     ),
     (
         lambda: managed_tensor_to_object(None),

@@ -124,8 +124,21 @@ ELSEWHERE = {
     "non_blocking=True, and packed memory of the host of the same dtype",
     "a copy to wait for on a stream that is captured",
     "do it before the capture",
+    "memory that is there before a graph is captured",
+    "new memory on a stream that is captured",
+    "make the copy before the capture",
+    # Where the last byte of a pointer's memory is: kernels_cuda_test.cpp
+    "elements that all lie on ",
+    ", of which the last byte is elsewhere",
+    "the block of memory is smaller: count its elements, not its bytes",
+    # What a wheel without kernels cannot do: test_without_cuda.py
+    ", which work on this memory was given to, or -1",
+    "wait for that stream yourself, and pass -1",
+    "work on the legacy default stream",
+    "work on stream ",
+    "wait for that stream first, then call x.__dlpack__(stream=-1)",
     "memory on the host, as this wheel was built without CUDA kernels",
-    "build it where nvcc is in PATH: "
+    "build it where nvcc is in PATH: ",
     "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone",
     "a CUDA device that can be used",
     "memory that CUDA knows",

@@ -7,7 +7,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from numpy_bridge import CudaError, add_, copy_, from_pointer
+from numpy_bridge import CudaError, add_, copy_, from_pointer, view
 from support import refused, run_python
 
 has_kernels = importlib.util.find_spec("numpy_bridge._cuda") is not None
@@ -34,6 +34,65 @@ for call in (lambda: bridge.add_(x, 1), lambda: bridge.copy_(x, x), lambda: brid
     assert run_python(code).splitlines() == [f"{name}: {why}" for name in ("add_", "copy_", "copy_")]
 
 
+def test_a_wheel_without_kernels_cannot_put_streams_in_order() -> None:
+    """A consumer of DLPack must then be on the stream of the memory, or see to the order itself."""
+    code = """
+import sys
+sys.modules["numpy_bridge._cuda"] = None
+import numpy_bridge as bridge
+from exchange import managed_tensor_from_object
+from fake_interfaces import FakeCudaInterface
+refused = {1: [2, 7], 2: [None, 1, 7], 7: [None, 1, 2, 8]}
+for own, consumers in refused.items():
+    shared = bridge.view(FakeCudaInterface(stream=own))
+    assert shared.__dlpack__(stream=own) and shared.__dlpack__(stream=-1)
+    calls = [lambda stream=stream: shared.__dlpack__(stream=stream) for stream in consumers]
+    if own != 1:
+        calls.append(lambda: managed_tensor_from_object(shared))
+    for call in calls:
+        try:
+            call()
+        except bridge.SharingError as error:
+            print(error)
+"""
+
+    def capsule(own: int, consumer: int | None) -> str:
+        return (
+            f"DLPack: stream: expected {own}, which work on this memory was given to, or -1, got {consumer}; "
+            "wait for that stream yourself, and pass -1"
+        )
+
+    def table(own: int) -> str:
+        return (
+            f"DLPack: stream: expected work on the legacy default stream, got work on stream {own}; "
+            "wait for that stream first, then call x.__dlpack__(stream=-1)"
+        )
+
+    expected = [capsule(1, 2), capsule(1, 7), *(capsule(2, s) for s in (None, 1, 7)), table(2)]
+    expected += [*(capsule(7, s) for s in (None, 1, 2, 8)), table(7)]
+    assert run_python(code).splitlines() == expected
+
+
+def test_a_wheel_without_kernels_copies_no_device_memory() -> None:
+    code = """
+import sys
+sys.modules["numpy_bridge._cuda"] = None
+import numpy as np
+import numpy_bridge as bridge
+there, here = bridge.from_pointer(4096, (2,), "f4", device="cuda:0"), bridge.view(np.zeros(2))
+for shared, device in ((there, None), (there, (2, 0)), (there, (1, 0)), (here, (2, 0))):
+    try:
+        shared.__dlpack__(dl_device=device, copy=True)
+    except bridge.SharingError as error:
+        print(error.protocol, error.field, error.got)
+"""
+    assert run_python(code).splitlines() == [
+        *["DLPack device cuda:0"] * 2,
+        "copy_ device cuda:0",
+        "DLPack device cuda:0",
+    ]
+
+
 @pytest.mark.skipif(not has_kernels, reason="this wheel was built without CUDA kernels")
 def test_a_machine_without_a_usable_device_says_why() -> None:
     from numpy_bridge import _cuda
@@ -42,7 +101,14 @@ def test_a_machine_without_a_usable_device_says_why() -> None:
     if why is None:
         pytest.skip("CUDA can be used here")
     x = from_pointer(4096, (2,), "f4", device="cuda:0")
-    calls = (lambda: add_(x, 1), lambda: add_(x, x), lambda: copy_(x, np.zeros(2, "f4")))
+    calls = (
+        lambda: add_(x, 1),
+        lambda: add_(x, x),
+        lambda: copy_(x, np.zeros(2, "f4")),
+        lambda: x.__dlpack__(copy=True),
+        lambda: x.__dlpack__(copy=True, dl_device=(1, 0)),
+        lambda: view(np.zeros(2)).__dlpack__(copy=True, dl_device=(2, 0)),
+    )
     for call in calls:
         with refused("device", hint=f"{why} (numpy-bridge info tells more)"):
             call()

@@ -41,6 +41,8 @@ const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaMalloc(void** data, std::size_t bytes);
+cudaError_t cudaFree(void* data);
 cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaFreeAsync(void* data, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind,
@@ -61,7 +63,7 @@ namespace simulated_cuda {
 extern std::vector<std::string> log;
 /// The call that is to fail, by name; empty for none.
 extern std::string failing;
-/// Blocks of cudaMallocAsync that have not been freed.
+/// Blocks of cudaMalloc and cudaMallocAsync that have not been freed.
 extern int blocks;
 /// The graphs that streams are captured into, by the streams' numbers.
 extern std::map<std::uintptr_t, unsigned long long> captures;

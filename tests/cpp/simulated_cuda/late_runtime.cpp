@@ -115,6 +115,14 @@ cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t) {
     *data = now.blocks.back().get() + (256 - address % 256) % 256;
     return cudaSuccess;
 }
+cudaError_t cudaMalloc(void** data, std::size_t bytes) { return cudaMallocAsync(data, bytes, cudaStreamLegacy); }
+/// Waits for the device.
+cudaError_t cudaFree(void* data) {
+    for (auto& [name, queue] : now.queues)
+        if (name.device == now.current_device) drain(queue);
+    std::memset(data, 0xdd, 64);
+    return cudaSuccess;
+}
 /// The block is someone else's from then on, and overwritten.
 cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
     give(resolved(stream), [data] { std::memset(data, 0xdd, 64); });

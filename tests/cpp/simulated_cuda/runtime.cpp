@@ -68,6 +68,18 @@ cudaError_t cudaSetDevice(int device) {
     current_device = device;
     return succeed_unless_failing("cudaSetDevice");
 }
+cudaError_t cudaMalloc(void** data, std::size_t bytes) {
+    log.push_back("malloc " + std::to_string(bytes) + " bytes");
+    *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    ++blocks;
+    return succeed_unless_failing("cudaMalloc");
+}
+cudaError_t cudaFree(void* data) {
+    log.emplace_back("free");
+    std::free(data);
+    --blocks;
+    return cudaSuccess;
+}
 cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t stream) {
     const cudaError_t status = note("cudaMallocAsync", "malloc", stream);
     if (status != cudaSuccess) return status;

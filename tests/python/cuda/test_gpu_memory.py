@@ -194,6 +194,28 @@ def test_a_capsule_outlives_its_view() -> None:
     assert again.tolist() == [7] * 4
 
 
+def test_a_capsule_of_a_copy() -> None:
+    """On the device that it is asked for on, with the values of the memory, whatever its strides."""
+    tensor = torch.arange(6.0, device="cuda").view(2, 3)
+    for shared in (bridge.view(tensor.T), bridge.view(tensor.T, readonly=True)):
+        again = torch.utils.dlpack.from_dlpack(shared.__dlpack__(copy=True, max_version=(1, 0)))
+        assert (again.device, again.tolist()) == (tensor.device, [[0, 3], [1, 4], [2, 5]])
+        assert again.is_contiguous()
+        assert not bridge.shares_memory(again, tensor)
+        fetched = torch.utils.dlpack.from_dlpack(shared.__dlpack__(copy=True, dl_device=(1, 0)))
+        assert (fetched.device.type, fetched.tolist()) == ("cpu", again.tolist())
+    sent = bridge.view(np.arange(3.0)[::-1]).__dlpack__(copy=True, dl_device=(2, 0))
+    assert torch.utils.dlpack.from_dlpack(sent).tolist() == [2, 1, 0]
+
+
+def test_memory_that_ends_elsewhere() -> None:
+    tensor = torch.zeros(4, device="cuda")
+    beyond = 1 << 42
+    with pytest.raises(bridge.SharingError) as caught:
+        from_pointer(tensor.data_ptr(), beyond, "float32", device="cuda:0")
+    assert caught.value.field == "shape"
+
+
 def test_addresses_by_ctypes() -> None:
     tensor = torch.zeros(4, device="cuda")
     shared = from_pointer(ctypes.c_void_p(tensor.data_ptr()), 4, "float32", device="cuda:0", owner=tensor)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import numpy_bridge as bridge
+from exchange import delete, managed_tensor_from_object
 from gpu_streams import OnStream, handle, not_waiting, sleep, torch
 from numpy_bridge import add_, copy_
 
@@ -148,6 +149,73 @@ def test_memory_without_a_stream_is_ready_for_the_default_stream(streams: tuple[
     x.fill_(100)
     torch.cuda.synchronize()
     assert (y == 5).all()
+
+
+class Request:
+    """Asks a View for a capsule with keywords of the test's choice, whatever its consumer says."""
+
+    def __init__(self, shared: Any, **keywords: Any) -> None:
+        self.shared = shared
+        self.keywords = keywords
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self.shared.__dlpack__(max_version=(1, 0), **self.keywords)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.shared.__dlpack_device__()
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_consumer_of_dlpack_on_another_stream(streams: tuple[Any, Any], copy: bool) -> None:
+    """It waits for the stream of the memory, and the host does not."""
+    first, second = streams
+    x = device_tensor(1)
+    torch.cuda.synchronize()
+    with torch.cuda.stream(first):
+        sleep()
+        x.fill_(2)
+        shared = bridge.view(x)
+        with torch.cuda.stream(second):
+            seen = torch.from_dlpack(Request(shared, stream=handle(second), copy=copy)) + 1
+        assert copy or not first.query()
+        x.fill_(100 if copy else 2)
+    second.synchronize()
+    assert (seen == 3).all()
+
+
+def test_consumers_of_the_exchange_api(streams: tuple[Any, Any]) -> None:
+    """They work on the legacy default stream, which waits."""
+    x = device_tensor(1)
+    torch.cuda.synchronize()
+    with torch.cuda.stream(streams[0]):
+        sleep()
+        x.fill_(2)
+        shared = bridge.view(x)
+    delete(managed_tensor_from_object(shared))
+    seen = x + 1
+    torch.cuda.default_stream().synchronize()
+    assert (seen == 3).all()
+
+
+@pytest.mark.parametrize("library", ["jax", "cupy"])
+def test_libraries_with_streams_of_their_own(streams: tuple[Any, Any], library: str) -> None:
+    module = pytest.importorskip(library, reason=f"{library} is not installed")
+    x = device_tensor(1)
+    torch.cuda.synchronize()
+    with torch.cuda.stream(streams[0]):
+        sleep()
+        x.fill_(2)
+        shared = bridge.view(x)
+    if library == "jax":
+        if not [each for each in module.devices() if each.platform == "gpu"]:
+            pytest.skip("this jax is built without CUDA")
+        seen = module.dlpack.from_dlpack(shared) + 1
+        assert float(seen.max()) == float(seen.min()) == 3
+        return
+    with module.cuda.Stream(non_blocking=True) as stream:
+        seen = module.from_dlpack(shared) + 1
+        stream.synchronize()
+        assert (seen == 3).all()
 
 
 def test_many_threads_with_streams_of_their_own() -> None:
