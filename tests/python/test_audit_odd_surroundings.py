@@ -1,0 +1,102 @@
+"""`audit` among objects that raise when they are looked at, and in places where nobody has called."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import threading
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from numpy_bridge.auditing import watching
+
+
+class Lazy(ModuleType):
+    """Raises for what it does not have, as proxies do outside of their context."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"no {name} outside of its context")
+
+
+class Proxy:
+    """Raises whatever it is asked for."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"no {name} outside of its context")
+
+
+proxy = Proxy()
+
+
+def test_modules_that_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lazy", Lazy("lazy"))
+    with bridge.audit() as log:
+        np.array(bytearray(3))
+    assert log.copied_bytes == 3
+
+
+def test_globals_that_raise() -> None:
+    torch = pytest.importorskip("torch", reason="asks for Tensor.__array__ from C")
+    with bridge.audit() as log:
+        np.ones(2).dot(torch.ones(2) if proxy is not None else 0)
+    assert log.shared_bytes == 8
+
+
+def test_a_call_at_the_bottom_of_a_thread() -> None:
+    """It has no caller to be ascribed to."""
+
+    class Source:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return np.ones(2)
+
+        def __del__(self) -> None:
+            gone.set()
+
+    raised: list[Any] = []
+    gone = threading.Event()
+    before, sys.unraisablehook = sys.unraisablehook, lambda unraisable: raised.append(unraisable.exc_value)
+    try:
+        with bridge.audit():
+            _thread.start_new_thread(np.asarray, (Source(),))
+            assert gone.wait(30)
+    finally:
+        sys.unraisablehook = before
+    assert raised == []
+
+
+def test_an_audit_that_cannot_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    original, finders = np.asarray, list(sys.meta_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(watching, "_user_modules", lambda: iter(()))
+        patched.setattr(watching.arrivals, "expect", interrupted)
+        with pytest.raises(KeyboardInterrupt), bridge.audit():
+            raise AssertionError("it has started")
+    assert np.asarray is original
+    assert sys.meta_path == finders
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros(2, [("x", "f4"), ("y", "i8")]),
+        np.ma.masked_array([1.0, 2.0], [False, False]),
+        np.array(["some", "text"]),
+        np.array([{}, None]),
+    ],
+    ids=["fields", "masked", "text", "objects"],
+)
+def test_arrays_that_only_numpy_takes(array: Any) -> None:
+    with bridge.audit() as log:
+        copy, view = np.array(array), np.asarray(array)
+    assert [c.outcome for c in log] == ["copied", "shared"]
+    view[0] = array[1]
+    assert np.asarray(array)[0] == array[1]
+    assert np.shares_memory(view, array)
+    assert not np.shares_memory(copy, array)
