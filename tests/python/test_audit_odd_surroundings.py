@@ -39,6 +39,13 @@ def test_modules_that_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert log.copied_bytes == 3
 
 
+def test_modules_that_must_not_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with bridge.audit() as log:
+        np.array(bytearray(3))
+    assert log.copied_bytes == 3
+
+
 def test_globals_that_raise() -> None:
     torch = pytest.importorskip("torch", reason="asks for Tensor.__array__ from C")
     with bridge.audit() as log:

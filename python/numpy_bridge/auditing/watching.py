@@ -45,8 +45,9 @@ def _install() -> None:
     _modules_before = frozenset(sys.modules)
     compilers.prepare()
     for name in dict.fromkeys(call.module for call in CALLS):
-        if name in sys.modules:
-            _install_in(sys.modules[name])
+        module = sys.modules.get(name)
+        if module is not None:  # None says that it must not be imported
+            _install_in(module)
     arrivals.expect(_arriving)
     stand_ins = {id(r.original): r.stand_in for r in replacements.everything() if not r.inherited}
     _rename(_user_modules(), stand_ins)
