@@ -87,23 +87,3 @@ def test_an_audit_that_cannot_start_leaves_nothing(monkeypatch: pytest.MonkeyPat
             raise AssertionError("it has started")
     assert np.asarray is original
     assert sys.meta_path == finders
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros(2, [("x", "f4"), ("y", "i8")]),
-        np.ma.masked_array([1.0, 2.0], [False, False]),
-        np.array(["some", "text"]),
-        np.array([{}, None]),
-    ],
-    ids=["fields", "masked", "text", "objects"],
-)
-def test_arrays_that_only_numpy_takes(array: Any) -> None:
-    with bridge.audit() as log:
-        copy, view = np.array(array), np.asarray(array)
-    assert [c.outcome for c in log] == ["copied", "shared"]
-    view[0] = array[1]
-    assert np.asarray(array)[0] == array[1]
-    assert np.shares_memory(view, array)
-    assert not np.shares_memory(copy, array)
