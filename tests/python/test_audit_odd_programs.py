@@ -113,3 +113,13 @@ def test_a_forked_process_that_ends_by_itself_reports_nothing() -> None:
     done = audit(text)
     assert done.stdout.startswith("4\n")
     assert done.stdout.count("conversion:") == 1
+
+
+def test_nothing_is_cut_off_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "np.array(block).tobytes().hex().upper().lower()"
+    done = audit(COPY.replace("np.array(block)", line))
+    said = "".join(done.stdout.split())
+    assert line in said
+    assert "shares:bridge.to_numpy(x)" in said
+    assert max(map(len, done.stdout.splitlines())) <= 40

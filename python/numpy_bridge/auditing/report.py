@@ -51,7 +51,7 @@ def table(run: Run) -> RenderableType:
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", title="numpy-bridge audit", title_justify="left")
     grid.add_column("copied", justify="right", no_wrap=True)
     grid.add_column("shared", justify="right", no_wrap=True)
-    grid.add_column("line", ratio=1)
+    grid.add_column("line", ratio=1, overflow="fold")
     for line in run.log.lines():
         where = Text.assemble(
             (f"{shown_path(line.file, run.folder)}:{line.line}", "bold cyan"), "  ", line.text
