@@ -147,6 +147,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--time-limit", "0"], "--time-limit"),
         (["--nope"], "--nope"),
         (["--html", "nowhere/page.html"], "there is no folder nowhere"),
+        (["--json", "."], ". is a folder"),
     ],
 )
 def test_wrong_usage_exits_2(arguments: list[str], said: str) -> None:

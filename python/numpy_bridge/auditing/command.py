@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -46,20 +48,43 @@ def command(
     Exit status: the program's own, or 1 for a hidden copy with --fail-on-copy, or 2 for wrong usage.
     """
     if not as_module and not Path(program[0]).exists():
-        print(f"numpy-bridge audit: there is no file {program[0]}", file=sys.stderr)
-        raise typer.Exit(2)
+        raise _misused(f"there is no file {program[0]}")
+    on_stdout, as_json, as_html = as_json == Path("-"), _absolute(as_json), _absolute(as_html)
     pictures = Pictures() if as_html else None
-    done = run(program, as_module=as_module, show_progress=sys.stderr.isatty(), listener=pictures)
-    sys.stdout.flush()
+    process, stdout = os.getpid(), sys.stdout
+    done = run(program, as_module=as_module, show_progress=sys.stderr.isatty(), listener=pictures, last=True)
+    if os.getpid() != process:  # forked by the program, which is reported by the other one
+        raise typer.Exit(done.status)
     words = ["-m", *program] if as_module else program
     text = json.dumps(report.document(done, words), indent=2)
-    if as_json is not None and str(as_json) != "-":
+    if as_json is not None and not on_stdout:
         as_json.write_text(text + "\n", encoding="utf-8")
     if as_html is not None and pictures is not None:
         as_html.write_text(report.html(done, words, pictures), encoding="utf-8")
-    if str(as_json) == "-":
-        print(text)
+    if stdout.closed:
+        print("numpy-bridge audit: the program has closed stdout, which shows no table then", file=sys.stderr)
+    elif on_stdout:
+        print(text, file=stdout)
     else:
-        Console(highlight=False).print(report.table(done))
+        if isinstance(stdout, TextIOWrapper):
+            stdout.reconfigure(errors="replace")  # a line may have any characters
+        Console(file=stdout, highlight=False).print(report.table(done))
     hidden = fail_on_copy and bool(done.log.hidden)
     raise typer.Exit(done.status or int(hidden))
+
+
+def _absolute(path: Path | None) -> Path | None:
+    """The same file wherever the program goes, which must not have run in vain."""
+    if path is None:
+        return None
+    path = path.absolute()
+    if path.is_dir():
+        raise _misused(f"{path} is a folder")
+    if not path.parent.is_dir():
+        raise _misused(f"there is no folder {path.parent}")
+    return path
+
+
+def _misused(text: str) -> typer.Exit:
+    print(f"numpy-bridge audit: {text}", file=sys.stderr)
+    return typer.Exit(2)

@@ -50,12 +50,12 @@ def _init(self: Any, *arguments: Any, **keywords: Any) -> None:
     if not outermost or getattr(following, "__objclass__", None) is not object:
         following(*arguments, **keywords)  # object's, if nobody overrides it, takes any arguments
     if outermost:
-        _tell("torch.Tensor", arguments, keywords, self, sys._getframe(1))
+        _tell("torch.Tensor", arguments, keywords, self, sys._getframe().f_back)
 
 
 def _typed(kind: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any] | None, result: Any) -> None:
     __tracebackhide__ = True
-    _tell(f"{kind.__module__}.{kind.__name__}", arguments, keywords or {}, result, sys._getframe(1))
+    _tell(f"{kind.__module__}.{kind.__name__}", arguments, keywords or {}, result, sys._getframe().f_back)
 
 
 def _tell(

@@ -68,6 +68,8 @@ def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str
         return SHARED, "the argument itself is returned"
     if type(result).__name__ == "PyCapsule":
         return _outcome_of_capsule(source, result)
+    if isinstance(source, np.generic) and _scalar_shares(source, result):
+        return SHARED, "the same memory"
     if not given.is_array or not made.is_array or given.device != made.device:
         return COPIED, ""
     if NOWHERE in given.traits | made.traits:
@@ -82,14 +84,35 @@ def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str
     try:
         shared = may_share_memory(source, result)
     except SharingError:
-        if given.library not in _ANSWERS_CHEAPLY:
-            raise
-        return COPIED, f"{given.kind} has no memory to share: its values are put together"
+        if given.library in _ANSWERS_CHEAPLY:
+            return COPIED, f"{given.kind} has no memory to share: its values are put together"
+        shared = _odd_arrays_share(source, result)
     if not shared:
         return COPIED, ""
     if given.library == "python" and given.dtype != made.dtype:
         return SHARED, f"its bytes are read as {made.dtype}"
     return SHARED, "the same memory"
+
+
+def _scalar_shares(source: Any, result: Any) -> bool:
+    """Whether somebody has taken the buffer of a scalar."""
+    try:
+        return may_share_memory(source, result)
+    except (SharingError, TypeError):
+        return False
+
+
+def _odd_arrays_share(source: Any, result: Any) -> bool:
+    """Whether arrays share of which one has fields, times, text or Python objects as elements, or a mask."""
+    if isinstance(source, np.ndarray) and isinstance(result, np.ndarray):
+        return np.may_share_memory(source, result)
+    return may_share_memory(_bytes_of(source), _bytes_of(result))
+
+
+def _bytes_of(x: Any) -> Any:
+    if not isinstance(x, np.ndarray) or x.dtype.hasobject:
+        return x
+    return x.view(np.ndarray)[..., np.newaxis].view(np.uint8)
 
 
 def _outcome_of_capsule(source: Any, capsule: Any) -> tuple[str, str]:

@@ -137,12 +137,18 @@ def _of_python_object(x: Any) -> Memory:
     if isinstance(x, np.generic):
         return Memory("python", f"numpy {x.dtype.name} scalar", is_array=False)
     try:
-        with memoryview(x) as buffer:
+        with memoryview(_without_lock(x)) as buffer:
             traits = frozenset({"read-only"} if buffer.readonly else ())
             dtype = _buffer_dtype(buffer.format or "B")
             return Memory("python", type(x).__name__, dtype, "cpu", buffer.nbytes, traits)
     except (TypeError, BufferError, ValueError, NotImplementedError):
         return _of_objects(x)
+
+
+def _without_lock(x: Any) -> Any:
+    """What a locked `multiprocessing.Array` locks, which is what our own calls share."""
+    locked = type(x).__module__ == "multiprocessing.sharedctypes" and hasattr(type(x), "get_obj")
+    return x.get_obj() if locked else x
 
 
 def _buffer_dtype(format: str) -> str:

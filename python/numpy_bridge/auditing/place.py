@@ -86,9 +86,14 @@ def is_direct(frame: FrameType | None, function: str) -> bool:
     if frame is None or owner(frame.f_code.co_filename) is not Owner.USER:
         return False
     words = _words(frame.f_code, frame.f_lasti)
-    return function in words or any(
-        getattr(frame.f_globals.get(word), "__name__", None) == function for word in words
-    )
+    return function in words or any(_is_named(frame.f_globals.get(word), function) for word in words)
+
+
+def _is_named(value: object, function: str) -> bool:
+    try:
+        return getattr(value, "__name__", None) == function
+    except Exception:  # whatever a program's own object raises
+        return False
 
 
 @functools.lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ import runpy
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -27,10 +27,11 @@ _STARTERS = (__file__, runpy.__file__, "<frozen runpy>")
 
 
 class Run(NamedTuple):
-    """What a program came to."""
+    """What a program came to, and the folder that it was started in."""
 
     log: AuditLog
     status: int
+    folder: Path
 
 
 def run(
@@ -39,6 +40,7 @@ def run(
     as_module: bool = False,
     show_progress: bool = False,
     listener: Listener | None = None,
+    last: bool = False,
 ) -> Run:
     """Run a program to its end, whatever end that is.
 
@@ -52,16 +54,19 @@ def run(
         Whether to say on stderr now and then how far it is.
     listener : callable, optional
         Told of each conversion as well.
+    last : bool, default False
+        Whether this process ends with the program. Executors that it has left open end then for good.
     """
+    folder = Path.cwd()
     with _as_python_does(arguments, as_module), listening(listener), audit() as log:
         finished = threading.Event()
         if show_progress:
             threading.Thread(target=_tell_progress, args=(log, finished), daemon=True).start()
         try:
-            status = _status(arguments[0], as_module)
+            status = _status(arguments[0], as_module, last)
         finally:
             finished.set()
-    return Run(log, status)
+    return Run(log, status, folder)
 
 
 @contextmanager
@@ -80,7 +85,7 @@ def listening(listener: Listener | None) -> Iterator[None]:
 @contextmanager
 def _as_python_does(arguments: list[str], as_module: bool) -> Iterator[None]:
     """Set what a program sees of how it was started."""
-    before = sys.argv, list(sys.path)
+    before, main = (sys.argv, list(sys.path)), sys.modules["__main__"]
     first = str(Path.cwd()) if as_module else str(Path(arguments[0]).resolve().parent)
     sys.argv = list(arguments)
     sys.path[0:1] = [first]
@@ -88,9 +93,10 @@ def _as_python_does(arguments: list[str], as_module: bool) -> Iterator[None]:
         yield
     finally:
         sys.argv, sys.path[:] = before
+        sys.modules["__main__"] = main
 
 
-def _status(name: str, as_module: bool) -> int:
+def _status(name: str, as_module: bool, last: bool) -> int:
     """Run it, and return the exit status that Python would have given."""
     try:
         try:
@@ -103,9 +109,13 @@ def _status(name: str, as_module: bool) -> int:
             status = 0
         except SystemExit as end:
             status = _status_of(end)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # asyncio.CancelledError, for one
             _print(error)
             status = 1
+        if last:
+            _end_executors()
         _wait_for_threads()
     except KeyboardInterrupt as error:
         _print(error)
@@ -114,17 +124,23 @@ def _status(name: str, as_module: bool) -> int:
 
 
 def _run_script(file: str) -> None:
-    """Run a script as the main module. Its `__file__` is absolute, which runpy would put into `sys.argv`."""
+    """Run a script as the main module, which it stays: threads that go on may pickle what it defines.
+
+    Its `__file__` is absolute, which runpy would put into `sys.argv`.
+    """
     main = ModuleType("__main__")
     vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
-    before = sys.modules["__main__"]
     sys.modules["__main__"] = main
-    try:
-        with io.open_code(file) as source:
-            code = compile(source.read(), file, "exec", dont_inherit=True)
-        exec(code, vars(main))
-    finally:
-        sys.modules["__main__"] = before
+    with io.open_code(file) as source:
+        code = compile(source.read(), file, "exec", dont_inherit=True)
+    exec(code, vars(main))
+
+
+def _end_executors() -> None:
+    """Do what Python does before it waits for threads: those of executors end only when they are told to."""
+    told: list[Callable[[], None]] = getattr(threading, "_threading_atexits", [])
+    while told:
+        told.pop()()
 
 
 def _wait_for_threads() -> None:

@@ -51,9 +51,11 @@ def table(run: Run) -> RenderableType:
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", title="numpy-bridge audit", title_justify="left")
     grid.add_column("copied", justify="right", no_wrap=True)
     grid.add_column("shared", justify="right", no_wrap=True)
-    grid.add_column("line", ratio=1)
+    grid.add_column("line", ratio=1, overflow="fold")
     for line in run.log.lines():
-        where = Text.assemble((f"{shown_path(line.file)}:{line.line}", "bold cyan"), "  ", line.text)
+        where = Text.assemble(
+            (f"{shown_path(line.file, run.folder)}:{line.line}", "bold cyan"), "  ", line.text
+        )
         copied, shared = (size(n) if n else "" for n in (line.copied_bytes, line.shared_bytes))
         details = [Text(f"  {text}", style) for c in line.conversions for text, style in _details(c)]
         grid.add_row(Text(copied, "red"), Text(shared, "green"), Group(where, *details))
@@ -105,21 +107,21 @@ def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
     """The audit as one self-contained page: the table, and memory maps of its first lines."""
     numbers = [page.Column(title, numeric=True) for title in ("bytes", "times")]
     found = [(line, c) for line in run.log.lines() for c in line.conversions]
-    rows = [_row(line, c) for line, c in found]
+    rows = [_row(line, c, run.folder) for line, c in found]
     table = page.table([*numbers, "outcome", "line"], rows, "Conversions by line, most bytes copied first")
     drawn = [(line, c, pictures.svg(c)) for line, c in found]
-    maps = [_map(line, c, svg) for line, c, svg in drawn if svg][:MOST_MAPS]
+    maps = [_map(line, c, svg, run.folder) for line, c, svg in drawn if svg][:MOST_MAPS]
     parts = [table, page.section("Where memory lay, the first time", *maps)] if maps else [table]
     return page.document("numpy-bridge audit", *parts, lead=f"{shlex.join(command)}: {totals(run)}")
 
 
-def _map(line: Line, c: Conversion, svg: str) -> Markup:
-    title = f"{shown_path(line.file)}:{line.line}  {c.call}: {c.verdict}"
+def _map(line: Line, c: Conversion, svg: str, folder: Path) -> Markup:
+    title = f"{shown_path(line.file, folder)}:{line.line}  {c.call}: {c.verdict}"
     return Markup('<h3 style="overflow-wrap: anywhere">{}</h3><p>{}</p>').format(title, Markup(svg))
 
 
-def _row(line: Line, c: Conversion) -> list[page.Cell | page.Content]:
-    where = f"{shown_path(line.file)}:{line.line}"
+def _row(line: Line, c: Conversion, folder: Path) -> list[page.Cell | page.Content]:
+    where = f"{shown_path(line.file, folder)}:{line.line}"
     parts: list[Markup | str] = [_IN_BOLD.format(where)]
     parts += [_AS_CODE.format(line.text)] if line.text else []
     parts += [f"{c.call}: {c.source} → {c.result}", c.reason]
@@ -136,10 +138,10 @@ def _tone(c: Conversion) -> page.Tone:
     return "good" if c.outcome == SHARED else "bad" if c.hidden else "note"
 
 
-def shown_path(file: str) -> str:
-    """A path as short as it can be said from here."""
+def shown_path(file: str, folder: Path) -> str:
+    """A path as short as it can be said from a folder."""
     path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else file
 
 
 def _count(n: int, one: str, many: str = "") -> str:

@@ -23,7 +23,11 @@ def start(listener: Listener) -> None:
     """Tell `listener` of every conversion of the process, in all threads, until it is stopped."""
     with lock:
         if not listeners():
-            _install()
+            try:
+                _install()
+            except BaseException:
+                _uninstall()
+                raise
         set_listeners((*listeners(), listener))
 
 
@@ -41,8 +45,9 @@ def _install() -> None:
     _modules_before = frozenset(sys.modules)
     compilers.prepare()
     for name in dict.fromkeys(call.module for call in CALLS):
-        if name in sys.modules:
-            _install_in(sys.modules[name])
+        module = sys.modules.get(name)
+        if module is not None:  # None says that it must not be imported
+            _install_in(module)
     arrivals.expect(_arriving)
     stand_ins = {id(r.original): r.stand_in for r in replacements.everything() if not r.inherited}
     _rename(_user_modules(), stand_ins)
@@ -113,7 +118,7 @@ def _stand_in(call: Call, original: Callable[..., Any]) -> Callable[..., Any]:
             result = original(*arguments, **keywords)
         finally:
             busy.now = False
-        report(call, keywords, call.source(arguments, keywords), result, sys._getframe(1))
+        report(call, keywords, call.source(arguments, keywords), result, sys._getframe().f_back)
         return result
 
     stand_in: Any = watched
@@ -125,8 +130,9 @@ def _stand_in(call: Call, original: Callable[..., Any]) -> Callable[..., Any]:
 def _user_modules() -> Iterator[ModuleType]:
     """The program's own modules, in which `from numpy import asarray` has made names of its own."""
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name == "__main__" or (file and owner(file) is Owner.USER):
+        names = vars(module) if isinstance(module, ModuleType) else {}
+        file = names.get("__file__")  # an attribute may be computed, or raise
+        if name == "__main__" or (isinstance(file, str) and owner(file) is Owner.USER):
             yield module
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
 from .description import Description
-from .trial import names
+from .trial import names, quiet
 
 _VIEWS = ("x.detach()", "x.data", "torch.view_as_real(x)", "x.view(np.uint8)", "x.view(torch.uint8)")
 
@@ -18,8 +17,7 @@ _VIEWS = ("x.detach()", "x.data", "torch.view_as_real(x)", "x.view(np.uint8)", "
 def remedies(x: Any, description: Description) -> Iterator[tuple[str, Any]]:
     """Yield expressions of `x` and their values, all of them views of the same memory."""
     for expression in (*_flipped(description), *_VIEWS):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             try:
                 part = eval(expression, names(x))
                 shares = part is not x and _core.shares_memory(part, x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ SMALL = 4096
 
 _MOST_DOUBLED_AXES = 8
 
+_of_all_threads = threading.RLock()
+
 
 class Trial(NamedTuple):
     """What came of a call, and why."""
@@ -41,7 +44,7 @@ def names(x: Any) -> dict[str, Any]:
 
 def try_call(call: str, probe: Any) -> Trial:
     """Make the call on the probe and see by address and value what it did."""
-    with _quiet():
+    with quiet():
         try:
             result = eval(call, names(probe))
         except Exception as error:  # whatever a library refuses with
@@ -61,10 +64,8 @@ def probe_of(x: Any, memory: Memory) -> Any:
         return _small_view(memory)
     if memory.nbytes <= SMALL:
         return x
-    if isinstance(x, np.ndarray):
-        return x[_corner(memory)]
     try:
-        part = x[:16]
+        part = x[_corner(memory)] if isinstance(x, np.ndarray) else x[:16]
     except Exception:  # no sequence, or none that can be cut
         return None
     return part if type(part) is type(x) else None
@@ -141,7 +142,10 @@ def _same_values(result: Any, probe: Any) -> bool:
     """Whether the elements are equal, as far as the result's dtype can hold them."""
     if not Memory.of(probe).on_host:
         return True
-    made, given = numpy_copy(result), numpy_copy(probe)
+    try:
+        made, given = numpy_copy(result), numpy_copy(probe)
+    except SharingError:  # memory of a device that cannot be used here
+        return True
     return made.tobytes() == given.astype(made.dtype).tobytes()
 
 
@@ -152,10 +156,13 @@ def _first_sentence(error: Exception) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings, and those that torch gives once in a process are not used up."""
+def quiet() -> Iterator[None]:
+    """No warnings, and those that torch gives once in a process are not used up.
+
+    Filters of warnings are those of all threads, so one at a time changes them and puts them back.
+    """
     torch: Any = sys.modules.get("torch")
-    with warnings.catch_warnings():
+    with _of_all_threads, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         always = torch.is_warn_always_enabled() if torch else True
         try:

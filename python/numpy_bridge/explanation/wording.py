@@ -51,7 +51,9 @@ def _why(target: Target, what: Description) -> str:
 
 def _name(what: Description) -> str:
     memory = what.memory
-    return f"{what.type} {memory.dtype} {memory.shape}" if memory else f"a {what.type}"
+    if memory:
+        return f"{what.type} {memory.dtype} {memory.shape}"
+    return f"{'an' if what.type[0] in 'aeiou' else 'a'} {what.type}"
 
 
 def _facts(what: Description) -> tuple[Cells, ...]:

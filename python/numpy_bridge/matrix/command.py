@@ -54,6 +54,8 @@ def command(
     if not producers or not consumers:
         raise _misused("none of these libraries is installed")
     for path in (as_json, as_html, as_markdown):
+        if path and path.is_dir():
+            raise _misused(f"{path} is a folder")
         if path and not path.parent.is_dir():
             raise _misused(f"there is no folder {path.parent}")
     try:
