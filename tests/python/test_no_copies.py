@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,12 @@ def test_one_object_can_be_entered_again() -> None:
     np.array(BUFFER)
 
 
+def run_in_a_thread(function: Callable[[], None]) -> None:
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
 def test_all_threads() -> None:
     def work() -> None:
         try:
@@ -121,11 +129,27 @@ def test_all_threads() -> None:
             raised.append(error)
 
     raised: list[HiddenCopyError] = []
-    with no_copies():
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-    assert len(raised) == 1
+    with pytest.raises(HiddenCopyError) as seen, no_copies():
+        run_in_a_thread(work)
+    assert raised == [seen.value]
+
+
+def test_the_blocks_own_exception_comes_before_those_of_other_threads() -> None:
+    def work() -> None:
+        with contextlib.suppress(HiddenCopyError):
+            np.array(BUFFER)
+
+    def fail() -> None:
+        run_in_a_thread(work)
+        raise LookupError("the block's own")
+
+    with pytest.raises(LookupError, match="the block's own"), no_copies():
+        fail()
+
+
+def test_a_handled_copy_of_the_blocks_own_thread_is_handled() -> None:
+    with no_copies(), contextlib.suppress(HiddenCopyError):
+        np.array(BUFFER)
 
 
 # Decorators
@@ -162,6 +186,17 @@ def test_a_generator_function_is_refused() -> None:
         TypeError, match="no_copies cannot decorate a generator function; use it as a block inside"
     ):
         no_copies()(numbers)
+
+
+def test_parentheses_are_asked_for() -> None:
+    with pytest.raises(TypeError, match=r"takes no arguments: decorate with @no_copies\(\), in parentheses"):
+        no_copies(len)
+
+
+@pytest.mark.parametrize("thing", [3, classmethod(len)])
+def test_what_is_no_function_is_refused(thing: Any) -> None:
+    with pytest.raises(TypeError, match=r"no_copies decorates functions, not (int|classmethod) objects"):
+        no_copies()(thing)
 
 
 # pytest

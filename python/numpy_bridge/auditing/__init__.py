@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from numpy_bridge.errors import HiddenCopyError
 
 if TYPE_CHECKING:
     from .record import AuditLog, Conversion
@@ -55,17 +58,21 @@ class no_copies:
     batch), or an argument does (``copy=True``, ``force=True``), or if there is nothing to share: memory
     moves to another device, or values come from a list.
 
-    All threads are watched: the copy raises in the thread that makes it.
+    All threads are watched: the copy raises in the thread that makes it. What another thread raised is raised
+    again at the end of the block, whose own exceptions take precedence.
 
     Raises
     ------
     HiddenCopyError
-        Inside the block, by the call that copied.
+        Inside the block, by the call that copied; at its end, if that was in another thread.
     TypeError
-        On decorating a generator function, whose body runs elsewhere: use a block inside it.
+        On decorating what is no function, or a generator function, whose body runs elsewhere: use a block
+        inside it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *functions: object) -> None:
+        if functions:
+            raise TypeError("no_copies takes no arguments: decorate with @no_copies(), in parentheses")
         self._entered: list[_Forbid] = []
 
     def __enter__(self) -> None:
@@ -79,9 +86,15 @@ class no_copies:
     ) -> None:
         from . import watching
 
-        watching.stop(self._entered.pop())
+        __tracebackhide__ = True
+        forbid = self._entered.pop()
+        watching.stop(forbid)
+        if forbid.elsewhere is not None and error is None:
+            raise forbid.elsewhere
 
     def __call__(self, function: Function) -> Function:
+        if not callable(function):
+            raise TypeError(f"no_copies decorates functions, not {type(function).__name__} objects")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("no_copies cannot decorate a generator function; use it as a block inside")
         run: Any
@@ -104,11 +117,16 @@ class no_copies:
 
 
 class _Forbid:
-    """Listens for hidden copies."""
+    """Listens for hidden copies, and remembers the first that another thread was told of."""
+
+    def __init__(self) -> None:
+        self.elsewhere: HiddenCopyError | None = None
+        self._thread = threading.get_ident()
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         __tracebackhide__ = True
         if conversion.hidden:
-            from numpy_bridge.errors import HiddenCopyError
-
-            raise HiddenCopyError.of(conversion)
+            objection = HiddenCopyError.of(conversion)
+            if threading.get_ident() != self._thread and self.elsewhere is None:
+                self.elsewhere = objection
+            raise objection
