@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +40,16 @@ def test_code_prints_what_is_shown(section: str, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == blocks(section, "text")[0]
 
 
-def test_the_table_of_a_program_is_what_is_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    testing = pytest.importorskip("typer.testing", reason="the command line needs typer")
-    from numpy_bridge import cli
-
-    monkeypatch.chdir(tmp_path)
+def test_the_table_of_a_program_is_what_is_printed(tmp_path: Path) -> None:
+    pytest.importorskip("typer", reason="the command line needs typer")
     program = blocks("A block", "python")[0].replace("import numpy_bridge as bridge\n\n", "")
     program = program.partition("for conversion")[0].replace("with bridge.audit() as log:\n", "")
     (tmp_path / "points.py").write_text(program.replace("    ", ""))
-    done = testing.CliRunner().invoke(cli.build(), ["audit", "points.py"], env={"COLUMNS": "80"})
+    command = (sys.executable, "-m", "numpy_bridge", "audit", "points.py")
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     (shown,) = blocks("A whole program", "text")
-    assert [line.strip() for line in done.output.splitlines()] == [
+    assert [line.strip() for line in done.stdout.splitlines()] == [
         line.strip() for line in shown.splitlines()
     ]
 

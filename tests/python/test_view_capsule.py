@@ -40,16 +40,22 @@ from support import (
         ({"stream": 1}, "stream"),
         ({"stream": -1}, "stream"),
         ({"stream": 0}, "stream"),
-        ({"dl_device": (2, 0)}, "dl_device"),
+        ({"dl_device": (4, 0)}, "dl_device"),
         ({"dl_device": (1, 1)}, "dl_device"),
     ],
-    ids=["stream-1", "stream--1", "stream-0", "cuda", "cpu:1"],
+    ids=["stream-1", "stream--1", "stream-0", "opencl", "cpu:1"],
 )
 def test_requests_that_a_cpu_cannot_meet(
     request_: dict[str, Any], field: str, keywords: dict[str, Any], copy: bool | None
 ) -> None:
     with refused(field, "DLPack", hint=None):
         view(base_array()).__dlpack__(**request_, **keywords, copy=copy)
+
+
+@pytest.mark.parametrize("copy", [None, False])
+def test_memory_moves_to_a_device_only_when_a_copy_is_asked_for(copy: bool | None) -> None:
+    with refused("dl_device", "DLPack", hint="copy=True"):
+        view(base_array()).__dlpack__(dl_device=(2, 0), copy=copy)
 
 
 def test_readonly_needs_a_version() -> None:
