@@ -8,7 +8,6 @@
 #include <numpy_bridge/self_overlap.hpp>
 
 #include "cuda.hpp"
-#include "kernels/add.hpp"
 #include "kernels/copy.hpp"
 
 namespace numpy_bridge {
@@ -108,38 +107,40 @@ void require_same_dtype(const memory& x, const memory& y) {
 
 } // namespace
 
-void require_addition(dtype id) {
-    if (!kernels::addition_of(id))
+kernels::addition require_addition(dtype id) {
+    const std::optional<kernels::addition> how = kernels::addition_of(id);
+    if (!how)
         refuse("add_", "dtype", "integers, floats of 16 bits or more, or complex numbers", info(id).name,
                id == dtype::boolean ? "use logical_or of its own library" : "add in float32, and copy the result");
+    return *how;
 }
 
 namespace {
 
 /// What has to hold of the array that is added to, whatever is added.
-void require_target(const memory& x) {
-    require_addition(x.type.id);
+kernels::addition require_target(const memory& x) {
+    const kernels::addition how = require_addition(x.type.id);
     if (is_swapped(x)) refuse_order(x);
     require_place("add_", x);
     require_distinct_elements("add_", x);
     if (on_cuda(x)) require_aligned_elements(x);
+    return how;
 }
 
 } // namespace
 
 void add_in_place(const place& x, const std::byte* value) {
     const memory& target = x.at;
-    require_target(target);
+    const kernels::addition how = require_target(target);
     if (is_empty(target)) return;
     constexpr dims everywhere_the_same{};
     if (on_cuda(target)) return cuda_kernels("add_", target.device).add_value(x, value);
-    kernels::add_on_cpu(*kernels::addition_of(target.type.id),
-                        kernels::iterate(target, value, everywhere_the_same.data()));
+    kernels::add_on_cpu(how, kernels::iterate(target, value, everywhere_the_same.data()));
 }
 
 void add_in_place(const place& x, const place& y) {
     const memory& target = x.at;
-    require_target(target);
+    const kernels::addition how = require_target(target);
     require_same_dtype(target, y.at);
     require_one_device(target, y.at);
     const dims strides = strides_for("add_", target, y.at);
@@ -150,7 +151,7 @@ void add_in_place(const place& x, const place& y) {
         return cuda_kernels("add_", target.device).add(x, y, strides, overlapping);
     }
     const auto add = [&](const std::byte* source, const dims& steps) {
-        kernels::add_on_cpu(*kernels::addition_of(target.type.id), kernels::iterate(target, source, steps.data()));
+        kernels::add_on_cpu(how, kernels::iterate(target, source, steps.data()));
     };
     if (!overlapping) return add(y.at.data, strides);
     const snapshot kept(y.at);

@@ -6,6 +6,7 @@
 
 #include <numpy_bridge/memory.hpp>
 
+#include "kernels/add.hpp"
 #include "kernels/cuda_backend.hpp"
 
 namespace numpy_bridge {
@@ -18,8 +19,8 @@ void add_in_place(const place& x, const place& y);
 /// x += the element at `value`, of x's dtype.
 void add_in_place(const place& x, const std::byte* value);
 
-/// Refuses dtypes that cannot be added; before the number to add is read.
-void require_addition(dtype id);
+/// How elements are added. Refuses dtypes that have no addition; asked before the number to add is read.
+kernels::addition require_addition(dtype id);
 
 /// Whether copying takes the bus between host and device, and so time: `copy_in_place` then releases the GIL.
 bool waits_for_copy(const memory& target, const memory& source) noexcept;

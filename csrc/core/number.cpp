@@ -94,7 +94,7 @@ bool is_number(PyObject* x) {
 }
 
 element_bytes element_of(const char* operation, py::handle x, dtype id) {
-    py::object plain = py::reinterpret_borrow<py::object>(x);
+    auto plain = py::reinterpret_borrow<py::object>(x);
     if (numpy_library::get().is_scalar(x.ptr())) plain = x.attr("item")();
     if (PyLong_Check(plain.ptr()) == 0 && PyFloat_Check(plain.ptr()) == 0 && PyComplex_Check(plain.ptr()) == 0)
         throw py::type_error(std::string(operation) + ": a " + detail::type_name(x) + " is no number to add");

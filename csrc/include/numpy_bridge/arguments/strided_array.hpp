@@ -43,7 +43,7 @@ template <> class extent_list<-1> {
 public:
     extent_list() = default;
     extent_list(const extent_list& other) noexcept { *this = other; }
-    extent_list& operator=(const extent_list& other) noexcept {
+    extent_list& operator=(const extent_list& other) noexcept { // NOLINT(cert-oop54-cpp): may be itself
         ndim_ = other.ndim_;
         for (int i = 0; i < ndim_; ++i) (*this)[i] = other[i];
         return *this;
