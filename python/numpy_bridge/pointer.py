@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_bridge import _core
+from numpy_bridge import _core, capsules
 from numpy_bridge.errors import SharingError
 
 
@@ -94,12 +94,7 @@ def _address(ptr: Any) -> int:
 
 
 def _capsule_address(capsule: object) -> int:
-    api = ctypes.pythonapi
-    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))
-    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", api)
-    )
-    name = get_name(capsule)
+    name = capsules.name_of(capsule)
     if name is not None and b"dltensor" in name:
         raise SharingError(
             "pointer",
@@ -108,7 +103,7 @@ def _capsule_address(capsule: object) -> int:
             f"a DLPack capsule, {name.decode()!r}",
             "it points to a description of memory; pass the object that made it to view()",
         )
-    return get_pointer(capsule, name) or 0
+    return capsules.pointer_in(capsule)
 
 
 def _dtype_name(dtype: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numpy_bridge import _core
+from numpy_bridge import _core, capsules
 from numpy_bridge.errors import SharingError
 
 from .calls import Call
@@ -127,16 +127,11 @@ def _outcome_of_capsule(source: Any, capsule: Any) -> tuple[str, str]:
 
 
 def _address_in(capsule: Any) -> int:
-    api = ctypes.pythonapi
-    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", api))
-    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", api)
-    )
-    name = get_name(capsule)
-    start = get_pointer(capsule, name)
+    start = capsules.pointer_in(capsule)
     if not start:
         return 0
-    before = 32 if name == b"dltensor_versioned" else 0  # version, context, deleter, flags
+    versioned = capsules.name_of(capsule) == b"dltensor_versioned"
+    before = 32 if versioned else 0  # version, context, deleter, flags
     return ctypes.c_void_p.from_address(start + before).value or 0
 
 
