@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy_bridge
+from loading import module_from
 
 SOURCE = Path(__file__).parents[1] / "extension"
 MODULES = ("arguments_cxx17", "arguments_cxx20")
@@ -28,7 +28,7 @@ def build(folder: Path) -> dict[str, ModuleType]:
         f"-DEIGEN_INCLUDE={packages / 'cmeel.prefix/include/eigen3'}",
     )
     _run("cmake", "--build", folder)
-    return {name: _imported(name, next(folder.glob(f"{name}.*.so"))) for name in MODULES}
+    return {name: module_from(next(folder.glob(f"{name}.*.so")), name) for name in MODULES}
 
 
 def _run(*command: object) -> None:
@@ -37,13 +37,3 @@ def _run(*command: object) -> None:
     result = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if result.returncode != 0:
         raise RuntimeError(f"building {SOURCE.name} failed:\n{result.stdout}\n{result.stderr}")
-
-
-def _imported(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module

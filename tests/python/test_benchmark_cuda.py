@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from loading import module_from
 from numpy_bridge.info import describe_cuda
 from support import torch
 
@@ -24,13 +24,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks/cuda_kernels.py"
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_cuda_kernels", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return module_from(SCRIPT)
 
 
 def case(benchmark: ModuleType, **aims: float | None) -> Any:

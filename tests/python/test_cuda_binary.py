@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from loading import module_from
+
 SCRIPT = Path(__file__).parents[1] / "cuda_binary.py"
 
 
 @pytest.fixture(scope="module")
 def binary() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cuda_binary", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return module_from(SCRIPT)
 
 
 SASS = """
