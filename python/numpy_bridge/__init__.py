@@ -9,9 +9,6 @@
 (7, True)
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from numpy_bridge._core import (
     View,
     __version__,
@@ -23,14 +20,14 @@ from numpy_bridge._core import (
     to_torch,
     view,
 )
+from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.development import get_cmake_dir, get_include
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
+from numpy_bridge.explanation import explain
 from numpy_bridge.pointer import from_pointer
 
-if TYPE_CHECKING:
-    from numpy_bridge.auditing import audit, no_copies
-    from numpy_bridge.explanation import explain
-
+# No __getattr__: with one, CPython looks up every bridge.NAME the slow way,
+# which costs up to a fifth of a conversion. What is large is imported when it is called.
 __all__ = [
     "CudaError",
     "HiddenCopyError",
@@ -52,20 +49,3 @@ __all__ = [
     "to_torch",
     "view",
 ]
-
-_LAZY = {  # what programs rarely need is imported when it is asked for
-    "audit": "numpy_bridge.auditing",
-    "explain": "numpy_bridge.explanation",
-    "no_copies": "numpy_bridge.auditing",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os.path  # pathlib takes longer to import than all of this package
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120
 
 
 def get_include() -> str:
@@ -14,7 +14,7 @@ def get_include() -> str:
     --------
     get_cmake_dir : for CMake, which then finds the headers by itself.
     """
-    return str(_PACKAGE / "include")
+    return f"{_PACKAGE}/include"
 
 
 def get_cmake_dir() -> str:
@@ -22,9 +22,9 @@ def get_cmake_dir() -> str:
 
     Builds by scikit-build-core find it without being told.
     """
-    return str(_PACKAGE / "share/cmake/numpy_bridge")
+    return f"{_PACKAGE}/share/cmake/numpy_bridge"
 
 
 def get_pkgconfig_dir() -> str:
     """Return the folder of the pkg-config file, for ``PKG_CONFIG_PATH``."""
-    return str(_PACKAGE / "share/pkgconfig")
+    return f"{_PACKAGE}/share/pkgconfig"

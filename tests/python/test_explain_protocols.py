@@ -8,7 +8,7 @@ import numpy as np
 
 import numpy_bridge as bridge
 from fakes import FakeTensor
-from numpy_bridge.explanation import Protocol
+from numpy_bridge.explanation.protocols import Protocol
 from producers import Legacy
 from support import needs_torch, torch
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,6 +92,8 @@ class no_copies:
             raise forbid.elsewhere
 
     def __call__(self, function: Function) -> Function:
+        import inspect
+
         if not callable(function):
             raise TypeError(f"no_copies decorates functions, not {type(function).__name__} objects")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

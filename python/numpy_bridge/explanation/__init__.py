@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
-from . import relation
-from .counting import Count
-from .description import Description, describe
-from .explanation import Explanation, Relation
-from .memory import Memory
-from .memory_map import memory_map
-from .owners import Owner
-from .protocols import Protocol, protocols
-from .relation import Overlap, overlap
-from .targets import Target, share_for, targets
-from .unheard import unheard
-
-__all__ = [
-    "Count",
-    "Description",
-    "Explanation",
-    "Memory",
-    "Overlap",
-    "Owner",
-    "Protocol",
-    "Relation",
-    "Target",
-    "explain",
-    "memory_map",
-    "overlap",
-]
+if TYPE_CHECKING:
+    from .explanation import Explanation, Relation
 
 _NOT_GIVEN: Final[Any] = object()  # `b` may be None, by mistake: that is then explained
 
@@ -62,18 +38,6 @@ def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
         Of one object, true if `view` shares it. Of two, true if they have a byte in common. Print it, show
         it in a notebook, save its ``svg``, or use its fields.
     """
-    with unheard():
-        return _of_object(a) if b is _NOT_GIVEN else _of_pair(a, b)
+    from . import explaining
 
-
-def _of_object(x: Any) -> Explanation:
-    what = describe(x)
-    spoken = protocols(x, what)
-    return Explanation(what, spoken, targets(x, what, spoken))
-
-
-def _of_pair(a: Any, b: Any) -> Relation:
-    of_a, of_b = describe(a), describe(b)
-    found = overlap(a, b, of_a.memory, of_b.memory)
-    advice = relation.advice(found, of_b, share_for(of_b.library, a, of_a))
-    return Relation(of_a, of_b, found, relation.origin(a, b, found.shares), advice)
+    return explaining.of_object(a) if b is _NOT_GIVEN else explaining.of_pair(a, b)

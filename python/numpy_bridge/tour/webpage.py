@@ -9,7 +9,9 @@ from markupsafe import Markup
 
 import numpy_bridge as bridge
 from numpy_bridge import page
-from numpy_bridge.explanation import Memory, memory_map, overlap
+from numpy_bridge.explanation.memory import Memory
+from numpy_bridge.explanation.memory_map import memory_map
+from numpy_bridge.explanation.relation import overlap
 
 from .model import Finding, Proof, Result, Side, Verdict
 from .plain import counts
