@@ -14,20 +14,24 @@ namespace {
 using version_pair = std::optional<std::pair<unsigned, unsigned>>;
 using device_pair = std::optional<std::pair<int, int>>;
 
-/// The stream that the consumer will work on; nothing for memory on the CPU, and for -1, a consumer that sees to the
-/// order itself. None stands for CUDA's legacy default stream.
-std::optional<std::uintptr_t> consumers_stream(const memory& m, const py::object& stream) {
-    if (m.device.type == device_type::cpu) {
+/// The stream that the consumer will work on, on the device that it wants the memory on; nothing for the CPU, and for
+/// -1, a consumer that sees to the order itself. None stands for CUDA's legacy default stream. The numbers mean what
+/// the array API standard says of `__dlpack__`, which has others for ROCm.
+std::optional<std::uintptr_t> consumers_stream(device wanted, const py::object& stream) {
+    if (wanted.type == device_type::cpu) {
         if (stream.is_none()) return std::nullopt;
         detail::refuse("DLPack", "stream", "None for memory on the CPU", detail::shown(stream));
     }
     if (stream.is_none()) return detail::legacy_default_stream;
     const long long number = detail::read_integer("DLPack", "stream", stream);
     if (number == -1) return std::nullopt;
-    if (number < -1 || number == 0)
-        detail::refuse("DLPack", "stream", "None, -1, 1, 2 or a stream's handle", std::to_string(number),
-                       number == 0 ? "0 could mean either default stream: 1 legacy, 2 per thread" : "");
-    return static_cast<std::uintptr_t>(number);
+    const bool rocm = wanted.type == device_type::rocm;
+    if (rocm ? number == 0 || number > 2 : number > 0) return static_cast<std::uintptr_t>(number);
+    if (rocm)
+        detail::refuse("DLPack", "stream", "None, -1, 0 or a stream's handle", std::to_string(number),
+                       number > 0 ? "0 is the default stream of ROCm; 1 and 2 are CUDA's" : "");
+    detail::refuse("DLPack", "stream", "None, -1, 1, 2 or a stream's handle", std::to_string(number),
+                   number == 0 ? "0 could mean either default stream: 1 legacy, 2 per thread" : "");
 }
 
 /// Lets the consumer's stream wait for the one that work on the memory was given to.
@@ -89,8 +93,8 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
 py::object export_dlpack(const py::object& self, const py::object& stream, const version_pair& max_version,
                          const device_pair& device, std::optional<bool> copy) {
     const auto& from = self.cast<const view&>();
-    const auto consumer = consumers_stream(from.description(), stream);
     const auto wanted = wanted_device(from.description(), device);
+    const auto consumer = consumers_stream(wanted, stream);
     if (copy.value_or(false)) return capsule_of_copy(self, from, consumer, max_version, wanted);
     const memory m = on_device(from.description(), wanted);
     if (m.device.type == device_type::cpu) from.require_ready_for_host();

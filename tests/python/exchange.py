@@ -7,13 +7,11 @@ from ctypes import CFUNCTYPE, POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_int
 from typing import Any
 
 import numpy_bridge as bridge
-from fakes import DLTensor, ExchangeTable, Versioned, capsule_pointer
+from fakes import Borrow, DLTensor, ExchangeTable, FromObject, Versioned, capsule_pointer
 
 SetError = CFUNCTYPE(None, c_void_p, c_char_p, c_char_p)
 Allocate = CFUNCTYPE(c_int, POINTER(DLTensor), POINTER(c_void_p), c_void_p, SetError)
-FromObject = PYFUNCTYPE(c_int, py_object, POINTER(c_void_p))
 ToObject = PYFUNCTYPE(c_int, c_void_p, POINTER(c_void_p))
-Borrow = PYFUNCTYPE(c_int, py_object, POINTER(DLTensor))
 CurrentWorkStream = PYFUNCTYPE(c_int, c_int32, c_int32, POINTER(c_void_p))
 Deleter = CFUNCTYPE(None, c_void_p)
 

@@ -167,6 +167,7 @@ class ExchangeTable(Structure):
 
 
 FromObject = PYFUNCTYPE(c_int, py_object, POINTER(c_void_p))
+Borrow = PYFUNCTYPE(c_int, py_object, POINTER(DLTensor))
 
 
 def exchange_type(answer: Any, version: tuple[int, int] = (1, 3), previous: Any = None) -> type:

@@ -216,6 +216,11 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
         "DLPack: stream: expected None, -1, 1, 2 or a stream's handle, got 0; "
         "0 could mean either default stream: 1 legacy, 2 per thread",
     ),
+    (
+        lambda: from_pointer(4096, (2,), "f4", device="rocm:0").__dlpack__(stream=1),
+        "DLPack: stream: expected None, -1, 0 or a stream's handle, got 1; "
+        "0 is the default stream of ROCm; 1 and 2 are CUDA's",
+    ),
     # __array__
     (
         lambda: view(Refuses()),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 import numpy_bridge as bridge
 from fake_interfaces import FakeInterface, FakeStruct, wrapper
-from fakes import FakeTensor, exchange_type
+from fakes import Borrow, FakeTensor, exchange_type
 from numpy_bridge import view
 from producers import WritableBuffer, named
 from support import needs_torch, refused
@@ -78,3 +80,27 @@ def test_torch_does_not_get_to_write(make: Callable[[str, str], Any]) -> None:
 @pytest.mark.parametrize(("module", "name"), MUTABLE)
 def test_mutable(module: str, name: str, make: Callable[[str, str], Any]) -> None:
     assert not view(make(module, name)).readonly
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "mutable"), [("jax", "Array", False), ("mlx.core", "array", True)]
+)
+def test_functions_in_cpp_do_not_get_to_write(
+    module: str, name: str, mutable: bool, extension: ModuleType
+) -> None:
+    fake = FakeTensor()
+
+    def lend(_: object, out: Any) -> int:
+        out[0] = fake.managed.tensor  # has no word for read-only
+        return 0
+
+    function = Borrow(lend)
+    kind = exchange_type(lambda _: fake.managed)
+    kind.table.tensor_from_object = ctypes.cast(function, ctypes.c_void_p)
+    x = named(module, name, kind)()
+    assert extension.float32(x) == 6
+    if mutable:
+        assert extension.writable(x) == 6
+    else:
+        with pytest.raises(TypeError, match="read-only"):
+            extension.writable(x)

@@ -198,6 +198,17 @@ def test_the_cpu_may_be_asked_for_where_the_host_reads_the_memory() -> None:
         view(array).__dlpack__(dl_device=(1, 1))
 
 
+def test_streams_of_rocm_are_counted_as_the_standard_says() -> None:
+    shared = bridge.from_pointer(4096, (2,), "f4", device="rocm:0")
+    for stream in (None, -1, 0, 3):
+        tensor = read_capsule(capsule := shared.__dlpack__(stream=stream)).tensor
+        assert (tensor.device_type, tensor.data) == (10, 4096)
+        assert capsule is not None
+    for stream in (1, 2, -2):
+        with refused("stream", "DLPack", hint=None):
+            shared.__dlpack__(stream=stream)
+
+
 @pytest.mark.parametrize(
     "version", [(1,), (1, 2, 3), "13", 1, 1.0, (1.5, 0), (-1, 0), ("1", "0"), (2**40, 0)]
 )

@@ -88,7 +88,7 @@ inline bool is_builtin_buffer(PyObject* x) noexcept {
 
 /// Reads through the C function of the object's type. False where the type has none, or where it refuses;
 /// the managed form then says why.
-inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
+inline bool borrow_from_producer(PyObject* x, const requirements& r, imported& out, witness& seen) {
     const auto* api = is_builtin_buffer(x) ? nullptr : find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
     if (api == nullptr || api->tensor_from_object == nullptr) return false;
     dlpack::tensor tensor{};
@@ -96,7 +96,8 @@ inline bool borrow_from_producer(PyObject* x, imported& out, witness& seen) {
         PyErr_Clear();
         return false;
     }
-    describe_dlpack(tensor, false, out);
+    const bool readonly = r.writable && is_immutable(x); // a DLTensor cannot say so
+    describe_dlpack(tensor, readonly, out);
     out.stream = work_stream(*api, out.description.device);
     seen = witness::of_producer(x, api);
     return true;
@@ -135,7 +136,7 @@ inline witness import_for_call(PyObject* x, const requirements& r, imported& out
         }
     }
     witness seen;
-    if (!borrow_from_producer(x, out, seen)) import_object(readable(x, r).ptr(), purpose::share, out);
+    if (!borrow_from_producer(x, r, out, seen)) import_object(readable(x, r).ptr(), purpose::share, out);
     return seen;
 }
 
