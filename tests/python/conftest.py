@@ -41,8 +41,9 @@ def times(pytestconfig: pytest.Config) -> int:
     return int(pytestconfig.getoption("--times"))
 
 
-def pytest_collection_finish() -> None:
-    """Keep what the imports made out of the hundreds of collections that tests ask for."""
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> None:
+    """Keep modules and reports out of the hundreds of collections that tests ask for."""
     gc.collect()
     gc.freeze()
 
