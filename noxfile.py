@@ -381,6 +381,7 @@ def _install_wheel(
         "install.strip": "false",
         "cmake.define.CMAKE_CXX_COMPILER": "g++",
         "cmake.define.CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
+        "cmake.define.CMAKE_CXX_FLAGS_RELWITHDEBINFO": "-O1 -g",  # half the time of -O2 to compile
         f"cmake.define.NUMPY_BRIDGE_{option.partition('=')[0]}": option.partition("=")[2],
     }
     session.install(
