@@ -227,3 +227,12 @@ def test_memory_of_devices_that_are_not_here(device: str) -> None:
         assert on_host or device in outcomes[call].because
         assert "(2, 2)" not in outcomes[call].because
     assert not {"JAX", "TensorFlow"} & {target.library for target in explanation.targets}
+
+
+@pytest.mark.parametrize("length", [20, 20_000])
+def test_what_is_said_of_a_part_holds_for_all_of_it(length: int) -> None:
+    """The dtype that NumPy makes of bytes has their number in it, which is another one for the part."""
+    x = bytes(range(1, 11)) * (length // 10)
+    (target,) = [target for target in bridge.explain(x).targets if target.call == "np.asarray(x)"]
+    assert np.asarray(x).dtype == f"S{length}"
+    assert target.because == "a numpy.ndarray of text (numpy.bytes_)"

@@ -118,8 +118,7 @@ def _judge(result: Any, probe: Any) -> Trial:
     try:
         made, given = Memory.of(result), Memory.of(probe)
     except (SharingError, TypeError):
-        dtype = getattr(result, "dtype", None)
-        return Trial("wrong values", f"a {type_name(result)}{f' of dtype {dtype}' if dtype else ''}")
+        return Trial("wrong values", f"a {type_name(result)}{_of_dtype(result)}")
     if not given.size:
         return Trial("shares", "there are no elements")
     if not _core.shares_memory(result, probe):
@@ -130,6 +129,14 @@ def _judge(result: Any, probe: Any) -> Trial:
     if given.readonly and not made.readonly:
         return Trial("shares", "can be written, although the memory is read-only")
     return Trial("shares", "read-only" if made.readonly else "")
+
+
+def _of_dtype(result: Any) -> str:
+    """The dtype of what is no array of numbers. That of text holds its length, which is the probe's."""
+    dtype = getattr(result, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "SU":
+        return f" of text ({dtype.type.__module__}.{dtype.type.__name__})"
+    return f" of dtype {dtype}" if dtype else ""
 
 
 def _misread(made: Memory, given: Memory) -> str:
