@@ -53,7 +53,7 @@ def elsewhere(description: Description, protocols: Sequence[Protocol], shared: b
             yield (
                 library,
                 call.format("x"),
-                "not tried",
+                "untried",
                 "nothing was measured for read-only memory of others",
                 "",
             )
@@ -68,7 +68,7 @@ def _jax(memory: Memory, aligned: str) -> Judgement:
     if not (memory.c_contiguous or memory.f_contiguous):
         return "refuses", f"{measured}: gaps between elements, or an order of its own", ""
     if memory.dtype not in _MEASURED:
-        return "not tried", f"nothing was measured for {memory.dtype}", ""
+        return "untried", f"nothing was measured for {memory.dtype}", ""
     if memory.dtype in _WIDE:
         wider = 'jax.config.update("jax_enable_x64", True)' if _is_aligned(memory) else ""
         return "copies", f"{measured}: silently, to 32 bits, unless jax_enable_x64 is set", wider
@@ -82,7 +82,7 @@ def _tensorflow(memory: Memory, aligned: str) -> Judgement:
     if memory.readonly:
         return "refuses", f"{measured}: read-only memory", ""
     if not memory.c_contiguous or memory.dtype not in _MEASURED:
-        return "not tried", "nothing was measured for this dtype or order", ""
+        return "untried", "nothing was measured for this dtype or order", ""
     if not _is_aligned(memory):
         return "unsafe", f"{measured}: the first operation ends the process, {_off(memory)}", aligned
     return "shares", f"{measured}: aligned to {ALIGNMENT} bytes", ""

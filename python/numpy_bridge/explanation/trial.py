@@ -20,7 +20,9 @@ from numpy_bridge.errors import SharingError
 from .memory import Memory
 from .owners import is_tensor, type_name
 
-Outcome = Literal["shares", "copies", "refuses", "wrong values", "unsafe", "not tried"]
+Outcome = Literal["shares", "copies", "refuses", "wrong", "unsafe", "untried"]
+
+UNPROTECTED = "can be written, although the memory is read-only"
 
 SMALL = 4096
 """Bytes that may be copied to find out."""
@@ -118,16 +120,16 @@ def _judge(result: Any, probe: Any) -> Trial:
     try:
         made, given = Memory.of(result), Memory.of(probe)
     except (SharingError, TypeError):
-        return Trial("wrong values", f"a {type_name(result)}{_of_dtype(result)}")
+        return Trial("wrong", f"a {type_name(result)}{_of_dtype(result)}")
     if not given.size:
         return Trial("shares", "there are no elements")
     if not _core.shares_memory(result, probe):
         changed = f"{given.dtype} becomes {made.dtype}" if made.dtype != given.dtype else ""
-        return Trial("copies", changed) if _same_values(result, probe) else Trial("wrong values", changed)
+        return Trial("copies", changed) if _same_values(result, probe) else Trial("wrong", changed)
     if not _same_values(result, probe):
-        return Trial("wrong values", _misread(made, given))
+        return Trial("wrong", _misread(made, given))
     if given.readonly and not made.readonly:
-        return Trial("shares", "can be written, although the memory is read-only")
+        return Trial("wrong", UNPROTECTED)
     return Trial("shares", "read-only" if made.readonly else "")
 
 
