@@ -150,8 +150,9 @@ def _rename(modules: Iterator[ModuleType] | list[ModuleType], stand_ins: Mapping
 
 def _forget_in_child() -> None:
     """A forked process, such as a worker of a DataLoader, has nobody to report to."""
-    deafen()
-    _uninstall()
+    if listeners():
+        deafen()
+        _uninstall()
     replacements.forget_suspensions()  # those of other threads, which are not here to end them
     lock.release()
 
