@@ -104,9 +104,10 @@ def producers(session: nox.Session) -> None:
 
 @nox.session
 def tensorflow(session: nox.Session) -> None:
-    """What an audit says of TensorFlow, which is too large for `producers`."""
+    """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
-    session.run("pytest", "tests/python/test_audit_tensorflow.py", *session.posargs)
+    files = ("tests/python/test_tensorflow.py", "tests/python/test_audit_tensorflow.py")
+    session.run("pytest", *files, *session.posargs)
 
 
 @nox.session
