@@ -64,12 +64,14 @@ def judge(call: Call, keywords: Mapping[str, Any], source: Any, result: Any) -> 
 def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str, str]:
     if result is source:
         return SHARED, "the argument itself is returned"
-    if type(result).__name__ == "PyCapsule":
-        return _outcome_of_capsule(source, result)
-    if isinstance(source, Handed) and made.is_array and made.nbytes:
-        return (SHARED, "the same memory") if share(source, result) else (COPIED, "")
+    if type(result).__name__ == "PyCapsule" and given.nbytes:
+        return _outcome_of_capsule(Handed(address_in(result)), source, given)
+    if isinstance(source, Handed) and made.nbytes:
+        return _outcome_of_capsule(source, result, made)
     if isinstance(source, np.generic) and scalar_shares(source, result):
         return SHARED, "the same memory"
+    if type(result).__name__ == "PyCapsule" or isinstance(source, Handed):
+        return SHARED, "there are no elements to copy"
     if not given.is_array or not made.is_array or given.device != made.device:
         return COPIED, ""
     if NOWHERE in given.traits | made.traits:
@@ -84,21 +86,23 @@ def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str
     if given.library not in known:
         return UNKNOWN, f"asking {given.kind} where its memory is might compute it anew"
     shared = share(source, result)
+    in_parts = given.library == "pyarrow" and not shared and not block(source, result)
+    if in_parts or (shared is None and given.library in _ANSWERS_CHEAPLY):
+        return COPIED, f"{given.kind} has no memory to share: its values are put together"
+    if shared is None:
+        return UNKNOWN, f"{made.kind} does not say where its memory is"
     if not shared:
-        if given.library in _ANSWERS_CHEAPLY and VARIABLE not in given.traits and not block(source, result):
-            return COPIED, f"{given.kind} has no memory to share: its values are put together"
-        return (UNKNOWN, f"{made.kind} does not say where its memory is") if shared is None else (COPIED, "")
+        return COPIED, ""
     if given.library == "python" and given.dtype != made.dtype:
         return SHARED, f"its bytes are read as {made.dtype}"
     return SHARED, "the same memory"
 
 
-def _outcome_of_capsule(source: Any, capsule: Any) -> tuple[str, str]:
-    """A capsule that nobody has taken yet."""
-    address = address_in(capsule)
-    if not address:
-        return UNKNOWN, "the capsule has no address"
-    shared = share(Handed(address), source)
+def _outcome_of_capsule(capsule: Handed, other: Any, memory: Memory) -> tuple[str, str]:
+    """What a capsule has to do with the array that it was made of, or that was made of it."""
+    shared = share(capsule, other)
+    if shared is None or not capsule.address:
+        return UNKNOWN, f"{memory.kind} or its capsule does not say where the memory is"
     return (SHARED, "the same memory") if shared else (COPIED, "")
 
 

@@ -20,6 +20,10 @@ Span = tuple[int, int]
 _byte_bounds = getattr(np.lib, "array_utils", np).byte_bounds  # NumPy 2 has moved it
 
 
+_MAJOR, _BEFORE_THE_TENSOR, _TO_THE_OFFSET = 1, 32, 40
+"""Of DLPack: the version that is known, and bytes of what precedes the tensor and the offset in it."""
+
+
 class Handed(NamedTuple):
     """A DLPack capsule as it was before somebody took its memory."""
 
@@ -28,13 +32,17 @@ class Handed(NamedTuple):
 
 def before_the_call(x: Any) -> Any:
     """Return what can still be asked for its memory after the call that takes `x`."""
-    return Handed(address_in(x)) if type(x).__name__ == "PyCapsule" else x
+    if type(x).__name__ != "PyCapsule":
+        return x
+    is_dlpack = (capsules.name_of(x) or b"").startswith(b"dltensor")
+    return Handed(address_in(x)) if is_dlpack else x
 
 
 def share(a: Any, b: Any) -> bool | None:
     """Whether two objects may have a byte in common, by their bounds; None if one of them cannot tell."""
     if isinstance(a, Handed):
-        return any(low <= a.address < high for low, high in _spans(b, a))
+        span = block(b, a)
+        return None if span is None else span[0] <= a.address < span[1]
     a, b = _readable(a), _readable(b)
     try:
         return may_share_memory(a, b)
@@ -75,13 +83,14 @@ def _spans(x: Any, other: Any) -> list[Span]:
 
 
 def address_in(capsule: Any) -> int:
-    """The address in a capsule that nobody has taken yet, where DLPack puts it; 0 without one."""
-    start = capsules.pointer_in(capsule)
-    if not start:
+    """The address in a DLPack capsule that nobody has taken yet; 0 without one."""
+    start, name = capsules.pointer_in(capsule), capsules.name_of(capsule)
+    if name == b"dltensor_versioned" and ctypes.c_uint32.from_address(start).value == _MAJOR:
+        start += _BEFORE_THE_TENSOR
+    elif name != b"dltensor":
         return 0
-    versioned = capsules.name_of(capsule) == b"dltensor_versioned"
-    before = 32 if versioned else 0  # version, context, deleter, flags
-    return ctypes.c_void_p.from_address(start + before).value or 0
+    address = ctypes.c_void_p.from_address(start).value or 0
+    return address + ctypes.c_uint64.from_address(start + _TO_THE_OFFSET).value if address else 0
 
 
 def _of_arrow(x: Any) -> Iterator[Span]:
