@@ -35,7 +35,8 @@ def test_taken(versioned: bool, offset: int) -> None:
 
 @pytest.mark.parametrize("versioned", [True, False])
 def test_taken_by_a_consumer_that_copies(versioned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    capsule = FakeTensor(versioned=versioned).__dlpack__()
+    producer = FakeTensor(versioned=versioned)  # owns the structure
+    capsule = producer.__dlpack__()
     monkeypatch.setattr(torch, "from_dlpack", copying_consumer)
     with bridge.audit() as log:
         torch.from_dlpack(capsule)
@@ -47,7 +48,8 @@ def copying_consumer(capsule: object) -> Any:
 
 
 def test_a_version_that_nobody_knows_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    capsule = FakeTensor(version=(2, 0)).__dlpack__()
+    producer = FakeTensor(version=(2, 0))
+    capsule = producer.__dlpack__()
     monkeypatch.setattr(torch, "from_dlpack", copying_consumer)
     with bridge.audit() as log:
         torch.from_dlpack(capsule)
