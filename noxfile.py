@@ -1,9 +1,9 @@
 """Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
 
 tests_without_torch, asan, fuzz, coverage, headers, downstream, browser and cuda_build complete what CI runs;
-tsan, valgrind and soak (conversions by the million) take longer. producers meets real array libraries,
-matrix tries each with each, bench, bench_cpp and bench_kernels measure against others, stubs regenerates
-`_core.pyi`, dist builds wheel and sdist. gpu and compute_sanitizer need a CUDA device.
+tsan, valgrind and soak (conversions by the million) take longer. producers and tensorflow meet real array
+libraries, matrix tries each with each, bench, bench_cpp and bench_kernels measure against others, stubs
+regenerates `_core.pyi`, dist builds wheel and sdist. gpu and compute_sanitizer need a CUDA device.
 """
 
 from __future__ import annotations
@@ -100,6 +100,14 @@ def producers(session: nox.Session) -> None:
         *("pytest", "tests/python/test_real_producers.py", "tests/python/test_audit_libraries.py"),
         *session.posargs,
     )
+
+
+@nox.session
+def tensorflow(session: nox.Session) -> None:
+    """TensorFlow, which is too large for `producers`."""
+    session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
+    files = ("tests/python/test_tensorflow.py", "tests/python/test_audit_tensorflow.py")
+    session.run("pytest", *files, *session.posargs)
 
 
 @nox.session

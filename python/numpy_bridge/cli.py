@@ -16,8 +16,6 @@ from numpy_bridge.development import get_cmake_dir, get_include, get_pkgconfig_d
 if TYPE_CHECKING:
     import typer
 
-_EXTRA = ("typer", "rich", "jinja2", "click", "pygments")  # what numpy-bridge[cli] brings, directly or not
-
 
 class Answer(NamedTuple):
     """What one option prints."""
@@ -45,7 +43,7 @@ def main() -> None:
         build()(prog_name="numpy-bridge")
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        if package not in _EXTRA:
+        if package in ("numpy_bridge", "numpy"):  # all else comes with the extra, directly or not
             raise
         print(f"numpy-bridge: {package} is missing: pip install 'numpy-bridge[cli]'", file=sys.stderr)
         raise SystemExit(2) from None

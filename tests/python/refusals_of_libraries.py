@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,16 @@ def cuda() -> bridge.View:
     return from_pointer(4096, (2,), "f4", device="cuda:0")
 
 
+def of_tensorflow(dtype: str) -> Any:
+    """A tensor that ends the process, as TensorFlow's do, if it is asked for its memory."""
+    attributes = {
+        "__module__": "tensorflow.python.framework.ops",
+        "__dlpack__": lambda self, **_: os.abort(),
+        "dtype": SimpleNamespace(name=dtype),
+    }
+    return type("EagerTensor", (), attributes)()
+
+
 REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: bridge.to_numpy(bridge.from_pointer(8, (0, 2**62), "f8", strides=(8, 8))),
@@ -75,6 +87,13 @@ REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
         "NumPy: dtype: ...; long double differs between platforms; convert with x.astype('float64') "
         "or 'complex128'",
     ),
+    (
+        lambda: view(of_tensorflow("string")),
+        "DLPack: dtype: expected numbers in one block of memory, got string; TensorFlow ends the process "
+        "where such a tensor is asked for its memory; take its values, x.numpy()",
+    ),
+    (lambda: view(of_tensorflow("resource")), "DLPack: dtype: ..., got resource; ..."),
+    (lambda: view(of_tensorflow("variant")), "DLPack: dtype: ..., got variant; ..."),
     (
         lambda: view(np.zeros(1, "O")),
         "NumPy: dtype: ..., got object; Python objects are not numbers in one block of memory; "

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from numpy import asarray as asarray_of_before
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing import replacements
+from numpy_bridge.auditing import replacements, watching
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
 
@@ -103,6 +104,22 @@ def test_a_process_forked_during_an_import_can_audit() -> None:
                 torch.tensor(np.ones(2))
             os._exit(0 if len(log) == 1 else 1)
         assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("inside", [True, False])
+def test_after_an_audit_a_forked_process_has_nothing_to_undo(
+    inside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking for stand-ins in all modules takes longer than forking."""
+    with bridge.audit() if inside else nullcontext():
+        monkeypatch.setattr(watching, "_uninstall", lambda: os._exit(7))
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        monkeypatch.undo()
+    assert os.waitpid(child, 0)[1] >> 8 == (7 if inside else 0)
 
 
 def test_only_the_outermost_call_counts() -> None:

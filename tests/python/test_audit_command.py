@@ -53,6 +53,11 @@ def test_table() -> None:
     assert lines[-1] == "2 conversions: 1 KiB copied, 1 KiB shared; 1 hidden copy of 1 KiB"
 
 
+def test_usage_tells_the_program_from_its_arguments() -> None:
+    usage = audit("--help").stdout.splitlines()[0]
+    assert usage.translate(dict.fromkeys(map(ord, "{}"))).endswith("audit [OPTIONS] SCRIPT [ARGUMENTS]...")
+
+
 def test_nothing_to_report() -> None:
     done = audit("script.py", text="")
     assert done.stdout == "0 conversions: 0 bytes copied, 0 bytes shared; no hidden copies\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import tempfile
 import warnings
 from typing import Any
 
@@ -17,7 +18,7 @@ torch = pytest.importorskip("torch", reason="half of these go to torch")
 
 
 def names(*libraries: str) -> dict[str, Any]:
-    scope: dict[str, Any] = {"np": np, "torch": torch, "bridge": bridge}
+    scope: dict[str, Any] = {"np": np, "torch": torch, "bridge": bridge, "tempfile": tempfile}
     for name in libraries:
         try:
             scope[name.rpartition(".")[2] if name != "jax.numpy" else "jnp"] = importlib.import_module(name)
@@ -47,6 +48,45 @@ ROWS: list[tuple[tuple[str, ...], str, str, str, str, str]] = [
     (JAX, "torch.ones(64)", "jax.dlpack.from_dlpack(x)", "shared", SAME, ""),
     (ARROW, "np.ones(3)", "pyarrow.array(x)", "shared", SAME, ""),
     (ARROW, "pyarrow.array(np.ones(3))", "np.asarray(x)", "shared", SAME, ""),
+    (ARROW, "np.memmap(tempfile.TemporaryFile(), shape=(8,))", "pyarrow.array(x)", "shared", SAME, ""),
+    (ARROW, "np.zeros(3, 'M8[s]')", "pyarrow.array(x)", "shared", SAME, ""),
+    (
+        *(ARROW, "np.zeros(3, 'M8[D]')", "pyarrow.array(x)", "copied"),
+        *("the dtype changes from datetime64[D] to date32[day]", ""),
+    ),
+    (
+        *(ARROW, "np.memmap(tempfile.TemporaryFile(), bool, shape=(8,))", "pyarrow.array(x)", "copied"),
+        *("Arrow keeps a bit for each bool", ""),
+    ),
+    (
+        *(ARROW, "np.array(['some', 'text'])", "pyarrow.array(x)", "copied"),
+        *("the dtype changes from str128 to string", ""),
+    ),
+    (
+        *(ARROW, "np.array([1, None])", "pyarrow.array(x)", "copied"),
+        *("the dtype changes from object to int64", ""),
+    ),
+    (ARROW, "pyarrow.array(np.zeros(3, 'M8[s]'))", "np.asarray(x)", "shared", SAME, ""),
+    (
+        *(PANDAS, "pandas.Series(np.zeros(3, 'M8[s]'))", "np.array(x)", "copied"),
+        *("np.array copies unless it is told not to", "np.asarray(x)"),
+    ),
+    (
+        *(ARROW, "pyarrow.array([True, False])", "np.asarray(x)", "copied"),
+        *("pyarrow bool has no memory to share: its values are put together", ""),
+    ),
+    (
+        *(ARROW, "pyarrow.chunked_array([[1, 2], [3]])", "np.asarray(x)", "copied"),
+        *("pyarrow int64 has no memory to share: its values are put together", ""),
+    ),
+    (ARROW, "pyarrow.array(np.ones(3, np.float32))", "torch.Tensor(x)", "shared", SAME, ""),
+    (ARROW, "pyarrow.array(np.ones(3, np.float32))", "torch.FloatTensor(x)", "shared", SAME, ""),
+    (
+        *(ARROW, "pyarrow.array(np.ones(3, np.float32))", "torch.tensor(x)", "copied"),
+        *("torch.tensor always copies", "bridge.to_torch(x, allow_readonly=True)"),
+    ),
+    (ARROW, "pyarrow.array(np.ones(3))", "torch.utils.dlpack.from_dlpack(x)", "shared", SAME, ""),
+    (PANDAS, "pandas.Series(np.zeros(3, 'M8[s]'))", "np.asarray(x)", "shared", SAME, ""),
     (PANDAS, "pandas.Series(np.ones(3))", "np.asarray(x)", "shared", SAME, ""),
     (
         *(PANDAS, "pandas.DataFrame({'a': [1], 'b': [2.5]})", "np.asarray(x)", "copied"),
@@ -106,6 +146,12 @@ def shares(x: Any, result: Any) -> bool:
 
 
 def bytes_of(x: Any) -> np.ndarray[Any, Any] | None:
+    if str(getattr(x, "type", "")).startswith("timestamp"):  # of Arrow
+        x = x.buffers()[1]
+    elif str(getattr(x, "dtype", "")).startswith("datetime64"):
+        x = np.asarray(x).view(np.int64)
+    elif str(getattr(x, "dtype", "")) == "object":
+        return None
     try:
         array = bridge.to_numpy(x)
     except bridge.SharingError:

@@ -104,9 +104,10 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert invoke(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("module", ["typer", "rich"])
-def test_without_the_extra_one_line_says_what_to_install(module: str) -> None:
-    done = main_without(module, "tour")
+@pytest.mark.parametrize("command", ["info", "tour", "audit", "matrix"])
+@pytest.mark.parametrize("module", ["typer", "rich", "jinja2", "markupsafe"])
+def test_without_the_extra_one_line_says_what_to_install(module: str, command: str) -> None:
+    done = main_without(module, command)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"numpy-bridge: {module} is missing: pip install 'numpy-bridge[cli]'\n"
@@ -154,6 +155,25 @@ def test_list_as_json() -> None:
     rows = json.loads(invoke("tour", "--list", "--json").output)
     assert [row["name"] for row in rows] == NAMES
     assert all(list(row) == ["name", "title", "part"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--html", "tour.html", "--json"], "--json and --html exclude each other"),
+        (["--plain", "--html", "tour.html"], "--plain and --html exclude each other"),
+        (["--json", "--plain"], "--plain and --json exclude each other"),
+        (["--list", "--html", "tour.html"], "--html and --list exclude each other"),
+        (["--list", "--plain"], "--plain and --list exclude each other"),
+    ],
+)
+def test_options_that_exclude_each_other(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = invoke("tour", *arguments)
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"numpy-bridge tour: {said}\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_whole_tour_when_piped() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -78,13 +79,23 @@ def test_jax_shares_wide_numbers_where_it_is_told_to() -> None:
         jax.config.update("jax_enable_x64", before)
 
 
-@needs_torch
 @pytest.mark.parametrize("dtype", ["f4", "u1", "?", "c8", "i2"])
-def test_the_way_to_aligned_memory_works(dtype: str) -> None:
+def test_the_way_to_aligned_memory_works_without_another_library(dtype: str) -> None:
     x = aligned(24, 16, dtype).reshape(4, 6)
     for target in bridge.explain(x).targets:
         if target.library in OTHERS:
             assert target.outcome in ("copies", "unsafe")
-            made = eval(target.instead, {"bridge": bridge, "torch": torch})
+            made = eval(target.instead, {"np": np, "mmap": mmap})
             assert (made.shape, made.dtype) == (x.shape, x.dtype)
+            assert made.flags.writeable
             assert {t.outcome for t in bridge.explain(made).targets if t.library in OTHERS} == {"shares"}
+
+
+@needs_torch
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_way_to_aligned_memory_for_a_tensor_is_a_tensor(dtype: str) -> None:
+    x = torch.ones(9, dtype=getattr(torch, dtype))[1:]
+    instead = {target.instead for target in bridge.explain(x).targets if target.library in OTHERS}
+    assert instead == {f"torch.empty((8,), dtype=torch.{dtype})"}
+    made = bridge.explain(eval(instead.pop(), {"torch": torch}))
+    assert {target.outcome for target in made.targets if target.library in OTHERS} == {"shares"}

@@ -214,15 +214,15 @@ def test_shows_everything(monkeypatch: pytest.MonkeyPatch, terminal: str | None)
 
 def test_plain_text_is_a_fact_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch)
-    lines = shown().splitlines()
+    lines = [" ".join(line.split()) for line in shown().splitlines()]  # columns are as wide as the names here
     assert lines[0] == "numpy-bridge"
-    assert "  usable     yes" in lines
+    assert "usable yes" in lines
     assert lines.index("CUDA") < lines.index("array libraries")
-    assert f"  numpy      {np.__version__}" in lines
+    assert f"numpy {np.__version__}" in lines
 
 
 def test_shows_why_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     no_kernels(monkeypatch)
     text = shown()
-    assert "  usable     no: this wheel was built without CUDA kernels; build it where " in text
+    assert " no: this wheel was built without CUDA kernels; build it where " in text
     assert "driver" not in text.split("array libraries")[0]

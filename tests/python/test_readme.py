@@ -54,12 +54,13 @@ def classify(setup: str, expression: str) -> str:
         return "refuses"
     source = scope["x"]
     if not np.array_equal(values(source), values(result)):
-        return "wrong values"
+        return "wrong"
     with np.errstate(all="ignore"):
         target = result.detach() if isinstance(result, torch.Tensor) else result
         target[0] = 7
-    shared = values(source)[0] == 7
-    return ("shares, writable" if isinstance(source, bytes) else "shares") if shared else "copies"
+    if values(source)[0] != 7:
+        return "copies"
+    return "wrong" if isinstance(source, bytes) else "shares"
 
 
 @pytest.mark.filterwarnings("ignore")

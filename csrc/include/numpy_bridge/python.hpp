@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -121,6 +122,18 @@ inline py::object optional_attribute(PyObject* object, PyObject* name) {
 }
 inline py::object optional_attribute(PyObject* object, const char* name) {
     return optional_attribute(object, py::str(name).ptr());
+}
+
+/// "tensorflow": the package that the type of an object is from; empty where the type does not tell.
+inline std::string library_of(PyObject* x) {
+    const py::object module = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), "__module__");
+    const char* name = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
+    if (name == nullptr) {
+        PyErr_Clear(); // a module without a readable name
+        return {};
+    }
+    const std::string_view path = name;
+    return std::string(path.substr(0, path.find('.')));
 }
 
 /// `dict.get(key)`; may be empty. Without the GIL another thread may remove the entry at any time, so the reference is

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,7 +60,9 @@ class no_copies:
     moves to another device, or values come from a list.
 
     All threads are watched: the copy raises in the thread that makes it. What another thread raised is raised
-    again at the end of the block, whose own exceptions take precedence.
+    again at the end of the block, whose own exceptions take precedence. A block in an asyncio task is about
+    this task and those that are started inside the block, besides all other threads: tasks of the same thread
+    that take turns with it pass. A block outside of tasks, as around `asyncio.run`, is about all of them.
 
     Raises
     ------
@@ -72,13 +76,13 @@ class no_copies:
     def __init__(self, *functions: object) -> None:
         if functions:
             raise TypeError("no_copies takes no arguments: decorate with @no_copies(), in parentheses")
-        self._entered: list[_Forbid] = []
+        self._blocks: list[_Forbid] = []
 
     def __enter__(self) -> None:
         from . import watching
 
-        self._entered.append(_Forbid())
-        watching.start(self._entered[-1])
+        self._blocks.append(_Forbid())
+        watching.start(self._blocks[-1])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -86,8 +90,9 @@ class no_copies:
         from . import watching
 
         __tracebackhide__ = True
-        forbid = self._entered.pop()
+        forbid = self._blocks.pop()
         watching.stop(forbid)
+        forbid.leave()
         if forbid.elsewhere is not None and error is None:
             raise forbid.elsewhere
 
@@ -117,17 +122,39 @@ class no_copies:
         return run  # type: ignore[no-any-return]
 
 
+_entered: ContextVar[frozenset[object]] = ContextVar("numpy_bridge.no_copies", default=frozenset())
+"""Marks of the blocks that a task is in, which those that it starts inherit."""
+
+
 class _Forbid:
     """Listens for hidden copies, and remembers the first that another thread was told of."""
 
     def __init__(self) -> None:
         self.elsewhere: HiddenCopyError | None = None
         self._thread = threading.get_ident()
+        self._mark = object() if _is_in_task() else None
+        if self._mark is not None:
+            _entered.set(_entered.get() | {self._mark})
+
+    def leave(self) -> None:
+        """Let tasks that start from now on be outside."""
+        _entered.set(_entered.get() - {self._mark})
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         __tracebackhide__ = True
-        if conversion.hidden:
+        here = threading.get_ident() == self._thread
+        of_another_task = here and self._mark is not None and self._mark not in _entered.get()
+        if conversion.hidden and not of_another_task:
             objection = HiddenCopyError.of(conversion)
-            if threading.get_ident() != self._thread and self.elsewhere is None:
+            if not here and self.elsewhere is None:
                 self.elsewhere = objection
             raise objection
+
+
+def _is_in_task() -> bool:
+    """Whether an asyncio task is at work in this thread. A block elsewhere takes no turns with others."""
+    asyncio: Any = sys.modules.get("asyncio")
+    try:
+        return asyncio is not None and asyncio.current_task() is not None
+    except RuntimeError:  # no event loop runs here
+        return False

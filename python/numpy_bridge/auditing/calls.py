@@ -27,6 +27,10 @@ class Call:
         Why the call copies even where it could share; empty if it copies only when it has to.
     asked : bool
         Whether a copy, should there be one, is what the name of the call asks for: it is not hidden then.
+    note : str
+        What to know where it shares: goes on after "the same memory".
+    position : int
+        Which of the arguments is converted, if it is not the first.
     registry : str
         A dictionary in the module that holds the function as a value, and is where it is called from.
     """
@@ -37,6 +41,8 @@ class Call:
     parameter: str = "self"
     copies: str = ""
     asked: bool = False
+    note: str = ""
+    position: int = 0
     registry: str = ""
 
     @property
@@ -44,9 +50,14 @@ class Call:
         """The name without the class."""
         return self.name.rpartition(".")[2]
 
+    @property
+    def spoken(self) -> str:
+        """The word that a line has to have in it that makes the call itself."""
+        return self.function if self.registry else self.label.rpartition(".")[2]
+
     def source(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> object:
         """What is converted."""
-        return arguments[0] if arguments else keywords.get(self.parameter)
+        return arguments[self.position] if len(arguments) > self.position else keywords.get(self.parameter)
 
 
 def _functions(module: str, label: str, **parameters: str) -> tuple[Call, ...]:
@@ -68,7 +79,7 @@ CALLS: tuple[Call, ...] = (
     Call("torch", "Tensor.contiguous", "Tensor.contiguous"),
     *(Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True) for name in ("cpu", "cuda", "to")),
     *(
-        Call(_COLLATE, function, "default_collate", "batch", reason, True, "default_collate_fn_map")
+        Call(_COLLATE, function, "default_collate", "batch", reason, True, registry="default_collate_fn_map")
         for function, reason in {
             "collate_tensor_fn": "the samples are stacked into one batch",
             "collate_numpy_array_fn": "the samples are stacked into one batch",
@@ -86,4 +97,32 @@ CALLS: tuple[Call, ...] = (
     Call("jax.numpy", "asarray", "jnp.asarray", "a"),
     *_functions("jax.dlpack", "jax.dlpack", from_dlpack="external_array"),
     *_functions("pyarrow", "pa", array="obj"),
+    *_functions("tensorflow", "tf", convert_to_tensor="value", constant="value"),
+    Call(
+        *("tensorflow", "Variable.__class__.__call__", "tf.Variable", "initial_value"),
+        note=", until the variable is assigned to",
+        position=1,
+    ),
+    *(
+        Call(
+            f"tensorflow.python.{module}",
+            f"{base}.numpy",
+            f"{name}.numpy",
+            copies=f"{name}.numpy always copies",
+        )
+        for module, base, name in (
+            ("framework.ops", "_EagerTensorBase", "EagerTensor"),
+            ("ops.resource_variable_ops", "BaseResourceVariable", "Variable"),
+        )
+    ),
+    Call("tensorflow.python.framework.ops", "_EagerTensorBase.__dlpack__", "EagerTensor.__dlpack__"),
+    *(
+        Call("tensorflow", name, f"tf.{name}", parameter)
+        for name, parameter in (
+            ("experimental.dlpack.to_dlpack", "tf_tensor"),
+            ("experimental.dlpack.from_dlpack", "dlcapsule"),
+        )
+    ),
+    Call("cupy", "array", "cupy.array", "obj", "cupy.array copies unless it is told not to"),
+    *_functions("cupy", "cupy", asarray="a", asnumpy="a", from_dlpack="array"),
 )

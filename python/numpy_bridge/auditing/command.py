@@ -21,10 +21,10 @@ SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
 
 
 def command(
-    program: Annotated[
-        list[str],
-        typer.Argument(metavar="SCRIPT [ARGUMENTS]...", help="The program and its own arguments."),
-    ],
+    script: Annotated[str, typer.Argument(metavar="SCRIPT", help="The program.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The program's own arguments.")
+    ] = None,
     as_module: Annotated[
         bool, typer.Option("-m", help="SCRIPT is the name of a module, as for python -m.")
     ] = False,
@@ -47,8 +47,9 @@ def command(
 
     Exit status: the program's own, or 1 for a hidden copy with --fail-on-copy, or 2 for wrong usage.
     """
-    if not as_module and not Path(program[0]).exists():
-        raise _misused(f"there is no file {program[0]}")
+    program = [script, *(arguments or ())]
+    if not as_module and not Path(script).exists():
+        raise _misused(f"there is no file {script}")
     on_stdout, as_json, as_html = as_json == Path("-"), _absolute(as_json), _absolute(as_html)
     pictures = Pictures() if as_html else None
     process, stdout = os.getpid(), sys.stdout

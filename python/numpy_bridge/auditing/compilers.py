@@ -100,9 +100,10 @@ def unheard() -> AbstractContextManager[None]:
 
 
 def is_tracing() -> bool:
-    """Whether torch.jit.trace is recording what this thread asks of tensors, our own questions included."""
-    torch = sys.modules.get("torch")
-    return torch is not None and getattr(torch, "_C", None) is not None and bool(torch._C._is_tracing())
+    """Whether torch.jit.trace or tf.function records what this thread does, our own questions included."""
+    torch: Any = getattr(sys.modules.get("torch"), "_C", None)
+    is_eager: Any = getattr(sys.modules.get("tensorflow"), "executing_eagerly", None)
+    return (torch is not None and torch._is_tracing()) or (is_eager is not None and not is_eager())
 
 
 def adopt(pairs: Iterable[tuple[Callable[..., Any], Callable[..., Any]]]) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from numpy_bridge import _core, capsules
-from numpy_bridge.errors import SharingError
-
 from .calls import Call
-from .memory import NOWHERE, Memory, memory_of
+from .memory import NOWHERE, TEXT_OF_TENSORFLOW, VARIABLE, Memory, memory_of
 from .record import COPIED, SHARED, UNKNOWN
-
-may_share_memory = _core.may_share_memory
+from .sharing import Handed, address_in, block, scalar_shares, share
 
 _OURS = "bridge."
+_TIMES = ("datetime64", "timedelta64")
 _NUMBERS = ("bool", "int", "float", "complex")
 _IMMUTABLE = ("jax", "tensorflow", "pyarrow", "pandas", "polars")
 _ANSWERS_CHEAPLY = ("jax", "pandas", "polars", "pyarrow", "bridge", "PIL", "xarray", "cupy", "tensorflow")
@@ -53,12 +49,14 @@ def judge(call: Call, keywords: Mapping[str, Any], source: Any, result: Any) -> 
         made = made._replace(nbytes=given.nbytes, dtype=given.dtype, device=given.device)
     outcome, reason = _outcome(source, result, given, made)
     if outcome != COPIED:
+        reason += call.note if outcome == SHARED else ""
         return Verdict(given, made, outcome, made.nbytes, reason, "", asked=False)
     if reason:
         return Verdict(given, made, COPIED, made.nbytes, reason, "", asked=True)
     explicit = _explicit(keywords)
     moved = given.is_array and given.device != made.device
-    asked = bool(call.asked or explicit or moved or not given.is_array or call.label.startswith(_OURS))
+    values = not given.is_array or _is_number(made)
+    asked = bool(call.asked or explicit or moved or values or call.label.startswith(_OURS))
     reason = "; ".join(_reasons(call, explicit, given, made))
     return Verdict(given, made, COPIED, made.nbytes, reason, _alternative(call, given, made), asked)
 
@@ -66,10 +64,14 @@ def judge(call: Call, keywords: Mapping[str, Any], source: Any, result: Any) -> 
 def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str, str]:
     if result is source:
         return SHARED, "the argument itself is returned"
-    if type(result).__name__ == "PyCapsule":
-        return _outcome_of_capsule(source, result)
-    if isinstance(source, np.generic) and _scalar_shares(source, result):
+    if type(result).__name__ == "PyCapsule" and given.nbytes:
+        return _outcome_of_capsule(Handed(address_in(result)), source, given)
+    if isinstance(source, Handed) and made.nbytes:
+        return _outcome_of_capsule(source, result, made)
+    if isinstance(source, np.generic) and scalar_shares(source, result):
         return SHARED, "the same memory"
+    if type(result).__name__ == "PyCapsule" or isinstance(source, Handed):
+        return SHARED, "there are no elements to copy"
     if not given.is_array or not made.is_array or given.device != made.device:
         return COPIED, ""
     if NOWHERE in given.traits | made.traits:
@@ -78,15 +80,17 @@ def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str
         return UNKNOWN, "the parts of a sparse tensor may be shared or copied"
     if made.nbytes == 0:
         return SHARED, "there are no elements to copy"
+    if given.device != "cpu" and "tensorflow" in (given.library, made.library):
+        return UNKNOWN, "TensorFlow shows memory of a device only as a copy on the host"
     known = ("numpy", "torch", "python", *_ANSWERS_CHEAPLY)
     if given.library not in known:
         return UNKNOWN, f"asking {given.kind} where its memory is might compute it anew"
-    try:
-        shared = may_share_memory(source, result)
-    except SharingError:
-        if given.library in _ANSWERS_CHEAPLY:
-            return COPIED, f"{given.kind} has no memory to share: its values are put together"
-        shared = _odd_arrays_share(source, result)
+    shared = share(source, result)
+    in_parts = given.library == "pyarrow" and not shared and not block(source, result)
+    if in_parts or (shared is None and given.library in _ANSWERS_CHEAPLY):
+        return COPIED, f"{given.kind} has no memory to share: its values are put together"
+    if shared is None:
+        return UNKNOWN, f"{made.kind} does not say where its memory is"
     if not shared:
         return COPIED, ""
     if given.library == "python" and given.dtype != made.dtype:
@@ -94,45 +98,12 @@ def _outcome(source: Any, result: Any, given: Memory, made: Memory) -> tuple[str
     return SHARED, "the same memory"
 
 
-def _scalar_shares(source: Any, result: Any) -> bool:
-    """Whether somebody has taken the buffer of a scalar."""
-    try:
-        return may_share_memory(source, result)
-    except (SharingError, TypeError):
-        return False
-
-
-def _odd_arrays_share(source: Any, result: Any) -> bool:
-    """Whether arrays share of which one has fields, times, text or Python objects as elements, or a mask."""
-    if isinstance(source, np.ndarray) and isinstance(result, np.ndarray):
-        return np.may_share_memory(source, result)
-    return may_share_memory(_bytes_of(source), _bytes_of(result))
-
-
-def _bytes_of(x: Any) -> Any:
-    if not isinstance(x, np.ndarray) or x.dtype.hasobject:
-        return x
-    return x.view(np.ndarray)[..., np.newaxis].view(np.uint8)
-
-
-def _outcome_of_capsule(source: Any, capsule: Any) -> tuple[str, str]:
-    """A capsule that nobody has taken yet: the address is read where DLPack puts it."""
-    address = _address_in(capsule)
-    if not address:
-        return UNKNOWN, "the capsule has no address"
-    size = source.untyped_storage().nbytes()
-    start = source.untyped_storage().data_ptr()
-    shared = start <= address < start + max(size, 1)
+def _outcome_of_capsule(capsule: Handed, other: Any, memory: Memory) -> tuple[str, str]:
+    """What a capsule has to do with the array that it was made of, or that was made of it."""
+    shared = share(capsule, other)
+    if shared is None or not capsule.address:
+        return UNKNOWN, f"{memory.kind} or its capsule does not say where the memory is"
     return (SHARED, "the same memory") if shared else (COPIED, "")
-
-
-def _address_in(capsule: Any) -> int:
-    start = capsules.pointer_in(capsule)
-    if not start:
-        return 0
-    versioned = capsules.name_of(capsule) == b"dltensor_versioned"
-    before = 32 if versioned else 0  # version, context, deleter, flags
-    return ctypes.c_void_p.from_address(start + before).value or 0
 
 
 def _explicit(keywords: Mapping[str, Any]) -> str:
@@ -143,11 +114,15 @@ def _explicit(keywords: Mapping[str, Any]) -> str:
 def _reasons(call: Call, explicit: str, given: Memory, made: Memory) -> list[str]:
     if not given.is_array:
         return [call.copies if call.registry else _no_block(given)]
+    if _is_number(made):
+        return [_no_block(made)]
     reasons = [f"{explicit} asks for it"] if explicit else []
     if given.device != made.device:
         reasons.append(f"it moves from {given.device} to {made.device}")
     if _changes_dtype(given, made):
         reasons.append(f"the dtype changes from {given.dtype} to {made.dtype}")
+    if given.dtype == made.dtype == "bool" and made.library == "pyarrow":
+        reasons.append("Arrow keeps a bit for each bool")
     if call.copies and not explicit:
         reasons.append(call.copies)
     barriers = {"torch": _NOT_FOR_TORCH, "numpy": _NOT_FOR_NUMPY}.get(made.library, {})
@@ -161,9 +136,15 @@ def _reasons(call: Call, explicit: str, given: Memory, made: Memory) -> list[str
     return [f"{call.label} copies from {given.library} here"]
 
 
+def _is_number(memory: Memory) -> bool:
+    return memory.kind in _NUMBERS or memory.kind.endswith(" scalar")
+
+
 def _no_block(given: Memory) -> str:
-    if given.kind in _NUMBERS or given.kind.endswith(" scalar"):
+    if _is_number(given):
         return "a number is no block of memory"
+    if given.kind == TEXT_OF_TENSORFLOW:
+        return "text is no block of numbers: its characters are converted"
     if given.library == "python":
         return "Python objects are no block of memory: their values are converted"
     return "several arrays are no one block of memory: they are put together"
@@ -181,13 +162,15 @@ def _gathers(given: Memory, made: Memory) -> bool:
 
 def _alternative(call: Call, given: Memory, made: Memory) -> str:
     """What shares instead, in terms of the argument `x`; empty if nothing does."""
-    if not given.is_array or given.device != made.device:
+    if not given.is_array or _is_number(made) or given.device != made.device:
         return ""
     if made.is_array and given.library == made.library:
         return _alternative_within(given, made)
     if made.library == "torch":
         code = _to_torch(given)
-    elif made.library == "numpy" or not made.is_array:
+    elif made.dtype.startswith(_TIMES):
+        return "np.asarray(x)"
+    elif made.library == "numpy" or (made.library == "python" and not made.is_array):
         code = _to_numpy(given)
     else:
         return ""
@@ -206,7 +189,7 @@ def _to_torch(given: Memory) -> str:
     if given.traits & set(_NOT_FOR_TORCH) or not _torch_has(given.dtype):
         return ""
     immutable = "read-only" in given.traits or given.library in _IMMUTABLE
-    return "bridge.to_torch(x, allow_readonly=True)" if immutable else "bridge.to_torch(x)"
+    return f"bridge.to_torch({_shareable(given)}, allow_readonly=True)" if immutable else "bridge.to_torch(x)"
 
 
 def _torch_has(dtype: str) -> bool:
@@ -220,7 +203,14 @@ def _to_numpy(given: Memory) -> str:
         return ""
     if given.library == "torch" and not _numpy_has(given.dtype):
         return ""
-    return "bridge.to_numpy(x.detach())" if "requires grad" in given.traits else "bridge.to_numpy(x)"
+    return f"bridge.to_numpy({_shareable(given)})"
+
+
+def _shareable(given: Memory) -> str:
+    """What of `x` can be shared."""
+    if VARIABLE in given.traits:
+        return "x.value()"
+    return "x.detach()" if given.library == "torch" and "requires grad" in given.traits else "x"
 
 
 def _numpy_has(dtype: str) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .sharing import Handed
+
 LIBRARIES = {"jaxlib": "jax", "numpy_bridge": "bridge"}
 """Libraries whose types live in a module of another name."""
 
@@ -16,6 +18,11 @@ _NONE: frozenset[str] = frozenset()
 
 NOWHERE = "nowhere"
 """The trait of what has a shape and a dtype but no memory."""
+
+VARIABLE = "variable"
+"""The trait of what holds a tensor that it may exchange for another one."""
+
+TEXT_OF_TENSORFLOW = "tensorflow string"
 
 _PROTOCOLS = ("__dlpack__", "__array_interface__", "__cuda_array_interface__", "__array__")
 
@@ -37,7 +44,7 @@ class Memory(NamedTuple):
         Bytes of its elements.
     traits : frozenset of str
         What stands in the way of sharing: "read-only", "not contiguous", "negative strides", "odd strides",
-        "misaligned", "swapped", "requires grad", "negated", "conjugated", "not strided"; or NOWHERE.
+        "misaligned", "swapped", "requires grad", "negated", "conjugated", "not strided"; VARIABLE or NOWHERE.
     is_array : bool
         Whether there is memory to share at all.
     """
@@ -58,6 +65,8 @@ def memory_of(x: Any) -> Memory:
         return _of_tensor(x)
     if isinstance(x, np.ndarray):
         return _of_ndarray(x)
+    if isinstance(x, Handed):
+        return Memory("python", "PyCapsule", is_array=False)
     library = _library(x)
     if library == "python":
         return _of_python_object(x)
@@ -177,9 +186,36 @@ def _foreign_dtype(x: Any) -> str:
     return name if name == "bfloat16" or name in np.sctypeDict else ""
 
 
+_OF_ARROW = {"halffloat": "float16", "float": "float32", "double": "float64"}
+_TIMES_OF_ARROW = {"timestamp[": "datetime64[", "duration[": "timedelta64["}
+
+
+def _arrow_dtype(x: Any) -> str:
+    """Arrow's name where it is another thing than what NumPy has."""
+    name = str(getattr(x, "type", ""))
+    for theirs, ours in _TIMES_OF_ARROW.items():
+        name = name.replace(theirs, ours)
+    return _OF_ARROW.get(name, name)
+
+
 def _of_foreign(x: Any, library: str) -> Memory:
-    dtype = _foreign_dtype(x)
+    if library == "tensorflow":
+        return _of_tensorflow(x)
+    dtype = _arrow_dtype(x) if library == "pyarrow" else _foreign_dtype(x)
     kind = f"{library} {dtype}".strip() if dtype else f"{library}.{type(x).__name__}"
     nbytes = getattr(x, "nbytes", 0)
-    device = str(x.device) if library == "bridge" else "cpu"
+    device = str(x.device) if library == "bridge" else f"cuda:{x.device.id}" if library == "cupy" else "cpu"
     return Memory(library, kind, dtype, device, nbytes if isinstance(nbytes, int) else 0)
+
+
+def _of_tensorflow(x: Any) -> Memory:
+    """A tensor or a variable; one that a function being traced works with has no memory."""
+    if x.dtype.name in ("string", "resource", "variant"):  # to ask these for memory ends the process
+        return Memory("tensorflow", TEXT_OF_TENSORFLOW, is_array=False)
+    dtype, place = x.dtype.name, x.device.rpartition("device:")[2].lower()
+    device = "cpu" if place in ("", "cpu:0") else place.replace("gpu", "cuda")
+    kind = f"tensorflow {dtype}" + ("" if device == "cpu" else f" {device}")
+    if not hasattr(type(x), "numpy"):
+        return Memory("tensorflow", kind, dtype, device, traits=frozenset({NOWHERE}))
+    traits = frozenset({VARIABLE} if hasattr(x, "assign") else ())
+    return Memory("tensorflow", kind, dtype, device, x.shape.num_elements() * x.dtype.size, traits)

@@ -83,7 +83,12 @@ def is_direct(frame: FrameType | None, function: str) -> bool:
     A frame of the user's does not say so alone: libraries written in C or Cython call functions without
     having a frame of their own. So the expression that is being evaluated has to mention the function too.
     """
-    if frame is None or owner(frame.f_code.co_filename) is not Owner.USER:
+    return frame is not None and owner(frame.f_code.co_filename) is Owner.USER and mentions(frame, function)
+
+
+def mentions(frame: FrameType | None, function: str) -> bool:
+    """Whether the expression that is being evaluated names a function, or a variable that is bound to it."""
+    if frame is None:
         return False
     words = _words(frame.f_code, frame.f_lasti)
     return function in words or any(_is_named(frame.f_globals.get(word), function) for word in words)

@@ -13,7 +13,7 @@ from .calls import Call
 from .compilers import is_tracing, unheard
 from .judge import Verdict, judge
 from .memory import NOWHERE, Memory
-from .place import is_direct, place_of
+from .place import is_direct, mentions, place_of
 from .record import UNKNOWN, Conversion
 
 Listener = Callable[[Conversion, Any, Any], None]
@@ -88,7 +88,7 @@ def _conversion(
         reason = f"it could not be found out: {type(error).__name__}: {error}"
         unknown = Memory("", type(source).__name__), Memory("", type(result).__name__)
         verdict = Verdict(*unknown, UNKNOWN, 0, reason, "", asked=False)
-    if not is_direct(frame, call.function) and _is_internal(call, verdict):
+    if not is_direct(frame, call.spoken) and (_is_internal(call, verdict) or _is_part(call, frame)):
         return None
     return Conversion(
         place_of(frame),
@@ -104,9 +104,16 @@ def _conversion(
     )
 
 
+def _is_part(call: Call, frame: FrameType | None) -> bool:
+    """Whether torch itself has made the call, as its constructors do from C++ with what speaks DLPack."""
+    return call.module == "torch.utils.dlpack" and not mentions(frame, call.spoken)
+
+
 def _is_internal(call: Call, verdict: Verdict) -> bool:
     """Whether a library has made the call on its own arrays, numbers or names, not for the user."""
     source, result = verdict.source, verdict.result
     if call.registry or source.device != result.device:
         return False
-    return source.library in (result.library, "python") or not result.is_array or result.dtype == "object"
+    if "object" in (source.dtype, result.dtype):
+        return True
+    return source.library in (result.library, "python") or not result.is_array

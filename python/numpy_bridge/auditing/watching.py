@@ -15,6 +15,7 @@ from .calls import CALLS, Call
 from .place import Owner, owner
 from .replacements import Replacement, lock
 from .reporting import Listener, busy, deafen, listeners, report, set_listeners
+from .sharing import before_the_call
 
 _modules_before: frozenset[str] = frozenset()
 
@@ -113,12 +114,13 @@ def _stand_in(call: Call, original: Callable[..., Any]) -> Callable[..., Any]:
         __tracebackhide__ = True  # pytest shows the line that made the call
         if busy.now or not listeners():
             return original(*arguments, **keywords)
+        source = before_the_call(call.source(arguments, keywords))
         busy.now = True
         try:
             result = original(*arguments, **keywords)
         finally:
             busy.now = False
-        report(call, keywords, call.source(arguments, keywords), result, sys._getframe().f_back)
+        report(call, keywords, source, result, sys._getframe().f_back)
         return result
 
     stand_in: Any = watched
@@ -150,8 +152,9 @@ def _rename(modules: Iterator[ModuleType] | list[ModuleType], stand_ins: Mapping
 
 def _forget_in_child() -> None:
     """A forked process, such as a worker of a DataLoader, has nobody to report to."""
-    deafen()
-    _uninstall()
+    if listeners():
+        deafen()
+        _uninstall()
     replacements.forget_suspensions()  # those of other threads, which are not here to end them
     lock.release()
 

@@ -16,9 +16,9 @@ _COLOURS = {
     "shares": "green",
     "copies": "yellow",
     "refuses": "red",
-    "wrong values": "bold red",
+    "wrong": "bold red",
     "unsafe": "bold red",
-    "not tried": "dim",
+    "untried": "dim",
     "not asked": "dim",
 }
 
@@ -93,7 +93,7 @@ border-bottom:1px solid var(--nb-line)}
 .numpy-bridge .good,.numpy-bridge .bad,.numpy-bridge .so{font-weight:600}
 .numpy-bridge svg{max-width:100%;height:auto}"""
 
-_CLASSES = {"shares": "good", "copies": "so", "refuses": "bad", "wrong values": "bad", "unsafe": "bad"}
+_CLASSES = {"shares": "good", "copies": "so", "refuses": "bad", "wrong": "bad", "unsafe": "bad"}
 
 
 def to_html(outline: Outline, svg: str) -> str:

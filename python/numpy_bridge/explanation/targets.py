@@ -22,7 +22,7 @@ from .elsewhere import elsewhere
 from .owners import is_tensor
 from .protocols import Protocol
 from .remedies import remedies
-from .trial import Outcome, Trial, probe_of, try_call
+from .trial import UNPROTECTED, Outcome, Trial, probe_of, try_call
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Target:
         Who takes the memory: "NumPy", "torch", "buffer", "DLPack", ...
     call : str
         The call, of an object named x.
-    outcome : {"shares", "copies", "refuses", "wrong values", "unsafe", "not tried"}
-        "unsafe": the process would crash.
+    outcome : {"shares", "copies", "refuses", "wrong", "unsafe", "untried"}
+        "wrong": other values, or read-only memory that can be written; "unsafe": the process would crash.
     because : str
         Why, or what to know about the result.
     instead : str
@@ -142,7 +142,7 @@ def _without_torch(x: Any) -> Trial:
             "refuses", "read-only memory: pass copy=True, or allow_readonly=True and never write to it"
         )
     if view.device != "cpu" or view.dtype not in _DTYPES_OF_TORCH:
-        return Trial("not tried", "torch is not imported here")
+        return Trial("untried", "torch is not imported here")
     return Trial("shares", "by the rules of to_torch: torch is not imported here")
 
 
@@ -175,7 +175,7 @@ def _theirs(library: str, x: Any, probe: Any, best: str, ours: Trial) -> Iterato
         if call in fatal:
             trial = Trial("unsafe", because)
         elif probe is None:
-            trial = Trial("not tried", "there is no small object like this one, and it might copy")
+            trial = Trial("untried", "there is no small object like this one, and it might copy")
         else:
             trial = try_call(call, probe)
             if trial.outcome == ours.outcome == "refuses" and isinstance(x, _core.View):
@@ -190,7 +190,8 @@ def _remedy(library: str, x: Any, probe: Any, description: Description) -> str:
         if _ours(share, part, description).outcome == "shares":
             return written.format(expression)
     for call in (written.format("x")[:-1] + extra for extra in _copying(library)):
-        if probe is not None and try_call(call, probe).outcome in ("shares", "copies"):
+        trial = Trial("untried") if probe is None else try_call(call, probe)
+        if trial.outcome in ("shares", "copies") or trial.because == UNPROTECTED:  # which the call allows
             return call
     return ""
 

@@ -20,7 +20,9 @@ from numpy_bridge.errors import SharingError
 from .memory import Memory
 from .owners import is_tensor, type_name
 
-Outcome = Literal["shares", "copies", "refuses", "wrong values", "unsafe", "not tried"]
+Outcome = Literal["shares", "copies", "refuses", "wrong", "unsafe", "untried"]
+
+UNPROTECTED = "can be written, although the memory is read-only"
 
 SMALL = 4096
 """Bytes that may be copied to find out."""
@@ -118,18 +120,25 @@ def _judge(result: Any, probe: Any) -> Trial:
     try:
         made, given = Memory.of(result), Memory.of(probe)
     except (SharingError, TypeError):
-        dtype = getattr(result, "dtype", None)
-        return Trial("wrong values", f"a {type_name(result)}{f' of dtype {dtype}' if dtype else ''}")
+        return Trial("wrong", f"a {type_name(result)}{_of_dtype(result)}")
     if not given.size:
         return Trial("shares", "there are no elements")
     if not _core.shares_memory(result, probe):
         changed = f"{given.dtype} becomes {made.dtype}" if made.dtype != given.dtype else ""
-        return Trial("copies", changed) if _same_values(result, probe) else Trial("wrong values", changed)
+        return Trial("copies", changed) if _same_values(result, probe) else Trial("wrong", changed)
     if not _same_values(result, probe):
-        return Trial("wrong values", _misread(made, given))
+        return Trial("wrong", _misread(made, given))
     if given.readonly and not made.readonly:
-        return Trial("shares", "can be written, although the memory is read-only")
+        return Trial("wrong", UNPROTECTED)
     return Trial("shares", "read-only" if made.readonly else "")
+
+
+def _of_dtype(result: Any) -> str:
+    """The dtype of what is no array of numbers. That of text holds its length, which is the probe's."""
+    dtype = getattr(result, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "SU":
+        return f" of text ({dtype.type.__module__}.{dtype.type.__name__})"
+    return f" of dtype {dtype}" if dtype else ""
 
 
 def _misread(made: Memory, given: Memory) -> str:

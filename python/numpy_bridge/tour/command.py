@@ -46,6 +46,7 @@ def command(
     Exit status: 0 if everything checked holds (or was skipped, with a reason), 1 if a check failed, 2 for an
     unknown step, missing PyTorch or a file that can't be written.
     """
+    _check(plain=as_text, json=as_json, html=html is not None, list=only_list)
     try:
         selected = tour.select(names or None)
         if only_list:
@@ -62,6 +63,14 @@ def command(
         results = _run_as_json(selected) if as_json else _run_as_text(selected, as_text)
     if any(result.status == "failed" for result in results):
         raise typer.Exit(1)
+
+
+def _check(**given: bool) -> None:
+    """Exit if two options ask for different things."""
+    first, *others = [f"--{name}" for name, is_given in given.items() if is_given] or [""]
+    if others and (first, *others) != ("--json", "--list"):
+        print(f"numpy-bridge tour: {first} and {others[0]} exclude each other", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 def _list(selected: tuple[Step, ...], as_json: bool) -> None:

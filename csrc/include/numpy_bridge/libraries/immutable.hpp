@@ -18,13 +18,7 @@ namespace detail {
 inline bool is_immutable(PyObject* x) {
     const PyTypeObject* built_in = Py_TYPE(x); // such as bytearray: a type of C without a module
     if ((built_in->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 && std::strchr(built_in->tp_name, '.') == nullptr) return false;
-    const py::object module = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), "__module__");
-    const char* name = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
-    if (name == nullptr) {
-        PyErr_Clear(); // a module without a readable name is none of them
-        return false;
-    }
-    const std::string_view path = name, root = path.substr(0, path.find('.'));
+    const std::string root = library_of(x);
     constexpr std::array<std::string_view, 3> libraries = {"jax", "jaxlib", "tensorflow"};
     if (std::find(libraries.begin(), libraries.end(), root) != libraries.end()) return true;
     if (root != "pyarrow") return false;

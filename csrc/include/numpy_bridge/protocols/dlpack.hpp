@@ -15,6 +15,7 @@
 #include <numpy_bridge/dlpack.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/libraries/tensorflow.hpp>
 #include <numpy_bridge/protocols/negotiate.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -208,6 +209,7 @@ inline bool import_exchange_api(PyObject* x, purpose why, imported& out) {
 inline bool import_dlpack(PyObject* x, purpose why, imported& out) {
     const py::object method = detail::protocol_attribute(x, "__dlpack__");
     if (!method) return false;
+    detail::refuse_tensorflow_handles(x);
     const bool knows_copy = detail::ask_dlpack(method, x, why, out);
     if (!knows_copy && why != purpose::copy) {
         imported again;
