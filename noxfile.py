@@ -26,6 +26,7 @@ CPP_SOURCES = [
         "tests/cpp",
         "tests/fuzz",
         "tests/extension",
+        "tests/simulated_cuda",
         "tests/downstream",
         "examples",
         "benchmarks",
