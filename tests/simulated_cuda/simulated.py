@@ -51,7 +51,7 @@ class Simulation:
         self._kept.clear()
 
     def block(self, values: Any, device: str = "cuda:0") -> np.ndarray:
-        """Memory of a device that holds `values` now, as an ndarray: what tests do with that, no stream sees."""
+        """Memory of a device that holds `values` now, as an ndarray, which knows nothing of streams."""
         wanted = np.asarray(values)
         address = self.runtime.new_block(*_place(device), max(1, wanted.nbytes))
         memory = (ctypes.c_uint8 * wanted.nbytes).from_address(address)

@@ -161,6 +161,7 @@ def test_a_copy_to_another_place(cuda: Simulation, index: int) -> None:
         cuda.run()
         assert (managed.tensor.device_type, managed.tensor.device_index) == (2, index)
         np.testing.assert_array_equal(values(managed, "f8"), wanted)
+        assert shared_at(managed.tensor.data, f"cuda:{index}"), "it is there, as CUDA has it"
         release()
         fetched, release = consumed(source.__dlpack__(copy=True, dl_device=(1, 0), max_version=(1, 0)))
         assert fetched.tensor.device_type == 1

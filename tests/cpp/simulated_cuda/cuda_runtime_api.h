@@ -42,8 +42,8 @@ using cudaStream_t = CUstream_st*;
 struct CUevent_st;
 using cudaEvent_t = CUevent_st*;
 
-#define CUDART_VERSION 13000
 #define cudaStreamLegacy (reinterpret_cast<cudaStream_t>(1))
+inline constexpr int CUDART_VERSION = 13000;
 inline constexpr unsigned cudaEventDisableTiming = 2;
 
 cudaError_t cudaGetLastError();
