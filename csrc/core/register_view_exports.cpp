@@ -14,10 +14,11 @@ namespace {
 using version_pair = std::optional<std::pair<unsigned, unsigned>>;
 using device_pair = std::optional<std::pair<int, int>>;
 
-/// The stream that the consumer will work on; nothing for memory on the CPU, and for -1, a consumer that sees to the
-/// order itself. None stands for CUDA's legacy default stream.
-std::optional<std::uintptr_t> consumers_stream(const memory& m, const py::object& stream) {
-    if (m.device.type == device_type::cpu) {
+/// The stream that the consumer will work on; nothing on the CPU, and for -1, a consumer that sees to the order itself.
+/// None stands for CUDA's legacy default stream. It is one of the device that is asked for, though some consumers name
+/// one of the memory's own where they ask for the CPU: that is as good as None.
+std::optional<std::uintptr_t> consumers_stream(device from, device wanted, const py::object& stream) {
+    if (from.type == device_type::cpu && wanted.type == device_type::cpu) {
         if (stream.is_none()) return std::nullopt;
         detail::refuse("DLPack", "stream", "None for memory on the CPU", detail::shown(stream));
     }
@@ -89,8 +90,8 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
 py::object export_dlpack(const py::object& self, const py::object& stream, const version_pair& max_version,
                          const device_pair& device, std::optional<bool> copy) {
     const auto& from = self.cast<const view&>();
-    const auto consumer = consumers_stream(from.description(), stream);
     const auto wanted = wanted_device(from.description(), device);
+    const auto consumer = consumers_stream(from.description().device, wanted, stream);
     if (copy.value_or(false)) return capsule_of_copy(self, from, consumer, max_version, wanted);
     const memory m = on_device(from.description(), wanted);
     if (m.device.type == device_type::cpu) from.require_ready_for_host();

@@ -106,6 +106,7 @@ def test_refusals_leave_a_capture_as_it_was(cuda: Simulation) -> None:
         (streams, lambda: copy_(on(x), on(y, 6))),
         (streams, lambda: copy_(on(x), on(other, 15))),
         (streams, lambda: copy_(on(other, 15), on(x))),
+        (streams, lambda: copy_(on(other[:4], 15), on(x[::2]))),
         (streams, lambda: shared.__dlpack__(stream=6)),
         (streams, lambda: shared.__dlpack__()),
         (streams, lambda: shared.__dlpack__(stream=6, copy=True)),

@@ -140,6 +140,7 @@ def test_a_copy_on_the_device(cuda: Simulation, name: str) -> None:
     assert cuda.runtime.unreleased() == 1
     del unused
     assert cuda.runtime.unreleased() == 0
+    assert cuda.calls().count("cudaFree") == 2
 
 
 @pytest.mark.parametrize("index", [0, 1])

@@ -182,6 +182,41 @@ def test_a_consumer_of_a_copy(
     assert (seen == 1).all()
 
 
+@pytest.mark.parametrize("consumer", [None, -1, 1, 15])
+@pytest.mark.parametrize("number", [None, 1, 5])
+def test_a_consumer_of_a_copy_on_another_device(
+    cuda: Simulation, order: list[Stream], number: int | None, consumer: int | None
+) -> None:
+    """On the consumer's stream, which is one of that device; with -1 on its legacy default one."""
+    x = square(cuda, number, 1)
+    capsule = bridge.view(x()).__dlpack__(stream=consumer, copy=True, dl_device=(2, 1), max_version=(1, 0))
+    on = (1, 15 if consumer == 15 else 1)
+    seen = cuda.read(on, elements(read_capsule(capsule).tensor, SIDE * SIDE))
+    x.fill(100)
+    cuda.run(on, *order)
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("consumer", [None, -1, 1, 5])
+def test_a_consumer_of_a_copy_of_memory_of_the_host(
+    cuda: Simulation, order: list[Stream], consumer: int | None
+) -> None:
+    """The stream is one of the device that is asked for, as the array API standard has it."""
+    values = np.ones(9)
+    capsule = bridge.view(values).__dlpack__(stream=consumer, copy=True, dl_device=(2, 0), max_version=(1, 0))
+    values[:] = 100
+    seen = cuda.read((0, 5 if consumer == 5 else 1), elements(read_capsule(capsule).tensor, 9))
+    cuda.run(*order)
+    assert (seen == 1).all()
+
+
+def test_a_consumer_on_the_host_waits_for_the_memory_whatever_stream_it_names(cuda: Simulation) -> None:
+    x = square(cuda, 5, 1)
+    for stream in (None, -1, 5, 6):
+        capsule = bridge.view(x()).__dlpack__(stream=stream, copy=True, dl_device=(1, 0), max_version=(1, 0))
+        assert (elements(read_capsule(capsule).tensor, SIDE * SIDE) == 1).all()
+
+
 def test_a_consumer_that_sees_to_the_order_itself(cuda: Simulation) -> None:
     shared = bridge.view(square(cuda, 5, 1)())
     cuda.calls()

@@ -47,6 +47,12 @@ cudaError_t called_outside_captures(const char* name) {
     return answer(now.mode == cudaStreamCaptureModeRelaxed ? cudaSuccess : break_global_captures());
 }
 
+/// False for memory that is known to be on another device.
+bool may_be_on(int device, const void* address) {
+    const cudaPointerAttributes place = place_of(address);
+    return place.type != cudaMemoryTypeDevice || place.device == device;
+}
+
 bool is_pinned(const void* address) { return pinned || place_of(address).type == cudaMemoryTypeHost; }
 
 } // namespace
@@ -127,9 +133,9 @@ cudaError_t cudaFree(void* data) {
     wait_for_device(place_of(data).device);
     return answer(release(data));
 }
-cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t) {
+cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t stream) {
     if (const cudaError_t error = called("cudaMallocAsync"); error != cudaSuccess) return error;
-    return answer(allocate(data, now.current_device, bytes));
+    return answer(allocate(data, resolved(stream).device, bytes));
 }
 cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
     if (const cudaError_t error = called("cudaFreeAsync"); error != cudaSuccess) return error;
@@ -153,8 +159,10 @@ cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes,
     const bool waits = kind == cudaMemcpyDeviceToHost && !is_pinned(target) && !captured;
     return waits ? wait_for(where) : cudaSuccess;
 }
-cudaError_t cudaMemcpyPeerAsync(void* target, int, const void* source, int, std::size_t bytes, cudaStream_t stream) {
+cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* source, int source_device,
+                                std::size_t bytes, cudaStream_t stream) {
     if (const cudaError_t error = called("cudaMemcpyPeerAsync"); error != cudaSuccess) return error;
+    if (!may_be_on(target_device, target) || !may_be_on(source_device, source)) return answer(cudaErrorInvalidValue);
     give(resolved(stream), [=] { std::memcpy(target, source, bytes); });
     return cudaSuccess;
 }
