@@ -134,7 +134,7 @@ void add_in_place(const place& x, const std::byte* value) {
     const kernels::addition how = require_target(target);
     if (is_empty(target)) return;
     constexpr dims everywhere_the_same{};
-    if (on_cuda(target)) return cuda_kernels("add_", target.device).add_value(x, value);
+    if (on_cuda(target)) return cuda_kernels("add_", target.device).add_value(how, x, value);
     kernels::add_on_cpu(how, kernels::iterate(target, value, everywhere_the_same.data()));
 }
 
@@ -148,7 +148,7 @@ void add_in_place(const place& x, const place& y) {
     const bool overlapping = interferes(target, y.at, strides);
     if (on_cuda(target)) {
         require_aligned_elements(y.at);
-        return cuda_kernels("add_", target.device).add(x, y, strides, overlapping);
+        return cuda_kernels("add_", target.device).add(how, x, y, strides, overlapping);
     }
     const auto add = [&](const std::byte* source, const dims& steps) {
         kernels::add_on_cpu(how, kernels::iterate(target, source, steps.data()));

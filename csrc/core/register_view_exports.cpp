@@ -14,18 +14,20 @@ namespace {
 using version_pair = std::optional<std::pair<unsigned, unsigned>>;
 using device_pair = std::optional<std::pair<int, int>>;
 
-/// The stream that the consumer will work on, on the device that it wants the memory on; nothing for the CPU, and for
-/// -1, a consumer that sees to the order itself. None stands for CUDA's legacy default stream. The numbers mean what
-/// the array API standard says of `__dlpack__`, which has others for ROCm.
-std::optional<std::uintptr_t> consumers_stream(device wanted, const py::object& stream) {
-    if (wanted.type == device_type::cpu) {
+/// The stream that the consumer will work on; nothing on the CPU, and for -1, a consumer that sees to the order itself.
+/// None stands for CUDA's legacy default stream. It is one of the device that is asked for, though some consumers name
+/// one of the memory's own where they ask for the CPU: that is as good as None. The numbers mean what the array API
+/// standard says of `__dlpack__`, which has others for ROCm.
+std::optional<std::uintptr_t> consumers_stream(device from, device wanted, const py::object& stream) {
+    const device counted = wanted.type == device_type::cpu ? from : wanted;
+    if (counted.type == device_type::cpu) {
         if (stream.is_none()) return std::nullopt;
         detail::refuse("DLPack", "stream", "None for memory on the CPU", detail::shown(stream));
     }
     if (stream.is_none()) return detail::legacy_default_stream;
     const long long number = detail::read_integer("DLPack", "stream", stream);
     if (number == -1) return std::nullopt;
-    const bool rocm = wanted.type == device_type::rocm;
+    const bool rocm = counted.type == device_type::rocm;
     if (rocm ? number == 0 || number > 2 : number > 0) return static_cast<std::uintptr_t>(number);
     if (rocm)
         detail::refuse("DLPack", "stream", "None, -1, 0 or a stream's handle", std::to_string(number),
@@ -94,7 +96,7 @@ py::object export_dlpack(const py::object& self, const py::object& stream, const
                          const device_pair& device, std::optional<bool> copy) {
     const auto& from = self.cast<const view&>();
     const auto wanted = wanted_device(from.description(), device);
-    const auto consumer = consumers_stream(wanted, stream);
+    const auto consumer = consumers_stream(from.description().device, wanted, stream);
     if (copy.value_or(false)) return capsule_of_copy(self, from, consumer, max_version, wanted);
     const memory m = on_device(from.description(), wanted);
     if (m.device.type == device_type::cpu) from.require_ready_for_host();

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "block.hpp"
+#include "capture_mode.hpp"
 #include "queue.hpp"
 #include "transfer.hpp"
 
@@ -77,30 +78,35 @@ void copy_on_device(const place& target, const place& source, const dims& stride
     stream.finish();
 }
 
+void release_block(void* address) {
+    const relaxed_capture_mode relaxed;
+    forget_cuda_error(cudaFree(address)); // of whichever device it is
+}
+
 class runtime_backend final : public kernels::cuda_backend {
 public:
     std::string unavailable() const override {
         int count = 0;
         const cudaError_t status = cudaGetDeviceCount(&count);
         if (status == cudaSuccess) return {};
-        cudaGetLastError();
+        forget_cuda_error(status);
         return std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
     }
 
-    void add(const place& x, const place& y, const dims& strides, bool interferes) const override {
+    void add(kernels::addition how, const place& x, const place& y, const dims& strides,
+             bool interferes) const override {
         const device_guard guard(x.at.device.index);
         const ordered_stream stream(x.at.device.index, x.stream, y.stream);
         std::optional<snapshot> kept;
         const iteration it = read_through(x.at, y.at, strides, interferes, stream.get(), kept);
-        queue_addition(*kernels::addition_of(x.at.type.id), x.at.type.id, it, nullptr, stream.get().handle);
+        queue_addition(how, x.at.type.id, it, nullptr, stream.get().handle);
         stream.finish();
     }
 
-    void add_value(const place& x, const std::byte* value) const override {
+    void add_value(kernels::addition how, const place& x, const std::byte* value) const override {
         const device_guard guard(x.at.device.index);
         constexpr dims none{};
-        queue_addition(*kernels::addition_of(x.at.type.id), x.at.type.id, iterate(x.at, nullptr, none.data()), value,
-                       stream_of(x.stream));
+        queue_addition(how, x.at.type.id, iterate(x.at, nullptr, none.data()), value, stream_of(x.stream));
     }
 
     void copy(const place& target, const place& source, const dims& strides, bool interferes,
@@ -135,9 +141,10 @@ public:
         if (capture_of({device, stream_of(stream)}) != 0)
             detail::refuse("DLPack", "copy", "memory that is there before a graph is captured",
                            "new memory on a stream that is captured", "make the copy before the capture");
+        const relaxed_capture_mode relaxed;
         void* data = nullptr;
         check_cuda(cudaMalloc(&data, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))), "cudaMalloc");
-        return {data, [](void* address) { cudaFree(address); }}; // of whichever device it is
+        return {data, release_block};
     }
 };
 

@@ -20,10 +20,11 @@ public:
     ~stream_block() {
         if (data_ == nullptr) return;
         int current = where_.device;
-        cudaGetDevice(&current);
-        if (current != where_.device) cudaSetDevice(where_.device); // whose default stream it may be
-        cudaFreeAsync(data_, where_.handle);
-        if (current != where_.device) cudaSetDevice(current);
+        forget_cuda_error(cudaGetDevice(&current));
+        const bool elsewhere = current != where_.device;
+        if (elsewhere) forget_cuda_error(cudaSetDevice(where_.device)); // whose default stream it may be
+        forget_cuda_error(cudaFreeAsync(data_, where_.handle));
+        if (elsewhere) forget_cuda_error(cudaSetDevice(current));
     }
     stream_block(const stream_block&) = delete;
     stream_block& operator=(const stream_block&) = delete;

@@ -3,11 +3,9 @@
 #include <cstddef>
 #include <string>
 
-#include <cuda_runtime_api.h>
-
 #include <pybind11/pybind11.h>
 
-#include <numpy_bridge/version.hpp>
+#include <numpy_bridge/cuda/check.hpp>
 
 namespace numpy_bridge {
 
@@ -28,6 +26,7 @@ std::string error_text(cudaError_t error) {
 py::dict describe_device(int index) {
     cudaDeviceProp properties{};
     const cudaError_t error = cudaGetDeviceProperties(&properties, index);
+    forget_cuda_error(error);
     py::dict device;
     device["index"] = index;
     if (error != cudaSuccess) {
@@ -43,9 +42,10 @@ py::dict describe_device(int index) {
 
 py::dict info() {
     int driver = 0, runtime = 0, count = 0;
-    cudaDriverGetVersion(&driver); // 0 where there is none
-    cudaRuntimeGetVersion(&runtime);
+    forget_cuda_error(cudaDriverGetVersion(&driver)); // 0 where there is none
+    forget_cuda_error(cudaRuntimeGetVersion(&runtime));
     const cudaError_t error = cudaGetDeviceCount(&count);
+    forget_cuda_error(error);
     py::list devices;
     if (error == cudaSuccess)
         for (int i = 0; i < count; ++i) devices.append(describe_device(i));

@@ -3,7 +3,6 @@
 #include "transfer.hpp"
 
 #include <memory>
-#include <optional>
 
 #include "block.hpp"
 #include "kernels/packing.hpp"
@@ -22,33 +21,35 @@ using kernels::out_of_block;
 /// One end of a transfer: the host, or a stream of a device.
 class side {
 public:
-    explicit side(const kernels::place& p) : type_(p.at.type) {
-        if (on_device(p.at)) stream_ = device_stream{p.at.device.index, stream_of(p.stream)};
-    }
+    explicit side(const kernels::place& p)
+        : type_(p.at.type),
+          is_host_(!on_device(p.at)),
+          stream_{p.at.device.index, stream_of(p.stream)} {}
 
-    bool is_host() const noexcept { return !stream_; }
-    device_stream stream() const noexcept { return *stream_; }
+    bool is_host() const noexcept { return is_host_; }
+    device_stream stream() const noexcept { return stream_; } ///< of a device only
     element_type type() const noexcept { return type_; }
 
     std::byte* new_block(std::int64_t bytes) {
-        if (stream_) {
-            device_block_ = std::make_unique<stream_block>(bytes, *stream_);
-            return device_block_->data();
+        if (is_host_) {
+            host_block_.reset(new std::byte[static_cast<std::size_t>(bytes)]);
+            return host_block_.get();
         }
-        host_block_.reset(new std::byte[static_cast<std::size_t>(bytes)]);
-        return host_block_.get();
+        device_block_ = std::make_unique<stream_block>(bytes, stream_);
+        return device_block_->data();
     }
 
     /// Here, or queued here.
     void copy(element_type target, element_type source, const iteration& it) const {
         if (is_host()) return kernels::copy_on_cpu(target, source, it);
-        const device_guard guard(stream_->device);
-        queue_copy(target, source, it, *stream_);
+        const device_guard guard(stream_.device);
+        queue_copy(target, source, it, stream_);
     }
 
 private:
     element_type type_;
-    std::optional<device_stream> stream_;
+    bool is_host_;
+    device_stream stream_;
     std::unique_ptr<stream_block> device_block_;
     std::unique_ptr<std::byte[]> host_block_;
 };

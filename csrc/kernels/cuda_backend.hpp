@@ -8,6 +8,8 @@
 #include <numpy_bridge/memory.hpp>
 #include <numpy_bridge/owner.hpp>
 
+#include "add.hpp"
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
@@ -50,11 +52,12 @@ public:
     /// Why CUDA cannot be used; empty if it can.
     virtual std::string unavailable() const = 0;
 
-    /// x += y on one device. `strides` are y's for x's shape; `interferes` says that y has to be read first.
-    virtual void add(const place& x, const place& y, const dims& strides, bool interferes) const = 0;
+    /// x += y on one device, as their dtype is added. `strides` are y's for x's shape; `interferes` says that y has to
+    /// be read first.
+    virtual void add(addition how, const place& x, const place& y, const dims& strides, bool interferes) const = 0;
 
     /// x += the element at `value`, in memory of the host.
-    virtual void add_value(const place& x, const std::byte* value) const = 0;
+    virtual void add_value(addition how, const place& x, const std::byte* value) const = 0;
 
     /// target = source, of which one at least is on a device. Waits where memory of the host is written or read, unless
     /// `non_blocking` and that memory is pinned.
@@ -68,7 +71,7 @@ public:
 
     /// New memory on a device, of 1 byte at least; its address is the owner's context. Releasing it waits for all work
     /// on the device, as nobody knows which streams it has been used on. Refused for memory of a stream that is
-    /// captured.
+    /// captured; the captures of others go on.
     virtual owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const = 0;
 
 protected:

@@ -62,8 +62,12 @@ def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
 def native_copy(x: Any) -> np.ndarray[Any, Any]:
     """Copy the values of `x` into a new C-contiguous ndarray in the machine's byte order."""
     values = _core.values_of(x)
-    on_device = values.device.startswith("cuda:")
-    array = _core.copy_(_empty_array(values), values) if on_device else _core.to_numpy(values)
+    try:
+        array = _core.to_numpy(values)
+    except SharingError:  # managed memory, too, while a stream works on it
+        if not _on_cuda(values):
+            raise
+        array = _core.copy_(_empty_array(values), values)
     return array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
 
 

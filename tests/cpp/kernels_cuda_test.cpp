@@ -30,6 +30,7 @@ constexpr std::array<dtype, 14> addable = {dtype::int8,       dtype::int16,   dt
                                            dtype::complex128, dtype::bfloat16};
 using lines = std::vector<std::string>;
 
+constexpr addition float_addition{arithmetic::float32, false};
 constexpr device first_device{device_type::cuda, 0}, second_device{device_type::cuda, 1};
 
 class CudaBackend : public testing::Test {
@@ -86,13 +87,14 @@ TEST_F(CudaBackend, AddsLikeOneByOne) {
     std::array<int, 2> kernels{};
     for (int round = 0; round < 1'500; ++round) {
         const dtype id = random.one_of(addable);
+        const addition how = addition_of(id).value();
         const extents shape = random_extents(random, random.once_in(4) ? 3000 : 100);
         auto x = block_with_array::of(random, id, shape, false, aligned_offset(random, id));
         auto y = block_with_array::of(random, id, shape, random.once_in(2), aligned_offset(random, id));
         const auto to = on(first_device, x.view), from = on(first_device, y.view);
         simulated_cuda::log.clear();
         compare(
-            x, [&] { backend().add({to, 1}, {from, 1}, dims_of(y.view.strides), random.once_in(5)); },
+            x, [&] { backend().add(how, {to, 1}, {from, 1}, dims_of(y.view.strides), random.once_in(5)); },
             [&] { add_one_by_one(id, element_pairs(x.view, y.view.address, y.view.strides)); });
         ++kernels[logged("add_packed") ? 0 : 1];
     }
@@ -104,6 +106,7 @@ TEST_F(CudaBackend, AddsOneValueLikeOneByOne) {
     dice random(11);
     for (int round = 0; round < 1'500; ++round) {
         const dtype id = random.one_of(addable);
+        const addition how = addition_of(id).value();
         const extents shape = random_extents(random, random.once_in(4) ? 3000 : 100);
         auto x = block_with_array::of(random, id, shape, false, aligned_offset(random, id));
         alignas(16) std::array<std::byte, 16> value;
@@ -111,7 +114,7 @@ TEST_F(CudaBackend, AddsOneValueLikeOneByOne) {
         const auto to = on(first_device, x.view);
         const auto source = reinterpret_cast<std::uint64_t>(value.data());
         compare(
-            x, [&] { backend().add_value({to, 1}, value.data()); },
+            x, [&] { backend().add_value(how, {to, 1}, value.data()); },
             [&] { add_one_by_one(id, element_pairs(x.view, source, extents(shape.size(), 0))); });
     }
 }
@@ -207,7 +210,7 @@ TEST_F(CudaBackend, OrdersTheStreamsOfBothOperands) {
     const auto x = on(first_device, t.x_view), y = on(first_device, t.y_view);
     const numpy_bridge::dims steps{4};
     const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
-        backend().add({x, own}, {y, other}, steps, false);
+        backend().add(float_addition, {x, own}, {y, other}, steps, false);
         return taken_log();
     };
     EXPECT_EQ(add(5, 5), (lines{"add_packed 5"}));
@@ -235,11 +238,12 @@ TEST_F(CudaBackend, LetsAConsumersStreamWait) {
 TEST_F(CudaBackend, AllocatesMemoryThatIsReleasedOnce) {
     numpy_bridge::owner block = backend().allocate(12, 1, 5);
     EXPECT_NE(block.context(), nullptr);
-    EXPECT_EQ(taken_log(), (lines{"device 1", "malloc 12 bytes", "device 0"}));
+    EXPECT_EQ(taken_log(), (lines{"device 1", "mode 2", "malloc 12 bytes", "mode 0", "device 0"}));
     block.reset();
-    EXPECT_EQ(taken_log(), (lines{"free"}));
+    EXPECT_EQ(taken_log(), (lines{"mode 2", "free", "mode 0"})) << "relaxed, or others' captures would be lost";
     EXPECT_NE(backend().allocate(0, 0, 5).context(), nullptr);
-    EXPECT_EQ(taken_log(), (lines{"malloc 1 bytes", "free"})) << "empty memory is somewhere, too";
+    EXPECT_EQ(taken_log(), (lines{"mode 2", "malloc 1 bytes", "mode 0", "mode 2", "free", "mode 0"}))
+        << "empty memory is somewhere, too";
 
     simulated_cuda::captures = {{5, 1}};
     try {
@@ -257,7 +261,7 @@ TEST_F(CudaBackend, WorksOnTheDeviceOfTheMemory) {
     const two_arrays t;
     const auto x = on(second_device, t.x_view);
     alignas(16) const std::array<std::byte, 16> zero{};
-    backend().add_value({x, 5}, zero.data());
+    backend().add_value(float_addition, {x, 5}, zero.data());
     EXPECT_EQ(taken_log(), (lines{"device 1", "add_packed 5", "device 0"}));
 }
 
@@ -290,7 +294,7 @@ TEST_F(CudaBackend, ReadsFirstWhatWouldBeOverwritten) {
     const array whole = c_order(reinterpret_cast<std::uint64_t>(values.data()), dtype::int32, {4});
     const array backwards = whole.reversed(0);
     const auto x = on(first_device, whole), y = on(first_device, backwards);
-    backend().add({x, 5}, {y, 5}, {-4}, true);
+    backend().add(addition_of(dtype::int32).value(), {x, 5}, {y, 5}, {-4}, true);
     EXPECT_EQ(values, (std::array<std::int32_t, 4>{5, 5, 5, 5}));
     EXPECT_EQ(taken_log(), (lines{"malloc 5", "move_strided 5", "add_packed 5", "free 5"}));
 }
@@ -320,7 +324,7 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
         "copy_: non_blocking: expected non_blocking=True, and packed memory of the host of the same "
         "dtype, got a copy to wait for on a stream that is captured; do it before the capture";
     const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
-        return [&, own, other] { backend().add({x, own}, {y, other}, {4}, false); };
+        return [&, own, other] { backend().add(float_addition, {x, own}, {y, other}, {4}, false); };
     };
     const auto copy = [&](const numpy_bridge::memory& to, std::uintptr_t own, const numpy_bridge::memory& from,
                           std::uintptr_t other, bool non_blocking) {
@@ -365,7 +369,7 @@ TEST_F(CudaBackend, ErrorsNameTheCall) {
         }
         return std::string("no error");
     };
-    const auto add = [&] { backend().add({x, 5}, {y, 7}, {4}, true); };
+    const auto add = [&] { backend().add(float_addition, {x, 5}, {y, 7}, {4}, true); };
     const auto fetch = [&] { backend().copy({h, 0}, {x, 5}, {4}, false, false); };
     EXPECT_EQ(failure("cudaMallocAsync", add), "cudaMallocAsync: cudaErrorMemoryAllocation");
     EXPECT_EQ(failure("cudaEventRecord", add), "cudaEventRecord: cudaErrorInvalidValue");

@@ -27,7 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--extension-build",
         type=Path,
-        help="where to build tests/extension and to find it built; a temporary folder by default",
+        help="where to build tests/extension and tests/simulated_cuda, and to find them built; "
+        "temporary folders by default",
     )
 
 
@@ -51,7 +52,7 @@ def small_heap() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if "built_extensions" in fixtures:
+        if {"built_extensions", "simulated_cuda"} & set(fixtures):
             item.add_marker("extension")
         if "distributions" in fixtures:
             item.add_marker("distribution")
@@ -64,6 +65,14 @@ def built_extensions(
     """Build tests/extension against the installed headers, once for each C++ standard."""
     folder = request.config.getoption("--extension-build") or tmp_path_factory.mktemp("extension")
     return extension_build.build(folder)
+
+
+@pytest.fixture(scope="session")
+def simulated_cuda(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the `_cuda` module over simulated devices, for processes of their own."""
+    folder = request.config.getoption("--extension-build")
+    where = folder / "simulated_cuda" if folder else tmp_path_factory.mktemp("simulated_cuda")
+    return extension_build.build_simulated_cuda(where)
 
 
 @pytest.fixture(params=extension_build.MODULES)

@@ -1,4 +1,6 @@
-"""Builds tests/extension as its users would build theirs: with CMake, against the installed headers."""
+"""Builds extensions for tests, with CMake: tests/simulated_cuda, and tests/extension as its users would build
+theirs, against the installed headers.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from types import ModuleType
 import numpy_bridge
 from loading import module_from
 
-SOURCE = Path(__file__).parents[1] / "extension"
+TESTS = Path(__file__).parents[1]
 MODULES = ("arguments_cxx17", "arguments_cxx20")
 
 
@@ -20,15 +22,27 @@ def build(folder: Path) -> dict[str, ModuleType]:
     import pybind11
 
     packages = Path(pybind11.__file__).parents[1]
-    _run(
-        *("cmake", "-G", "Ninja", "-S", SOURCE, "-B", folder),
-        f"-DPython_EXECUTABLE={sys.executable}",
-        f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+    _build(
+        TESTS / "extension",
+        folder,
         f"-DNUMPY_BRIDGE_INCLUDE={numpy_bridge.get_include()}",
         f"-DEIGEN_INCLUDE={packages / 'cmeel.prefix/include/eigen3'}",
     )
-    _run("cmake", "--build", folder)
     return {name: module_from(next(folder.glob(f"{name}.*.so")), name) for name in MODULES}
+
+
+def build_simulated_cuda(folder: Path) -> Path:
+    """Build the `_cuda` module over simulated devices in `folder`, for processes that put it in its place."""
+    _build(TESTS / "simulated_cuda", folder)
+    return folder
+
+
+def _build(source: Path, folder: Path, *defined: str) -> None:
+    import pybind11
+
+    python = (f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}")
+    _run("cmake", "-G", "Ninja", "-S", source, "-B", folder, *python, *defined)
+    _run("cmake", "--build", folder)
 
 
 def _run(*command: object) -> None:
@@ -36,4 +50,4 @@ def _run(*command: object) -> None:
     words = [str(word) for word in command]
     result = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if result.returncode != 0:
-        raise RuntimeError(f"building {SOURCE.name} failed:\n{result.stdout}\n{result.stderr}")
+        raise RuntimeError(f"{' '.join(words)} failed:\n{result.stdout}\n{result.stderr}")

@@ -14,6 +14,9 @@ enum cudaError_t {
     cudaErrorInvalidValue = 1,
     cudaErrorMemoryAllocation = 2,
     cudaErrorInsufficientDriver = 35,
+    cudaErrorStreamCaptureUnsupported = 900,
+    cudaErrorStreamCaptureIsolation = 905,
+    cudaErrorStreamCaptureImplicit = 906,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaMemoryType {
@@ -23,9 +26,16 @@ enum cudaMemoryType {
     cudaMemoryTypeManaged = 3,
 };
 enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone = 0, cudaStreamCaptureStatusActive = 1 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal = 0, cudaStreamCaptureModeRelaxed = 2 };
 struct cudaPointerAttributes {
     cudaMemoryType type;
     int device;
+};
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor;
+    std::size_t totalGlobalMem;
+    int multiProcessorCount;
 };
 struct CUstream_st;
 using cudaStream_t = CUstream_st*;
@@ -33,12 +43,16 @@ struct CUevent_st;
 using cudaEvent_t = CUevent_st*;
 
 #define cudaStreamLegacy (reinterpret_cast<cudaStream_t>(1))
+inline constexpr int CUDART_VERSION = 13000;
 inline constexpr unsigned cudaEventDisableTiming = 2;
 
 cudaError_t cudaGetLastError();
 const char* cudaGetErrorName(cudaError_t error);
 const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaMalloc(void** data, std::size_t bytes);
@@ -51,6 +65,7 @@ cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* sou
                                 std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id);
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);

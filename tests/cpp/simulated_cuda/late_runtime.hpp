@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -30,10 +31,43 @@ void give(stream to, std::function<void()> action);
 /// Runs everything, at each step in the first of these streams that can go on. False if some wait for ever.
 bool run(const std::vector<stream>& order);
 
-/// Whether memory of the host is pinned, so that transfers read and write it late as well.
+/// Whether all memory of the host is pinned, so that transfers read and write it late as well.
 extern bool pinned;
 
-/// Forgets everything; device 0 is the current one.
+/// Forgets everything, and frees all memory; device 0 is the current one.
 void reset();
+
+// Memory
+
+/// Someone's own memory, until `reset`.
+std::byte* new_block(cudaMemoryType type, int device, std::size_t bytes);
+
+/// Whose memory it is, by any of its bytes: unregistered for what is not ours, or not any more.
+cudaPointerAttributes place_of(const void* address);
+
+/// What calls of the runtime have made and not yet released: blocks of memory, and events.
+int unreleased();
+
+// Graphs
+
+using graph = unsigned long long;
+
+/// Lets a graph record what a stream is given from now on. As if the calling thread, or where it is global any thread,
+/// had begun this capture.
+graph begin_capture(stream of, bool global);
+
+/// Ends the captures of a graph. False if something was done meanwhile that a capture does not survive.
+bool end_capture(graph of);
+
+/// Gives a stream all that a graph has recorded.
+void replay(graph what, stream on);
+
+// Calls
+
+/// The names of all calls since the last `reset` or `fail_after`, as CUDA has them, and "launch" for kernels.
+extern std::vector<std::string> calls;
+
+/// Lets the call after the next `successes` ones fail; none for -1. Forgets the calls until now.
+void fail_after(int successes);
 
 } // namespace late_cuda

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace simulated_cuda {
 
@@ -15,6 +16,7 @@ cudaPointerAttributes pointer{};
 namespace {
 
 int current_device = 0;
+cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
 cudaError_t last_error = cudaSuccess;
 
 cudaError_t succeed_unless_failing(const std::string& call) {
@@ -114,6 +116,11 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatu
     *status = cudaStreamCaptureStatusActive;
     *id = found->second;
     return cudaSuccess;
+}
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+    log.push_back("mode " + std::to_string(*mode));
+    std::swap(*mode, capture_mode);
+    return succeed_unless_failing("cudaThreadExchangeStreamCaptureMode");
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
     *event = nullptr;

@@ -19,4 +19,9 @@ inline void check_cuda(cudaError_t status, const char* call) {
     throw cuda_error(call, cudaGetErrorName(status), cudaGetErrorString(status));
 }
 
+/// For calls of which nobody can be told that they failed, as in destructors: takes their error off the record, too.
+inline void forget_cuda_error(cudaError_t status) noexcept {
+    if (status != cudaSuccess) cudaGetLastError();
+}
+
 NUMPY_BRIDGE_NAMESPACE_END

@@ -15,7 +15,7 @@ public:
         changed_ = true;
     }
     ~device_guard() {
-        if (changed_) cudaSetDevice(former_);
+        if (changed_) forget_cuda_error(cudaSetDevice(former_));
     }
     device_guard(const device_guard&) = delete;
     device_guard& operator=(const device_guard&) = delete;

@@ -29,7 +29,7 @@ inline unsigned long long capture_of(device_stream s) {
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
     unsigned long long id = 0;
     // It fails for the legacy default stream while others are captured that wait for it: it itself is not.
-    if (cudaStreamGetCaptureInfo(s.handle, &status, &id) != cudaSuccess) cudaGetLastError();
+    forget_cuda_error(cudaStreamGetCaptureInfo(s.handle, &status, &id));
     return status == cudaStreamCaptureStatusActive ? id : 0;
 }
 
@@ -49,8 +49,8 @@ inline void order_streams(device_stream earlier, device_stream later) {
     const device_guard guard(earlier.device);
     cudaEvent_t reached = nullptr;
     check_cuda(cudaEventCreateWithFlags(&reached, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-    const std::unique_ptr<CUevent_st, decltype(&cudaEventDestroy)> released(reached,
-                                                                            cudaEventDestroy); // once it is over
+    const auto release = [](cudaEvent_t event) { forget_cuda_error(cudaEventDestroy(event)); };
+    const std::unique_ptr<CUevent_st, decltype(release)> released(reached, release); // once it is over
     check_cuda(cudaEventRecord(reached, earlier.handle), "cudaEventRecord");
     const device_guard there(later.device);
     check_cuda(cudaStreamWaitEvent(later.handle, reached, 0), "cudaStreamWaitEvent");
