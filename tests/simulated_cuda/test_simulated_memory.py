@@ -171,6 +171,17 @@ def test_a_copy_to_another_place(cuda: Simulation, index: int) -> None:
     gc.collect()
 
 
+@pytest.mark.parametrize("device", ["cuda_managed:0", "cuda_host:0"])
+def test_a_copy_of_what_the_host_reads_is_on_the_cpu(cuda: Simulation, device: str) -> None:
+    wanted = np.arange(4, dtype="f4")
+    block = cuda.block(wanted, device)
+    shared = from_pointer(block.ctypes.data, (4,), "f4", device=device, owner=block)
+    managed, release = consumed(shared.__dlpack__(copy=True, max_version=(1, 0)))
+    assert (managed.tensor.device_type, managed.tensor.device_index) == (1, 0)
+    np.testing.assert_array_equal(values(managed, "f4"), wanted)
+    release()
+
+
 def test_a_copy_is_independent(cuda: Simulation) -> None:
     block = cuda.block(np.zeros(3))
     shared = view(OnStream(block, 5))
