@@ -96,10 +96,8 @@ def soak(session: nox.Session) -> None:
 def producers(session: nox.Session) -> None:
     """What real array libraries hand out, those that install in little time and space."""
     session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
-    session.run(
-        *("pytest", "tests/python/test_real_producers.py", "tests/python/test_audit_libraries.py"),
-        *session.posargs,
-    )
+    files = (f"tests/python/test_{name}.py" for name in ("real_producers", "audit_libraries", "explain_jax"))
+    session.run("pytest", *files, *session.posargs)
 
 
 @nox.session
