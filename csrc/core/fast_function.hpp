@@ -75,6 +75,10 @@ template <const auto& Signature, auto Body>
 PyObject* fast_function(PyObject*, PyObject* const* given, Py_ssize_t count, PyObject* keywords) noexcept {
     try {
         return Body(parse(Signature, given, count, keywords)).release().ptr();
+#if defined(__GLIBCXX__)
+    } catch (abi::__forced_unwind&) { // a producer's Python code was running
+        detail::wait_for_the_end_of_the_process();
+#endif
     } catch (...) {
         set_python_exception();
         return nullptr;

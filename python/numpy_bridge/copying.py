@@ -21,8 +21,8 @@ _NO_MEMORY = {"data", "storage"}  # torch crashes on copying such tensors
 
 
 def _is_tensor(x: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
+    torch = sys.modules.get("torch")  # without Tensor while another thread imports it
+    return isinstance(x, getattr(torch, "Tensor", ()))
 
 
 def _on_cuda(values: _core.View) -> bool:

@@ -46,6 +46,18 @@ def test_modules_that_must_not_be_imported(monkeypatch: pytest.MonkeyPatch) -> N
     assert log.copied_bytes == 3
 
 
+@pytest.mark.parametrize("content", [{}, {"Variable": None}, {"Variable": type("Variable", (), {})}])
+def test_modules_of_a_librarys_name(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any]) -> None:
+    """Such as a folder beside the program, or what tests put in the library's place."""
+    module = ModuleType("tensorflow")
+    vars(module).update(content)
+    monkeypatch.setitem(sys.modules, "tensorflow", module)
+    with bridge.audit() as log:
+        np.array(bytearray(3))
+    assert log.copied_bytes == 3
+    assert {name: vars(module)[name] for name in content} == content
+
+
 def test_globals_that_raise() -> None:
     torch = pytest.importorskip("torch", reason="asks for Tensor.__array__ from C")
     with bridge.audit() as log:

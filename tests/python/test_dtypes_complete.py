@@ -122,6 +122,16 @@ def test_numpy(dtype: np.dtype[Any]) -> None:
         assert bridge.to_numpy(bridge.view(memoryview(swapped))).dtype == swapped.dtype
 
 
+@pytest.mark.skipif(not hasattr(np, "dtypes"), reason="NumPy 1.x has no strings of variable length")
+def test_strings_of_variable_length_are_not_said_to_be_of_fixed_length() -> None:
+    array = np.array(["a", "longer"], np.dtypes.StringDType())
+    with pytest.raises(bridge.SharingError, match="strings of variable length") as caught:
+        view(array)
+    assert caught.value.hint == row_or_hint(array.dtype)
+    fixed = array.astype("U6")  # the way round
+    assert view(fixed.view("u4")).dtype == "uint32"
+
+
 def test_native_order_is_known_by_each_of_its_names() -> None:
     """A dtype that NumPy reads from ctypes says '<' where others say '='."""
     spelled_out = np.asarray((ctypes.c_int32 * 2)(1, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,11 @@ def test_a_large_array_that_gives_no_parts() -> None:
 )
 def test_articles(x: object, headline: str) -> None:
     assert str(bridge.explain(x)).startswith(headline)
+
+
+def test_while_another_thread_imports_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    assert bridge.explain(np.ones(3))
 
 
 def test_filters_of_warnings_survive_many_threads() -> None:

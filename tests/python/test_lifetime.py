@@ -249,3 +249,37 @@ time.sleep(0.05)
 def test_the_interpreter_ends_under_deleters_that_wait_for_the_gil(time: int) -> None:
     """Python ends their threads by unwinding, which C++ destructors do not survive."""
     run_python(DELETERS_IN_DAEMON_THREADS)
+
+
+PRODUCERS_IN_DAEMON_THREADS = """
+import threading, time
+import numpy as np
+import numpy_bridge as bridge
+
+class Producer:
+    def __init__(self): self.array = np.ones(3)
+    def __dlpack__(self, **keywords): return self.array.__dlpack__(**keywords)
+    def __dlpack_device__(self): return (1, 0)
+
+def forever():
+    while True:
+        {call}
+
+for _ in range(3):
+    threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "bridge.view(Producer())",
+        "bridge.to_numpy(Producer())",
+        "bridge.shares_memory(Producer(), Producer())",
+        "bridge.add_(Producer(), Producer())",
+    ],
+)
+def test_the_interpreter_ends_while_producers_are_asked(call: str) -> None:
+    """Their Python code waits for the GIL as well, below our functions."""
+    run_python(PRODUCERS_IN_DAEMON_THREADS.format(call=call))

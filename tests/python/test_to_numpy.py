@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -312,3 +313,11 @@ def test_nothing_warns() -> None:
         for make in {**PRODUCERS, **READONLY_PRODUCERS}.values():
             to_numpy(make())
             to_numpy(make(), copy=True)
+
+
+def test_a_copy_while_another_thread_imports_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    array = np.ones(3)
+    copy = to_numpy(array, copy=True)
+    array[0] = 2
+    assert copy.tolist() == [1, 1, 1]

@@ -33,18 +33,37 @@ inline bool interpreter_is_finalizing() noexcept {
 #endif
 }
 
-/// Takes the GIL. Until Python 3.14, a thread that waits for it while the interpreter goes away is ended by
-/// unwinding its stack, and unwinding through the destructors that got here ends the process. Such a thread
+/// Where a thread goes that Python ends while the interpreter goes away. Until Python 3.14 it does so by unwinding the
+/// thread's stack, and unwinding through the destructors and handlers that got there ends the process. Such a thread
 /// waits for the end of the process instead, as it does from 3.14 on.
+[[noreturn]] inline void wait_for_the_end_of_the_process() {
+    while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+/// Takes the GIL, or waits for the end of the process.
 inline PyGILState_STATE take_gil() noexcept {
 #if defined(__GLIBCXX__)
     try {
         return PyGILState_Ensure();
     } catch (abi::__forced_unwind&) {
-        while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+        wait_for_the_end_of_the_process();
     }
 #else
     return PyGILState_Ensure();
+#endif
+}
+
+/// `callable(**keywords)`, called where no destructor is between Python and here, since a thread that Python ends no
+/// longer has the GIL that destructors need; it waits for the end of the process. A new reference, or null.
+inline PyObject* call_or_wait(PyObject* callable, PyObject* no_arguments, PyObject* keywords) {
+#if defined(__GLIBCXX__)
+    try {
+        return PyObject_Call(callable, no_arguments, keywords);
+    } catch (abi::__forced_unwind&) {
+        wait_for_the_end_of_the_process();
+    }
+#else
+    return PyObject_Call(callable, no_arguments, keywords);
 #endif
 }
 

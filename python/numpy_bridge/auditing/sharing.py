@@ -108,5 +108,6 @@ def _of_times(x: Any) -> Span | None:
 
 def _readable(x: Any) -> Any:
     """The tensor that a variable of TensorFlow holds now. The variable itself only makes copies."""
-    variable = getattr(sys.modules.get("tensorflow"), "Variable", ())
-    return x.value() if isinstance(x, variable) else x
+    variable: Any = getattr(sys.modules.get("tensorflow"), "Variable", None)
+    kind: Any = variable if isinstance(variable, type) else ()
+    return x.value() if isinstance(x, kind) else x

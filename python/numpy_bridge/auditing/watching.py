@@ -92,6 +92,8 @@ def _install_call(module: ModuleType, call: Call) -> None:
     holder: Any = module
     for part in call.name.split(".")[:-1]:
         holder = getattr(holder, part, None)
+        if holder is None or holder is type:  # a module of the library's name that has other things in it
+            return
     original = getattr(holder, call.function, None)
     known = any(r.holder is holder and r.name == call.function for r in replacements.everything())
     if original is None or known:

@@ -171,9 +171,10 @@ def quiet() -> Iterator[None]:
     Filters of warnings are those of all threads, so one at a time changes them and puts them back.
     """
     torch: Any = sys.modules.get("torch")
+    is_enabled = getattr(torch, "is_warn_always_enabled", None)  # absent while another thread imports torch
     with _of_all_threads, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        always = torch.is_warn_always_enabled() if torch else True
+        always = is_enabled() if is_enabled else True
         try:
             if not always:
                 torch.set_warn_always(True)

@@ -157,11 +157,13 @@ inline std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
     return type.ptr() == reinterpret_cast<PyObject*>(descr.scalar_type) ? id : std::nullopt;
 }
 
-/// By name for the dtypes of ml_dtypes, whose kind says nothing.
+/// By name for the dtypes of ml_dtypes, whose kind says nothing. NumPy's strings of variable length are numbered as if
+/// they were somebody else's, and have the scalar type of those of fixed length: only their kind tells.
 inline const char* hint_for_descr(const numpy_abi::descr& descr) {
     const std::string_view name = descr.scalar_type->tp_name;
     const char* hint = hint_for_name(name.substr(name.rfind('.') + 1));
-    return hint[0] != 0 && descr.number >= numpy_abi::first_user_number ? hint : hint_for_kind(descr.kind);
+    const bool of_others = descr.number >= numpy_abi::first_user_number && descr.kind != 'T';
+    return hint[0] != 0 && of_others ? hint : hint_for_kind(descr.kind);
 }
 
 inline element_type type_of_descr(const numpy_abi::descr& descr) {

@@ -35,7 +35,7 @@ inline accepted_call call_with_accepted(const py::object& method, std::initializ
         if (with_first) accepted[first.name] = first.value;
         if (with_last) accepted[last.name] = last.value;
         try {
-            return method(**accepted);
+            return stolen(call_or_wait(method.ptr(), py::tuple().ptr(), accepted.ptr()));
         } catch (py::error_already_set& error) {
             if (!error.matches(PyExc_TypeError)) throw;
             if (!first_error) first_error = std::current_exception();
