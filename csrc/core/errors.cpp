@@ -21,7 +21,7 @@ void translate(std::exception_ptr pending) {
         PyErr_SetObject(py::type::handle_of(exception).ptr(), exception.ptr());
     } catch (const cuda_error& error) {
         const py::object type = exception_class("CudaError");
-        const py::object exception = type(error.call(), error.name(), error.text());
+        const py::object exception = detail::called(type, py::make_tuple(error.call(), error.name(), error.text()));
         PyErr_SetObject(type.ptr(), exception.ptr());
     } catch (const too_hard_error& error) {
         PyErr_SetString(exception_class("TooHardError").ptr(), error.what());
@@ -31,8 +31,9 @@ void translate(std::exception_ptr pending) {
 } // namespace
 
 py::object python_exception(const refusal& why) {
-    return exception_class("SharingError")(readable(why.protocol), readable(why.field), readable(why.expected),
-                                           readable(why.got), readable(why.hint));
+    return detail::called(exception_class("SharingError"),
+                          py::make_tuple(readable(why.protocol), readable(why.field), readable(why.expected),
+                                         readable(why.got), readable(why.hint)));
 }
 
 void set_python_exception() noexcept {

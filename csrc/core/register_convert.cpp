@@ -17,7 +17,7 @@ copy_mode copy_mode_of(PyObject* argument) {
 }
 
 py::object copied(const char* function, PyObject* x) {
-    return py::module_::import("numpy_bridge.copying").attr(function)(py::handle(x));
+    return detail::called(py::module_::import("numpy_bridge.copying").attr(function), py::make_tuple(py::handle(x)));
 }
 
 /// Shares or copies as `mode` says; `share` raises sharing_error where it cannot share.

@@ -87,7 +87,8 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
     if (!same_device(wanted, cpu_device) &&
         !(same_device(wanted, from.description().device) && host_accessible(wanted)))
         refuse_device(from.description().device, wanted, "copies are made on the CPU and on CUDA devices");
-    const py::object copied = py::module_::import("numpy_bridge.copying").attr("native_copy")(self);
+    const py::object copied =
+        detail::called(py::module_::import("numpy_bridge.copying").attr("native_copy"), py::make_tuple(self));
     import_ndarray(copied.ptr(), purpose::locate, in);
     return capsule_of(in.description, in.anchored_to(copied.ptr()), max_version, dlpack::flag_is_copied);
 }

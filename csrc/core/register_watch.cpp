@@ -19,8 +19,9 @@ PyObject* call_and_tell(PyObject* self, PyObject* arguments, PyObject* keywords)
     PyObject* result = watched_slot(self, arguments, keywords);
     if (result == nullptr || watcher == nullptr) return result;
     const auto listener = py::reinterpret_borrow<py::object>(watcher); // it may leave during the call
-    PyObject* answer = PyObject_CallFunctionObjArgs(listener.ptr(), self, arguments,
-                                                    keywords == nullptr ? Py_None : keywords, result, nullptr);
+    PyObject* given = keywords == nullptr ? Py_None : keywords;
+    PyObject* answer = detail::call_or_wait(
+        [&] { return PyObject_CallFunctionObjArgs(listener.ptr(), self, arguments, given, result, nullptr); });
     if (answer == nullptr) Py_CLEAR(result);
     Py_XDECREF(answer);
     return result;

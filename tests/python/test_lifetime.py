@@ -252,7 +252,7 @@ def test_the_interpreter_ends_under_deleters_that_wait_for_the_gil(time: int) ->
 
 
 PRODUCERS_IN_DAEMON_THREADS = """
-import threading, time
+import contextlib, threading, time
 import numpy as np
 import numpy_bridge as bridge
 
@@ -260,6 +260,14 @@ class Producer:
     def __init__(self): self.array = np.ones(3)
     def __dlpack__(self, **keywords): return self.array.__dlpack__(**keywords)
     def __dlpack_device__(self): return (1, 0)
+
+class Refusing:
+    def __dlpack__(self, **keywords): raise ValueError("no")
+    def __dlpack_device__(self): return (1, 0)
+
+def refused():
+    with contextlib.suppress(bridge.SharingError):
+        bridge.view(Refusing())
 
 def forever():
     while True:
@@ -278,6 +286,8 @@ time.sleep(0.1)
         "bridge.to_numpy(Producer())",
         "bridge.shares_memory(Producer(), Producer())",
         "bridge.add_(Producer(), Producer())",
+        "bridge.to_numpy(Producer(), copy=True)",
+        "refused()",
     ],
 )
 def test_the_interpreter_ends_while_producers_are_asked(call: str) -> None:

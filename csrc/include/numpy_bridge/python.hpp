@@ -40,32 +40,21 @@ inline bool interpreter_is_finalizing() noexcept {
     while (true) std::this_thread::sleep_for(std::chrono::hours(1));
 }
 
-/// Takes the GIL, or waits for the end of the process.
-inline PyGILState_STATE take_gil() noexcept {
-#if defined(__GLIBCXX__)
-    try {
-        return PyGILState_Ensure();
-    } catch (abi::__forced_unwind&) {
-        wait_for_the_end_of_the_process();
-    }
-#else
-    return PyGILState_Ensure();
-#endif
+/// `f()`, a call of CPython's that may run Python code or wait for the GIL; or else waits for the end of the process.
+/// Nothing in `f` may have a destructor: a thread that Python ends has lost the GIL, which destructors need.
+template <class F> auto call_or_wait(F f) {
+    struct guard {
+        bool returned = false;
+        ~guard() {
+            if (!returned) wait_for_the_end_of_the_process();
+        }
+    } here;
+    auto result = f();
+    here.returned = true;
+    return result;
 }
 
-/// `callable(**keywords)`, called where no destructor is between Python and here, since a thread that Python ends no
-/// longer has the GIL that destructors need; it waits for the end of the process. A new reference, or null.
-inline PyObject* call_or_wait(PyObject* callable, PyObject* no_arguments, PyObject* keywords) {
-#if defined(__GLIBCXX__)
-    try {
-        return PyObject_Call(callable, no_arguments, keywords);
-    } catch (abi::__forced_unwind&) {
-        wait_for_the_end_of_the_process();
-    }
-#else
-    return PyObject_Call(callable, no_arguments, keywords);
-#endif
-}
+inline PyGILState_STATE take_gil() noexcept { return call_or_wait(PyGILState_Ensure); }
 
 /// Holds the GIL and sets the exception that is being raised, if any, aside, so that things can be
 /// released on any thread. Once the interpreter is going away nothing can be released safely any
@@ -124,6 +113,11 @@ inline py::object stolen(PyObject* result) {
     return py::reinterpret_steal<py::object>(result);
 }
 
+/// `callable(*arguments)`, which may run Python code for long.
+inline py::object called(py::handle callable, const py::tuple& arguments) {
+    return stolen(call_or_wait([&] { return PyObject_CallObject(callable.ptr(), arguments.ptr()); }));
+}
+
 /// "torch.Tensor", "bytearray": the type as a user would write it.
 inline std::string type_name(py::handle object) {
     const py::handle type(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
@@ -134,7 +128,7 @@ inline std::string type_name(py::handle object) {
 
 /// The attribute, or nothing if there is none. Other errors of looking it up are raised.
 inline py::object optional_attribute(PyObject* object, PyObject* name) {
-    PyObject* attribute = PyObject_GetAttr(object, name);
+    PyObject* attribute = call_or_wait([=] { return PyObject_GetAttr(object, name); });
     if (attribute == nullptr && !PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
     PyErr_Clear();
     return py::reinterpret_steal<py::object>(attribute);

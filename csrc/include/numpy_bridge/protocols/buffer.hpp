@@ -32,7 +32,7 @@ inline void release_buffer(void* context) {
 inline owner hold_buffer(PyObject* x, int flags = PyBUF_FULL_RO) {
     auto view = std::make_unique<Py_buffer>();
     const py::scoped_critical_section one_at_a_time{py::handle(x)};
-    if (PyObject_GetBuffer(x, view.get(), flags) != 0) return {};
+    if (call_or_wait([&] { return PyObject_GetBuffer(x, view.get(), flags); }) != 0) return {};
     return {view.release(), release_buffer};
 }
 

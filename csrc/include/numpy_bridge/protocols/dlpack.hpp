@@ -90,9 +90,10 @@ inline bool has_readonly_buffer(PyObject* x) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     const py::scoped_critical_section one_at_a_time{py::handle(x)}; // as in buffer.hpp
     Py_buffer view;
-    if (PyObject_GetBuffer(x, &view, PyBUF_FULL_RO) != 0) {
+    const auto asked = [&](int flags) { return call_or_wait([&] { return PyObject_GetBuffer(x, &view, flags); }); };
+    if (asked(PyBUF_FULL_RO) != 0) {
         PyErr_Clear();
-        if (PyObject_GetBuffer(x, &view, PyBUF_SIMPLE) != 0) {
+        if (asked(PyBUF_SIMPLE) != 0) {
             PyErr_Clear();
             return false;
         }

@@ -30,12 +30,13 @@ struct accepted_call {
 inline accepted_call call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords) {
     std::exception_ptr first_error;
     const keyword &first = *keywords.begin(), &last = *(keywords.end() - 1);
+    const py::tuple nothing;
     const auto attempt = [&](bool with_first, bool with_last) -> py::object {
         py::dict accepted;
         if (with_first) accepted[first.name] = first.value;
         if (with_last) accepted[last.name] = last.value;
         try {
-            return stolen(call_or_wait(method.ptr(), py::tuple().ptr(), accepted.ptr()));
+            return stolen(call_or_wait([&] { return PyObject_Call(method.ptr(), nothing.ptr(), accepted.ptr()); }));
         } catch (py::error_already_set& error) {
             if (!error.matches(PyExc_TypeError)) throw;
             if (!first_error) first_error = std::current_exception();

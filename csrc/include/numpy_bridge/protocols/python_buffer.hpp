@@ -46,7 +46,7 @@ inline bool import_python_buffer(PyObject* x, purpose, imported& out) {
     if (!method) return false;
     py::object lent;
     try {
-        lent = method(py::int_(PyBUF_FULL_RO));
+        lent = detail::called(method, py::make_tuple(PyBUF_FULL_RO));
     } catch (py::error_already_set& error) {
         detail::refuse("buffer", "__buffer__", "a memoryview", detail::text_of_error(error));
     }
