@@ -9,6 +9,15 @@
 (7, True)
 """
 
+import sys
+
+if sys.version_info < (3, 12):  # which refuses by itself; older ones would wait for a lock for ever
+    import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
+
+    if interpreters.get_current() != interpreters.get_main():
+        raise ImportError("numpy_bridge cannot be imported in a sub-interpreter: import it in the main one")
+    del interpreters
+
 from numpy_bridge._core import (
     View,
     __version__,

@@ -48,6 +48,8 @@ def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
     SharingError
         If NumPy has no dtype for the values, or `x` has none (meta and fake tensors).
     """
+    if type(x) is np.ndarray:  # which is shared whatever its dtype, too
+        return np.array(x)
     try:
         values = _core.values_of(x)
         if not _is_tensor(x) and _on_cuda(values):

@@ -13,6 +13,7 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge.auditing import watching
+from support import run_python
 
 
 class Lazy(ModuleType):
@@ -99,3 +100,8 @@ def test_an_audit_that_cannot_start_leaves_nothing(monkeypatch: pytest.MonkeyPat
             raise AssertionError("it has started")
     assert np.asarray is original
     assert sys.meta_path == finders
+
+
+def test_an_audit_that_nobody_ends_is_quiet_at_the_end() -> None:
+    """`run_python` fails for what Python says of exceptions that it ignores."""
+    run_python("import numpy_bridge as bridge\nopen_audit = bridge.audit()\nopen_audit.__enter__()")

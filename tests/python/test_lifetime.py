@@ -251,6 +251,28 @@ def test_the_interpreter_ends_under_deleters_that_wait_for_the_gil(time: int) ->
     run_python(DELETERS_IN_DAEMON_THREADS)
 
 
+def test_a_sub_interpreter_is_refused() -> None:
+    """NumPy refuses as well; without that, Python 3.11 would wait for a lock for ever."""
+    run_python(
+        """
+import sys
+if sys.version_info < (3, 13):
+    import _xxsubinterpreters as interpreters
+else:
+    import _interpreters as interpreters
+told = interpreters.run_string(interpreters.create(), '''
+try:
+    import numpy_bridge
+except ImportError as error:
+    assert "interpreter" in str(error), error
+else:
+    raise AssertionError("it was imported")
+''')
+assert told is None, told  # from Python 3.13 on it returns what was raised
+"""
+    )
+
+
 PRODUCERS_IN_DAEMON_THREADS = """
 import contextlib, threading, time
 import numpy as np

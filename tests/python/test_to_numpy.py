@@ -321,3 +321,16 @@ def test_a_copy_while_another_thread_imports_torch(monkeypatch: pytest.MonkeyPat
     copy = to_numpy(array, copy=True)
     array[0] = 2
     assert copy.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "before", "after"),
+    [("M8[D]", "2026-11-25", "1970-01-01"), (object, "a", "b"), ("U1", "a", "b")],
+)
+def test_arrays_of_any_dtype_are_copied_as_they_are_shared(dtype: Any, before: str, after: str) -> None:
+    array = np.array([before], dtype)
+    assert to_numpy(array) is array
+    copy = to_numpy(array, copy=True)
+    array[0] = after
+    assert copy.dtype == array.dtype
+    assert str(copy[0]) == before

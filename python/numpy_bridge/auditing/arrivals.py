@@ -57,6 +57,6 @@ def expect(around: Around) -> None:
 def expect_none() -> None:
     """Undo `expect`."""
     global _finder
-    if _finder in sys.meta_path:
+    if _finder is not None and _finder in (sys.meta_path or ()):  # None at the end of the interpreter
         sys.meta_path.remove(_finder)
     _finder = None
