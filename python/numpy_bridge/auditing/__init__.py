@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-import threading
+from _thread import get_ident  # as in threading, which takes long to import
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -131,7 +131,7 @@ class _Forbid:
 
     def __init__(self) -> None:
         self.elsewhere: HiddenCopyError | None = None
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._mark = object() if _is_in_task() else None
         if self._mark is not None:
             _entered.set(_entered.get() | {self._mark})
@@ -142,7 +142,7 @@ class _Forbid:
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         __tracebackhide__ = True
-        here = threading.get_ident() == self._thread
+        here = get_ident() == self._thread
         of_another_task = here and self._mark is not None and self._mark not in _entered.get()
         if conversion.hidden and not of_another_task:
             objection = HiddenCopyError.of(conversion)
