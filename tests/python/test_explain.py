@@ -246,6 +246,7 @@ def test_what_it_takes_is_imported_when_it_is_called() -> None:
         """
 import sys, numpy_bridge
 assert not [name for name in sys.modules if name.startswith("numpy_bridge.explanation.")]
+assert "__getattr__" not in vars(numpy_bridge)  # it would slow every bridge.NAME down
 numpy_bridge.explain(b"abc")
 assert "numpy_bridge.explanation.explaining" in sys.modules
 """

@@ -244,3 +244,15 @@ def test_a_subclass_of_two_tensors_is_refused() -> None:
     for function in (*FUNCTIONS.values(), lambda t: bridge.to_numpy(t, copy=True)):
         with refused("data", "torch", hint="share the real tensor"):
             function(TwoTensor(torch.ones(3), torch.zeros(3)))
+
+
+def test_a_dual_tensor_is_shared_as_torch_does() -> None:
+    """A write changes the value, and leaves the tangent alone."""
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(torch.zeros(3), torch.ones(3))
+        array, theirs = bridge.to_numpy(dual), dual.numpy()
+        array[0] = 7
+        assert theirs[0] == 7
+        value, tangent = torch.autograd.forward_ad.unpack_dual(dual)
+        assert value.tolist() == [7, 0, 0]
+        assert tangent.tolist() == [1, 1, 1]
