@@ -8,6 +8,10 @@
 #include <cstddef>
 #include <string>
 
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
+
 #include <numpy_bridge/python.hpp>
 
 #include "errors.hpp"
@@ -76,7 +80,7 @@ PyObject* fast_function(PyObject*, PyObject* const* given, Py_ssize_t count, PyO
     try {
         return Body(parse(Signature, given, count, keywords)).release().ptr();
 #if defined(__GLIBCXX__)
-    } catch (abi::__forced_unwind&) { // a producer's Python code was running
+    } catch (abi::__forced_unwind&) { // by a call that was not made through call_or_wait
         detail::wait_for_the_end_of_the_process();
 #endif
     } catch (...) {

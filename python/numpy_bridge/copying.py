@@ -5,24 +5,19 @@ Called by `to_numpy`, `to_torch` and `View.__dlpack__`, which share without comi
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+from numpy_bridge.tensors import is_tensor
 
 if TYPE_CHECKING:
     import torch
 
 _CURED_BY_TORCH = {"device", "is_conj", "is_neg", "requires_grad"}  # refusals that a copy gets round
 _NO_MEMORY = {"data", "storage"}  # torch crashes on copying such tensors
-
-
-def _is_tensor(x: object) -> bool:
-    torch = sys.modules.get("torch")  # without Tensor while another thread imports it
-    return isinstance(x, getattr(torch, "Tensor", ()))
 
 
 def _on_cuda(values: _core.View) -> bool:
@@ -52,11 +47,11 @@ def numpy_copy(x: Any) -> np.ndarray[Any, Any]:
         return np.array(x)
     try:
         values = _core.values_of(x)
-        if not _is_tensor(x) and _on_cuda(values):
+        if not is_tensor(x) and _on_cuda(values):
             return cast("np.ndarray[Any, Any]", _core.copy_(_empty_array(values), values))
         return np.array(_core.to_numpy(values))
     except SharingError as error:
-        if not _is_tensor(x) or error.field not in _CURED_BY_TORCH:
+        if not is_tensor(x) or error.field not in _CURED_BY_TORCH:
             raise
     return _core.to_numpy(x.detach().to("cpu", copy=True).resolve_conj().resolve_neg())
 
@@ -83,7 +78,7 @@ def torch_copy(x: Any) -> torch.Tensor:
     SharingError
         If torch has no dtype for the values, or a tensor has lost its memory.
     """
-    if _is_tensor(x):
+    if is_tensor(x):
         try:
             _core.values_of(x)
         except SharingError as error:

@@ -9,6 +9,7 @@ import faulthandler
 import os
 import subprocess
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -222,6 +223,19 @@ def refused(field: str, protocol: str | None = None, *, hint: str | None = "") -
         assert error.hint
         assert hint in error.hint
     assert "\n" not in str(error)
+
+
+def run_together(threads: Iterable[threading.Thread]) -> None:
+    """Start them all, let them take turns as often as Python can, and wait for their ends."""
+    threads, interval = list(threads), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def run_python(code: str, *arguments: str) -> str:

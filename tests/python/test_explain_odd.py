@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from support import run_together
 
 
 class Uncut(np.ndarray):
@@ -47,14 +48,6 @@ def test_filters_of_warnings_survive_many_threads() -> None:
         for _ in range(30):
             bridge.explain(np.ones(3))
 
-    before, interval = list(warnings.filters), sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    before = list(warnings.filters)
+    run_together(threading.Thread(target=work) for _ in range(4))
     assert list(warnings.filters) == before

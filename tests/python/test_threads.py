@@ -21,7 +21,7 @@ import pytest
 import numpy_bridge as bridge
 from fakes import FakeTensor
 from producers import Legacy, Versioned
-from support import needs_torch, run_python, torch
+from support import needs_torch, run_python, run_together, torch
 
 ROUNDS_BETWEEN_LOOKS_AT_THE_CLOCK = 50
 
@@ -111,16 +111,7 @@ def run_in_threads(work: Callable[[random.Random], None], seconds: float, count:
         except BaseException as failure:
             failures.append(failure)
 
-    threads = [threading.Thread(target=repeat, args=(seed,)) for seed in range(count)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    run_together(threading.Thread(target=repeat, args=(seed,)) for seed in range(count))
     if failures:
         raise failures[0]
 

@@ -8,10 +8,6 @@
 #include <thread>
 #include <utility>
 
-#if defined(__GLIBCXX__)
-#include <cxxabi.h>
-#endif
-
 #include <pybind11/pybind11.h>
 
 #include <numpy_bridge/error.hpp>

@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from numpy_bridge.usage import misused, require_place_for_file
+
 from . import report
 from .pictures import Pictures
 from .program import run
@@ -49,7 +51,7 @@ def command(
     """
     program = [script, *(arguments or ())]
     if not as_module and not Path(script).exists():
-        raise _misused(f"there is no file {script}")
+        raise misused("audit", f"there is no file {script}")
     on_stdout, as_json, as_html = as_json == Path("-"), _absolute(as_json), _absolute(as_html)
     pictures = Pictures() if as_html else None
     process, stdout = os.getpid(), sys.stdout
@@ -75,17 +77,9 @@ def command(
 
 
 def _absolute(path: Path | None) -> Path | None:
-    """The same file wherever the program goes, which must not have run in vain."""
+    """The same file wherever the program goes."""
     if path is None:
         return None
     path = path.absolute()
-    if path.is_dir():
-        raise _misused(f"{path} is a folder")
-    if not path.parent.is_dir():
-        raise _misused(f"there is no folder {path.parent}")
+    require_place_for_file("audit", path)
     return path
-
-
-def _misused(text: str) -> typer.Exit:
-    print(f"numpy-bridge audit: {text}", file=sys.stderr)
-    return typer.Exit(2)

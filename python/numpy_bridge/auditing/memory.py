@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numpy_bridge.tensors import is_tensor
+
 from .sharing import Handed
 
 LIBRARIES = {"jaxlib": "jax", "numpy_bridge": "bridge"}
@@ -60,8 +62,7 @@ class Memory(NamedTuple):
 
 def memory_of(x: Any) -> Memory:
     """Describe an object."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(x, getattr(torch, "Tensor", ())):
+    if is_tensor(x):
         return _of_tensor(x)
     if isinstance(x, np.ndarray):
         return _of_ndarray(x)

@@ -8,9 +8,10 @@ from typing import Any
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+from numpy_bridge.tensors import is_tensor
 
 from .memory import Memory
-from .owners import Movable, Owner, is_tensor, movable, owners, type_name
+from .owners import Movable, Owner, movable, owners, type_name
 
 _TENSOR_FLAGS = {"requires_grad": "requires grad", "is_neg": "negative bit", "is_conj": "conjugate bit"}
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from numpy_bridge import _core
+from numpy_bridge.tensors import is_tensor
 
 Movable = Literal["no", "yes", "unknown"]
 
@@ -44,12 +45,6 @@ def type_name(x: object) -> str:
     kind = type(x)
     module = kind.__module__
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
-
-
-def is_tensor(x: object) -> bool:
-    """Whether `x` is a torch tensor; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, getattr(torch, "Tensor", ()))
 
 
 def chain(x: Any) -> Iterator[Any]:

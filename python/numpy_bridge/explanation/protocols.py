@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy_bridge import _core
+from numpy_bridge.tensors import is_tensor
 
 from .description import Description
-from .owners import is_tensor
 
 
 @dataclass(frozen=True)

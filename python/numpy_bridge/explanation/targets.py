@@ -16,10 +16,10 @@ import numpy as np
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+from numpy_bridge.tensors import is_tensor
 
 from .description import Description, shareable
 from .elsewhere import elsewhere
-from .owners import is_tensor
 from .protocols import Protocol
 from .remedies import remedies
 from .trial import UNPROTECTED, Outcome, Trial, probe_of, try_call

@@ -16,9 +16,10 @@ import numpy_bridge as bridge
 from numpy_bridge import _core
 from numpy_bridge.copying import numpy_copy
 from numpy_bridge.errors import SharingError
+from numpy_bridge.tensors import is_tensor
 
 from .memory import Memory
-from .owners import is_tensor, type_name
+from .owners import type_name
 
 Outcome = Literal["shares", "copies", "refuses", "wrong", "unsafe", "untried"]
 

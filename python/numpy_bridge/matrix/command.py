@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from numpy_bridge import matrix
+from numpy_bridge.usage import misused, require_place_for_file
 
 from . import terminal
 from .model import Cell, Consumer, Producer
@@ -50,14 +51,12 @@ def command(
     try:
         producers, consumers = matrix.select(only=only or (), sources=sources or (), targets=targets or ())
     except matrix.UnknownLibraryError as error:
-        raise _misused(str(error)) from None
+        raise misused("matrix", str(error)) from None
     if not producers or not consumers:
-        raise _misused("none of these libraries is installed")
+        raise misused("matrix", "none of these libraries is installed")
     for path in (as_json, as_html, as_markdown):
-        if path and path.is_dir():
-            raise _misused(f"{path} is a folder")
-        if path and not path.parent.is_dir():
-            raise _misused(f"there is no folder {path.parent}")
+        if path:
+            require_place_for_file("matrix", path)
     try:
         result = Matrix.of(_run(producers, consumers, limit))
     except KeyboardInterrupt:
@@ -69,11 +68,6 @@ def command(
         terminal.show(result, Console(highlight=False), why=why)
     if result.our_faults:
         raise typer.Exit(1)
-
-
-def _misused(text: str) -> typer.Exit:
-    print(f"numpy-bridge matrix: {text}", file=sys.stderr)
-    return typer.Exit(2)
 
 
 def _run(producers: tuple[Producer, ...], consumers: tuple[Consumer, ...], limit: float) -> tuple[Cell, ...]:

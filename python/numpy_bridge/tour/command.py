@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from numpy_bridge import tour
+from numpy_bridge.usage import misused
 
 from . import plain, terminal
 from .model import Result, Step
@@ -55,8 +56,7 @@ def command(
         with Console(stderr=True).status("importing PyTorch") if sys.stderr.isatty() else nullcontext():
             tour.require_torch()
     except (tour.UnknownStepError, tour.TorchMissingError) as error:
-        print(f"numpy-bridge tour: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+        raise misused("tour", str(error)) from None
     if html is not None:
         results = _run_as_page(selected, html)
     else:
@@ -69,8 +69,7 @@ def _check(**given: bool) -> None:
     """Exit if two options ask for different things."""
     first, *others = [f"--{name}" for name, is_given in given.items() if is_given] or [""]
     if others and (first, *others) != ("--json", "--list"):
-        print(f"numpy-bridge tour: {first} and {others[0]} exclude each other", file=sys.stderr)
-        raise typer.Exit(2)
+        raise misused("tour", f"{first} and {others[0]} exclude each other")
 
 
 def _list(selected: tuple[Step, ...], as_json: bool) -> None:
@@ -95,8 +94,7 @@ def _run_as_page(selected: tuple[Step, ...], file: Path) -> list[Result]:
     try:
         file.write_text(document(results, _numbers(selected)), encoding="utf-8")
     except OSError as error:
-        print(f"numpy-bridge tour: {file} can't be written: {error.strerror}", file=sys.stderr)
-        raise typer.Exit(2) from None
+        raise misused("tour", f"{file} can't be written: {error.strerror}") from None
     print(f"{plain.counts(results)}\nWritten to {file}.")
     return results
 
