@@ -1,4 +1,5 @@
 /// view, to_numpy and to_torch: import, then export, and a copy only where the caller wants one.
+#include "copying.hpp"
 #include "fast_function.hpp"
 #include "register.hpp"
 #include "view.hpp"
@@ -14,10 +15,6 @@ copy_mode copy_mode_of(PyObject* argument) {
     if (argument == nullptr) return copy_mode::never;
     if (argument == Py_None) return copy_mode::if_needed;
     return is_true(argument, false) ? copy_mode::always : copy_mode::never;
-}
-
-py::object copied(const char* function, PyObject* x) {
-    return detail::called(py::module_::import("numpy_bridge.copying").attr(function), py::make_tuple(py::handle(x)));
 }
 
 /// Shares or copies as `mode` says; `share` raises sharing_error where it cannot share.

@@ -3,6 +3,7 @@
 #include <pybind11/typing.h>
 
 #include "copy_to_cuda.hpp"
+#include "copying.hpp"
 #include "cuda.hpp"
 #include "register.hpp"
 #include "view.hpp"
@@ -87,10 +88,9 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
     if (!same_device(wanted, cpu_device) &&
         !(same_device(wanted, from.description().device) && host_accessible(wanted)))
         refuse_device(from.description().device, wanted, "copies are made on the CPU and on CUDA devices");
-    const py::object copied =
-        detail::called(py::module_::import("numpy_bridge.copying").attr("native_copy"), py::make_tuple(self));
-    import_ndarray(copied.ptr(), purpose::locate, in);
-    return capsule_of(in.description, in.anchored_to(copied.ptr()), max_version, dlpack::flag_is_copied);
+    const py::object array = copied("native_copy", self);
+    import_ndarray(array.ptr(), purpose::locate, in);
+    return capsule_of(in.description, in.anchored_to(array.ptr()), max_version, dlpack::flag_is_copied);
 }
 
 py::object export_dlpack(const py::object& self, const py::object& stream, const version_pair& max_version,
