@@ -11,7 +11,6 @@
 #include <pybind11/pybind11.h>
 
 #include <numpy_bridge/error.hpp>
-#include <numpy_bridge/owner.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -19,7 +18,18 @@ namespace py = pybind11;
 
 static_assert(sizeof(Py_ssize_t) == sizeof(std::int64_t), "numpy-bridge supports 64-bit platforms");
 
+namespace detail {}
+
+/// What our own modules use and users need not: tools, importers, exporters.
+namespace engine {
+using namespace detail;
+}
+
 namespace detail {
+using namespace engine;
+}
+
+namespace engine {
 
 inline bool interpreter_is_finalizing() noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
@@ -133,8 +143,8 @@ inline py::object optional_attribute(PyObject* object, const char* name) {
     return optional_attribute(object, py::str(name).ptr());
 }
 
-/// "tensorflow": the package that the type of an object is from; empty where the type does not tell.
-inline std::string library_of(PyObject* x) {
+/// "tensorflow": the package that defines the type of `x`. Empty if the type has no readable `__module__`.
+inline std::string package_of(PyObject* x) {
     const py::object module = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), "__module__");
     const char* name = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
     if (name == nullptr) {
@@ -162,64 +172,46 @@ inline py::object dict_entry(PyObject* dict, const char* key) {
 /// `sys.modules.get(name)`: a module only if somebody has imported it already. May be empty.
 inline py::object imported_module(const char* name) { return dict_entry(PyImport_GetModuleDict(), name); }
 
-} // namespace detail
-
-/// Everything that keeps a block of memory alive and in place: the Python object that it belongs to,
-/// a second one that pins it, and a lease of the protocol. Each may be empty. Made with the GIL held;
-/// let go on any thread, the lease first.
-class anchor {
-public:
-    anchor() = default;
-    anchor(PyObject* object, py::object pin, owner lease) noexcept
-        : object_(object),
-          pin_(pin.release().ptr()),
-          lease_(std::move(lease)) {
-        Py_XINCREF(object_);
+/// The value as an error shows it: short, and whatever its `__repr__` does. Capsules are not asked: their name may
+/// be memory that their maker has freed.
+inline std::string shown(py::handle value) {
+    constexpr std::size_t longest = 80;
+    if (PyCapsule_CheckExact(value.ptr())) return "another capsule";
+    try {
+        const std::string text = to_text(py::repr(value));
+        if (text.size() <= longest && text.find('\n') == std::string::npos) return text;
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises what is not about the request
     }
-    anchor(anchor&& other) noexcept
-        : object_(std::exchange(other.object_, nullptr)),
-          pin_(std::exchange(other.pin_, nullptr)),
-          lease_(std::move(other.lease_)) {}
-    anchor& operator=(anchor&&) = delete;
-    ~anchor() {
-        if (object_ != nullptr || pin_ != nullptr || lease_) release();
-    }
-
-    /// The object that the memory belongs to. Borrowed, may be null.
-    PyObject* object() const noexcept { return object_; }
-    const owner& lease() const noexcept { return lease_; }
-
-    /// Shows the garbage collector the references held here.
-    int traverse(visitproc visit, void* arg) const {
-        Py_VISIT(object_);
-        Py_VISIT(pin_);
-        return 0;
-    }
-
-private:
-    void release() noexcept {
-        const detail::release_scope scope;
-        lease_.reset();
-        if (!scope.usable()) return;
-        Py_XDECREF(pin_);
-        Py_XDECREF(object_);
-    }
-
-    PyObject* object_ = nullptr;
-    PyObject* pin_ = nullptr;
-    owner lease_;
-};
-
-namespace detail {
-
-/// A capsule that holds `kept`: a Python object for where one has to keep memory alive.
-inline py::capsule capsule_over(anchor kept) {
-    auto held = std::make_unique<anchor>(std::move(kept));
-    py::capsule capsule(held.get(), [](void* context) { delete static_cast<anchor*>(context); });
-    [[maybe_unused]] anchor* of_the_capsule = held.release();
-    return capsule;
+    return "an object of type " + type_name(value);
 }
 
-} // namespace detail
+/// `x.<name>`, or nothing if there is none. Classes have such attributes for their instances, not for
+/// themselves. Raises sharing_error where looking it up fails.
+inline py::object protocol_attribute(PyObject* x, const char* name) {
+    if (PyType_Check(x) != 0) return {};
+    try {
+        return optional_attribute(x, name);
+    } catch (py::error_already_set& error) {
+        refuse(name, "attribute", "one that can be read", text_of_error(error));
+    }
+}
+
+/// An integer that a producer has written down: no bool, no float, not beyond 64 bits.
+inline std::int64_t read_integer(const char* protocol, const char* field, py::handle value) {
+    if (PyBool_Check(value.ptr()) == 0 && PyIndex_Check(value.ptr()) != 0) {
+        try {
+            const py::object number = stolen(PyNumber_Index(value.ptr()));
+            int overflow = 0;
+            const long long result = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+            if (overflow == 0) return result;
+        } catch (py::error_already_set& error) {
+            refuse(protocol, field, "integers of 64 bits", text_of_error(error));
+        }
+    }
+    refuse(protocol, field, "integers of 64 bits", shown(value));
+}
+
+} // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -10,7 +10,7 @@
 #include <pybind11/gil_safe_call_once.h>
 
 #include <numpy_bridge/dtype_reasons.hpp>
-#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -77,14 +77,14 @@ public:
     /// sharing_error for memory that is not on the host and dtypes that NumPy lacks.
     py::object new_array(const memory& m, py::object base) const {
         if (!host_accessible(m.device))
-            detail::refuse("NumPy", "device", "memory on the host", name_of(m.device),
+            engine::refuse("NumPy", "device", "memory on the host", name_of(m.device),
                            "let its own library copy it to the host first, e.g. t.cpu()");
         PyObject* result = new_from_descr_(array_type_, descr_for(m.type).release().ptr(), m.ndim,
                                            reinterpret_cast<const Py_ssize_t*>(m.shape),
                                            reinterpret_cast<const Py_ssize_t*>(m.strides), m.data,
                                            m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
         if (result == nullptr)
-            detail::refuse("NumPy", "array", "one that NumPy can make", detail::text_of_pending_error());
+            engine::refuse("NumPy", "array", "one that NumPy can make", engine::text_of_pending_error());
         auto array = py::reinterpret_steal<py::object>(result);
         if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
         return array;
@@ -94,7 +94,7 @@ public:
     py::object descr_for(element_type type) const {
         const dtype_info& row = info(type.id);
         if (row.numpy_number >= 0 && type.order == byte_order::native)
-            return detail::stolen(descr_from_type_(row.numpy_number));
+            return engine::stolen(descr_from_type_(row.numpy_number));
         const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
         if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
         return numpy_dtype(ml_dtype(row));
@@ -127,11 +127,11 @@ private:
             module = py::module_::import("ml_dtypes");
         } catch (py::error_already_set& error) {
             if (!error.matches(PyExc_ImportError)) throw;
-            detail::refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
+            engine::refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
                            "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'");
         }
         if (!py::hasattr(module, row.name))
-            detail::refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
+            engine::refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
                            row.id == dtype::complex32 ? "share its parts: torch.view_as_real(t)"
                                                       : "share its bytes: t.view(torch.uint8)");
         return module.attr(row.name);
@@ -144,7 +144,7 @@ private:
     set_base set_base_ = nullptr;
 };
 
-namespace detail {
+namespace engine {
 
 /// The row of a dtype registered by ml_dtypes: its scalar type is called as the row is.
 inline std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
@@ -205,27 +205,39 @@ inline void pin_array(const numpy_library& numpy, PyObject* x, imported& out) {
     }
 }
 
-} // namespace detail
+/// Whether the ndarray still has the address, shape and strides that it had.
+inline bool is_array_unmoved(const witness& seen, const memory& was) {
+    const auto& now = *reinterpret_cast<const numpy_abi::array*>(seen.object);
+    return now.ndim == was.ndim && static_cast<const void*>(now.data) == was.data &&
+           std::equal(was.shape, was.shape + was.ndim, now.shape) &&
+           std::equal(was.strides, was.strides + was.ndim, now.strides);
+}
 
-/// Imports a numpy.ndarray. False if `x` is none; raises sharing_error for dtypes that are not
-/// numbers and for masked arrays.
-inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
+/// Imports a numpy.ndarray or a subclass. Raises sharing_error for dtypes that are not numbers, and for masked arrays.
+inline void import_array(PyObject* x, const request& wanted, imported& out) {
     const numpy_library& numpy = numpy_library::get();
-    if (!numpy.is_array(x)) return false;
-    if (!numpy.is_exact_array(x) && detail::is_masked_array(x))
-        detail::refuse("NumPy", "type", "an array without a mask", "a masked array",
-                       "share its data, x.data, or fill the gaps, x.filled()");
-    if (why != purpose::locate) detail::pin_array(numpy, x, out); // may run Python, so it comes first
+    if (!numpy.is_exact_array(x) && is_masked_array(x))
+        refuse("NumPy", "type", "an array without a mask", "a masked array",
+               "share its data, x.data, or fill the gaps, x.filled()");
+    if (wanted.held != hold::nothing && wanted.used != use::addresses)
+        pin_array(numpy, x, out); // may run Python, so it comes first
     const auto& array = *reinterpret_cast<numpy_abi::array*>(x);
     out.description = {reinterpret_cast<std::byte*>(array.data),
-                       detail::type_of_descr(*array.descr),
+                       type_of_descr(*array.descr),
                        cpu_device,
                        (array.flags & numpy_abi::flag_writeable) == 0,
                        array.ndim,
                        reinterpret_cast<const std::int64_t*>(array.shape),
                        reinterpret_cast<const std::int64_t*>(array.strides)};
     validate(out.description, "NumPy");
-    return true;
 }
+
+inline bool is_array(PyObject* x) { return numpy_library::get().is_array(x); }
+
+inline py::object make_array(const memory& m, anchor keep) {
+    return numpy_library::get().new_array(m, capsule_over(std::move(keep)));
+}
+
+} // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

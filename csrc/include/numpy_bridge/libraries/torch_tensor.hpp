@@ -9,13 +9,13 @@
 #include <string_view>
 
 #include <numpy_bridge/dtype_reasons.hpp>
-#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/torch.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 /// A property of a tensor that makes its memory unshareable, and what to do about it.
 struct tensor_obstacle {
@@ -129,13 +129,33 @@ inline void check_tensor(const torch_library& torch, PyObject* x, const memory& 
     if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
 }
 
-/// What a tensor's memory is wanted for, and so what is checked.
-enum class tensor_use { as_it_is, reading, writing };
+/// Whether the storage is the one that was seen. Where its fields cannot be read, torch describes the tensor again.
+inline bool is_tensor_unmoved(const witness& seen, const memory& was) {
+    const torch_library& torch = *torch_library::known();
+    if (torch.layout.known()) {
+        const storage_extent now = torch.layout.storage_of(seen.object);
+        return reinterpret_cast<std::uintptr_t>(now.data) == seen.marks[0] &&
+               static_cast<std::uintptr_t>(now.size) == seen.marks[1];
+    }
+    const dlpack::tensor now = read_tensor(torch, seen.object);
+    const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
+    return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
+}
 
-/// Reads the tensor, with extents of its own, and checks what its use asks for.
-inline void describe_tensor(const torch_library& torch, PyObject* x, tensor_use use, imported& out) {
+inline witness witness_of_tensor(const torch_library& torch, PyObject* x) {
+    witness seen{x, is_tensor_unmoved, {}};
+    if (torch.layout.known()) {
+        const storage_extent storage = torch.layout.storage_of(x);
+        seen.marks = {reinterpret_cast<std::uintptr_t>(storage.data), static_cast<std::uintptr_t>(storage.size)};
+    }
+    return seen;
+}
+
+/// Reads the tensor, with extents of its own, and checks what `wanted` asks for.
+inline void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted, imported& out) {
     describe_dlpack(read_tensor(torch, x), false, out);
-    if (use != tensor_use::as_it_is) check_tensor(torch, x, out.description, use == tensor_use::writing);
+    if (wanted.checked && wanted.used != use::addresses)
+        check_tensor(torch, x, out.description, wanted.used == use::writing);
     out.stream = work_stream(*torch.exchange_api(), out.description.device);
 }
 
@@ -151,59 +171,66 @@ inline py::object pinned_storage(const torch_library& torch, PyObject* x) {
     return storage;
 }
 
-/// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
-inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
-    py::object storage = why == purpose::share ? pinned_storage(torch, x) : torch.untyped_storage(x);
-    describe_tensor(torch, x, tensor_use::writing, out);
-    out.pin = std::move(storage);
-}
-
-/// Addresses only: no check of values, no pin.
-inline void locate_tensor(const torch_library& torch, PyObject* x, imported& out) {
-    out.pin = torch.untyped_storage(x); // so that the addresses stay taken until they are compared
-    describe_dlpack(read_tensor(torch, x), false, out);
-}
-
 /// For torch versions without the exchange API: a capsule of a detached alias, which `set_` on the
 /// original cannot re-point.
-inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, purpose why, imported& out) {
+inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, const request& wanted, imported& out) {
     py::object alias = py::handle(x).attr("detach")();
-    const bool conjugated = torch.is_conj.is_true(x);
-    if (why != purpose::locate) {
-        if (conjugated || torch.requires_grad.is_true(x) || torch.is_neg.is_true(x)) refuse_tensor(x, "");
-        const py::object storage = torch.untyped_storage(alias.ptr());
-        const bool to_pin = why == purpose::share && tensor_flag(alias, "is_cpu");
-        if (to_pin && torch.resizable.is_true(storage.ptr())) torch.pin_storage(storage);
+    const bool conjugated = torch.is_conj.is_true(x), read = wanted.used != use::addresses;
+    if (read && wanted.checked) {
+        if (conjugated || torch.is_neg.is_true(x)) refuse_tensor(x, "");
+        if (wanted.used == use::writing && torch.requires_grad.is_true(x)) refuse_tensor(x, "");
     } else if (conjugated) {
         alias = alias.attr("conj")(); // the same memory, which torch then agrees to export
     }
+    if (read && wanted.held != hold::call && tensor_flag(alias, "is_cpu")) {
+        const py::object storage = torch.untyped_storage(alias.ptr());
+        if (torch.resizable.is_true(storage.ptr())) torch.pin_storage(storage);
+    }
     try {
-        import_dlpack(alias.ptr(), why, out);
+        import_dlpack(alias.ptr(), wanted, out);
     } catch (const sharing_error& error) {
         if (error.why().field == "data") throw;
         refuse_tensor(x, error.why().got);
     }
-    if (why != purpose::locate && !torch.has_whole_bytes(x, info(out.description.type.id).dlpack))
+    if (read && !torch.has_whole_bytes(x, info(out.description.type.id).dlpack))
         refuse_tensor(x, "elements of less than a byte");
     out.pin = std::move(alias);
 }
 
-} // namespace detail
-
-/// Imports a torch.Tensor or a subclass with memory of its own. False if torch is not loaded or `x`
-/// is no tensor. For `purpose::share` raises sharing_error where the values in memory are not the
-/// tensor's values (negative or conjugate bit) or where autograd would miss writes.
-inline bool import_tensor(PyObject* x, purpose why, imported& out) {
-    const torch_library* torch = torch_library::loaded();
-    if (torch == nullptr || !torch->is_tensor(x)) return false;
+/// Runs `f`, which asks torch about the tensor `x`. Errors that torch raises become refusals of `x`.
+template <class F> auto asking_torch(PyObject* x, F f) {
     try {
-        if (torch->exchange_api() == nullptr) detail::import_tensor_by_capsule(*torch, x, why, out);
-        else if (why == purpose::locate) detail::locate_tensor(*torch, x, out);
-        else detail::share_tensor(*torch, x, why, out);
+        return f();
     } catch (py::error_already_set& error) {
-        detail::refuse_tensor(x, detail::text_of_error(error));
+        refuse_tensor(x, text_of_error(error));
     }
-    return true;
 }
+
+inline bool is_tensor(PyObject* x) {
+    const torch_library* torch = torch_library::loaded();
+    return torch != nullptr && torch->is_tensor(x);
+}
+
+/// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
+inline void import_tensor(PyObject* x, const request& wanted, imported& out) {
+    const torch_library& torch = *torch_library::loaded();
+    asking_torch(x, [&] {
+        if (torch.exchange_api() == nullptr) return import_tensor_by_capsule(torch, x, wanted, out);
+        py::object storage;
+        if (wanted.held == hold::call) storage = torch.untyped_storage(x);
+        else if (wanted.held == hold::lasting) storage = pinned_storage(torch, x);
+        describe_tensor(torch, x, wanted, out);
+        out.pin = std::move(storage);
+        if (wanted.held == hold::nothing) out.seen = witness_of_tensor(torch, x);
+    });
+}
+
+inline py::object make_tensor(const memory& m, anchor keep) {
+    const torch_library& torch = torch_library::get();
+    validate_for_torch(torch, m, false);
+    return torch.new_tensor(m, std::move(keep));
+}
+
+} // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

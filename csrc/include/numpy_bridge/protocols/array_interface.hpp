@@ -11,7 +11,7 @@
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -36,7 +36,7 @@ inline constexpr int flag_c_contiguous = 0x1, flag_f_contiguous = 0x2, flag_alig
 
 } // namespace numpy_abi
 
-namespace detail {
+namespace engine {
 
 /// An entry of an interface dictionary; nothing if it is missing or None, which mean the same.
 inline py::object optional_entry(const py::dict& fields, const char* key) {
@@ -47,21 +47,6 @@ inline py::object optional_entry(const py::dict& fields, const char* key) {
 inline py::object required_entry(const char* protocol, const py::dict& fields, const char* key, const char* expected) {
     if (py::object value = optional_entry(fields, key)) return value;
     refuse(protocol, key, expected, "nothing", "the array interface requires this entry");
-}
-
-/// An integer that a producer has written down: no bool, no float, not beyond 64 bits.
-inline std::int64_t read_integer(const char* protocol, const char* field, py::handle value) {
-    if (PyBool_Check(value.ptr()) == 0 && PyIndex_Check(value.ptr()) != 0) {
-        try {
-            const py::object number = stolen(PyNumber_Index(value.ptr()));
-            int overflow = 0;
-            const long long result = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
-            if (overflow == 0) return result;
-        } catch (py::error_already_set& error) {
-            refuse(protocol, field, "integers of 64 bits", text_of_error(error));
-        }
-    }
-    refuse(protocol, field, "integers of 64 bits", shown(value));
 }
 
 /// Reads a tuple of integers into `out`, and returns how many there are.
@@ -216,7 +201,7 @@ inline void describe_array_struct(PyObject*, const py::object& answer, imported&
 using describe_answer = void (*)(PyObject* x, const py::object& answer, imported& out);
 
 /// Asks for an attribute twice, holding the first answer: Pillow's, for one, is of new memory each time.
-inline bool import_attribute(PyObject* x, const char* name, describe_answer describe, purpose why, imported& out) {
+inline bool import_attribute(PyObject* x, const char* name, describe_answer describe, const request& wanted, imported& out) {
     const py::object first = protocol_attribute(x, name);
     if (!first) return false;
     describe(x, first, out);
@@ -228,23 +213,23 @@ inline bool import_attribute(PyObject* x, const char* name, describe_answer desc
     if (!out.lease && !out.pin)
         refuse(name, "data", "the same address at each request", "another one",
                "nothing says how long the memory at either stays; make an array of it first: numpy.array(x)");
-    if (why != purpose::copy) refuse_copy(name);
+    if (!wanted.copies) refuse_copy(name);
     return true;
 }
 
-} // namespace detail
+} // namespace engine
 
 /// Imports through the dictionary `x.__array_interface__`. False if `x` has none.
-inline bool import_array_interface(PyObject* x, purpose why, imported& out) {
-    return detail::import_attribute(x, "__array_interface__", detail::describe_array_interface, why, out);
+inline bool import_array_interface(PyObject* x, const request& wanted, imported& out) {
+    return engine::import_attribute(x, "__array_interface__", engine::describe_array_interface, wanted, out);
 }
 
 /// Imports through the capsule `x.__array_struct__`. False if `x` has none.
-inline bool import_array_struct(PyObject* x, purpose why, imported& out) {
-    return detail::import_attribute(x, "__array_struct__", detail::describe_array_struct, why, out);
+inline bool import_array_struct(PyObject* x, const request& wanted, imported& out) {
+    return engine::import_attribute(x, "__array_struct__", engine::describe_array_struct, wanted, out);
 }
 
-namespace detail {
+namespace engine {
 
 inline py::tuple tuple_of(const std::int64_t* values, int count) {
     py::tuple result(count);
@@ -268,13 +253,13 @@ inline py::dict export_interface(const memory& m) {
     return fields;
 }
 
-} // namespace detail
+} // namespace engine
 
 /// Whether the array interface has words for `m`: numbers that NumPy knows, on the host.
 inline bool has_array_interface(const memory& m) { return host_accessible(m.device) && typestr_of(m.type); }
 
 /// The dictionary for memory that passes `has_array_interface`. The consumer keeps the exporter alive.
-inline py::dict export_array_interface(const memory& m) { return detail::export_interface(m); }
+inline py::dict export_array_interface(const memory& m) { return engine::export_interface(m); }
 
 /// The capsule for memory that passes `has_array_interface`; it holds `keep`, whose extents `m` may use.
 inline py::object export_array_struct(const memory& m, anchor keep) {
@@ -296,7 +281,7 @@ inline py::object export_array_struct(const memory& m, anchor keep) {
     const auto release = [](PyObject* capsule) { delete static_cast<block*>(PyCapsule_GetPointer(capsule, nullptr)); };
     PyObject* capsule = PyCapsule_New(exported, nullptr, release);
     if (capsule == nullptr) delete exported;
-    return detail::stolen(capsule);
+    return engine::stolen(capsule);
 }
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -12,7 +12,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 // Exports are taken and given back by one thread at a time for each exporter: without the GIL, CPython 3.13 counts
 // those of bytearray and memoryview without a lock or an atomic, and a lost one would let a bytearray move under its
@@ -73,27 +73,27 @@ inline void describe_buffer(const Py_buffer& view, imported& out) {
                std::to_string(view.len));
 }
 
-} // namespace detail
+} // namespace engine
 
 /// Takes a buffer export of `x` and holds it until `out.lease` goes: a bytearray cannot grow and a
 /// mmap cannot close meanwhile. False if the type has no buffer; raises sharing_error if it has one
 /// that cannot be shared.
-inline bool import_buffer(PyObject* x, purpose, imported& out) {
+inline bool import_buffer(PyObject* x, const request&, imported& out) {
     if (PyObject_CheckBuffer(x) == 0) return false;
-    out.lease = detail::hold_buffer(x);
-    if (!out.lease) detail::refuse("buffer", "export", "a buffer", detail::text_of_pending_error());
-    detail::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), out);
+    out.lease = engine::hold_buffer(x);
+    if (!out.lease) engine::refuse("buffer", "export", "a buffer", engine::text_of_pending_error());
+    engine::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), out);
     return true;
 }
 
 /// The last resort: exporters that refuse to describe their elements and answer PyBUF_SIMPLE only lend bytes.
 /// False where `import_buffer` has come further than that.
-inline bool import_plain_bytes(PyObject* x, purpose, imported& out) {
-    if (PyObject_CheckBuffer(x) == 0 || detail::hold_buffer(x)) return false;
-    detail::text_of_pending_error(); // import_buffer has told it
-    out.lease = detail::hold_buffer(x, PyBUF_SIMPLE);
+inline bool import_plain_bytes(PyObject* x, const request&, imported& out) {
+    if (PyObject_CheckBuffer(x) == 0 || engine::hold_buffer(x)) return false;
+    engine::text_of_pending_error(); // import_buffer has told it
+    out.lease = engine::hold_buffer(x, PyBUF_SIMPLE);
     if (!out.lease) {
-        detail::text_of_pending_error();
+        engine::text_of_pending_error();
         return false;
     }
     const auto& bytes = *static_cast<const Py_buffer*>(out.lease.context());
@@ -110,7 +110,7 @@ inline bool import_plain_bytes(PyObject* x, purpose, imported& out) {
     return true;
 }
 
-namespace detail {
+namespace engine {
 
 /// The flags that `m` cannot meet, as text; null if it can. CPython's own rules: without
 /// PyBUF_STRIDES the consumer assumes C order, without PyBUF_ND one run of bytes.
@@ -128,17 +128,17 @@ inline const char* unmet_buffer_request(const memory& m, int flags) {
     return nullptr;
 }
 
-} // namespace detail
+} // namespace engine
 
 /// Fills `view` for a consumer, as `bf_getbuffer` of `exporter` must; `exporter` keeps `m` alive.
 /// Raises sharing_error (a BufferError) for requests that `m` cannot meet.
 inline void export_buffer(PyObject* exporter, const memory& m, Py_buffer* view, int flags) {
     view->obj = nullptr;
-    if (const char* expected = detail::unmet_buffer_request(m, flags)) {
+    if (const char* expected = engine::unmet_buffer_request(m, flags)) {
         const std::string got = name_of(m.type) + " " + text_of(m.shape, m.ndim) + ", strides " +
                                 text_of(m.strides, m.ndim) + (m.readonly ? ", read-only, on " : ", on ") +
                                 name_of(m.device);
-        detail::refuse("buffer", "request", expected, got);
+        engine::refuse("buffer", "request", expected, got);
     }
     const bool with_shape = (flags & PyBUF_ND) == PyBUF_ND;
     const bool with_strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES;

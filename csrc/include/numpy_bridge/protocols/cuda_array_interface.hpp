@@ -12,7 +12,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 /// The stream that a dictionary names; 0 for none.
 inline std::uintptr_t read_stream(const char* protocol, const py::dict& fields) {
@@ -63,23 +63,23 @@ inline device device_of_pointer(const char* protocol, const std::byte* data) {
     return {device_type::cuda, index};
 }
 
-} // namespace detail
+} // namespace engine
 
 /// Imports through the dictionary `x.__cuda_array_interface__`. False if `x` has none.
-inline bool import_cuda_array_interface(PyObject* x, purpose, imported& out) {
+inline bool import_cuda_array_interface(PyObject* x, const request&, imported& out) {
     constexpr const char* protocol = "__cuda_array_interface__";
-    const py::object answer = detail::protocol_attribute(x, protocol);
+    const py::object answer = engine::protocol_attribute(x, protocol);
     if (!answer) return false;
-    if (!PyDict_Check(answer.ptr())) detail::refuse(protocol, "attribute", "a dictionary", detail::shown(answer));
+    if (!PyDict_Check(answer.ptr())) engine::refuse(protocol, "attribute", "a dictionary", engine::shown(answer));
     const auto fields = py::reinterpret_borrow<py::dict>(answer);
-    detail::read_interface(protocol, fields, 2, out);
-    const py::object data = detail::required_entry(protocol, fields, "data", "a pointer and a read-only flag");
+    engine::read_interface(protocol, fields, 2, out);
+    const py::object data = engine::required_entry(protocol, fields, "data", "a pointer and a read-only flag");
     if (!PyTuple_Check(data.ptr()))
-        detail::refuse(protocol, "data", "a pointer and a read-only flag", detail::shown(data));
-    out.stream = detail::read_stream(protocol, fields);
-    detail::read_pointer(protocol, data, out);
+        engine::refuse(protocol, "data", "a pointer and a read-only flag", engine::shown(data));
+    out.stream = engine::read_stream(protocol, fields);
+    engine::read_pointer(protocol, data, out);
     out.description.device =
-        detail::device_of_pointer(protocol, is_empty(out.description) ? nullptr : out.description.data);
+        engine::device_of_pointer(protocol, is_empty(out.description) ? nullptr : out.description.data);
     return true;
 }
 
@@ -91,7 +91,7 @@ inline bool has_cuda_array_interface(const memory& m) {
 
 /// The dictionary, version 3, for memory that passes `has_cuda_array_interface`; consumers wait for `stream`.
 inline py::dict export_cuda_array_interface(const memory& m, std::uintptr_t stream) {
-    py::dict fields = detail::export_interface(m);
+    py::dict fields = engine::export_interface(m);
     fields["stream"] = stream == 0 ? py::object(py::none()) : py::object(py::int_(stream));
     return fields;
 }

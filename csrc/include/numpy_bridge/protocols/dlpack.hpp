@@ -15,13 +15,12 @@
 #include <numpy_bridge/dlpack.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
-#include <numpy_bridge/libraries/tensorflow.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 /// Gives a tensor back to its producer. The caller keeps the producing object alive until then: some
 /// hold the struct itself.
@@ -70,13 +69,13 @@ inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& ou
 }
 
 /// Takes over a versioned tensor. Of a foreign major version only the deleter is touched.
-inline void import_managed(dlpack::managed_tensor_versioned* managed, purpose why, imported& out) {
+inline void import_managed(dlpack::managed_tensor_versioned* managed, const request& wanted, imported& out) {
     out.lease = owner(managed, release_dlpack<dlpack::managed_tensor_versioned>);
     if (managed->version.major != dlpack::major_version)
         refuse("DLPack", "version", "major version 1",
                std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor),
                "its layout is unknown, so it was released unread");
-    if ((managed->flags & dlpack::flag_is_copied) != 0 && why != purpose::copy)
+    if ((managed->flags & dlpack::flag_is_copied) != 0 && !wanted.copies)
         refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
                "pass copy=None or copy=True to accept a copy");
     if ((managed->flags & dlpack::flag_subbyte_padded) != 0 && managed->tensor.dtype.bits < 8)
@@ -104,7 +103,7 @@ inline bool has_readonly_buffer(PyObject* x) {
 }
 
 /// Consumes a capsule: renames it, so that nobody else will, and takes over its tensor.
-inline void import_capsule(const py::object& capsule, PyObject* producer, purpose why, imported& out) {
+inline void import_capsule(const py::object& capsule, PyObject* producer, const request& wanted, imported& out) {
     if (!PyCapsule_CheckExact(capsule.ptr()))
         refuse("DLPack", "__dlpack__", "a capsule", "an object of type " + type_name(capsule));
     const char* name = PyCapsule_GetName(capsule.ptr());
@@ -117,7 +116,7 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
     };
     if (seen == dlpack::versioned_capsule_name) {
         void* managed = take(dlpack::versioned_capsule_name, dlpack::used_versioned_capsule_name);
-        import_managed(static_cast<dlpack::managed_tensor_versioned*>(managed), why, out);
+        import_managed(static_cast<dlpack::managed_tensor_versioned*>(managed), wanted, out);
     } else if (seen == dlpack::capsule_name) {
         auto* managed = static_cast<dlpack::managed_tensor*>(take(dlpack::capsule_name, dlpack::used_capsule_name));
         out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
@@ -130,8 +129,8 @@ inline void import_capsule(const py::object& capsule, PyObject* producer, purpos
 
 /// Calls `x.__dlpack__` in the words that it knows, and imports the capsule. No `stream` means None, the legacy
 /// default stream of CUDA. False if `x` does not know the word `copy`.
-inline bool ask_dlpack(const py::object& method, PyObject* x, purpose why, imported& out) {
-    const py::object copy = why == purpose::copy ? py::object(py::none()) : py::object(py::bool_(false));
+inline bool ask_dlpack(const py::object& method, PyObject* x, const request& wanted, imported& out) {
+    const py::object copy = wanted.copies ? py::object(py::none()) : py::object(py::bool_(false));
     const py::object version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
     accepted_call answer{};
     try {
@@ -139,7 +138,7 @@ inline bool ask_dlpack(const py::object& method, PyObject* x, purpose why, impor
     } catch (py::error_already_set& error) {
         refuse("DLPack", "__dlpack__", "a capsule", text_of_error(error));
     }
-    import_capsule(answer.result, x, why, out);
+    import_capsule(answer.result, x, wanted, out);
     return answer.with_last;
 }
 
@@ -159,9 +158,9 @@ inline std::uintptr_t work_stream(const dlpack::exchange_api& api, device where)
     return stream == nullptr ? legacy_default_stream : reinterpret_cast<std::uintptr_t>(stream);
 }
 
-} // namespace detail
+} // namespace engine
 
-namespace detail {
+namespace engine {
 
 /// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
 /// up in the type's own cache where that is as good as asking for the attribute.
@@ -180,11 +179,11 @@ inline py::object exchange_capsule(PyObject* type) {
     return optional_attribute(type, name);
 }
 
-} // namespace detail
+} // namespace engine
 
 /// The exchange table of `type`, or null if it has none of our major version.
 inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
-    const py::object capsule = detail::exchange_capsule(type);
+    const py::object capsule = engine::exchange_capsule(type);
     if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
     const auto* header =
         static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
@@ -193,35 +192,65 @@ inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
     return reinterpret_cast<const dlpack::exchange_api*>(header);
 }
 
+namespace engine {
+
+/// Whether the producer still describes the memory as it did. The address of its table is the first mark.
+inline bool is_unmoved_for_producer(const witness& seen, const memory& was) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): `read_through` made it of a pointer
+    const auto* api = reinterpret_cast<const dlpack::exchange_api*>(seen.marks[0]);
+    dlpack::tensor now{};
+    if (api->tensor_from_object(seen.object, &now) != 0) throw py::error_already_set();
+    const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
+    return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
+}
+
+/// Reads the bare tensor of `x` without holding anything. False where the type has no function for that, or where it
+/// refuses: the managed form then says why.
+inline bool read_through(const dlpack::exchange_api& api, PyObject* x, imported& out) {
+    if (api.tensor_from_object == nullptr) return false;
+    dlpack::tensor tensor{};
+    if (api.tensor_from_object(x, &tensor) != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    describe_dlpack(tensor, false, out);
+    out.stream = work_stream(api, out.description.device);
+    out.seen = {x, is_unmoved_for_producer, {reinterpret_cast<std::uintptr_t>(&api), 0}};
+    return true;
+}
+
+} // namespace engine
+
 /// Imports through the C exchange API of the type of `x`. False if the type has none.
-inline bool import_exchange_api(PyObject* x, purpose why, imported& out) {
+inline bool import_exchange_api(PyObject* x, const request& wanted, imported& out) {
     const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
-    if (api == nullptr || api->managed_tensor_from_object == nullptr) return false;
+    if (api == nullptr) return false;
+    if (wanted.held == hold::nothing && engine::read_through(*api, x, out)) return true;
+    if (api->managed_tensor_from_object == nullptr) return false;
     dlpack::managed_tensor_versioned* managed = nullptr;
     if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr)
-        detail::refuse("DLPack", "exchange API", "a tensor", detail::text_of_pending_error());
-    detail::import_managed(managed, why, out);
-    out.stream = detail::work_stream(*api, out.description.device);
+        engine::refuse("DLPack", "exchange API", "a tensor", engine::text_of_pending_error());
+    engine::import_managed(managed, wanted, out);
+    out.stream = engine::work_stream(*api, out.description.device);
     return true;
 }
 
 /// Imports through `x.__dlpack__()`. False if `x` has no such method. A producer that does not know `copy` may
 /// hand out a copy without saying so: it is asked twice, and two different blocks are copies.
-inline bool import_dlpack(PyObject* x, purpose why, imported& out) {
-    const py::object method = detail::protocol_attribute(x, "__dlpack__");
+inline bool import_dlpack(PyObject* x, const request& wanted, imported& out) {
+    const py::object method = engine::protocol_attribute(x, "__dlpack__");
     if (!method) return false;
-    detail::refuse_tensorflow_handles(x);
-    const bool knows_copy = detail::ask_dlpack(method, x, why, out);
-    if (!knows_copy && why != purpose::copy) {
+    const bool knows_copy = engine::ask_dlpack(method, x, wanted, out);
+    if (!knows_copy && !wanted.copies) {
         imported again;
-        detail::ask_dlpack(method, x, why, again);
-        if (!detail::same_memory(out.description, again.description)) detail::refuse_copy("DLPack");
+        engine::ask_dlpack(method, x, wanted, again);
+        if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("DLPack");
     }
-    if (detail::has_cuda_streams(out.description.device)) out.stream = detail::legacy_default_stream;
+    if (engine::has_cuda_streams(out.description.device)) out.stream = engine::legacy_default_stream;
     return true;
 }
 
-namespace detail {
+namespace engine {
 
 /// Strides in elements. Those that are negative or no multiple of the itemsize are left only where an extent
 /// of 0 or 1 keeps them from being used; they become 1, since consumers reject them all the same.
@@ -283,11 +312,11 @@ inline void validate_for_dlpack(const memory& m, const char* consumer) {
            "pass copy=True, or lay the elements out in steps of their size");
 }
 
-} // namespace detail
+} // namespace engine
 
 /// A versioned tensor over `m` that holds `keep` until its deleter runs, on any thread.
 inline dlpack::managed_tensor_versioned* export_versioned(const memory& m, anchor keep) {
-    auto* managed = detail::dlpack_block<dlpack::managed_tensor_versioned>::create(m, std::move(keep));
+    auto* managed = engine::dlpack_block<dlpack::managed_tensor_versioned>::create(m, std::move(keep));
     managed->version = {dlpack::major_version, dlpack::minor_version};
     managed->flags = m.readonly ? dlpack::flag_read_only : 0;
     return managed;
@@ -295,10 +324,10 @@ inline dlpack::managed_tensor_versioned* export_versioned(const memory& m, ancho
 
 /// The unversioned form. It cannot say "read-only": the caller must have refused that.
 inline dlpack::managed_tensor* export_unversioned(const memory& m, anchor keep) {
-    return detail::dlpack_block<dlpack::managed_tensor>::create(m, std::move(keep));
+    return engine::dlpack_block<dlpack::managed_tensor>::create(m, std::move(keep));
 }
 
-namespace detail {
+namespace engine {
 
 template <class Managed>
 inline constexpr const char* capsule_name_of =
@@ -316,18 +345,18 @@ template <class Managed> py::object make_capsule(Managed* managed) {
     return stolen(capsule);
 }
 
-} // namespace detail
+} // namespace engine
 
 /// A "dltensor_versioned" capsule over `m`, to be returned from `__dlpack__`.
 inline py::object export_versioned_capsule(const memory& m, anchor keep, std::uint64_t extra_flags = 0) {
     auto* managed = export_versioned(m, std::move(keep));
     managed->flags |= extra_flags;
-    return detail::make_capsule(managed);
+    return engine::make_capsule(managed);
 }
 
 /// A "dltensor" capsule over writable `m`.
 inline py::object export_unversioned_capsule(const memory& m, anchor keep) {
-    return detail::make_capsule(export_unversioned(m, std::move(keep)));
+    return engine::make_capsule(export_unversioned(m, std::move(keep)));
 }
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -22,7 +22,7 @@ inline void import_pointer(std::byte* data, element_type type, device where, boo
         fill_c_strides(ndim, out.shape.data(), size, out.strides.data());
     } else {
         if (strides->size() != shape.size())
-            detail::refuse(protocol, "strides", std::to_string(shape.size()) + " byte strides",
+            engine::refuse(protocol, "strides", std::to_string(shape.size()) + " byte strides",
                            std::to_string(strides->size()));
         std::copy(strides->begin(), strides->end(), out.strides.begin());
     }

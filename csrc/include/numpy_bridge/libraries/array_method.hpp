@@ -5,18 +5,18 @@
 
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
-/// What `method` answers to a request for no copy; for `purpose::copy` whatever it gives.
-inline py::object call_array(const py::object& method, purpose why) {
+/// Calls `method`, asking for no copy unless one is welcome.
+inline py::object call_array(const py::object& method, const request& wanted) {
     py::object array;
     try {
-        array = why == purpose::copy ? method() : call_with_accepted(method, {{"copy", py::bool_(false)}}).result;
+        array = wanted.copies ? method() : call_with_accepted(method, {{"copy", py::bool_(false)}}).result;
     } catch (py::error_already_set& error) {
         refuse("__array__", "call", "an array without a copy", text_of_error(error),
                "pass copy=None or copy=True to accept a copy");
@@ -26,22 +26,22 @@ inline py::object call_array(const py::object& method, purpose why) {
     return array;
 }
 
-} // namespace detail
+} // namespace engine
 
 /// Imports the array that `x.__array__()` returns. False if `x` has no such method. `copy=False` is a
 /// keyword that many do not know and others ignore, so the method is called twice: two different
 /// blocks are copies.
-inline bool import_array_method(PyObject* x, purpose why, imported& out) {
-    const py::object method = detail::protocol_attribute(x, "__array__");
+inline bool import_array_method(PyObject* x, const request& wanted, imported& out) {
+    const py::object method = engine::protocol_attribute(x, "__array__");
     if (!method) return false;
-    py::object array = detail::call_array(method, why);
-    import_ndarray(array.ptr(), why, out);
+    py::object array = engine::call_array(method, wanted);
+    engine::import_array(array.ptr(), wanted, out);
     out.own_extents();
-    if (why != purpose::copy) {
-        const py::object second = detail::call_array(method, why);
+    if (!wanted.copies) {
+        const py::object second = engine::call_array(method, wanted);
         imported again;
-        import_ndarray(second.ptr(), purpose::locate, again);
-        if (!detail::same_memory(out.description, again.description)) detail::refuse_copy("__array__");
+        engine::import_array(second.ptr(), to_locate, again);
+        if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("__array__");
     }
     out.pin = py::make_tuple(std::move(array), out.pin ? out.pin : py::none());
     return true;
