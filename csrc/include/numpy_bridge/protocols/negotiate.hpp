@@ -78,14 +78,6 @@ inline std::string shown(py::handle value) {
     return "an object of type " + type_name(value);
 }
 
-/// Whether two descriptions are of the same elements. Empty memory has no address to compare.
-inline bool same_memory(const memory& a, const memory& b) {
-    const bool alike = a.type.id == b.type.id && a.type.order == b.type.order && a.ndim == b.ndim &&
-                       std::equal(a.shape, a.shape + a.ndim, b.shape);
-    if (!alike || is_empty(a)) return alike;
-    return a.data == b.data && std::equal(a.strides, a.strides + a.ndim, b.strides);
-}
-
 /// For producers that made new memory at each of two requests.
 [[noreturn]] inline void refuse_copy(const char* protocol) {
     refuse(protocol, "data", "the object's own memory", "new memory at each request",
