@@ -5,13 +5,6 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Absolute addresses [low, high) that the elements of `m` touch.
-NUMPY_BRIDGE_INLINE interval address_range(const memory& m) {
-    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
-    const auto base = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
-    return {base + static_cast<std::uint64_t>(bounds.low), base + static_cast<std::uint64_t>(bounds.high)};
-}
-
 NUMPY_BRIDGE_INLINE bool gap_free(const memory& m) {
     return is_c_contiguous(layout_of(m)) || is_f_contiguous(layout_of(m));
 }
@@ -25,16 +18,22 @@ NUMPY_BRIDGE_INLINE bool same_address_space(device a, device b) {
 
 } // namespace detail
 
+NUMPY_BRIDGE_INLINE address_range addresses_of(const memory& m) {
+    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
+    const auto base = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
+    return {base + static_cast<std::uint64_t>(bounds.low), base + static_cast<std::uint64_t>(bounds.high)};
+}
+
 NUMPY_BRIDGE_INLINE bool bounds_overlap(const memory& a, const memory& b) {
     if (!detail::same_address_space(a.device, b.device)) return false;
-    const auto range_a = detail::address_range(a), range_b = detail::address_range(b);
+    const auto range_a = addresses_of(a), range_b = addresses_of(b);
     return !is_empty(a) && !is_empty(b) && range_a.low < range_b.high && range_b.low < range_a.high;
 }
 
 NUMPY_BRIDGE_INLINE overlap overlaps(const memory& a, const memory& b, std::int64_t max_work) {
     if (!bounds_overlap(a, b)) return overlap::no;
-    const auto range_a = detail::address_range(a), range_b = detail::address_range(b);
-    const auto holds_an_end = [](detail::interval block, detail::interval other) {
+    const auto range_a = addresses_of(a), range_b = addresses_of(b);
+    const auto holds_an_end = [](address_range block, address_range other) {
         return (other.low >= block.low && other.low < block.high) ||
                (other.high > block.low && other.high <= block.high);
     };

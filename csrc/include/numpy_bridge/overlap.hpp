@@ -12,6 +12,15 @@ inline constexpr std::int64_t default_overlap_work = std::int64_t{1} << 16U;
 
 enum class overlap { no, yes, too_hard };
 
+/// Addresses [low, high).
+struct address_range {
+    std::uint64_t low;
+    std::uint64_t high;
+};
+
+/// The addresses between the first and the last byte of validated memory.
+address_range addresses_of(const memory& m);
+
 /// Whether the address ranges of two validated memories intersect. Cheap; true does not mean that
 /// they share an element.
 bool bounds_overlap(const memory& a, const memory& b);
