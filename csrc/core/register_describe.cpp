@@ -14,7 +14,7 @@ namespace {
 using facts = py::typing::Dict<py::str, py::object>;
 
 facts facts_of(const memory& m) {
-    const detail::interval addresses = detail::address_range(m);
+    const address_range addresses = addresses_of(m);
     py::dict result;
     result["ptr"] = reinterpret_cast<std::uintptr_t>(m.data);
     result["dtype"] = name_of(m.type);
