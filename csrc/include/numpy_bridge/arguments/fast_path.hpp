@@ -31,9 +31,7 @@ public:
     scoped_buffer() noexcept { view_.obj = nullptr; } // the other fields are never read then
     scoped_buffer(const scoped_buffer&) = delete;
     scoped_buffer& operator=(const scoped_buffer&) = delete;
-    ~scoped_buffer() {
-        if (view_.obj != nullptr) release();
-    }
+    ~scoped_buffer() { reset(); }
 
     /// False where `x` refuses; no exception is left.
     bool take(PyObject* x) noexcept {
@@ -43,12 +41,16 @@ public:
         return false;
     }
 
-    /// Keeps an exception that is on its way to the caller.
-    void release() noexcept;
+    /// Gives the buffer back, if there is one.
+    void reset() noexcept {
+        if (view_.obj != nullptr) release();
+    }
 
     const Py_buffer& view() const noexcept { return view_; }
 
 private:
+    void release() noexcept;
+
     Py_buffer view_;
 };
 
@@ -81,3 +83,7 @@ bool describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, p
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/arguments/fast_path.cpp"
+#endif

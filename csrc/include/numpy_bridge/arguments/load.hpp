@@ -26,3 +26,7 @@ std::unique_ptr<const refused_argument> load_argument(PyObject* x, const require
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/arguments/load.cpp"
+#endif

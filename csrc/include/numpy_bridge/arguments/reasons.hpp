@@ -102,3 +102,7 @@ std::string words_for(const refused_argument& refused, PyObject* x, const requir
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/arguments/reasons.cpp"
+#endif

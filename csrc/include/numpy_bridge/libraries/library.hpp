@@ -43,6 +43,9 @@ struct library {
     const dialect& spelled;
 };
 
+const library& numpy_row() noexcept; ///< numpy.ndarray; see `numpy.hpp`
+const library& torch_row() noexcept; ///< torch.Tensor; see `torch_tensor.hpp`
+
 /// The library that `x` is an object of, or null.
 const library* find_library(PyObject* x);
 
@@ -50,12 +53,13 @@ const library* find_library(PyObject* x);
 /// beyond 8. Call it while the module is initialised: it takes no lock.
 void add_library(const library& row);
 
-extern const library numpy_row; ///< numpy.ndarray; see `numpy.hpp`
-extern const library torch_row; ///< torch.Tensor; see `torch_tensor.hpp`
-
 /// How to spell a remedy for `x`: as its library does; else with NumPy.
 const dialect& dialect_of(PyObject* x);
 
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/libraries/library.cpp"
+#endif

@@ -238,6 +238,22 @@ inline py::object make_array(const memory& m, anchor keep) {
     return numpy_library::get().new_array(m, capsule_over(std::move(keep)));
 }
 
+inline constexpr dialect spelled_for_numpy = {"np.",
+                                              "{x}.astype({dtype})",
+                                              "{x}.reshape(...)",
+                                              "np.ascontiguousarray({x})",
+                                              "np.asfortranarray({x})",
+                                              "torch.tensor({x})", // aligns to 64 bytes
+                                              "{x}.copy()",
+                                              "its own library's copy to the host",
+                                              "torch.as_tensor({x}).cuda()"};
+
+/// numpy.ndarray
+inline const library& numpy_row() noexcept {
+    static const library row = {"numpy", is_array, import_array, is_array_unmoved, make_array, spelled_for_numpy};
+    return row;
+}
+
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

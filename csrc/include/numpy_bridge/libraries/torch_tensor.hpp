@@ -231,6 +231,22 @@ inline py::object make_tensor(const memory& m, anchor keep) {
     return torch.new_tensor(m, std::move(keep));
 }
 
+inline constexpr dialect spelled_for_torch = {"torch.",
+                                              "{x}.to({dtype})",
+                                              "{x}.reshape(...)",
+                                              "{x}.contiguous()",
+                                              "{x}.mT.contiguous().mT",
+                                              "{x}.clone()",
+                                              "{x}.clone()",
+                                              "{x}.cpu()",
+                                              "{x}.cuda()"};
+
+/// torch.Tensor
+inline const library& torch_row() noexcept {
+    static const library row = {"torch", is_tensor, import_tensor, is_tensor_unmoved, make_tensor, spelled_for_torch};
+    return row;
+}
+
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
