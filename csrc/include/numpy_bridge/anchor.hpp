@@ -58,13 +58,12 @@ private:
 namespace engine {
 
 /// A capsule that holds `kept`: a Python object for where one has to keep memory alive.
-inline py::capsule capsule_over(anchor kept) {
-    auto held = std::make_unique<anchor>(std::move(kept));
-    py::capsule capsule(held.get(), [](void* context) { delete static_cast<anchor*>(context); });
-    [[maybe_unused]] anchor* of_the_capsule = held.release();
-    return capsule;
-}
+py::capsule capsule_over(anchor kept);
 
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/anchor.cpp"
+#endif

@@ -30,10 +30,7 @@ struct protocol {
 };
 
 /// `import_dlpack`, but for tensors that must not be asked.
-inline bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out) {
-    refuse_tensorflow_handles(x);
-    return import_dlpack(x, wanted, out);
-}
+bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out);
 
 /// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
 /// capsule may do neither, the array interfaces hold nothing in place, and `__array__` often copies.
@@ -51,61 +48,8 @@ inline constexpr protocol protocols[] = {
 };
 
 /// Tries one protocol. Errors become refusals, except those that are not about the request, such as KeyboardInterrupt.
-inline bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
-                         std::vector<refusal>& refusals) {
-    try {
-        return with.import(x, wanted, out);
-    } catch (const sharing_error& error) {
-        refusals.push_back(error.why());
-    } catch (py::error_already_set& error) {
-        refusals.push_back({with.name, "import", "memory", text_of_error(error), {}});
-    }
-    out.reset();
-    return false;
-}
-
-/// DLPack without a stream makes the legacy default stream wait. The producer may continue on a stream of its own,
-/// which CuPy names in `__cuda_array_interface__`.
-inline void prefer_the_producers_stream(PyObject* x, imported& out) {
-    if (out.stream != legacy_default_stream || !has_cuda_streams(out.description.device)) return;
-    if (const std::uintptr_t named = stream_named_by(x); named != 0) out.stream = named;
-}
-
-[[noreturn]] inline void refuse_object(PyObject* x, const std::vector<refusal>& refusals) {
-    if (refusals.size() == 1) throw sharing_error(refusals.front());
-    std::string got, hint;
-    for (const refusal& why : refusals) {
-        got += (got.empty() ? "" : " | ") + why.protocol + ": " + why.field + ": expected " + why.expected + ", got " +
-               why.got;
-        if (hint.empty()) hint = why.hint;
-    }
-    refuse(type_name(x).c_str(), "protocols", "one protocol that can share it", got, hint);
-}
-
-[[noreturn]] inline void refuse_type(PyObject* x) {
-    const bool sequence =
-        PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0;
-    throw py::type_error(type_name(x) +
-                         " has no memory to share: it speaks none of the buffer protocol, DLPack, the array interfaces "
-                         "and __array__" +
-                         (sequence ? "; make an array of it first, e.g. numpy.asarray(x)" : ""));
-}
-
-/// Tries the protocols in their order. Objects of immutable libraries come in read-only; where a bare tensor is only
-/// read, nobody asks.
-inline void import_by_protocol(PyObject* x, const request& wanted, imported& out) {
-    std::vector<refusal> refusals;
-    for (const protocol& with : protocols) {
-        if (!try_protocol(with, x, wanted, out, refusals)) continue;
-        out.own_extents();
-        const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
-        if (!out.description.readonly && !only_read) out.description.readonly = is_immutable(x);
-        prefer_the_producers_stream(x, out);
-        return;
-    }
-    if (refusals.empty()) refuse_type(x);
-    refuse_object(x, refusals);
-}
+bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
+                         std::vector<refusal>& refusals);
 
 } // namespace engine
 
@@ -114,13 +58,10 @@ inline void import_by_protocol(PyObject* x, const request& wanted, imported& out
 /// Objects of known libraries are imported by these, all others by the first protocol that succeeds. Raises
 /// sharing_error with the reason of every protocol that was tried, or TypeError for objects without any. Needs
 /// the GIL.
-inline void import_object(PyObject* x, const request& wanted, imported& out) {
-    const engine::library* known = engine::find_library(x);
-    if (known == nullptr) return engine::import_by_protocol(x, wanted, out);
-    known->import(x, wanted, out);
-    if (wanted.held != hold::nothing) return;
-    out.seen.object = x;
-    out.seen.still_there = known->still_there;
-}
+void import_object(PyObject* x, const request& wanted, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/import.cpp"
+#endif
