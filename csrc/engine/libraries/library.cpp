@@ -44,17 +44,6 @@ inline constexpr dialect spelled_for_bytes = {"np.",
                                               "its own library's copy to the host",
                                               "torch.as_tensor({x}).cuda()"};
 
-/// For objects that NumPy makes an array of.
-inline constexpr dialect spelled_for_others = {"np.",
-                                               "np.asarray({x}).astype({dtype})",
-                                               "np.asarray({x}).reshape(...)",
-                                               "np.ascontiguousarray({x})",
-                                               "np.asfortranarray({x})",
-                                               "torch.tensor({x})",
-                                               "np.array({x})",
-                                               "its own library's copy to the host",
-                                               "torch.as_tensor({x}).cuda()"};
-
 NUMPY_BRIDGE_INLINE const dialect& dialect_of(PyObject* x) {
     if (const library* known = find_library(x)) return known->spelled;
     return PyBytes_Check(x) != 0 || PyByteArray_Check(x) != 0 ? spelled_for_bytes : spelled_for_others;

@@ -80,7 +80,6 @@ NUMPY_BRIDGE_INLINE dlpack::tensor read_tensor(const torch_library& torch, PyObj
     return seen;
 }
 
-/// Whether the elements of `m` lie inside `storage`.
 NUMPY_BRIDGE_INLINE bool lies_inside(const memory& m, storage_extent storage) noexcept {
     const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
     if (bounds.high == 0) return true;

@@ -23,6 +23,17 @@ struct dialect {
     const char* to_cuda;
 };
 
+/// For objects that NumPy makes an array of.
+inline constexpr dialect spelled_for_others = {"np.",
+                                               "np.asarray({x}).astype({dtype})",
+                                               "np.asarray({x}).reshape(...)",
+                                               "np.ascontiguousarray({x})",
+                                               "np.asfortranarray({x})",
+                                               "torch.tensor({x})",
+                                               "np.array({x})",
+                                               "its own library's copy to the host",
+                                               "torch.as_tensor({x}).cuda()"};
+
 /// A library whose objects are known exactly.
 struct library {
     const char* name;

@@ -50,6 +50,12 @@ template <class F> auto asking_torch(PyObject* x, F f) {
 
 bool is_tensor(PyObject* x);
 
+/// Whether the elements of `m` lie inside `storage`.
+bool lies_inside(const memory& m, storage_extent storage) noexcept;
+
+/// What finds out later whether the storage of `x` is still the same.
+witness witness_of_tensor(const torch_library& torch, PyObject* x);
+
 /// torch.Tensor
 const library& torch_row() noexcept;
 
