@@ -89,7 +89,7 @@ def tests_without_torch(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """A million conversions of every kind, and a minute of each test of threads: hours of use in an hour."""
     session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
-    files = ("tests/python/test_soak.py", "tests/python/test_threads.py")
+    files = ("tests/python/lifetime/test_soak.py", "tests/python/lifetime/test_threads.py")
     session.run("pytest", *files, "--times=1000000", "--seconds=60", *session.posargs)
 
 
@@ -97,7 +97,8 @@ def soak(session: nox.Session) -> None:
 def producers(session: nox.Session) -> None:
     """What real array libraries hand out, those that install in little time and space."""
     session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
-    files = (f"tests/python/test_{name}.py" for name in ("real_producers", "audit_libraries", "explain_jax"))
+    names = ("conversions/test_real_producers", "audit/test_audit_libraries", "explain/test_explain_jax")
+    files = (f"tests/python/{name}.py" for name in names)
     session.run("pytest", *files, *session.posargs)
 
 
@@ -105,7 +106,7 @@ def producers(session: nox.Session) -> None:
 def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
-    files = ("tests/python/test_tensorflow.py", "tests/python/test_audit_tensorflow.py")
+    files = ("tests/python/conversions/test_tensorflow.py", "tests/python/audit/test_audit_tensorflow.py")
     session.run("pytest", *files, *session.posargs)
 
 
@@ -168,7 +169,7 @@ def asan(session: nox.Session) -> None:
     """
     _install_wheel(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", "--ignore-glob=*/test_matrix_*", *session.posargs)
+    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", "--ignore=tests/python/matrix", *session.posargs)
     flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
     own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that its end is seen
     session.run("pytest", *options, env={**_preloaded(session, "libasan.so"), **flags, **own_blocks})
