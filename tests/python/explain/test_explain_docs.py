@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from numpy_bridge.explanation import relation
+from repository import ROOT
 from support import needs_torch
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not here")
 

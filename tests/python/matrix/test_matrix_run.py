@@ -13,9 +13,10 @@ import pytest
 from numpy_bridge import matrix
 from numpy_bridge.matrix import Cell, Consumer, Outcome, Producer
 from numpy_bridge.matrix.run import run as run_cells
+from repository import ROOT
 from support import run_python
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 RESULT = (DOCS / "matrix-result.md").read_text()
 
 run_module = sys.modules["numpy_bridge.matrix.run"]

@@ -10,6 +10,8 @@ import inspect
 
 import pytest
 
+from repository import ROOT
+
 HAZARDS: dict[str, list[str]] = {
     "a tensor is resized, or its storage emptied, under a live view": [
         "test_hazards.test_a_shared_storage_cannot_be_resized",
@@ -135,8 +137,10 @@ HAZARDS: dict[str, list[str]] = {
 
 
 @pytest.mark.parametrize("hazard", HAZARDS)
-def test_every_hazard_has_a_test(hazard: str) -> None:
+def test_every_hazard_has_a_test(hazard: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert HAZARDS[hazard]
     for each in HAZARDS[hazard]:
         module, name = each.split(".")
+        (file,) = ROOT.glob(f"tests/python/**/{module}.py")
+        monkeypatch.syspath_prepend(file.parent)
         assert inspect.isfunction(getattr(importlib.import_module(module), name)), each

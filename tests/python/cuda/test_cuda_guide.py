@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import numpy_bridge as bridge
+from repository import ROOT
 
-GUIDE = Path(__file__).parents[2].joinpath("docs/cuda.md").read_text()
+GUIDE = ROOT.joinpath("docs/cuda.md").read_text()
 
 
 def blocks(language: str) -> list[str]:

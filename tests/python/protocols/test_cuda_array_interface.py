@@ -122,7 +122,7 @@ def test_a_stream_is_never_dropped(stream: int) -> None:
 def test_streams_of_dlpack(of_producer: int | None, accepted: list[Any], not_accepted: list[Any]) -> None:
     """None is the legacy default stream, 1; with -1 the consumer sees to the order itself.
 
-    Consumers on another stream are a matter of the kernels: test_without_cuda.py, cuda/test_gpu_streams.py.
+    Consumers on another stream are a matter of the kernels: test_without_cuda.py, test_gpu_streams.py.
     """
     shared = view(FakeCudaInterface(stream=of_producer))
     for stream in accepted:

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import numpy_bridge
-
-ROOT = Path(__file__).parents[2]
+from repository import ROOT
 
 
 def run(*command: str, cwd: Path | None = None, **environment: str) -> str:

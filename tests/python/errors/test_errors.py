@@ -7,7 +7,6 @@ import pickle
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from refusals import REFUSALS
 from refusals_of_interfaces import REFUSALS_INTERFACES
 from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
 from refusals_of_operations import REFUSALS_OPERATIONS
+from repository import ROOT
 from support import ml_dtypes, needs_ml_dtypes, needs_torch, torch
 
 # The exception
@@ -111,7 +111,7 @@ def test_refusals_without_ml_dtypes(monkeypatch: Any) -> None:
     )
 
 
-SOURCES = Path(__file__).parents[2] / "csrc"
+SOURCES = ROOT / "csrc"
 # Cannot be provoked from Python, or only with another ml_dtypes (see above), with a driver (see
 # test_cuda_array_interface.py), without CUDA (test_without_cuda.py), before Python 3.12
 # (test_python_buffer.py), or told to a callback (test_exchange_provider.py).

@@ -14,12 +14,13 @@ import pytest
 
 from loading import module_from
 from numpy_bridge.info import describe_cuda
+from repository import ROOT
 from support import torch
 
 pytest.importorskip("torch", reason="the benchmark measures beside torch")
 pytest.importorskip("rich", reason="the benchmark prints tables with rich")
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks/cuda_kernels.py"
+SCRIPT = ROOT / "benchmarks/cuda_kernels.py"
 
 
 @pytest.fixture(scope="module")

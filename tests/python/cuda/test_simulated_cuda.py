@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "simulated_cuda"
+from repository import ROOT
+
+FOLDER = ROOT / "tests/simulated_cuda"
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.glob("test_*.py")))

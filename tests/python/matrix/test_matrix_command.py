@@ -17,9 +17,9 @@ from typer.testing import CliRunner, Result
 
 from numpy_bridge import cli, matrix
 from numpy_bridge.matrix import Cell, Consumer, Finding, Matrix, Outcome, Producer, terminal
+from repository import ROOT
 from support import needs_ml_dtypes, needs_torch, run_python
 
-ROOT = Path(__file__).parents[2]
 README, GUIDE = ((ROOT / name).read_text() for name in ("README.md", "docs/matrix.md"))
 
 SOURCES = [Producer("numpy", "numpy", "x = 1 < 2"), Producer("torch | cuda", "torch", "x = 2")]

@@ -15,10 +15,10 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge.auditing.calls import CALLS
+from repository import ROOT
 
 torch = pytest.importorskip("torch", reason="the guide is about torch")
 
-ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/audit.md").read_text()
 KEPT = [np.array]
 

@@ -15,8 +15,9 @@ pytest.importorskip("jinja2", reason="the command line writes pages with jinja2"
 
 from numpy_bridge.auditing import report
 from numpy_bridge.auditing.program import run
+from repository import ROOT
 
-EXAMPLES = Path(__file__).parents[2] / "examples/audit"
+EXAMPLES = ROOT / "examples/audit"
 
 
 def stated(script: Path, scope: dict[str, Any]) -> dict[int, set[str]]:

@@ -12,8 +12,9 @@ from types import ModuleType
 
 import numpy_bridge
 from loading import module_from
+from repository import ROOT
 
-TESTS = Path(__file__).parents[1]
+TESTS = ROOT / "tests"
 MODULES = ("arguments_cxx17", "arguments_cxx20")
 
 

@@ -5,16 +5,15 @@ import json
 import multiprocessing
 import re
 import statistics
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from repository import ROOT
 
 torch = pytest.importorskip("torch", reason="README's tables compare with torch")
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from loading import module_from
+from repository import ROOT
 
-SCRIPT = Path(__file__).parents[1] / "cuda_binary.py"
+SCRIPT = ROOT / "tests/cuda_binary.py"
 
 
 @pytest.fixture(scope="module")
