@@ -8,10 +8,10 @@ import shutil
 import sys
 from pathlib import Path
 
+import pybind11
 import pytest
 
 import numpy_bridge
-import pybind11
 from support import HERE, python, run
 
 ROOT = HERE.parents[1]
@@ -94,7 +94,10 @@ def test_modules_link_the_engine_or_have_their_own(lto: str, prefix: Path, tmp_p
     """The order of the two find_package commands does not matter."""
     tmp_path.joinpath("CMakeLists.txt").write_text(MODULES)
     shutil.copy(HERE / "scale.cpp", tmp_path)
-    found = (f"-DCMAKE_PREFIX_PATH={prefix};{pybind11.get_cmake_dir()}", f"-DPython_EXECUTABLE={sys.executable}")
+    found = (
+        f"-DCMAKE_PREFIX_PATH={prefix};{pybind11.get_cmake_dir()}",
+        f"-DPython_EXECUTABLE={sys.executable}",
+    )
     options = ("-DCMAKE_BUILD_TYPE=MinSizeRel", f"-DCMAKE_INTERPROCEDURAL_OPTIMIZATION={lto}")
     run("cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "build", *found, *options)
     linked = {name: run("ninja", "-C", tmp_path / "build", "-t", "commands", name) for name in MODULE_NAMES}
