@@ -18,7 +18,7 @@ def get_include() -> str:
 
 
 def get_sources() -> list[str]:
-    """Return the C++ files to compile once into an extension, with ``NUMPY_BRIDGE_COMPILED`` defined everywhere.
+    """Return the C++ files to compile once into an extension that defines ``NUMPY_BRIDGE_COMPILED``.
 
     Without them and without that macro, each source file of the extension compiles what it includes. Which is
     quicker depends on their number. CMake decides by itself.
