@@ -29,6 +29,11 @@ constexpr bool host_accessible(device where) noexcept {
     }
 }
 
+/// True for memory that CUDA kernels address, managed memory included.
+constexpr bool is_cuda(device where) noexcept {
+    return where.type == device_type::cuda || where.type == device_type::cuda_managed;
+}
+
 /// True where `data` is no address but a handle of the library's, to which nothing can be added.
 constexpr bool has_opaque_handles(device where) noexcept {
     return where.type == device_type::metal || where.type == device_type::opencl || where.type == device_type::vulkan ||
