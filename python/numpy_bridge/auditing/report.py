@@ -16,7 +16,7 @@ from rich.text import Text
 
 import numpy_bridge
 from numpy_bridge import page
-from numpy_bridge.explanation.words import size
+from numpy_bridge.units import size
 
 from .pictures import Pictures
 from .program import Run
