@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numpy_bridge.outcome import STYLES
+from numpy_bridge.outcome import STYLES, Outcome
 
 from .text import Cells, Outline, Section, sentences, short, tone
 
@@ -26,9 +26,14 @@ def _row_as_text(section: Section, row: Cells) -> list[str]:
     """Facts side by side. Of a table's row the sentences go below."""
     if not section.columns:
         return [f"  {row[0]:<14} {row[1]}"]
-    widths = [max(len(cell) for cell in column) for column in zip(*section.rows, strict=True)]
+    widths = [max(_width(cell) for cell in column) for column in zip(*section.rows, strict=True)]
     head = "  ".join(f"{cell:<{width}}" for cell, width in zip(row[: short(section)], widths, strict=False))
     return [f"  {head}".rstrip(), *(f"      {sentence}" for sentence in sentences(section, row))]
+
+
+def _width(cell: str) -> int:
+    """Return the characters reserved for a cell: for outcomes always the same, so that tables line up."""
+    return max(map(len, Outcome)) if isinstance(cell, Outcome) else len(cell)
 
 
 def to_rich(outline: Outline) -> RenderableType:
