@@ -62,31 +62,32 @@ class Write:
         return self.read == self.before
 
 
-def write_through(writer: Side, reader: Side, values: Sequence[Number]) -> Write:
-    """Write `values`, which differ from all old ones, through one side and read them through the other."""
-    before = tuple(reader.read())
+def write_through(writer: Side, reader: Side, before: Sequence[Number], values: Sequence[Number]) -> Write:
+    """Write `values` through one side and read them through the other, which held `before`."""
     done = writer.write(values)
-    return Write(before, tuple(values), tuple(reader.read()), done=done)
+    return Write(tuple(before), tuple(values), tuple(reader.read()), done=done)
 
 
-def by_writing(source: Side, result: Side, *, readonly: bool = False) -> Trial:
+def by_writing(source: Side, result: Side, held: Sequence[Number], readonly: bool = False) -> Trial:
     """Prove what a call did by writing whole numbers through each side.
 
     Parameters
     ----------
     source, result : Side
         Argument and result of the call. Both hold other values afterwards.
+    held : sequence of numbers
+        The values of both sides.
     readonly : bool, optional
         True if the source's memory must not be written.
     """
-    count = len(source.read())
-    forward = write_through(source, result, [place + 10 for place in range(count)])
+    forward = write_through(source, result, held, [place + 10 for place in range(len(held))])
     if not forward.done:
         return Trial(Outcome.UNTRIED, "the producer's memory cannot be written, so nothing can be proved")
     trial = judge(forward)
     if trial.outcome is Outcome.WRONG:
         return trial
-    return judge(forward, write_through(result, source, [place + 30 for place in range(count)]), readonly)
+    backward = write_through(result, source, forward.wrote, [place + 30 for place in range(len(held))])
+    return judge(forward, backward, readonly)
 
 
 def judge(forward: Write, backward: Write | None = None, readonly: bool = False) -> Trial:

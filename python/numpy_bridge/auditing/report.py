@@ -16,13 +16,14 @@ from rich.text import Text
 
 import numpy_bridge
 from numpy_bridge import page
+from numpy_bridge.outcome import Tone
 from numpy_bridge.units import size
 
 from .pictures import Pictures
 from .program import Run
 from .record import SHARED, Conversion, Line
 
-_STYLES: dict[page.Tone, str] = {"good": "green", "bad": "red", "note": "yellow"}
+_STYLES: dict[Tone, str] = {"good": "green", "bad": "red", "note": "yellow"}
 
 
 MOST_MAPS = 12
@@ -134,7 +135,7 @@ def _row(line: Line, c: Conversion, folder: Path) -> list[page.Cell | page.Conte
     ]
 
 
-def _tone(c: Conversion) -> page.Tone:
+def _tone(c: Conversion) -> Tone:
     return "good" if c.outcome == SHARED else "bad" if c.hidden else "note"
 
 
