@@ -19,10 +19,11 @@ from collections.abc import Iterable
 from .advantages import ADVANTAGES
 from .conversions import CONVERSIONS
 from .cuda import CUDA
+from .document import report
 from .exercise import EXERCISE
 from .model import Check, Claim, Finding, Pair, Proof, Result, Side, Step, Verdict, Write
-from .report import report, summarise
-from .runner import PRELUDE, TorchMissingError, cuda_unavailable, require_torch, run_step
+from .run import PRELUDE, TorchMissingError, cuda_unavailable, require_torch, run_step
+from .summary import summarise
 
 __all__ = [
     "PRELUDE",

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from numpy_bridge import sharing
+from numpy_bridge.memory import Memory
+from numpy_bridge.outcome import Outcome, Tone
 
 Status = Literal["passed", "failed", "skipped"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+STATUS_TONES: dict[Status, Tone] = {"passed": "good", "failed": "bad", "skipped": "quiet"}
 
 
 class Verdict(str, Enum):
@@ -24,6 +32,19 @@ class Verdict(str, Enum):
     def severity(self) -> int:
         """Position from mildest (0) to worst."""
         return list(Verdict).index(self)
+
+    @property
+    def tone(self) -> Tone:
+        """How the verdict is coloured."""
+        return _TONES[self]
+
+
+_TONES: dict[Verdict, Tone] = {
+    Verdict.AGREES: "good",
+    Verdict.INCOMPLETE: "note",
+    Verdict.WRONG: "bad",
+    Verdict.IMPOSSIBLE: "bad",
+}
 
 
 @dataclass(frozen=True)
@@ -97,41 +118,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a pair as memory, `address` in its own library's words."""
+    """One side of a pair as memory; `address` is the one that its own library names."""
 
     expression: str
     library: str
     address: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    dtype: str
-    nbytes: int
-    device: str
+    memory: Memory
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {**vars(self), "shape": list(self.shape), "strides": list(self.strides)}
+        return {
+            "expression": self.expression,
+            "library": self.library,
+            "address": self.address,
+            "shape": list(self.memory.shape),
+            "strides": list(self.memory.strides),
+            "dtype": self.memory.dtype,
+            "nbytes": self.memory.nbytes,
+            "device": self.memory.device,
+        }
 
 
-@dataclass(frozen=True)
-class Write:
+@dataclass(frozen=True, kw_only=True)
+class Write(sharing.Write):
     """Every element was written through one side and then read through the other."""
 
     via: str
     seen_by: str
-    before: tuple[float, ...]
-    wrote: tuple[float, ...]
-    read: tuple[float, ...]
-
-    @property
-    def seen(self) -> int:
-        """Number of elements that arrived."""
-        return sum(wrote == read for wrote, read in zip(self.wrote, self.read, strict=True))
-
-    @property
-    def untouched(self) -> bool:
-        """Whether the reading side still holds what it held before."""
-        return self.read == self.before
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -158,17 +171,16 @@ class Proof:
 
     @property
     def same_address(self) -> bool:
-        """Whether both sides start at one address of one device."""
-        return (self.first.device, self.first.address) == (self.second.device, self.second.address)
+        """True if both sides start at one address of one device."""
+        places = {(side.memory.device, side.address) for side in (self.first, self.second)}
+        return len(places) == 1
 
     @property
     def holds(self) -> bool:
-        """Whether writes, addresses and overlap all say what was expected."""
-        if self.expected:
-            arrived = all(write.seen == len(write.wrote) > 0 for write in self.writes)
-            return arrived and self.same_address and self.overlap
-        apart = all(write.untouched for write in self.writes)
-        return apart and not self.same_address and not self.overlap
+        """True if writes, addresses and overlap all show what was expected."""
+        expected = Outcome.SHARES if self.expected else Outcome.COPIES
+        seen = sharing.judge(*self.writes).outcome
+        return seen is expected and self.same_address is self.overlap is self.expected
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

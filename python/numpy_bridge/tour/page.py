@@ -8,34 +8,24 @@ from itertools import groupby
 from markupsafe import Markup
 
 import numpy_bridge as bridge
-from numpy_bridge import page
-from numpy_bridge.memory import Memory
+from numpy_bridge import page as shell
 from numpy_bridge.memory.overlap import overlap
 from numpy_bridge.memory.picture import memory_map
 
-from .model import Finding, Proof, Result, Side, Verdict
-from .plain import counts
-from .report import environment
-from .runner import PRELUDE
+from .model import STATUS_TONES, Finding, Proof, Result
+from .run import PRELUDE
+from .summary import counts, environment
 
-_TONES: dict[str, page.Tone] = {
-    Verdict.AGREES.value: "good",
-    Verdict.INCOMPLETE.value: "note",
-    Verdict.WRONG.value: "bad",
-    Verdict.IMPOSSIBLE.value: "bad",
-    "passed": "good",
-    "failed": "bad",
-}
 _LEAD = "The article's listings, run live, with aliasing proved by writing."
 
 
-def document(results: Sequence[Result], numbers: Sequence[int]) -> str:
+def page(results: Sequence[Result], numbers: Sequence[int]) -> str:
     """Return the page; `numbers` are the steps' places in the whole tour."""
     numbered = list(zip(numbers, results, strict=True))
-    parts = [_surroundings(), page.section("Summary", _summary(numbered), _lines(counts(results)))]
+    parts = [_surroundings(), shell.section("Summary", _summary(numbered), _lines(counts(results)))]
     for title, steps in groupby(numbered, key=lambda pair: pair[1].step.part):
-        parts.append(page.section(title, *(_step(number, result) for number, result in steps)))
-    return page.document("numpy-bridge tour", *parts, lead=_LEAD)
+        parts.append(shell.section(title, *(_step(number, result) for number, result in steps)))
+    return shell.document("numpy-bridge tour", *parts, lead=_LEAD)
 
 
 def _surroundings() -> Markup:
@@ -47,7 +37,7 @@ def _surroundings() -> Markup:
 
 
 def _summary(numbered: Sequence[tuple[int, Result]]) -> Markup:
-    rows: list[list[page.Cell | page.Content]] = []
+    rows: list[list[shell.Cell | shell.Content]] = []
     for number, result in numbered:
         held = sum(proof.holds for proof in result.proofs)
         verdict = result.verdict.value if result.verdict else ""
@@ -55,13 +45,13 @@ def _summary(numbered: Sequence[tuple[int, Result]]) -> Markup:
             [
                 number,
                 Markup('<a href="#{0}">{0}</a>').format(result.step.name),
-                page.Cell(verdict, tone=_TONES.get(verdict, "")),
+                shell.Cell(verdict, tone=result.verdict.tone if result.verdict else ""),
                 f"{held} of {len(result.proofs)}" if result.proofs else "",
-                page.Cell(result.status, tone=_TONES.get(result.status, "")),
+                shell.Cell(result.status, tone=STATUS_TONES[result.status]),
             ]
         )
-    columns = (page.Column("step", numeric=True), "name", "the article", "proofs", "outcome")
-    return page.table(columns, rows, caption="Steps")
+    columns = (shell.Column("step", numeric=True), "name", "the article", "proofs", "outcome")
+    return shell.table(columns, rows, caption="Steps")
 
 
 def _step(number: int, result: Result) -> Markup:
@@ -102,16 +92,14 @@ def _proof(proof: Proof) -> Markup:
 
 
 def _picture(proof: Proof) -> Markup:
-    """The two sides as they lay when the proof was made: only described, for they may be gone."""
-    sides = {side.expression: _described(side) for side in (proof.first, proof.second)}
-    memories = {name: Memory.of(view) for name, view in sides.items()}
-    (first, of_first), (second, of_second) = zip(sides.values(), memories.values(), strict=True)
-    shared = overlap(first, second, of_first, of_second).bytes
+    """The two sides as they lay during the proof. They may be gone: nothing at their addresses is read."""
+    memories = {side.expression: side.memory for side in (proof.first, proof.second)}
+    first, second = (
+        bridge.from_pointer(m.ptr, m.shape, m.dtype, strides=m.strides, device=m.device)
+        for m in (proof.first.memory, proof.second.memory)
+    )
+    shared = overlap(first, second, proof.first.memory, proof.second.memory).bytes
     return Markup("<p>{}</p>").format(Markup(memory_map(memories, shared)))
-
-
-def _described(side: Side) -> bridge.View:
-    return bridge.from_pointer(side.address, side.shape, side.dtype, strides=side.strides, device=side.device)
 
 
 def _finding(finding: Finding) -> Markup:
@@ -124,7 +112,7 @@ def _finding(finding: Finding) -> Markup:
         if not check.holds
     )
     text = Markup('<p><strong class="{}">{}</strong> {}{}</p>').format(
-        _TONES[verdict] if finding.holds else "bad",
+        finding.claim.verdict.tone if finding.holds else "bad",
         verdict if finding.holds else f"FAILED ({verdict})",
         finding.claim.says,
         Markup("<br>{}").format(finding.claim.because) if finding.claim.because else "",

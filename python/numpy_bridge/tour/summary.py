@@ -1,26 +1,20 @@
-"""A whole run: its counts, and its JSON form."""
+"""A whole run in numbers, and where it ran."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 import numpy_bridge as bridge
 
-from .model import Result, Status, Verdict
-from .runner import PRELUDE, cuda_unavailable, require_torch
-
-SCHEMA = "numpy-bridge/tour/1"
-"""Name and version of the form. The version rises when a field changes its meaning or goes."""
-
-_STATUSES: tuple[Status, ...] = ("passed", "failed", "skipped")
+from .model import STATUSES, Result, Verdict
+from .run import cuda_unavailable, require_torch
 
 
 def environment() -> dict[str, str]:
-    """Versions that the results belong to, and why CUDA can't be used (`""` if it can)."""
+    """Return the versions that the results belong to, and why CUDA can't be used (`""` if it can)."""
     return {
         "numpy_bridge": bridge.__version__,
         "numpy": np.__version__,
@@ -37,7 +31,7 @@ def summarise(results: Sequence[Result]) -> dict[str, dict[str, int]]:
     findings = [finding for result in results for finding in result.findings]
     verdicts = [finding.claim.verdict for finding in findings if finding.holds]
     return {
-        "steps": {"total": len(results), **{status: statuses.count(status) for status in _STATUSES}},
+        "steps": {"total": len(results), **{status: statuses.count(status) for status in STATUSES}},
         "proofs": {"total": len(proofs), "hold": sum(proofs)},
         "statements": {
             "total": len(findings),
@@ -47,12 +41,14 @@ def summarise(results: Sequence[Result]) -> dict[str, dict[str, int]]:
     }
 
 
-def report(results: Sequence[Result]) -> dict[str, Any]:
-    """Return everything about a run, ready for `json.dumps`."""
-    return {
-        "schema": SCHEMA,
-        "environment": environment(),
-        "prelude": PRELUDE,
-        "summary": summarise(results),
-        "results": [result.to_dict() for result in results],
-    }
+def counts(results: Sequence[Result]) -> str:
+    """Return all counts in three short lines."""
+    steps, proofs, statements = summarise(results).values()
+    named = ", ".join(f"{name} {count}" for name, count in statements.items() if name != "total")
+    return "\n".join(
+        (
+            f"Steps: {steps['passed']} passed, {steps['failed']} failed, {steps['skipped']} skipped.",
+            f"Proofs: {proofs['hold']} of {proofs['total']} hold.",
+            f"The article: {named}.",
+        )
+    )
