@@ -1,4 +1,4 @@
-"""Where the C++ library lies: what builds of other extensions ask for."""
+"""The folders of the C++ library, for builds of other extensions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def get_include() -> str:
 
     See Also
     --------
-    get_cmake_dir : for CMake, which then finds the headers by itself.
+    get_cmake_dir : for CMake, which then finds the headers.
     """
     return f"{_PACKAGE}/include"
 
@@ -20,7 +20,7 @@ def get_include() -> str:
 def get_cmake_dir() -> str:
     """Return the folder of the CMake package, for ``-Dnumpy_bridge_DIR=``.
 
-    Builds by scikit-build-core find it without being told.
+    Builds with scikit-build-core find it without this.
     """
     return f"{_PACKAGE}/share/cmake/numpy_bridge"
 

@@ -25,7 +25,7 @@ border-bottom:1px solid var(--nb-line)}
 
 
 def to_html(outline: Outline, svg: str) -> str:
-    """One element with its own style, as notebooks show it; `svg` comes first."""
+    """Return one element with its own style for notebooks; `svg` comes first."""
     root = xml.Element("div", {"class": "numpy-bridge"})
     verdict = "good" if outline.shares else "bad"
     xml.SubElement(root, "p", {"class": verdict}).text = outline.headline
@@ -41,7 +41,7 @@ def to_html(outline: Outline, svg: str) -> str:
 
 
 def _add_row(table: xml.Element, section: Section, row: Cells) -> None:
-    """The short cells, and below them the sentences over the whole width: so that a phone shows both."""
+    """Add the short cells, and below them the sentences in full width, which fits phones."""
     width, below = short(section), sentences(section, row)
     line = xml.SubElement(table, "tr", {"class": "more"} if below else {})
     for cell in row[:width]:

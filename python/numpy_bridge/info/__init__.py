@@ -1,4 +1,4 @@
-"""What was built, what this machine has, and why CUDA is unavailable when it is.
+"""The build, this machine, its array libraries, and whether CUDA can be used.
 
 >>> from numpy_bridge.info import describe
 >>> describe()["libraries"]["numpy"] != ""

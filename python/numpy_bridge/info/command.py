@@ -1,4 +1,4 @@
-"""`numpy-bridge info`: what to look at, and to send along, when something does not work."""
+"""`numpy-bridge info`: facts for finding and reporting problems."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .terminal import show
 
 
 def command(as_json: JsonFile = None) -> None:
-    """Show what was built and what this machine has.
+    """Show the build, this machine and its array libraries.
 
-    Versions, the CUDA kernels and what can run them here, or why nothing can, and the array libraries
-    installed.
+    Versions, the CUDA kernels and the devices that can run them, or why none can, and the installed array
+    libraries.
     """
     require_place_for_file("info", as_json)
     found = describe()

@@ -11,7 +11,7 @@ Section = tuple[str, list[tuple[str, str]]]
 
 
 def show(found: dict[str, Any], console: Console) -> None:
-    """Print what `describe` found: headings, and below them one fact a line."""
+    """Print the result of `describe`: headings, and below them one fact per line."""
     shown = sections(found)
     width = max(len(name) for _, rows in shown for name, _ in rows)
     for heading, rows in shown:
@@ -21,7 +21,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 
 def sections(found: dict[str, Any]) -> list[Section]:
-    """Say in words what `describe` found: headings, each with names and what to say of them."""
+    """Return the result of `describe` as headings, each with pairs of a name and a text."""
     of_all = [("version", found["version"]), ("Python", found["python"]), ("platform", found["platform"])]
     return [
         ("numpy-bridge", of_all),

@@ -46,7 +46,7 @@ LIBRARIES: tuple[Library, ...] = (
     Library(
         "tensorflow",
         "import tensorflow as tf",
-        # An operation, since TensorFlow looks at the alignment of what it took in only then.
+        # An operation, since TensorFlow checks the alignment of imported memory only then.
         read="np.asarray(x + tf.zeros_like(x)).tolist()",
     ),
     Library(

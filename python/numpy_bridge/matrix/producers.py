@@ -1,4 +1,4 @@
-"""Objects that hand out memory: what the matrix has as rows."""
+"""The rows of the matrix: objects that export memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .model import VALUES, Producer
 
 
 def _aligned(dtype: str = "np.float32", offset: int = 0) -> str:
-    """Code for an ndarray that begins `offset` bytes after a multiple of 64, where some want theirs."""
+    """Return code for an ndarray `offset` bytes after a multiple of 64, the alignment that some need."""
     return f"""\
 block = np.zeros(128, np.uint8)
 start = ({offset} - block.ctypes.data) % 64

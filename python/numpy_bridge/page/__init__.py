@@ -1,6 +1,6 @@
-"""Self-contained HTML pages: one file without a link to anything, readable in light and dark and on a phone.
+"""Self-contained HTML pages: one file without external links, in light and dark, also for phones.
 
-Needs Jinja2, which numpy-bridge[cli] brings. What goes in as `str` is escaped; Markup goes in as it is.
+Needs Jinja2, which numpy-bridge[cli] installs. Content of type `str` is escaped; Markup is not.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Content = str | Markup | int | float
 
 
 class Column(NamedTuple):
-    """The head of a table's column; numbers are set to the right."""
+    """The head of a table's column; numeric columns are aligned to the right."""
 
     title: str
     numeric: bool = False
 
 
 class Cell(NamedTuple):
-    """What one place of a table shows, what it is sorted by where that differs, and how it is coloured."""
+    """The content of a table's cell, its sort key if that differs, and its tone."""
 
     shown: Content
     sort_by: str | float | None = None
@@ -41,7 +41,7 @@ def document(title: str, *parts: Markup, lead: str = "") -> str:
     title : str
         The page's heading and the window's title.
     *parts : Markup
-        From `section`, `table`, or any HTML or SVG that brings its own styles.
+        From `section`, `table`, or any HTML or SVG with its own styles.
     lead : str, optional
         A paragraph under the heading.
     """
@@ -67,7 +67,7 @@ def table(
     rows : sequence of sequences
         One Cell, str, number or Markup a column.
     caption : str, optional
-        What the table shows, also the name of its filter.
+        The subject of the table, also the name of its filter.
 
     Raises
     ------

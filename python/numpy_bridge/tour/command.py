@@ -37,10 +37,10 @@ def command(
     ] = None,
     only_list: Annotated[bool, typer.Option("--list", help="List the steps, run nothing.")] = False,
 ) -> None:
-    """Run the article's listings live and check what it says.
+    """Run the article's listings live and check its statements.
 
-    Every listing shows its real output, proves by writing what shares memory and what does not, and ends with
-    a verdict on what the article says about it.
+    Every listing shows its real output, proves by writing which objects share memory, and ends with a verdict
+    on each statement of the article.
 
     Exit status: 0 if everything checked holds (or was skipped, with a reason), 1 if a check failed, 2 for an
     unknown step, missing PyTorch or a file that can't be written.

@@ -1,6 +1,6 @@
-"""What a tour is made of: steps that say what to run and check, results that say what happened.
+"""The parts of a tour: steps with code and claims, and the results of running them.
 
-Nothing here imports torch, runs code or knows how results are drawn.
+Nothing here imports torch, runs code or draws results.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATUS_TONES: dict[Status, Tone] = {"passed": "good", "failed": "bad", "skipped"
 
 
 class Verdict(str, Enum):
-    """What the tour finds about one statement of the article, mildest first."""
+    """The verdict on one statement of the article, mildest first."""
 
     AGREES = "agrees"
     INCOMPLETE = "incomplete"
@@ -49,7 +49,7 @@ _TONES: dict[Verdict, Tone] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Two expressions of a listing, and whether they should be one block of memory.
+    """Two expressions of a listing, and whether they should share memory.
 
     Both must have the same shape, and a dtype that holds small whole numbers exactly.
     """
@@ -61,21 +61,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of the article, and Python expressions that put it to the test.
+    """One statement of the article, and Python expressions that test it.
 
     Parameters
     ----------
     says
         The statement, in our words.
     verdict
-        What the tour finds. `AGREES` and `INCOMPLETE` require `article` to be true, `WRONG` and
-        `IMPOSSIBLE` require it to be false: the claim fails when it turns out otherwise.
+        The verdict. `AGREES` and `INCOMPLETE` require `article` to be true, `WRONG` and `IMPOSSIBLE`
+        require it to be false: otherwise the claim fails.
     article
         An expression that is true exactly if the statement is.
     facts
         Expressions that must be true: the evidence for `because`.
     because
-        What is true instead, or what is missing.
+        The correct statement, or the missing part.
     """
 
     says: str
@@ -87,7 +87,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Step:
-    """One listing or statement of the article: what to run, what to prove, what to check.
+    """One listing or statement of the article: code, proofs and claims.
 
     Parameters
     ----------
@@ -96,13 +96,13 @@ class Step:
     part
         The chapter that the step belongs to.
     code
-        The source that is shown, and that is executed in a fresh namespace.
+        The source that is shown and executed, in a fresh namespace.
     article_output
-        What the article prints below its listing, if anything.
+        The output that the article shows, if any.
     needs_cuda
-        Whether the step is skipped where torch can't use CUDA.
+        True if the step is skipped if torch can't use CUDA.
     needs_kernels
-        Whether it is also skipped where numpy-bridge can't: without its kernels, say.
+        True if it is also skipped if numpy-bridge's CUDA kernels can't run.
     """
 
     name: str
@@ -118,7 +118,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a pair as memory; `address` is the one that its own library names."""
+    """One side of a pair as memory; `address` is the one that its own library reports."""
 
     expression: str
     library: str
@@ -197,7 +197,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Check:
-    """One expression, what it had to be, and what it was (or the error it raised)."""
+    """One expression, its expected value, and its value or the error that it raised."""
 
     expression: str
     expected: bool
@@ -205,7 +205,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the expression was what it had to be."""
+        """True if the expression had the expected value."""
         return self.got is self.expected
 
     def to_dict(self) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class Finding:
 
     @property
     def holds(self) -> bool:
-        """Whether every check came out as the verdict needs."""
+        """True if every check had the value that the verdict needs."""
         return all(check.holds for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
@@ -245,7 +245,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Result:
-    """What happened when a step ran: its real output, its proofs and its findings."""
+    """A step that has run: its real output, its proofs and its findings."""
 
     step: Step
     output: str = ""
@@ -264,7 +264,7 @@ class Result:
 
     @property
     def differs(self) -> bool:
-        """Whether the article shows another output than the one that came."""
+        """True if the article shows another output."""
         if self.skipped:
             return False
         return self.step.article_output is not None and not same_print(self.output, self.step.article_output)
@@ -294,5 +294,5 @@ class Result:
 
 
 def same_print(first: str, second: str) -> bool:
-    """Compare two prints. Blanks don't count: the article's page has lost its indentation."""
+    """Compare two outputs without regard to blanks: the article's page has lost its indentation."""
     return first.split() == second.split()

@@ -20,7 +20,7 @@ _LEAD = "The article's listings, run live, with aliasing proved by writing."
 
 
 def page(results: Sequence[Result], numbers: Sequence[int]) -> str:
-    """Return the page; `numbers` are the steps' places in the whole tour."""
+    """Return the page; `numbers` are the positions of the steps in the whole tour."""
     numbered = list(zip(numbers, results, strict=True))
     parts = [_surroundings(), shell.section("Summary", _summary(numbered), _lines(counts(results)))]
     for title, steps in groupby(numbered, key=lambda pair: pair[1].step.part):
@@ -92,7 +92,7 @@ def _proof(proof: Proof) -> Markup:
 
 
 def _picture(proof: Proof) -> Markup:
-    """The two sides as they lay during the proof. They may be gone: nothing at their addresses is read."""
+    """Draw the memory of both sides at the time of the proof. It may be freed by now, and is not read."""
     memories = {side.expression: side.memory for side in (proof.first, proof.second)}
     first, second = (
         bridge.from_pointer(m.ptr, m.shape, m.dtype, strides=m.strides, device=m.device)

@@ -1,4 +1,4 @@
-"""Run steps: execute the code that is shown, capture what it prints, prove and check."""
+"""Runs steps: executes the code that is shown, captures its output, proves and checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .model import Check, Claim, Finding, Result, Step, Verdict, same_print
 from .proof import prove
 
 PRELUDE = "import numpy as np\nimport torch\nimport numpy_bridge as bridge\n"
-"""What every listing starts with."""
+"""The first lines of every listing."""
 
 _FILENAME = "<tour>"
 
@@ -36,7 +36,7 @@ def require_torch() -> Any:
 
 
 def cuda_unavailable() -> str:
-    """Why CUDA can't be used here, in one line, or `""` if it can."""
+    """Return why CUDA can't be used here, in one line, or `""` if it can."""
     torch = require_torch()
     if torch.cuda.is_available():
         return ""
@@ -50,7 +50,7 @@ def cuda_unavailable() -> str:
 
 
 def run_step(step: Step) -> Result:
-    """Run one step. What goes wrong inside it is part of the result, never raised."""
+    """Run one step. Its errors are part of the result, never raised."""
     with _undisturbed():
         reason = _missing(step)
         if reason:
@@ -71,7 +71,7 @@ def run_step(step: Step) -> Result:
 
 
 def _missing(step: Step) -> str:
-    """Why a step can't run here, or `""` if it can."""
+    """Return why a step can't run here, or `""` if it can."""
     reason = cuda_unavailable() if step.needs_cuda else ""
     return reason or (str(describe_cuda()["unavailable"] or "") if step.needs_kernels else "")
 
@@ -97,7 +97,7 @@ def _namespace() -> dict[str, Any]:
 
 
 def _execute(code: str, namespace: dict[str, Any]) -> tuple[str, Exception | None]:
-    """Run `code` and return what it printed, and what it raised if it did not reach its end."""
+    """Run `code` and return its output, and the exception that ended it, if any."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
@@ -109,9 +109,9 @@ def _execute(code: str, namespace: dict[str, Any]) -> tuple[str, Exception | Non
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Keep a step from changing the caller's random numbers, and the caller's modes from changing a step."""
+    """Isolate a step from the caller's random numbers, warnings and autograd mode, and the caller from it."""
     torch = require_torch()
-    # torch warns once per process: a warning would be there in one run of a step and not in the next.
+    # torch warns once per process: only the first run of a step would show a warning.
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.enable_grad():
         warnings.simplefilter("ignore")
         torch.default_generator.manual_seed(0)

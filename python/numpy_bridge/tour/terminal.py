@@ -55,7 +55,7 @@ class Screen:
         print("\n".join(line.rstrip() for line in shown.get().splitlines()))
 
     def header(self, environment: Mapping[str, str]) -> RenderableType:
-        """What runs here, and how to read it."""
+        """Return versions, the verdicts, and the common first lines of all listings."""
         cuda = environment["cuda_unavailable"]
         versions = (f"{name} {text}" for name, text in environment.items() if name != "cuda_unavailable")
         return Group(
@@ -70,11 +70,11 @@ class Screen:
         )
 
     def part(self, title: str) -> RenderableType:
-        """The heading of a chapter."""
+        """Return the heading of a chapter."""
         return Group(Text(), self._heading(title))
 
     def step(self, result: Result, number: int) -> RenderableType:
-        """One step: code, output, proofs, statements of the article."""
+        """Return one step: code, output, proofs, statements of the article."""
         title = Text.assemble((f"{number}. ", "bold cyan"), (result.step.title, "bold"))
         parts: list[RenderableType] = [Text(), title.append(f" [{result.step.name}]", "dim")]
         parts.append(_Listing(self, result))
@@ -89,7 +89,7 @@ class Screen:
         return Group(*parts)
 
     def summary(self, results: Sequence[Result], numbers: Sequence[int]) -> RenderableType:
-        """One row a step if there are several, then the counts."""
+        """Return one row for each of several steps, then the counts."""
         failed = any(result.status == "failed" for result in results)
         total = Text(counts(results), STYLES["bad" if failed else "good"])
         if len(results) == 1:
@@ -160,9 +160,9 @@ class Screen:
 
 
 class _Listing:
-    """Code and what it prints: in a frame, side by side if there is room; in plain text one below the other.
+    """Code and its output: in a frame, side by side if there is room; in plain text one below the other.
 
-    If the article prints something else, both prints stand below the code, side by side.
+    If the article shows another output, both outputs stand below the code, side by side.
     """
 
     def __init__(self, screen: Screen, result: Result) -> None:
