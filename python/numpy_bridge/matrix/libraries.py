@@ -36,10 +36,7 @@ class Library:
 
 PYTHON = Library("python", "", read="np.asarray(x).tolist()", write="np.asarray(x)[...] = values")
 NUMPY = Library(
-    "numpy",
-    "import numpy as np",
-    read="x.tolist()",
-    write="x[...] = np.reshape(values, x.shape)",
+    "numpy", "import numpy as np", read="x.tolist()", write="x[...] = np.reshape(values, x.shape)"
 )
 
 LIBRARIES: tuple[Library, ...] = (
@@ -56,10 +53,7 @@ LIBRARIES: tuple[Library, ...] = (
         write="x.detach().copy_(torch.tensor(values).reshape(x.shape))",
     ),
     Library(
-        "cupy",
-        "import cupy",
-        read="x.get().tolist()",
-        write="x[...] = cupy.asarray(values).reshape(x.shape)",
+        "cupy", "import cupy", read="x.get().tolist()", write="x[...] = cupy.asarray(values).reshape(x.shape)"
     ),
     Library("jax", "import jax\nimport jax.numpy as jnp", read="x.tolist()"),
     Library("tinygrad", "import tinygrad", read="x.tolist()"),

@@ -55,13 +55,7 @@ def _table(matrix: Matrix, library: str) -> Markup:
 
 def _pairs(matrix: Matrix) -> Markup:
     rows = [
-        (
-            cell.producer.name,
-            _code(cell.consumer.call),
-            _cell(cell.outcome),
-            cell.why,
-            cell.finding.dtype,
-        )
+        (cell.producer.name, _code(cell.consumer.call), _cell(cell.outcome), cell.why, cell.finding.dtype)
         for row in matrix.rows
         for cell in row
     ]

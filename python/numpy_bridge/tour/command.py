@@ -27,8 +27,7 @@ def _complete(incomplete: str) -> list[str]:
 
 def command(
     names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="STEP", help="Run only these.", autocompletion=_complete),
+        list[str] | None, typer.Argument(metavar="STEP", help="Run only these.", autocompletion=_complete)
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain text: no colours, no boxes.")] = False,
     as_json: JsonFile = None,

@@ -24,12 +24,7 @@ WIDTH = 120
 SIDE_BY_SIDE = 100
 """Columns from which code and output stand side by side."""
 
-_MARKS = {
-    Verdict.AGREES: "✓ ",
-    Verdict.INCOMPLETE: "◐ ",
-    Verdict.WRONG: "✗ ",
-    Verdict.IMPOSSIBLE: "⊘ ",
-}
+_MARKS = {Verdict.AGREES: "✓ ", Verdict.INCOMPLETE: "◐ ", Verdict.WRONG: "✗ ", Verdict.IMPOSSIBLE: "⊘ "}
 
 
 class Screen:
