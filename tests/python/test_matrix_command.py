@@ -99,7 +99,6 @@ def test_json_on_standard_output_is_one_document() -> None:
 
 
 def test_files(tmp_path: Path, fake_run: list[Outcome]) -> None:
-    pytest.importorskip("jinja2", reason="pages need Jinja2")
     names = {option: tmp_path / option.strip("-") for option in ("--json", "--html", "--markdown")}
     done = invoke(*(word for option, path in names.items() for word in (option, str(path))))
     assert done.exit_code == 0
@@ -226,7 +225,6 @@ def test_markdown() -> None:
 
 
 def test_html_shows_every_pair_and_escapes() -> None:
-    pytest.importorskip("jinja2", reason="pages need Jinja2")
     from numpy_bridge.matrix.page import page
 
     text = page(example())

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from markupsafe import Markup
-
 from numpy_bridge import page as shell
 from numpy_bridge.outcome import Outcome
+from numpy_bridge.page.markup import Markup
 
 from .model import Matrix
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from markupsafe import Markup
-
 import numpy_bridge as bridge
 from numpy_bridge import page as shell
 from numpy_bridge.memory.overlap import overlap
 from numpy_bridge.memory.picture import memory_map
+from numpy_bridge.page.markup import Markup
 
 from .model import STATUS_TONES, Finding, Proof, Result
 from .run import PRELUDE
