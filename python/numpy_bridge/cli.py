@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy_bridge
-from numpy_bridge.development import get_cmake_dir, get_include, get_pkgconfig_dir
+from numpy_bridge.paths import get_cmake_dir, get_include, get_pkgconfig_dir
 
 if TYPE_CHECKING:
     import typer

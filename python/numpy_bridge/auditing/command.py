@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from numpy_bridge.usage import misused, require_place_for_file
+from numpy_bridge.cli_errors import misused, require_place_for_file
 
 from . import report
 from .pictures import Pictures

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from numpy_bridge import matrix
-from numpy_bridge.usage import misused, require_place_for_file
+from numpy_bridge.cli_errors import misused, require_place_for_file
 
 from . import terminal
 from .model import Cell, Consumer, Producer

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from numpy_bridge import tour
-from numpy_bridge.usage import misused
+from numpy_bridge.cli_errors import misused
 
 from . import plain, terminal
 from .model import Result, Step

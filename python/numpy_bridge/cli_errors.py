@@ -1,4 +1,4 @@
-"""How the commands say that they cannot do what they are asked to."""
+"""How commands report wrong usage: one line on standard error, exit status 2."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import typer
 
 
 def misused(command: str, text: str) -> typer.Exit:
-    """Say what is wrong; raise the result."""
+    """Print what is wrong and return the exception to raise."""
     print(f"numpy-bridge {command}: {text}", file=sys.stderr)
     return typer.Exit(2)
 
 
-def require_place_for_file(command: str, path: Path) -> None:
-    """Exit unless a file can be at `path`, so that the work was not for nothing."""
+def require_place_for_file(command: str, path: Path | None) -> None:
+    """Exit if no file can be written at `path`. Called before the work, which would be lost."""
+    if path is None:
+        return
     if path.is_dir():
         raise misused(command, f"{path} is a folder")
     if not path.parent.is_dir():
