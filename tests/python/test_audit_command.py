@@ -17,8 +17,8 @@ pytest.importorskip("typer", reason="the command line needs typer")
 pytest.importorskip("rich", reason="the command line needs rich")
 pytest.importorskip("jinja2", reason="the command line writes pages with jinja2")
 
-from numpy_bridge.auditing import program
-from numpy_bridge.auditing.record import AuditLog
+from numpy_bridge.auditing import run
+from numpy_bridge.auditing.model import AuditLog
 
 COPY = "import numpy as np\nblock = bytearray(1024)\nnp.array(block)\n"
 SHARE = "import numpy as np\nnp.asarray(bytearray(1024))\n"
@@ -179,7 +179,7 @@ def test_interrupt() -> None:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         printed, said = process.communicate(timeout=30)
-    assert process.returncode == program.INTERRUPTED
+    assert process.returncode == run.INTERRUPTED
     assert "1 hidden copy of 1 KiB" in printed
     assert said.endswith("KeyboardInterrupt\n")
     assert "runpy" not in said
@@ -201,7 +201,7 @@ def test_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
             return len(waited) > 3
 
     waited: list[float] = []
-    program._tell_progress(AuditLog(), Finished())
+    run._print_progress(AuditLog(), Finished())
     assert waited == [10, 20, 40, 80]
     said = capsys.readouterr().err.splitlines()
     assert said[0] == (

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy_bridge.unwatched import unwatched
+
 from . import relation
 from .description import describe
 from .explanation import Explanation, Relation
 from .protocols import protocols
 from .relation import overlap
 from .targets import share_for, targets
-from .unheard import unheard
 
 
 def of_object(x: Any) -> Explanation:
-    with unheard():
+    with unwatched():
         what = describe(x)
         spoken = protocols(x, what)
         return Explanation(what, spoken, targets(x, what, spoken))
 
 
 def of_pair(a: Any, b: Any) -> Relation:
-    with unheard():
+    with unwatched():
         of_a, of_b = describe(a), describe(b)
         found = overlap(a, b, of_a.memory, of_b.memory)
         advice = relation.advice(found, of_b, share_for(of_b.library, a, of_a))
