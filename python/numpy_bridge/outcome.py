@@ -63,7 +63,7 @@ _MEANINGS = {
     Outcome.CRASHES: "the process ends",
     Outcome.HANGS: "no answer within the time limit",
     Outcome.UNKNOWN: "a result, but not where its memory is or what it holds",
-    Outcome.UNTRIED: "the call was not made, or its object cannot prove anything",
+    Outcome.UNTRIED: "the call was not made, or proves nothing",
 }
 
 _TONES: dict[Outcome, Tone] = {

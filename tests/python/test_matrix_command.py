@@ -172,13 +172,13 @@ def test_tables_fit(width: int) -> None:
     rows = [line for line in lines if line.startswith("numpy ")]
     words = [
         "● shares",
-        "◐ shares",
+        "◐ read-only",
         "○ copies",
         "· refuses",
         "✗ wrong",
         "✗ crashes",
         "✗ hangs",
-        "? opaque",
+        "? unknown",
         "? untried",
     ]
     assert " ".join(rows).count("● shares") == 2
@@ -212,9 +212,9 @@ def test_plain_where_the_terminal_knows_ascii_only() -> None:
 
 
 def test_markdown() -> None:
-    from numpy_bridge.matrix.markdown import document
+    from numpy_bridge.matrix.markdown import markdown
 
-    text = document(example())
+    text = markdown(example())
     tables = re.findall(r"(?:^\|.*\n)+", text, re.M)
     for table in tables:
         bars = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
@@ -227,7 +227,7 @@ def test_markdown() -> None:
 
 def test_html_shows_every_pair_and_escapes() -> None:
     pytest.importorskip("jinja2", reason="pages need Jinja2")
-    from numpy_bridge.matrix.html import page
+    from numpy_bridge.matrix.page import page
 
     text = page(example())
     for n, outcome in enumerate(Outcome):

@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from numpy_bridge import page
-from numpy_bridge.explanation.words import size
+from numpy_bridge.units import size
 
 from .model import Conversion, Line
 from .pictures import Pictures

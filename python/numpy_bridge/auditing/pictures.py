@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from numpy_bridge.errors import SharingError
-from numpy_bridge.explanation.counting import Count
-from numpy_bridge.explanation.memory import Memory
-from numpy_bridge.explanation.memory_map import memory_map
-from numpy_bridge.explanation.relation import overlap
+from numpy_bridge.memory import Memory
+from numpy_bridge.memory.counting import Count
+from numpy_bridge.memory.overlap import overlap
+from numpy_bridge.memory.picture import memory_map
 from numpy_bridge.outcome import Outcome
 
 from .model import Conversion

@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from numpy_bridge.explanation.words import size
 from numpy_bridge.outcome import STYLES
+from numpy_bridge.units import size
 
 from .model import AuditLog, Conversion
 from .run import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, overload
 
 if TYPE_CHECKING:
-    from .explanation import Explanation, Relation
+    from .model import Explanation, Relation
 
 _NOT_GIVEN: Final[Any] = object()  # `b` may be None, by mistake: that is then explained
 
@@ -38,6 +38,6 @@ def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
         Of one object, true if `view` shares it. Of two, true if they have a byte in common. Print it, show
         it in a notebook, save its ``svg``, or use its fields.
     """
-    from . import explaining
+    from . import run
 
-    return explaining.of_object(a) if b is _NOT_GIVEN else explaining.of_pair(a, b)
+    return run.of_object(a) if b is _NOT_GIVEN else run.of_pair(a, b)

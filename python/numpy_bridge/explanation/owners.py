@@ -8,43 +8,17 @@ import mmap
 import sys
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from numpy_bridge import _core
+from numpy_bridge.libraries import type_name
 from numpy_bridge.tensors import is_tensor
 
-Movable = Literal["no", "yes", "unknown"]
+from .model import Movable, Owner
 
 _LONGEST = 32  # a chain may be a ring
-
-
-@dataclass(frozen=True)
-class Owner:
-    """One object in the chain, without the object.
-
-    Attributes
-    ----------
-    type : str
-        Its type, with the module.
-    note : str
-        What is known of its block.
-    """
-
-    type: str
-    note: str
-
-    def __str__(self) -> str:
-        return f"{self.type} ({self.note})" if self.note else self.type
-
-
-def type_name(x: object) -> str:
-    """The type of `x` as a reader calls it: "numpy.ndarray", "bytearray"."""
-    kind = type(x)
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
 def chain(x: Any) -> Iterator[Any]:

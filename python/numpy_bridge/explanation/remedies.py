@@ -8,7 +8,7 @@ from typing import Any
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
-from .description import Description
+from .model import Description
 from .trial import names, quiet
 
 _VIEWS = ("x.detach()", "x.data", "torch.view_as_real(x)", "x.view(np.uint8)", "x.view(torch.uint8)")

@@ -8,22 +8,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import numpy_bridge as bridge
 from numpy_bridge import _core
-from numpy_bridge.copying import numpy_copy
-from numpy_bridge.errors import SharingError
+from numpy_bridge.memory import Memory
+from numpy_bridge.outcome import Outcome
+from numpy_bridge.sharing import Trial, by_address
 from numpy_bridge.tensors import is_tensor
-
-from .memory import Memory
-from .owners import type_name
-
-Outcome = Literal["shares", "copies", "refuses", "wrong", "unsafe", "untried"]
-
-UNPROTECTED = "can be written, although the memory is read-only"
 
 SMALL = 4096
 """Bytes that may be copied to find out."""
@@ -33,26 +27,19 @@ _MOST_DOUBLED_AXES = 8
 _of_all_threads = threading.RLock()
 
 
-class Trial(NamedTuple):
-    """What came of a call, and why."""
-
-    outcome: Outcome
-    because: str = ""
-
-
 def names(x: Any) -> dict[str, Any]:
     """What the calls that are shown may use; torch only where the program has imported it."""
     return {"x": x, "np": np, "bridge": bridge, "torch": sys.modules.get("torch")}
 
 
 def try_call(call: str, probe: Any) -> Trial:
-    """Make the call on the probe and see by address and value what it did."""
+    """Make the call on the probe, which may be the user's own object: nothing is written to it."""
     with quiet():
         try:
             result = eval(call, names(probe))
         except Exception as error:  # whatever a library refuses with
-            return Trial("refuses", _first_sentence(error))
-        return _judge(result, probe)
+            return Trial(Outcome.REFUSES, _first_sentence(error))
+        return by_address(probe, result)
 
 
 def probe_of(x: Any, memory: Memory) -> Any:
@@ -115,48 +102,6 @@ def _small_tensor(x: Any) -> Any:
             return small._neg_view() if x.is_neg() else small
     except Exception:  # kinds of tensors that cannot be made like that
         return None
-
-
-def _judge(result: Any, probe: Any) -> Trial:
-    try:
-        made, given = Memory.of(result), Memory.of(probe)
-    except (SharingError, TypeError):
-        return Trial("wrong", f"a {type_name(result)}{_of_dtype(result)}")
-    if not given.size:
-        return Trial("shares", "there are no elements")
-    if not _core.shares_memory(result, probe):
-        changed = f"{given.dtype} becomes {made.dtype}" if made.dtype != given.dtype else ""
-        return Trial("copies", changed) if _same_values(result, probe) else Trial("wrong", changed)
-    if not _same_values(result, probe):
-        return Trial("wrong", _misread(made, given))
-    if given.readonly and not made.readonly:
-        return Trial("wrong", UNPROTECTED)
-    return Trial("shares", "read-only" if made.readonly else "")
-
-
-def _of_dtype(result: Any) -> str:
-    """The dtype of what is no array of numbers. That of text holds its length, which is the probe's."""
-    dtype = getattr(result, "dtype", None)
-    if isinstance(dtype, np.dtype) and dtype.kind in "SU":
-        return f" of text ({dtype.type.__module__}.{dtype.type.__name__})"
-    return f" of dtype {dtype}" if dtype else ""
-
-
-def _misread(made: Memory, given: Memory) -> str:
-    if made.dtype != given.dtype:
-        return f"the bytes of {given.dtype} are read as {made.dtype}"
-    return "the stored values, without what the tensor makes of them"
-
-
-def _same_values(result: Any, probe: Any) -> bool:
-    """Whether the elements are equal, as far as the result's dtype can hold them."""
-    if not Memory.of(probe).on_host:
-        return True
-    try:
-        made, given = numpy_copy(result), numpy_copy(probe)
-    except SharingError:  # memory of a device that cannot be used here
-        return True
-    return made.tobytes() == given.astype(made.dtype).tobytes()
 
 
 def _first_sentence(error: Exception) -> str:

@@ -11,12 +11,13 @@ its own. What came of it is proved by writing through each side and reading thro
 
 from __future__ import annotations
 
+from numpy_bridge.outcome import Outcome
+
 from .consumers import CONSUMERS
-from .libraries import LIBRARIES, installed
-from .model import Cell, Consumer, Finding, Library, Outcome, Producer
+from .libraries import LIBRARIES, Library, installed
+from .model import Cell, Consumer, Finding, Matrix, Producer
 from .probe import probe
 from .producers import PRODUCERS
-from .report import Matrix
 from .run import LIMIT, run
 from .selection import UnknownLibraryError, select
 

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-from .model import Cell, Consumer, Finding, Outcome, Producer
-from .probe import libraries_of
+from numpy_bridge.outcome import Outcome
+
+from .model import Cell, Consumer, Finding, Producer, libraries_of
 from .worker import READY, Answer, Node, Plan, Task, how_it_ended, hung
 
 LIMIT = 30.0

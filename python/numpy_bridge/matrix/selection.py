@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from .consumers import CONSUMERS
-from .libraries import BY_NAME, LIBRARIES, is_installed
+from .libraries import BY_NAME, LIBRARIES
 from .model import Consumer, Producer
 from .producers import PRODUCERS
 
@@ -36,7 +36,7 @@ def select(
         raise UnknownLibraryError(
             f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(sorted(BY_NAME))}"
         )
-    here = {library.name for library in LIBRARIES if is_installed(library)}
+    here = {library.name for library in LIBRARIES if library.installed}
 
     def wanted(library: str, *filters: Collection[str]) -> bool:
         return library in here and all(library in names for names in filters if names)

@@ -26,8 +26,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, NoReturn, TextIO
 
+from numpy_bridge.outcome import Outcome
+
 from .libraries import BY_NAME
-from .model import Consumer, Finding, Outcome, Producer
+from .model import Consumer, Finding, Producer
 from .probe import described, one_line, probe
 
 _SIGNALS = {number.value: number.name for number in signal.Signals}

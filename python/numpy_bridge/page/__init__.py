@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
 
 import numpy_bridge
+from numpy_bridge.outcome import Tone
 
 Content = str | Markup | int | float
-Tone = Literal["", "good", "note", "bad"]
 
 
 class Column(NamedTuple):

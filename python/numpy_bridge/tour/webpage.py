@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 import numpy_bridge as bridge
 from numpy_bridge import page
-from numpy_bridge.explanation.memory import Memory
-from numpy_bridge.explanation.memory_map import memory_map
-from numpy_bridge.explanation.relation import overlap
+from numpy_bridge.memory import Memory
+from numpy_bridge.memory.overlap import overlap
+from numpy_bridge.memory.picture import memory_map
 
 from .model import Finding, Proof, Result, Side, Verdict
 from .plain import counts

@@ -7,19 +7,9 @@ import re
 from markupsafe import Markup
 
 from numpy_bridge import page as shell
+from numpy_bridge.outcome import Outcome
 
-from .model import Outcome
-from .report import Matrix
-
-_TONES: dict[Outcome, shell.Tone] = {
-    Outcome.SHARES: "good",
-    Outcome.READONLY: "good",
-    Outcome.COPIES: "note",
-    Outcome.OPAQUE: "note",
-    Outcome.WRONG: "bad",
-    Outcome.CRASHES: "bad",
-    Outcome.HANGS: "bad",
-}
+from .model import Matrix
 
 
 def page(matrix: Matrix) -> str:
@@ -37,7 +27,7 @@ def page(matrix: Matrix) -> str:
 
 
 def _cell(outcome: Outcome) -> shell.Cell:
-    return shell.Cell(outcome.value, tone=_TONES.get(outcome, ""))
+    return shell.Cell(outcome.value, tone=outcome.tone)
 
 
 def _legend(matrix: Matrix) -> Markup:

@@ -1,4 +1,4 @@
-"""A block of memory in numbers: what the compiled core sees behind an object."""
+"""Memory in numbers, as `_core` describes it: blocks, their overlaps, and pictures of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .runs import Runs, bytes_of, starts_of
 
 @dataclass(frozen=True)
 class Memory:
-    """A description of memory; it keeps nothing alive.
+    """A description of memory. Keeps no reference to it.
 
     Attributes
     ----------

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from xml.etree import ElementTree as xml
 
-from . import drawing
+from numpy_bridge.units import size
+
+from . import Memory, drawing
 from .counting import Count
 from .drawing import LEFT, PLOT
-from .memory import Memory
 from .runs import Runs
-from .words import size
 
 MOST_ROWS = 12
 MOST_PIECES = 128  # of one memory in one row; denser rows are drawn as a pattern

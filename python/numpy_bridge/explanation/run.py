@@ -1,20 +1,21 @@
-"""Putting together what is found out about one object, and about two."""
+"""Describe one object or two, and find out who can share them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from numpy_bridge.memory.overlap import overlap
 from numpy_bridge.unwatched import unwatched
 
 from . import relation
 from .description import describe
-from .explanation import Explanation, Relation
+from .model import Explanation, Relation
 from .protocols import protocols
-from .relation import overlap
 from .targets import share_for, targets
 
 
 def of_object(x: Any) -> Explanation:
+    """Explain one object."""
     with unwatched():
         what = describe(x)
         spoken = protocols(x, what)
@@ -22,6 +23,7 @@ def of_object(x: Any) -> Explanation:
 
 
 def of_pair(a: Any, b: Any) -> Relation:
+    """Explain how two objects relate."""
     with unwatched():
         of_a, of_b = describe(a), describe(b)
         found = overlap(a, b, of_a.memory, of_b.memory)

@@ -1,16 +1,52 @@
-"""Explanations in words."""
+"""Explanations as text: headlines, facts and tables, the same for every way of showing them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from .description import Description
-from .memory import Memory
-from .outline import Cells, Outline, Section
-from .protocols import Protocol
-from .relation import MEANING, Overlap
-from .targets import Target
-from .words import size
+from numpy_bridge.memory import Memory
+from numpy_bridge.memory.overlap import MEANING, Overlap
+from numpy_bridge.outcome import Outcome, Tone
+from numpy_bridge.units import size
+
+from .model import Description, Protocol, Target
+
+Cells = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table with a title; without column names each row is a fact: its name and its text."""
+
+    title: str
+    rows: tuple[Cells, ...]
+    columns: Cells = ()
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A headline, whether it is good news, and the sections below."""
+
+    headline: str
+    shares: bool
+    sections: tuple[Section, ...]
+
+
+def tone(cell: str) -> Tone:
+    """Return how a cell is coloured: outcomes have tones, other text has none."""
+    return cell.tone if isinstance(cell, Outcome) else ""
+
+
+def short(section: Section) -> int:
+    """Return how many of the columns are short; the others hold sentences."""
+    return section.columns.index("why") if section.columns else 2
+
+
+def sentences(section: Section, row: Cells) -> list[str]:
+    """Return the sentences of a row, each with its column's name except for the reason."""
+    named = list(zip(section.columns, row, strict=False))[short(section) :]
+    return [cell if name == "why" else f"{name}: {cell}" for name, cell in named if cell]
 
 
 def of_object(what: Description, protocols: Sequence[Protocol], targets: Sequence[Target]) -> Outline:
