@@ -22,16 +22,10 @@ Listener = Callable[[Conversion, Any, Any], None]
 
 
 class Dispatcher:
-    """Passes conversions to listeners.
-
-    Attributes
-    ----------
-    listeners : tuple of callable
-        Replaced as a whole, so that other threads can read it without a lock.
-    """
+    """Passes conversions to listeners."""
 
     def __init__(self) -> None:
-        self.listeners: tuple[Listener, ...] = ()
+        self.listeners: tuple[Listener, ...] = ()  # replaced as a whole: other threads read it without a lock
 
     def report(
         self, call: Call, keywords: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
@@ -69,30 +63,18 @@ def _conversion(
 ) -> Conversion | None:
     """Return the conversion that a call made; None if there is none to report."""
     try:
-        verdict = judge(call, keywords, source, result)
+        v = judge(call, keywords, source, result)
     except Exception as error:
-        verdict = _unknown(source, result, error)
-    if Trait.NO_MEMORY in verdict.source.traits | verdict.result.traits:
+        v = _unknown(source, result, error)
+    if Trait.NO_MEMORY in v.source.traits | v.result.traits:
         return None
-    site = find_call_site(
-        frame,
-        call.name_in_source,
-        internal=_is_internal(call, verdict),
-        by_torch=call.module == "torch.utils.dlpack",
-    )
+    internal, by_torch = _is_internal(call, v), call.module == "torch.utils.dlpack"
+    site = find_call_site(frame, call.name_in_source, internal=internal, by_torch=by_torch)
     if site is None:
         return None
+    given, made = v.source.kind, v.result.kind
     return Conversion(
-        site,
-        call.label,
-        verdict.source.kind,
-        verdict.result.kind,
-        verdict.outcome,
-        verdict.reason,
-        verdict.alternative,
-        verdict.asked,
-        times=1,
-        nbytes=verdict.nbytes,
+        site, call.label, given, made, v.outcome, v.reason, v.alternative, v.asked, times=1, nbytes=v.nbytes
     )
 
 

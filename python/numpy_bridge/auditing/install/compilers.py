@@ -86,7 +86,7 @@ class Compilers:
         events.register("numba:compile", type("WhileNumbaCompiles", (events.Listener,), methods)())
 
     def _first(self, function: Callable[..., Any]) -> bool:
-        """Return whether this is the first time that a compiler's function is asked about."""
+        """Return whether this is the first call for a function, which then has its effect for good."""
         first = function not in self._told
         self._told.add(function)
         return first

@@ -62,20 +62,12 @@ class Installation:
         finally:
             self.remove(listener)
 
-    def before_fork(self) -> None:
-        """Let no other thread change patches while the process forks."""
-        self.patches.lock.acquire()
-
-    def after_fork_in_parent(self) -> None:
-        """Undo `before_fork`."""
-        self.patches.lock.release()
-
-    def after_fork_in_child(self) -> None:
-        """End all audits: a forked process, such as a worker of a DataLoader, has no way to report."""
+    def end_in_child(self) -> None:
+        """End all audits in a forked process, such as a worker of a DataLoader: it has no way to report."""
         if self._dispatcher.listeners:
             self._dispatcher.listeners = ()
             self._uninstall()
-        self.patches.reset_suspensions()
+        self.patches.end_suspensions()
         self.patches.lock.release()
 
     def _install(self) -> None:
@@ -141,8 +133,8 @@ class Installation:
 
 installation = Installation()
 
-os.register_at_fork(
-    before=installation.before_fork,
-    after_in_parent=installation.after_fork_in_parent,
-    after_in_child=installation.after_fork_in_child,
+os.register_at_fork(  # no other thread changes patches meanwhile
+    before=installation.patches.lock.acquire,
+    after_in_parent=installation.patches.lock.release,
+    after_in_child=installation.end_in_child,
 )

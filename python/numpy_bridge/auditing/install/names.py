@@ -20,15 +20,7 @@ def user_modules() -> Iterator[ModuleType]:
 
 
 def rebind(modules: Iterable[ModuleType], functions: Mapping[int, Any]) -> None:
-    """Bind global names to other functions.
-
-    Parameters
-    ----------
-    modules : iterable of module
-        Where the names are.
-    functions : mapping of int to callable
-        The new function for the `id` of each old one.
-    """
+    """Bind global names to other functions: `functions` has the new one for the `id` of each old one."""
     for module in modules:
         names = getattr(module, "__dict__", None)
         if not isinstance(names, dict):

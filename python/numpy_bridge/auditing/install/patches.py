@@ -9,19 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Patch(NamedTuple):
-    """One attribute of a module or class, or one value of a dictionary, and its stand-in.
-
-    Parameters
-    ----------
-    holder : object
-        The module, class or dictionary.
-    name : object
-        The attribute or key.
-    original, stand_in : callable
-        The value before and during an audit.
-    inherited : bool
-        True if the class inherits the attribute.
-    """
+    """One attribute of a module or class, which may inherit it, or one value of a dictionary."""
 
     holder: Any
     name: Any
@@ -54,16 +42,10 @@ class Patch(NamedTuple):
 
 
 class Patches:
-    """All patches of this process. They can be suspended, and suspensions may nest.
-
-    Attributes
-    ----------
-    lock : threading.RLock
-        Held while patches change.
-    """
+    """All patches of this process. They can be suspended, and suspensions may nest."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = threading.RLock()  # held while patches change
         self._patches: list[Patch] = []
         self._suspensions = 0
 
@@ -105,8 +87,8 @@ class Patches:
         finally:
             self.resume()
 
-    def reset_suspensions(self) -> None:
-        """End all suspensions. In a forked child, the threads that would resume are gone."""
+    def end_suspensions(self) -> None:
+        """End all suspensions, in a forked process: the threads that would resume are not in it."""
         self._suspensions = 0
 
     def _revert(self) -> None:

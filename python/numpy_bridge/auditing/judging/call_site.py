@@ -56,19 +56,10 @@ def code_of(file: str) -> Code:
 def find_call_site(
     frame: FrameType | None, function: str, *, internal: bool, by_torch: bool
 ) -> CallSite | None:
-    """Find the line of the user's code that led to a call, or nothing if a library made it on its own.
+    """Find the line of the user's code that led to a call; None if a library made the call on its own.
 
-    Parameters
-    ----------
-    frame : frame or None
-        The frame that made the call. Where all code is installed, as in the wheel of an application, the
-        nearest line that is not internal counts.
-    function : str
-        The name of the function as source code has it.
-    internal : bool
-        True if libraries make such calls on their own. The user's code must call it directly then.
-    by_torch : bool
-        True if torch's constructors make such calls from C++. An expression must name the function then.
+    Libraries make `internal` calls of `function` on their own: the user's code must make them directly.
+    Constructors of torch make `by_torch` calls from C++: an expression must name the function.
     """
     on_its_own = (internal or by_torch) and not _is_direct(frame, function)
     if on_its_own and (internal or not _mentions(frame, function)):
@@ -115,7 +106,7 @@ def _words(code: CodeType, instruction: int) -> frozenset[str]:
 
 
 def _nearest(frame: FrameType | None) -> CallSite:
-    """Find the nearest frame of the user's code, or else of a library's."""
+    """Find the nearest line of the user's code. If all code is installed, that of a library counts."""
     below: FrameType | None = None
     library: tuple[FrameType, FrameType | None] | None = None
     while frame is not None:
