@@ -66,7 +66,7 @@ def test_stdout_that_the_program_has_replaced() -> None:
 def test_stdout_that_the_program_has_closed() -> None:
     done = audit(COPY + "import sys\nsys.stdout.close()\n", "--json", "report.json")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "numpy-bridge audit: the program has closed stdout, which shows no table then\n"
+    assert done.stderr == "numpy-bridge audit: the program closed stdout, so the table cannot be shown\n"
     assert json.loads(Path("report.json").read_text())["hidden_copies"] == 1
 
 

@@ -1,6 +1,6 @@
-"""The calls that are watched: where each one lives, what goes in, and what it does with memory.
+"""The table of watched calls: where each function is, its argument, and what it does with memory.
 
-A call that is not in this table is not seen. docs/audit.md says which those are, and why.
+docs/audit.md lists calls that cannot be watched, with the reasons.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ class Call:
     name : str
         The attribute: "tensor", or "Tensor.numpy" for a method.
     label : str
-        What a report calls it.
+        Its name in reports.
     parameter : str
         The keyword of the argument that is converted, which is the first one.
     copies : str
-        Why the call copies even where it could share; empty if it copies only when it has to.
+        Why the call always copies; empty if it copies only when it has to.
     asked : bool
-        Whether a copy, should there be one, is what the name of the call asks for: it is not hidden then.
+        True if the name of the call announces a copy, as clone and tolist do. Such copies are never hidden.
     note : str
-        What to know where it shares: goes on after "the same memory".
+        A remark for calls that share. It follows "the same memory".
     position : int
-        Which of the arguments is converted, if it is not the first.
+        Index of the argument that is converted.
     registry : str
-        A dictionary in the module that holds the function as a value, and is where it is called from.
+        A dictionary in the module that holds the function as a value. Callers take it from there.
     """
 
     module: str
@@ -51,12 +51,12 @@ class Call:
         return self.name.rpartition(".")[2]
 
     @property
-    def spoken(self) -> str:
-        """The word that a line has to have in it that makes the call itself."""
+    def name_in_source(self) -> str:
+        """The name that must occur in a source line for the call to be attributed to it."""
         return self.function if self.registry else self.label.rpartition(".")[2]
 
     def source(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> object:
-        """What is converted."""
+        """Return the argument that is converted."""
         return arguments[self.position] if len(arguments) > self.position else keywords.get(self.parameter)
 
 

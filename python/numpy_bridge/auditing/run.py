@@ -9,25 +9,25 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import NamedTuple
 
 from . import audit
-from .record import AuditLog
-from .reporting import Listener
-from .watching import start, stop
+from .dispatch import Listener
+from .install.installation import installation
+from .model import AuditLog
 
 INTERRUPTED = 130
-"""What a shell reports for a program that Ctrl-C has ended."""
+"""Exit status after Ctrl-C: 128 + SIGINT."""
 
 _STARTERS = (__file__, runpy.__file__, "<frozen runpy>")
 
 
 class Run(NamedTuple):
-    """What a program came to, and the folder that it was started in."""
+    """A program that has ended, and the folder that it was started in."""
 
     log: AuditLog
     status: int
@@ -42,7 +42,7 @@ def run(
     listener: Listener | None = None,
     last: bool = False,
 ) -> Run:
-    """Run a program to its end, whatever end that is.
+    """Run a program to its end: by itself, by an exception or by Ctrl-C.
 
     Parameters
     ----------
@@ -51,17 +51,18 @@ def run(
     as_module : bool, default False
         Whether the first is the name of a module, as after ``python -m``.
     show_progress : bool, default False
-        Whether to say on stderr now and then how far it is.
+        Whether to print the numbers so far on stderr now and then.
     listener : callable, optional
-        Told of each conversion as well.
+        Gets each conversion as well.
     last : bool, default False
-        Whether this process ends with the program. Executors that it has left open end then for good.
+        Whether this process ends with the program. Executors that the program left open are ended then.
     """
     folder = Path.cwd()
-    with _as_python_does(arguments, as_module), listening(listener), audit() as log:
+    listening = nullcontext() if listener is None else installation.listening(listener)
+    with _as_python_does(arguments, as_module), listening, audit() as log:
         finished = threading.Event()
         if show_progress:
-            threading.Thread(target=_tell_progress, args=(log, finished), daemon=True).start()
+            threading.Thread(target=_print_progress, args=(log, finished), daemon=True).start()
         try:
             status = _status(arguments[0], as_module, last)
         finally:
@@ -70,21 +71,8 @@ def run(
 
 
 @contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
-    """Tell one more of conversions."""
-    if listener is None:
-        yield
-        return
-    start(listener)
-    try:
-        yield
-    finally:
-        stop(listener)
-
-
-@contextmanager
 def _as_python_does(arguments: list[str], as_module: bool) -> Iterator[None]:
-    """Set what a program sees of how it was started."""
+    """Set `sys.argv`, `sys.path` and the main module as Python does for a program."""
     before, main = (sys.argv, list(sys.path)), sys.modules["__main__"]
     first = str(Path.cwd()) if as_module else str(Path(arguments[0]).resolve().parent)
     sys.argv = list(arguments)
@@ -97,7 +85,7 @@ def _as_python_does(arguments: list[str], as_module: bool) -> Iterator[None]:
 
 
 def _status(name: str, as_module: bool, last: bool) -> int:
-    """Run it, and return the exit status that Python would have given."""
+    """Run the program and return the exit status that Python would have."""
     try:
         try:
             if as_module:
@@ -124,9 +112,10 @@ def _status(name: str, as_module: bool, last: bool) -> int:
 
 
 def _run_script(file: str) -> None:
-    """Run a script as the main module, which it stays: threads that go on may pickle what it defines.
+    """Run a script as the main module.
 
-    Its `__file__` is absolute, which runpy would put into `sys.argv`.
+    Unlike runpy, this keeps the main module afterwards, because threads may still pickle its objects. It also
+    makes `__file__` absolute without changing `sys.argv`.
     """
     main = ModuleType("__main__")
     vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
@@ -137,14 +126,14 @@ def _run_script(file: str) -> None:
 
 
 def _end_executors() -> None:
-    """Do what Python does before it waits for threads: those of executors end only when they are told to."""
-    told: list[Callable[[], None]] = getattr(threading, "_threading_atexits", [])
-    while told:
-        told.pop()()
+    """End executors, as Python does before it waits for threads: theirs do not end by themselves."""
+    callbacks: list[Callable[[], None]] = getattr(threading, "_threading_atexits", [])
+    while callbacks:
+        callbacks.pop()()
 
 
 def _wait_for_threads() -> None:
-    """Wait as Python does: a program has not ended before its threads have."""
+    """Wait for the threads of the program, as Python does at its end."""
     for thread in threading.enumerate():
         if not thread.daemon and thread not in (threading.current_thread(), threading.main_thread()):
             thread.join()
@@ -158,15 +147,15 @@ def _status_of(end: SystemExit) -> int:
 
 
 def _print(error: BaseException) -> None:
-    """Show the program's traceback in the program's own way, without the frames that started it."""
+    """Pass an exception to the program's `sys.excepthook`, without the frames that started the program."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in _STARTERS:
         trace = trace.tb_next
     sys.excepthook(type(error), error.with_traceback(trace), trace)
 
 
-def _tell_progress(log: AuditLog, finished: threading.Event) -> None:
-    """One line now and then, more and more rarely: the program's own output stays readable."""
+def _print_progress(log: AuditLog, finished: threading.Event) -> None:
+    """Print one line after 10 s and then ever more rarely, so that the program's output stays readable."""
     elapsed, pause = 0, 10
     while not finished.wait(pause):
         elapsed += pause

@@ -1,15 +1,42 @@
-"""What an audit found. Numbers and words only: no array is kept alive."""
+"""What an audit found. Numbers and text only: no array is kept alive."""
 
 from __future__ import annotations
 
+import linecache
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from .place import Place
+from numpy_bridge.outcome import Outcome, Tone
 
-SHARED, COPIED, UNKNOWN = "shared", "copied", "unknown"
+
+class CallSite(NamedTuple):
+    """A line of a program.
+
+    Parameters
+    ----------
+    file, line : str, int
+        Where it is, as in a traceback.
+    function : str
+        The function that the line is in; "<module>" outside of all.
+    through : str
+        The function of a library that the line called and that made the conversion; empty if the line
+        itself did.
+    """
+
+    file: str
+    line: int
+    function: str
+    through: str = ""
+
+    @property
+    def text(self) -> str:
+        """The line itself, if its file can be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
 
 
 @dataclass
@@ -18,26 +45,26 @@ class Conversion:
 
     Parameters
     ----------
-    place : Place
-        Whose line, as a traceback has it: ``place.file``, ``place.line``, ``place.function``, ``place.text``.
+    place : CallSite
+        The line: ``place.file``, ``place.line``, ``place.function``, ``place.text``.
     call : str
         "torch.tensor", "Tensor.numpy", ...
     source, result : str
-        From what to what: "numpy float64", "torch float32 cuda:0", "list of int".
+        The kinds of objects: "numpy float64", "torch float32 cuda:0", "list of int".
     outcome : str
         "shared", "copied" or "unknown".
     reason : str
         Why.
     alternative : str
-        What shares instead, where ``x`` is the argument; empty if nothing does.
+        A call that shares instead, where ``x`` is the argument; empty if there is none.
     asked : bool
-        Whether the call says that it copies: by its name (``clone``) or an argument (``copy=True``), or
-        because memory moves to another device or values come from no array.
+        True if the call announces a copy by its name (``clone``) or an argument (``copy=True``), or if
+        nothing could be shared: memory moves to another device, or values come from no array.
     times, nbytes : int
         How often, and how many bytes of results all in all.
     """
 
-    place: Place
+    place: CallSite
     call: str
     source: str
     result: str
@@ -50,24 +77,24 @@ class Conversion:
 
     @property
     def hidden(self) -> bool:
-        """Whether it is a copy of array memory that nobody asked for."""
-        return self.outcome == COPIED and not self.asked and self.nbytes > 0
+        """True for a copy of array memory that the call does not announce."""
+        return self.outcome == Outcome.COPIES.past and not self.asked and self.nbytes > 0
 
     @property
     def verdict(self) -> str:
-        """The outcome, with hidden copies called by their name."""
+        """The outcome; "hidden copy" for hidden copies."""
         return "hidden copy" if self.hidden else self.outcome
 
+    @property
+    def tone(self) -> Tone:
+        """How reports colour it."""
+        return "bad" if self.hidden else "good" if self.outcome == Outcome.SHARES.past else "note"
+
     def __str__(self) -> str:
-        return f"{self.place}: {self.call}: {described(self)}"
-
-
-def described(conversion: Conversion) -> str:
-    """What a conversion did, in one sentence without the place and the call."""
-    c = conversion
-    times = "" if c.times == 1 else f", {c.times} times"
-    sentence = f"{c.outcome} {c.nbytes:,} bytes{times}, {c.source} to {c.result}: {c.reason}"
-    return f"{sentence}; {c.alternative} shares" if c.alternative else sentence
+        times = "" if self.times == 1 else f", {self.times} times"
+        what = f"{self.outcome} {self.nbytes:,} bytes{times}, {self.source} to {self.result}: {self.reason}"
+        line = f"{self.place}: {self.call}: {what}"
+        return f"{line}; {self.alternative} shares" if self.alternative else line
 
 
 @dataclass(frozen=True)
@@ -81,17 +108,17 @@ class Line:
 
     @property
     def copied_bytes(self) -> int:
-        """Bytes that were copied, asked for or not."""
-        return sum(c.nbytes for c in self.conversions if c.outcome == COPIED)
+        """Bytes that were copied, hidden or not."""
+        return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.COPIES.past)
 
     @property
     def shared_bytes(self) -> int:
         """Bytes that were shared instead of copied."""
-        return sum(c.nbytes for c in self.conversions if c.outcome == SHARED)
+        return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.SHARES.past)
 
     @property
     def times(self) -> int:
-        """How many conversions there were."""
+        """Number of conversions."""
         return sum(c.times for c in self.conversions)
 
 
@@ -113,25 +140,25 @@ class AuditLog:
         with self._lock:
             known = self._conversions.get(key)
             if known is None:
-                self._conversions[key] = replace(c)  # other logs may be told of the same one
+                self._conversions[key] = replace(c)  # other logs may get the same one
             else:
                 known.times += c.times
                 known.nbytes += c.nbytes
 
     @property
     def conversions(self) -> list[Conversion]:
-        """All of them."""
+        """All conversions."""
         with self._lock:
             return list(self._conversions.values())
 
     @property
     def copies(self) -> list[Conversion]:
-        """Those that copied."""
-        return [c for c in self.conversions if c.outcome == COPIED]
+        """The conversions that copied."""
+        return [c for c in self.conversions if c.outcome == Outcome.COPIES.past]
 
     @property
     def hidden(self) -> list[Conversion]:
-        """Those that copied array memory without being asked to."""
+        """The hidden copies of array memory."""
         return [c for c in self.conversions if c.hidden]
 
     @property
@@ -142,10 +169,10 @@ class AuditLog:
     @property
     def shared_bytes(self) -> int:
         """Bytes that were shared instead of copied."""
-        return sum(c.nbytes for c in self.conversions if c.outcome == SHARED)
+        return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.SHARES.past)
 
     def lines(self) -> list[Line]:
-        """Sum up by line of the program: most bytes copied first, then most bytes shared."""
+        """Group by line of the program: most bytes copied first, then most bytes shared."""
         found: dict[tuple[str, int], list[Conversion]] = {}
         for c in self.conversions:
             found.setdefault((c.place.file, c.place.line), []).append(c)
