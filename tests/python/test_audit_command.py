@@ -15,7 +15,6 @@ import pytest
 
 pytest.importorskip("typer", reason="the command line needs typer")
 pytest.importorskip("rich", reason="the command line needs rich")
-pytest.importorskip("jinja2", reason="the command line writes pages with jinja2")
 
 from numpy_bridge.auditing import run
 from numpy_bridge.auditing.model import AuditLog

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("torch", reason="the examples train with torch")
 pytest.importorskip("rich", reason="the command line needs rich")
-pytest.importorskip("jinja2", reason="the command line writes pages with jinja2")
 
 from numpy_bridge.auditing.document import document
 from numpy_bridge.auditing.run import run

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("typer", reason="the command line needs typer")
 pytest.importorskip("rich", reason="the command line needs rich")
-pytest.importorskip("jinja2", reason="the command line writes pages with jinja2")
 
 COPY = "import numpy as np\nblock = bytearray(1024)\nnp.array(block)\n"
 FOUND = "1 conversion: 1 KiB copied, 0 bytes shared; 1 hidden copy of 1 KiB\n"
