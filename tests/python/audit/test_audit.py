@@ -17,7 +17,7 @@ import pytest
 from numpy import asarray as asarray_of_before
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing import replacements, watching
+from numpy_bridge.auditing.install.installation import Installation, installation
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
 
@@ -97,7 +97,7 @@ def test_a_forked_process_is_not_watched() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_process_forked_during_an_import_can_audit() -> None:
-    with bridge.audit(), replacements.suspended():
+    with bridge.audit(), installation.patches.suspended():
         child = os.fork()
         if child == 0:
             with bridge.audit() as log:
@@ -114,7 +114,7 @@ def test_after_an_audit_a_forked_process_has_nothing_to_undo(
 ) -> None:
     """Looking for stand-ins in all modules takes longer than forking."""
     with bridge.audit() if inside else nullcontext():
-        monkeypatch.setattr(watching, "_uninstall", lambda: os._exit(7))
+        monkeypatch.setattr(Installation, "_uninstall", lambda self: os._exit(7))
         child = os.fork()
         if child == 0:
             os._exit(0)

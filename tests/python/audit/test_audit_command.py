@@ -15,10 +15,9 @@ import pytest
 
 pytest.importorskip("typer", reason="the command line needs typer")
 pytest.importorskip("rich", reason="the command line needs rich")
-pytest.importorskip("jinja2", reason="the command line writes pages with jinja2")
 
-from numpy_bridge.auditing import program
-from numpy_bridge.auditing.record import AuditLog
+from numpy_bridge.auditing import run
+from numpy_bridge.auditing.model import AuditLog
 
 COPY = "import numpy as np\nblock = bytearray(1024)\nnp.array(block)\n"
 SHARE = "import numpy as np\nnp.asarray(bytearray(1024))\n"
@@ -66,6 +65,7 @@ def test_nothing_to_report() -> None:
 def test_json() -> None:
     done = audit("--json", "-", "script.py", "--an-option")
     document = json.loads(done.stdout)
+    assert document["schema"] == "numpy-bridge/audit/1"
     assert document["command"] == ["script.py", "--an-option"]
     assert (document["copied_bytes"], document["hidden_copies"], document["status"]) == (1024, 1, 0)
     (line,) = document["lines"]
@@ -89,9 +89,21 @@ def test_json() -> None:
     assert json.loads(Path("report.json").read_text()) == document
 
 
+@pytest.mark.parametrize(
+    "end",
+    ["print('printed')", "import os\nos.system('echo printed')", "print('printed')\nsys.stdout.close()"],
+)
+def test_json_is_alone_on_stdout(end: str) -> None:
+    done = audit("--json", "-", "--html", "report.html", "script.py", text=f"import sys\n{COPY}{end}\n")
+    assert (done.returncode, done.stderr) == (0, "printed\n")
+    assert json.loads(done.stdout)["copied_bytes"] == 1024
+
+
 def test_html() -> None:
     more = "np.array([1, 2])\nnp.asarray(np.ones(2))\n" + "np.asarray(block)\n" * 2
-    assert audit("--html", "report.html", "script.py", text=COPY + more).returncode == 0
+    done = audit("--html", "report.html", "script.py", text=COPY + more)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Written to {Path('report.html').absolute()}.\n" in done.stdout
     page = Path("report.html").read_text()
     assert page.count("<svg") == 3  # a list and an argument that is returned have no two memories
     for text in (
@@ -151,7 +163,9 @@ def test_a_program_that_fails_is_reported_too(end: str, status: int, said: str) 
 
 
 def test_fail_on_copy() -> None:
-    assert audit("--fail-on-copy", "script.py").returncode == 1
+    done = audit("--fail-on-copy", "script.py")
+    assert done.returncode == 1
+    assert done.stderr == "numpy-bridge audit: exit status 1 by --fail-on-copy: 1 hidden copy of 1 KiB\n"
     assert audit("--fail-on-copy", "script.py", text=SHARE).returncode == 0
     assert audit("--fail-on-copy", "script.py", text=COPY + "raise SystemExit(7)").returncode == 7
     asked = "import numpy as np\nnp.array([1, 2])\nnp.copy(bytearray(9))\n"
@@ -179,7 +193,7 @@ def test_interrupt() -> None:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         printed, said = process.communicate(timeout=30)
-    assert process.returncode == program.INTERRUPTED
+    assert process.returncode == run.INTERRUPTED
     assert "1 hidden copy of 1 KiB" in printed
     assert said.endswith("KeyboardInterrupt\n")
     assert "runpy" not in said
@@ -201,7 +215,7 @@ def test_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
             return len(waited) > 3
 
     waited: list[float] = []
-    program._tell_progress(AuditLog(), Finished())
+    run._print_progress(AuditLog(), Finished())
     assert waited == [10, 20, 40, 80]
     said = capsys.readouterr().err.splitlines()
     assert said[0] == (

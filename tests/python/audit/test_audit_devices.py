@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing import judge
-from numpy_bridge.auditing.calls import CALLS, Call
+from numpy_bridge.auditing.judging.calls import CALLS, Call
+from numpy_bridge.auditing.judging.verdict import judge
 
 
 class OnDevice:
@@ -100,11 +100,11 @@ class OnDeviceOfTensorFlow:
 
 def test_tensorflow_on_a_device_is_not_asked_for_its_memory() -> None:
     call = Call("tensorflow", "identity", "tf.identity")
-    verdict = judge.judge(call, {}, OnDeviceOfTensorFlow(), OnDeviceOfTensorFlow())
+    verdict = judge(call, {}, OnDeviceOfTensorFlow(), OnDeviceOfTensorFlow())
     assert (verdict.source.device, verdict.source.nbytes) == ("cuda:0", 16)
     assert (verdict.outcome, verdict.reason) == (
         "unknown",
         "TensorFlow shows memory of a device only as a copy on the host",
     )
-    moved = judge.judge(call, {}, HERE, OnDeviceOfTensorFlow())
+    moved = judge(call, {}, HERE, OnDeviceOfTensorFlow())
     assert (moved.outcome, moved.reason, moved.asked) == ("copied", "it moves from cpu to cuda:0", True)

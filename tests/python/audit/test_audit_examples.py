@@ -11,10 +11,9 @@ import pytest
 
 pytest.importorskip("torch", reason="the examples train with torch")
 pytest.importorskip("rich", reason="the command line needs rich")
-pytest.importorskip("jinja2", reason="the command line writes pages with jinja2")
 
-from numpy_bridge.auditing import report
-from numpy_bridge.auditing.program import run
+from numpy_bridge.auditing.document import document
+from numpy_bridge.auditing.run import run
 from repository import ROOT
 
 EXAMPLES = ROOT / "examples/audit"
@@ -49,7 +48,7 @@ def test_each_line_is_reported_as_it_says(script: Path, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     done = run([str(script)])
     assert (done.status, capsys.readouterr().out) == (0, printed)
-    lines = report.document(done, [])["lines"]
+    lines = document(done, [])["lines"]
     assert {line["file"] for line in lines} == {str(script)}
     greedy = re.search(r"(\d+) greedy", printed)
     assert reported(lines) == stated(script, {"greedy": int(greedy[1]) if greedy else 0})

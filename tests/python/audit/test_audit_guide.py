@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing.calls import CALLS
+from numpy_bridge.auditing.judging.calls import CALLS
 from repository import ROOT
 
 torch = pytest.importorskip("torch", reason="the guide is about torch")

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("typer", reason="the command line needs typer")
 pytest.importorskip("rich", reason="the command line needs rich")
-pytest.importorskip("jinja2", reason="the command line writes pages with jinja2")
 
 COPY = "import numpy as np\nblock = bytearray(1024)\nnp.array(block)\n"
 FOUND = "1 conversion: 1 KiB copied, 0 bytes shared; 1 hidden copy of 1 KiB\n"
@@ -66,7 +65,7 @@ def test_stdout_that_the_program_has_replaced() -> None:
 def test_stdout_that_the_program_has_closed() -> None:
     done = audit(COPY + "import sys\nsys.stdout.close()\n", "--json", "report.json")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "numpy-bridge audit: the program has closed stdout, which shows no table then\n"
+    assert done.stderr == "numpy-bridge audit: the program closed stdout, so the table cannot be shown\n"
     assert json.loads(Path("report.json").read_text())["hidden_copies"] == 1
 
 

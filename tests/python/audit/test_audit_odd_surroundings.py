@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing import watching
+from numpy_bridge.auditing.install import installation
+from numpy_bridge.auditing.install.import_hook import ImportHook
 from support import run_python
 
 
@@ -94,8 +95,8 @@ def test_an_audit_that_cannot_start_leaves_nothing(monkeypatch: pytest.MonkeyPat
 
     original, finders = np.asarray, list(sys.meta_path)
     with monkeypatch.context() as patched:
-        patched.setattr(watching, "_user_modules", lambda: iter(()))
-        patched.setattr(watching.arrivals, "expect", interrupted)
+        patched.setattr(installation, "user_modules", lambda: iter(()))
+        patched.setattr(ImportHook, "install", interrupted)
         with pytest.raises(KeyboardInterrupt), bridge.audit():
             raise AssertionError("it has started")
     assert np.asarray is original

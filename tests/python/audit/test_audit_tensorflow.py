@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing.calls import CALLS
+from numpy_bridge.auditing.judging.calls import CALLS
 from support import run_python
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing import sharing
-from numpy_bridge.auditing.calls import CALLS
+from numpy_bridge.auditing.judging import addresses
+from numpy_bridge.auditing.judging.calls import CALLS
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
 
@@ -256,7 +256,7 @@ def test_what_cannot_be_found_out_is_unknown(monkeypatch: pytest.MonkeyPatch) ->
     def fail(*_: object) -> bool:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr(sharing, "may_share_memory", fail)
+    monkeypatch.setattr(addresses, "may_share_memory", fail)
     with bridge.audit() as log:
         assert torch.tensor(np.ones(2)).tolist() == [1, 1]
     assert next(iter(log)).outcome == "unknown"

@@ -233,7 +233,7 @@ def test_marker_and_fixture(tmp_path: Path) -> None:
     assert "2 failed, 2 passed" in printed
     assert "test_copies.py:10: HiddenCopyError" in printed
     assert "test_copies.py:15: HiddenCopyError" in printed
-    assert "watching.py" not in printed
+    assert "stand_in.py" not in printed
 
 
 def test_the_marker_is_known_and_nothing_is_imported_for_others(tmp_path: Path) -> None:

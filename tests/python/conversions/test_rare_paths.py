@@ -77,13 +77,12 @@ class TestTour:
     def test_a_failing_step_says_so(self) -> None:
         rich = pytest.importorskip("rich.console", reason="the command line needs rich")
         from numpy_bridge import tour
-        from numpy_bridge.tour import plain, terminal
         from numpy_bridge.tour.model import Result
+        from numpy_bridge.tour.terminal import Screen
 
         failed = Result(tour.steps[0], output="", error="line 1: ZeroDivisionError: no")
-        assert "FAILED: line 1: ZeroDivisionError: no" in plain.step(failed, 1)
-        console = rich.Console(width=100)
-        with console.capture() as shown:
-            console.print(terminal.step(failed, 1))
-        assert "FAILED" in shown.get()
-        assert "ZeroDivisionError" in shown.get()
+        for plain in (True, False):
+            console = rich.Console(width=100)
+            with console.capture() as shown:
+                console.print(Screen(plain=plain).step(failed, 1))
+            assert "FAILED: line 1: ZeroDivisionError: no" in shown.get()

@@ -15,7 +15,7 @@ import pytest
 import numpy_bridge as bridge
 from explained import ARRAYS, EVERYTHING, WITH_MEMORY
 from fakes import FakeTensor
-from numpy_bridge.explanation.explanation import Explanation
+from numpy_bridge.explanation.model import Explanation
 from numpy_bridge.explanation.owners import chain
 from producers import Legacy
 from support import needs_torch, run_python, torch
@@ -166,8 +166,8 @@ def what(x: Any) -> Any:
 
 def test_library_and_type() -> None:
     assert (what(np.ones(2)).library, what(np.ones(2)).type) == ("numpy", "numpy.ndarray")
-    assert (what(bytearray(2)).library, what(bytearray(2)).type) == ("Python", "bytearray")
-    assert (what(array.array("d")).library, what(array.array("d")).type) == ("Python", "array.array")
+    assert (what(bytearray(2)).library, what(bytearray(2)).type) == ("python", "bytearray")
+    assert (what(array.array("d")).library, what(array.array("d")).type) == ("python", "array.array")
     assert what(bridge.view(b"ab")).library == "numpy_bridge"
     assert what(5).memory is None
 
@@ -248,7 +248,7 @@ import sys, numpy_bridge
 assert not [name for name in sys.modules if name.startswith("numpy_bridge.explanation.")]
 assert "__getattr__" not in vars(numpy_bridge)  # it would slow every bridge.NAME down
 numpy_bridge.explain(b"abc")
-assert "numpy_bridge.explanation.explaining" in sys.modules
+assert "numpy_bridge.explanation.run" in sys.modules
 """
     )
 

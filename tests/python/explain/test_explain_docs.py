@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from numpy_bridge.explanation import relation
+from numpy_bridge.memory.overlap import MEANING
 from repository import ROOT
 from support import needs_torch
 
@@ -31,9 +31,9 @@ def test_examples_print_what_is_shown() -> None:
 
 def test_every_kind_and_outcome_is_explained() -> None:
     text = (DOCS / "explain.md").read_text()
-    for kind in relation.MEANING:
+    for kind in MEANING:
         assert re.search(rf"^\| .*\b{kind}\b.* \|", text, re.MULTILINE)
-    for outcome in ("shares", "copies", "refuses", "wrong", "unsafe", "untried"):
+    for outcome in ("shares", "read-only", "copies", "refuses", "wrong", "crashes", "untried"):
         assert f"| {outcome} |" in text
 
 

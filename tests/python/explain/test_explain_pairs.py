@@ -12,9 +12,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import numpy_bridge as bridge
-from numpy_bridge.explanation import counting
-from numpy_bridge.explanation.explanation import Relation
-from numpy_bridge.explanation.runs import bytes_of, normal, starts_of
+from numpy_bridge.explanation.model import Relation
+from numpy_bridge.memory import counting
+from numpy_bridge.memory.runs import bytes_of, normal, starts_of
 from strategies import BUFFER, layouts
 from support import needs_torch, strided, torch
 

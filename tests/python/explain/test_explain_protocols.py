@@ -8,7 +8,7 @@ import numpy as np
 
 import numpy_bridge as bridge
 from fakes import FakeTensor
-from numpy_bridge.explanation.protocols import Protocol
+from numpy_bridge.explanation.model import Protocol
 from producers import Legacy
 from support import needs_torch, torch
 
@@ -22,12 +22,12 @@ def test_protocols_of_an_array() -> None:
     assert [name for name, each in found.items() if each.outcome == "shares"] == [
         *("buffer", "__dlpack__", "__array_struct__", "__array_interface__")
     ]
-    assert found["__array__"].outcome == "not asked"
+    assert found["__array__"].outcome == "untried"
 
 
 def test_protocols_of_others() -> None:
     assert list(spoken(bytearray(3))) == ["buffer"]
-    assert spoken(b"abc")["buffer"].because == "read-only"
+    assert spoken(b"abc")["buffer"].outcome == "read-only"
     assert list(spoken(Legacy(np.ones(3)))) == ["__dlpack__"]
     view = spoken(bridge.view(np.ones(3)))
     assert {"__dlpack_c_exchange_api__", "buffer", "__dlpack__", "__array_struct__"} <= set(view)
@@ -68,5 +68,5 @@ def test_array_is_not_called_where_it_may_copy() -> None:
         def __array_interface__(self) -> Any:
             return np.frombuffer(self.memory, "u1").__array_interface__
 
-    assert spoken(Dear())["__array__"].outcome == "not asked"
+    assert spoken(Dear())["__array__"].outcome == "untried"
     assert Dear.calls == 0

@@ -13,8 +13,8 @@ import pytest
 
 import numpy_bridge as bridge
 from explained import EVERYTHING
-from numpy_bridge.explanation.drawing import LEFT, PLOT, WIDTH
-from numpy_bridge.explanation.words import size
+from numpy_bridge.memory.drawing import LEFT, PLOT, WIDTH
+from numpy_bridge.units import size
 from support import run_python, strided
 
 SVG = "{http://www.w3.org/2000/svg}"

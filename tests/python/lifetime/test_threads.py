@@ -190,3 +190,42 @@ threads = [threading.Thread(target=work) for _ in range(8)]
 assert results == [5.0] * 8, results
 """
     )
+
+
+def test_threads_call_objects_while_others_watch_them(seconds: float) -> None:
+    """Listeners come and go, each for the first time, while calls of a C type's objects report to them.
+
+    In a process of its own: only one type can be watched in a process.
+    """
+    run_python(
+        """
+import sys, threading, time
+from numpy_bridge import _core
+call, heard, failed = (1).__add__, set(), []  # an object of a C type, as torch.FloatTensor is
+end = time.monotonic() + float(sys.argv[1])
+
+def new_listener():
+    return lambda *given: heard.add(given) if given[0] is call else None
+
+def watch():
+    _core.watch_calls(type(call), new_listener())
+    _core.watch_calls(type(call), new_listener())
+    _core.unwatch_calls()
+
+def use():
+    if call(2) != 3:
+        failed.append(call(2))
+
+def repeat(work):
+    while time.monotonic() < end:
+        for _ in range(100):
+            work()
+
+watch()
+threads = [threading.Thread(target=repeat, args=(work,)) for work in (watch, use, use, use)]
+[t.start() for t in threads], [t.join() for t in threads]
+assert not failed, failed
+assert heard == {(call, (2,), None, 3)}, heard
+""",
+        str(seconds),
+    )

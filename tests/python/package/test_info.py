@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import sys
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ import pytest
 import numpy_bridge
 from numpy_bridge.info import SCHEMA, describe, describe_cuda
 from numpy_bridge.info.cuda import runs_on
+from numpy_bridge.libraries import LIBRARIES
 from support import needs_torch, run_python
 
 DEVICE = {
@@ -51,7 +51,7 @@ def test_of_this_installation() -> None:
     assert found["schema"] == SCHEMA
     assert found["version"] == numpy_bridge.__version__
     assert found["libraries"]["numpy"] == np.__version__
-    assert found["libraries"].keys() <= {*importlib.metadata.packages_distributions()}
+    assert found["libraries"].keys() <= {library.name for library in LIBRARIES}
 
 
 def test_of_this_machine() -> None:
@@ -221,7 +221,7 @@ def shown(*arguments: str, **environment: str | None) -> str:
 
 def test_json_is_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch)
-    assert json.loads(shown("--json")) == describe()
+    assert json.loads(shown("--json", "-")) == describe()
 
 
 @pytest.mark.parametrize("terminal", ["1", None])

@@ -14,6 +14,7 @@ import numpy_bridge as bridge
 from fake_interfaces import FakeInterface, FakeStruct, wrapper
 from fakes import Borrow, FakeTensor, exchange_type
 from numpy_bridge import view
+from numpy_bridge.libraries import LIBRARIES, Library, library_of
 from producers import WritableBuffer, named
 from support import needs_torch, refused
 
@@ -67,6 +68,22 @@ def test_immutable(module: str, name: str, make: Callable[[str, str], Any]) -> N
     assert view(x).readonly
     assert not bridge.to_numpy(x).flags.writeable
     assert bridge.to_numpy(x, copy=True).flags.writeable
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
+@pytest.mark.parametrize("name", ["Array", "ChunkedArray", "Tensor", "Series", "ArrayView"])
+def test_the_table_of_libraries_agrees(library: Library, name: str) -> None:
+    """Copy-on-write libraries, whose objects mark read-only memory themselves, are not in the C++ list."""
+    for module in library.modules:
+        for root in (module, f"{module}.inner"):
+            x = named(root, name, WritableBuffer)()
+            assert view(x).readonly is library.is_immutable(name), root
+            assert library_of(x) == library.name
+
+
+def test_immutable_and_copy_on_write_exclude_each_other() -> None:
+    assert {library.name for library in LIBRARIES if library.immutable} == {"jax", "tensorflow", "pyarrow"}
+    assert {library.name for library in LIBRARIES if library.lends_readonly} == {"pandas", "polars"}
 
 
 @needs_torch

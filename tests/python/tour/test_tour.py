@@ -20,6 +20,7 @@ from numpy_bridge.tour import Claim, Pair, Result, Step, Verdict
 
 torch = pytest.importorskip("torch", reason="the tour runs on PyTorch")
 
+run_module = sys.modules["numpy_bridge.tour.run"]
 BY_NAME = {step.name: step for step in tour.steps}
 
 
@@ -120,11 +121,11 @@ def test_cuda_steps_are_skipped_with_the_reason(name: str) -> None:
 
 
 def test_steps_that_need_kernels_are_skipped_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tour.runner, "cuda_unavailable", lambda: "")
-    monkeypatch.setattr(tour.runner, "describe_cuda", lambda: {"unavailable": "no kernels in the wheel"})
+    monkeypatch.setattr(run_module, "cuda_unavailable", lambda: "")
+    monkeypatch.setattr(run_module, "describe_cuda", lambda: {"unavailable": "no kernels in the wheel"})
     step = a_step("print(1)", needs_cuda=True, needs_kernels=True)
     assert tour.run_step(step).skipped == "no kernels in the wheel"
-    monkeypatch.setattr(tour.runner, "describe_cuda", lambda: {"unavailable": None})
+    monkeypatch.setattr(run_module, "describe_cuda", lambda: {"unavailable": None})
     assert tour.run_step(step).output == "1\n"
 
 

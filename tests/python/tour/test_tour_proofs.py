@@ -78,8 +78,9 @@ def test_proof_describes_both_sides() -> None:
     evidence = tour.run_step(a_step(code, pairs=(Pair("b", "c", shares=True),))).proofs[0]
     assert (evidence.first.library, evidence.second.library) == ("torch", "numpy")
     for side in (evidence.first, evidence.second):
-        assert (side.shape, side.strides, side.dtype) == ((3, 2), (4, 12), "float32")
-        assert (side.nbytes, side.device) == (24, "cpu")
+        memory = side.memory
+        assert (memory.shape, memory.strides, memory.dtype) == ((3, 2), (4, 12), "float32")
+        assert (memory.nbytes, memory.device) == (24, "cpu")
 
 
 @pytest.mark.parametrize("pair", [Pair("a", "a[1:]", shares=True), Pair("a", "nowhere", shares=True)])
