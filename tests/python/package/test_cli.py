@@ -13,7 +13,7 @@ import pytest
 
 import numpy_bridge
 from numpy_bridge import cli, tour
-from numpy_bridge.development import get_sources
+from numpy_bridge.paths import get_sources
 from numpy_bridge.tour import Claim, Pair, Step, Verdict
 
 pytest.importorskip("typer", reason="the command line needs typer")
