@@ -1,4 +1,5 @@
-/// Copies, where the caller asked for one. NumPy and torch make them; from CUDA devices our kernels do where these cannot.
+/// Copies, where the caller asked for one. NumPy and torch make them; from CUDA devices our kernels do where these
+/// cannot.
 #pragma once
 
 #include <numpy_bridge/python.hpp>

@@ -83,9 +83,7 @@ constexpr signature<2> view_signature{"view", 1, {"x", "readonly"}};
 constexpr signature<2> to_numpy_signature{"to_numpy", 1, {"x", "copy"}};
 constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly"}};
 
-py::object call_view(const arguments<2>& given) {
-    return make_view(given[0], to_share, is_true(given[1], false));
-}
+py::object call_view(const arguments<2>& given) { return make_view(given[0], to_share, is_true(given[1], false)); }
 
 py::object call_to_numpy(const arguments<2>& given) {
     return convert(given[0], copy_mode_of(given[1]), copy_as_array, [&] { return share_as_array(given[0]); });
@@ -200,8 +198,8 @@ void register_convert(py::module_& module) {
         {nullptr, nullptr, 0, nullptr}};
     if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
     module.def(
-        "values_of", [](const py::object& x) { return make_view(x.ptr(), {hold::call, use::writing, true}, true); }, py::arg("x"),
-        "A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.");
+        "values_of", [](const py::object& x) { return make_view(x.ptr(), {hold::call, use::writing, true}, true); },
+        py::arg("x"), "A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.");
 }
 
 } // namespace numpy_bridge

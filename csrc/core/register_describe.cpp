@@ -1,6 +1,9 @@
 /// describe and ask_protocols: what memory is and who would hand it out, as plain values that hold nothing.
 #include <pybind11/typing.h>
 
+#include <numpy_bridge/import.hpp>
+#include <numpy_bridge/libraries/array_method.hpp>
+#include <numpy_bridge/libraries/immutable.hpp>
 #include <numpy_bridge/overlap.hpp>
 
 #include "errors.hpp"
@@ -59,7 +62,7 @@ py::object answer_of(const engine::protocol& with, PyObject* x, bool described) 
 py::typing::List<py::typing::Tuple<py::str, py::object>> ask_protocols(const py::object& x) {
     py::list answers;
     bool described = false;
-    for (const engine::protocol& with : engine::protocols) {
+    for (const engine::protocol& with : engine::protocols()) {
         const py::object answer = answer_of(with, x.ptr(), described);
         if (!answer) continue;
         described = described || py::isinstance<py::dict>(answer);

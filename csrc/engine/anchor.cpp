@@ -1,5 +1,7 @@
 #include <numpy_bridge/anchor.hpp>
 
+#include <memory>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

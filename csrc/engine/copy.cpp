@@ -1,5 +1,8 @@
 #include <numpy_bridge/copy.hpp>
+
 #include <numpy_bridge/import.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 

@@ -1,16 +1,54 @@
 #include <numpy_bridge/import.hpp>
 
+#include <iterator>
+
+#include <numpy_bridge/libraries/array_method.hpp>
+#include <numpy_bridge/libraries/immutable.hpp>
+#include <numpy_bridge/libraries/library.hpp>
+#include <numpy_bridge/libraries/multiprocessing.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/libraries/tensorflow.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
+#include <numpy_bridge/protocols/array_interface.hpp>
+#include <numpy_bridge/protocols/buffer.hpp>
+#include <numpy_bridge/protocols/cuda_array_interface.hpp>
+#include <numpy_bridge/protocols/dlpack.hpp>
+#include <numpy_bridge/protocols/python_buffer.hpp>
+
+#include <cstdint>
+#include <string>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
+/// `import_dlpack`, but for tensors that must not be asked.
 NUMPY_BRIDGE_INLINE bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out) {
     refuse_tensorflow_handles(x);
     return import_dlpack(x, wanted, out);
 }
 
+/// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
+/// capsule may do neither, the array interfaces hold nothing in place, and `__array__` often copies.
+inline constexpr protocol protocol_table[] = {
+    {"DLPack", "__dlpack_c_exchange_api__", import_exchange_api},
+    {"buffer", "buffer", import_buffer},
+    {"buffer", "__buffer__", import_python_buffer},
+    {"DLPack", "__dlpack__", import_dlpack_if_safe},
+    {"__array_struct__", "__array_struct__", import_array_struct},
+    {"__array_interface__", "__array_interface__", import_array_interface},
+    {"__cuda_array_interface__", "__cuda_array_interface__", import_cuda_array_interface},
+    {"multiprocessing", "multiprocessing", import_synchronized},
+    {"__array__", "__array__", import_array_method},
+    {"buffer", "buffer (bytes only)", import_plain_bytes},
+};
+
+NUMPY_BRIDGE_INLINE protocol_list protocols() noexcept {
+    return {std::begin(protocol_table), std::end(protocol_table)};
+}
+
 NUMPY_BRIDGE_INLINE bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
-                         std::vector<refusal>& refusals) {
+                                      std::vector<refusal>& refusals) {
     try {
         return with.import(x, wanted, out);
     } catch (const sharing_error& error) {
@@ -53,7 +91,7 @@ NUMPY_BRIDGE_INLINE void prefer_the_producers_stream(PyObject* x, imported& out)
 /// read, nobody asks.
 NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out) {
     std::vector<refusal> refusals;
-    for (const protocol& with : protocols) {
+    for (const protocol& with : protocol_table) {
         if (!try_protocol(with, x, wanted, out, refusals)) continue;
         out.own_extents();
         const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;

@@ -1,5 +1,10 @@
 #include <numpy_bridge/python.hpp>
 
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+#include <thread>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

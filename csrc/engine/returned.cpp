@@ -1,6 +1,10 @@
-#include <numpy_bridge/arguments/translate.hpp>
-#include <numpy_bridge/import.hpp>
 #include <numpy_bridge/returned.hpp>
+
+#include <string>
+
+#include <numpy_bridge/arguments/translate.hpp>
+#include <numpy_bridge/libraries/library.hpp>
+#include <numpy_bridge/protocols/dlpack.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 

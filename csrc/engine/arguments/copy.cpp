@@ -1,4 +1,8 @@
 #include <numpy_bridge/arguments/copy.hpp>
+
+#include <string>
+#include <string_view>
+
 #include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
@@ -33,9 +37,13 @@ NUMPY_BRIDGE_INLINE py::object converted_tensor(py::object values, const require
     const py::object type = torch.attr(info(target_dtype(r, id.value_or(dtype::float32))).name);
     if (!torch.attr("can_cast")(values.attr("dtype"), type).cast<bool>())
         throw py::type_error(found + " cannot become " + engine::to_text(type) + " by a \"same_kind\" conversion");
-    const auto reversed = [](const py::object& t) { return t.attr("permute")(py::tuple(py::module_::import("builtins").attr("range")(t.attr("dim")()).attr("__reversed__")())); };
+    const auto reversed = [](const py::object& t) {
+        return t.attr("permute")(
+            py::tuple(py::module_::import("builtins").attr("range")(t.attr("dim")()).attr("__reversed__")()));
+    };
     if (r.order == order::f) values = reversed(values);
-    values = values.attr("to")(type, py::arg("copy") = true, py::arg("memory_format") = torch.attr("contiguous_format"));
+    values =
+        values.attr("to")(type, py::arg("copy") = true, py::arg("memory_format") = torch.attr("contiguous_format"));
     return r.order == order::f ? py::object(reversed(values)) : values;
 }
 

@@ -1,4 +1,5 @@
 #include <numpy_bridge/arguments/fast_path.hpp>
+
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -15,7 +16,8 @@ NUMPY_BRIDGE_INLINE void scoped_buffer::release() noexcept {
 }
 
 /// A tensor on the CPU.
-NUMPY_BRIDGE_INLINE bool describe_plain_tensor(const torch_library& torch, PyObject* x, dims& strides, memory& out) noexcept {
+NUMPY_BRIDGE_INLINE bool describe_plain_tensor(const torch_library& torch, PyObject* x, dims& strides,
+                                               memory& out) noexcept {
     dlpack::tensor t; // filled in by torch
     if (torch.exchange_api()->tensor_from_object(x, &t) != 0) {
         PyErr_Clear();
@@ -43,7 +45,8 @@ constexpr bool may_be_packed(dtype_set accepted) noexcept {
 }
 
 /// What `check_tensor` finds out, at a glance.
-NUMPY_BRIDGE_INLINE bool is_plain_tensor(const torch_layout& layout, PyObject* x, const memory& m, bool writes) noexcept {
+NUMPY_BRIDGE_INLINE bool is_plain_tensor(const torch_layout& layout, PyObject* x, const memory& m,
+                                         bool writes) noexcept {
     return layout.known() && layout.is_ordinary(x) && lies_inside(m, layout.storage_of(x)) &&
            (!writes || layout.is_untracked(x));
 }

@@ -1,4 +1,5 @@
 #include <numpy_bridge/arguments/gil.hpp>
+
 #include <numpy_bridge/arguments/translate.hpp>
 #include <numpy_bridge/import.hpp>
 

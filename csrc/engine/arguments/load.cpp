@@ -1,8 +1,11 @@
-#include <algorithm>
-
 #include <numpy_bridge/arguments/load.hpp>
+
+#include <type_traits>
+#include <utility>
+
 #include <numpy_bridge/arguments/copy.hpp>
 #include <numpy_bridge/import.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 

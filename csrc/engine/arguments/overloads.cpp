@@ -1,5 +1,7 @@
 #include <numpy_bridge/arguments/overloads.hpp>
 
+#include <utility>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
@@ -67,8 +69,8 @@ NUMPY_BRIDGE_INLINE const py::detail::function_record* worth_explaining(const py
     return nullptr;
 }
 
-NUMPY_BRIDGE_INLINE void refuse_call(const py::detail::function_record& first, const py::detail::function_record& current,
-                        const reasons& why) {
+NUMPY_BRIDGE_INLINE void refuse_call(const py::detail::function_record& first,
+                                     const py::detail::function_record& current, const reasons& why) {
     if (first.next == nullptr) {
         if (why.empty()) return; // an argument that is no array; pybind11 says so
         std::string text = current.name == nullptr ? "" : std::string(current.name) + "(): ";

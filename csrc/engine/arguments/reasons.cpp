@@ -1,6 +1,5 @@
-#include <string_view>
-
 #include <numpy_bridge/arguments/reasons.hpp>
+
 #include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 

@@ -1,5 +1,10 @@
 #include <numpy_bridge/arguments/translate.hpp>
 
+#include <exception>
+#include <utility>
+
+#include <pybind11/gil_safe_call_once.h>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {

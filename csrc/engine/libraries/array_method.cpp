@@ -1,5 +1,9 @@
 #include <numpy_bridge/libraries/array_method.hpp>
 
+#include <utility>
+
+#include <numpy_bridge/protocols/keywords.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

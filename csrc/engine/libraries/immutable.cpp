@@ -1,5 +1,11 @@
 #include <numpy_bridge/libraries/immutable.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <string_view>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

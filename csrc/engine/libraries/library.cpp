@@ -1,7 +1,8 @@
+#include <numpy_bridge/libraries/library.hpp>
+
 #include <array>
 #include <stdexcept>
 
-#include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 

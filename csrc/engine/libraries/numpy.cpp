@@ -1,6 +1,75 @@
 #include <numpy_bridge/libraries/numpy.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/protocols/buffer.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+/// The scalar type that the optional package ml_dtypes adds to NumPy.
+NUMPY_BRIDGE_INLINE py::object ml_dtype(const dtype_info& row) {
+    py::object module;
+    try {
+        module = py::module_::import("ml_dtypes");
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_ImportError)) throw;
+        engine::refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
+                       "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'");
+    }
+    if (!py::hasattr(module, row.name))
+        engine::refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
+                       row.id == dtype::complex32 ? "share its parts: torch.view_as_real(t)"
+                                                  : "share its bytes: t.view(torch.uint8)");
+    return module.attr(row.name);
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE numpy_library::numpy_library() {
+    const py::module_ numpy = py::module_::import("numpy");
+    const auto major = py::str(numpy.attr("__version__")).cast<std::string>().substr(0, 2);
+    const char* core = major == "1." ? "numpy.core._multiarray_umath" : "numpy._core._multiarray_umath";
+    const py::object capsule = py::module_::import(core).attr("_ARRAY_API");
+    auto** table = static_cast<void**>(PyCapsule_GetPointer(capsule.ptr(), nullptr));
+    if (table == nullptr) throw py::error_already_set();
+    array_type_ = static_cast<PyTypeObject*>(table[numpy_abi::slot_array_type]);
+    scalar_type_ = static_cast<PyTypeObject*>(table[numpy_abi::slot_scalar_type]);
+    descr_from_type_ = reinterpret_cast<descr_from_type>(table[numpy_abi::slot_descr_from_type]);
+    new_from_descr_ = reinterpret_cast<new_from_descr>(table[numpy_abi::slot_new_from_descr]);
+    set_base_ = reinterpret_cast<set_base>(table[numpy_abi::slot_set_base]);
+}
+
+NUMPY_BRIDGE_INLINE py::object numpy_library::new_array(const memory& m, py::object base) const {
+    if (!host_accessible(m.device))
+        engine::refuse("NumPy", "device", "memory on the host", name_of(m.device),
+                       "let its own library copy it to the host first, e.g. t.cpu()");
+    PyObject* result = new_from_descr_(
+        array_type_, descr_for(m.type).release().ptr(), m.ndim, reinterpret_cast<const Py_ssize_t*>(m.shape),
+        reinterpret_cast<const Py_ssize_t*>(m.strides), m.data, m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
+    if (result == nullptr) engine::refuse("NumPy", "array", "one that NumPy can make", engine::text_of_pending_error());
+    auto array = py::reinterpret_steal<py::object>(result);
+    if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
+    return array;
+}
+
+NUMPY_BRIDGE_INLINE py::object numpy_library::descr_for(element_type type) const {
+    const dtype_info& row = info(type.id);
+    if (row.numpy_number >= 0 && type.order == byte_order::native)
+        return engine::stolen(descr_from_type_(row.numpy_number));
+    const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
+    if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
+    return numpy_dtype(engine::ml_dtype(row));
+}
 
 namespace engine {
 

@@ -1,5 +1,7 @@
 #include <numpy_bridge/libraries/tensorflow.hpp>
 
+#include <string>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

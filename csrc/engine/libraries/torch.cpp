@@ -1,10 +1,15 @@
 #include <numpy_bridge/libraries/torch.hpp>
 
+#include <new>
+#include <string>
+#include <utility>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-NUMPY_BRIDGE_INLINE c_attribute::c_attribute(py::handle type, const char* name) : descriptor_(py::object(type.attr(name)).release().ptr()) {
+NUMPY_BRIDGE_INLINE c_attribute::c_attribute(py::handle type, const char* name)
+    : descriptor_(py::object(type.attr(name)).release().ptr()) {
     if (Py_TYPE(descriptor_) == &PyMethodDescr_Type) {
         const PyMethodDef* method = reinterpret_cast<PyMethodDescrObject*>(descriptor_)->d_method;
         if (method->ml_flags == METH_NOARGS) {
@@ -98,15 +103,13 @@ NUMPY_BRIDGE_INLINE torch_library::torch_library(const py::object& torch)
       torch_(torch.inc_ref().ptr()),
       int8_(py::object(torch.attr("int8")).release().ptr()),
       uint8_(py::object(torch.attr("uint8")).release().ptr()) {
-    for (const dtype_info& row : dtype_table)
-        dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
+    for (const dtype_info& row : dtype_table) dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
 }
 
 /// Several threads may get here at once; the first one's library stays, for good.
 NUMPY_BRIDGE_INLINE const torch_library* torch_library::publish(std::unique_ptr<const torch_library> fresh) {
     const torch_library* expected = nullptr;
-    if (instance().compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel))
-        return fresh.release();
+    if (instance().compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return fresh.release();
     return expected;
 }
 

@@ -1,9 +1,11 @@
-#include <cstdlib>
-#include <cstring>
-#include <optional>
-#include <vector>
-
 #include <numpy_bridge/libraries/torch_layout.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 

@@ -1,5 +1,14 @@
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include <numpy_bridge/dtype_reasons.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
@@ -130,7 +139,8 @@ NUMPY_BRIDGE_INLINE witness witness_of_tensor(const torch_library& torch, PyObje
     return seen;
 }
 
-NUMPY_BRIDGE_INLINE void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted,
+                                         imported& out) {
     describe_dlpack(read_tensor(torch, x), false, out);
     if (wanted.checked && wanted.used != use::addresses)
         check_tensor(torch, x, out.description, wanted.used == use::writing);
@@ -149,7 +159,8 @@ NUMPY_BRIDGE_INLINE py::object pinned_storage(const torch_library& torch, PyObje
 
 /// For torch versions without the exchange API: a capsule of a detached alias, which `set_` on the
 /// original cannot re-point.
-NUMPY_BRIDGE_INLINE void import_tensor_by_capsule(const torch_library& torch, PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE void import_tensor_by_capsule(const torch_library& torch, PyObject* x, const request& wanted,
+                                                  imported& out) {
     py::object alias = py::handle(x).attr("detach")();
     const bool conjugated = torch.is_conj.is_true(x), read = wanted.used != use::addresses;
     if (read && wanted.checked) {
@@ -198,15 +209,9 @@ NUMPY_BRIDGE_INLINE py::object make_tensor(const memory& m, anchor keep) {
     return torch.new_tensor(m, std::move(keep));
 }
 
-inline constexpr dialect spelled_for_torch = {"torch.",
-                                              "{x}.to({dtype})",
-                                              "{x}.reshape(...)",
-                                              "{x}.contiguous()",
-                                              "{x}.mT.contiguous().mT",
-                                              "{x}.clone()",
-                                              "{x}.clone()",
-                                              "{x}.cpu()",
-                                              "{x}.cuda()"};
+inline constexpr dialect spelled_for_torch = {
+    "torch.",      "{x}.to({dtype})", "{x}.reshape(...)", "{x}.contiguous()", "{x}.mT.contiguous().mT",
+    "{x}.clone()", "{x}.clone()",     "{x}.cpu()",        "{x}.cuda()"};
 
 NUMPY_BRIDGE_INLINE const library& torch_row() noexcept {
     static const library row = {"torch", is_tensor, import_tensor, is_tensor_unmoved, make_tensor, spelled_for_torch};

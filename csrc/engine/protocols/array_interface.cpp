@@ -1,5 +1,13 @@
 #include <numpy_bridge/protocols/array_interface.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include <numpy_bridge/dtype_reasons.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
@@ -9,7 +17,8 @@ NUMPY_BRIDGE_INLINE py::object optional_entry(const py::dict& fields, const char
     return value && value.is_none() ? py::object() : value;
 }
 
-NUMPY_BRIDGE_INLINE py::object required_entry(const char* protocol, const py::dict& fields, const char* key, const char* expected) {
+NUMPY_BRIDGE_INLINE py::object required_entry(const char* protocol, const py::dict& fields, const char* key,
+                                              const char* expected) {
     if (py::object value = optional_entry(fields, key)) return value;
     refuse(protocol, key, expected, "nothing", "the array interface requires this entry");
 }
@@ -49,7 +58,8 @@ NUMPY_BRIDGE_INLINE void check_descr(const char* protocol, py::handle descr, ele
         refuse(protocol, "descr", "the type of typestr, " + name_of(type), name_of(seen));
 }
 
-NUMPY_BRIDGE_INLINE void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest, imported& out) {
+NUMPY_BRIDGE_INLINE void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest,
+                                        imported& out) {
     const std::int64_t version =
         read_integer(protocol, "version", required_entry(protocol, fields, "version", "version 3"));
     if (version < oldest || version > 3)
@@ -164,7 +174,8 @@ NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answ
 using describe_answer = void (*)(PyObject* x, const py::object& answer, imported& out);
 
 /// Asks for an attribute twice, holding the first answer: Pillow's, for one, is of new memory each time.
-NUMPY_BRIDGE_INLINE bool import_attribute(PyObject* x, const char* name, describe_answer describe, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_attribute(PyObject* x, const char* name, describe_answer describe,
+                                          const request& wanted, imported& out) {
     const py::object first = protocol_attribute(x, name);
     if (!first) return false;
     describe(x, first, out);

@@ -1,5 +1,15 @@
 #include <numpy_bridge/protocols/buffer.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <pybind11/critical_section.h>
+
+#include <numpy_bridge/dtype_reasons.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

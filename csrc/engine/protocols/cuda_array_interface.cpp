@@ -1,5 +1,9 @@
 #include <numpy_bridge/protocols/cuda_array_interface.hpp>
 
+#include <cstddef>
+#include <dlfcn.h>
+#include <string>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

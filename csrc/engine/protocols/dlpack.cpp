@@ -1,5 +1,15 @@
 #include <numpy_bridge/protocols/dlpack.hpp>
 
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include <pybind11/critical_section.h>
+#include <pybind11/gil_safe_call_once.h>
+
+#include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/protocols/keywords.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
@@ -41,7 +51,8 @@ NUMPY_BRIDGE_INLINE void describe_dlpack(const dlpack::tensor& t, bool readonly,
     validate(out.description, protocol);
 }
 
-NUMPY_BRIDGE_INLINE void import_managed(dlpack::managed_tensor_versioned* managed, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE void import_managed(dlpack::managed_tensor_versioned* managed, const request& wanted,
+                                        imported& out) {
     out.lease = owner(managed, release_dlpack<dlpack::managed_tensor_versioned>);
     if (managed->version.major != dlpack::major_version)
         refuse("DLPack", "version", "major version 1",
@@ -75,7 +86,8 @@ NUMPY_BRIDGE_INLINE bool has_readonly_buffer(PyObject* x) {
 }
 
 /// Consumes a capsule: renames it, so that nobody else will, and takes over its tensor.
-NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* producer, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* producer, const request& wanted,
+                                        imported& out) {
     if (!PyCapsule_CheckExact(capsule.ptr()))
         refuse("DLPack", "__dlpack__", "a capsule", "an object of type " + type_name(capsule));
     const char* name = PyCapsule_GetName(capsule.ptr());

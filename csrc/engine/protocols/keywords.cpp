@@ -1,10 +1,14 @@
 #include <numpy_bridge/protocols/keywords.hpp>
 
+#include <exception>
+#include <utility>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-NUMPY_BRIDGE_INLINE accepted_call call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords) {
+NUMPY_BRIDGE_INLINE accepted_call call_with_accepted(const py::object& method,
+                                                     std::initializer_list<keyword> keywords) {
     std::exception_ptr first_error;
     const keyword &first = *keywords.begin(), &last = *(keywords.end() - 1);
     const py::tuple nothing;

@@ -1,10 +1,13 @@
 #include <numpy_bridge/protocols/pointer.hpp>
 
+#include <algorithm>
+#include <string>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 NUMPY_BRIDGE_INLINE void import_pointer(std::byte* data, element_type type, device where, bool readonly,
-                           const std::vector<std::int64_t>& shape,
-                           const std::optional<std::vector<std::int64_t>>& strides, imported& out) {
+                                        const std::vector<std::int64_t>& shape,
+                                        const std::optional<std::vector<std::int64_t>>& strides, imported& out) {
     constexpr const char* protocol = "pointer";
     validate_ndim(static_cast<std::int64_t>(shape.size()), protocol);
     const int ndim = static_cast<int>(shape.size());

@@ -1,5 +1,8 @@
 #include <numpy_bridge/protocols/python_buffer.hpp>
 
+#include <memory>
+#include <utility>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

@@ -1,7 +1,6 @@
 /// What keeps memory alive and in place after it was imported.
 #pragma once
 
-#include <memory>
 #include <utility>
 
 #include <numpy_bridge/owner.hpp>

@@ -12,9 +12,9 @@ namespace engine {
 /// is on a device.
 bool is_cured_by_copy(const refusal& why) noexcept;
 
-/// An object whose memory holds the values of `x`: for a tensor a tensor without negation, conjugation and autograd, for
-/// anything else an ndarray. It shares the memory of `x` where that holds the values already, and must not be written.
-/// Raises sharing_error where `x` has no values, or none that NumPy has a dtype for.
+/// An object whose memory holds the values of `x`: for a tensor a tensor without negation, conjugation and autograd,
+/// for anything else an ndarray. It shares the memory of `x` where that holds the values already, and must not be
+/// written. Raises sharing_error where `x` has no values, or none that NumPy has a dtype for.
 py::object values_of(PyObject* x);
 
 /// An ndarray over the memory of `x`, which must not be written. Raises sharing_error for memory on a device.

@@ -1,21 +1,10 @@
 /// The one policy that turns any Python object into memory.
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include <numpy_bridge/libraries/array_method.hpp>
-#include <numpy_bridge/libraries/immutable.hpp>
-#include <numpy_bridge/libraries/library.hpp>
-#include <numpy_bridge/libraries/multiprocessing.hpp>
-#include <numpy_bridge/libraries/numpy.hpp>
-#include <numpy_bridge/libraries/tensorflow.hpp>
-#include <numpy_bridge/libraries/torch_tensor.hpp>
-#include <numpy_bridge/protocols/array_interface.hpp>
-#include <numpy_bridge/protocols/buffer.hpp>
-#include <numpy_bridge/protocols/cuda_array_interface.hpp>
-#include <numpy_bridge/protocols/dlpack.hpp>
-#include <numpy_bridge/protocols/python_buffer.hpp>
+#include <numpy_bridge/error.hpp>
+#include <numpy_bridge/imported.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -29,27 +18,18 @@ struct protocol {
     bool (*import)(PyObject* x, const request& wanted, imported& out);
 };
 
-/// `import_dlpack`, but for tensors that must not be asked.
-bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out);
-
-/// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
-/// capsule may do neither, the array interfaces hold nothing in place, and `__array__` often copies.
-inline constexpr protocol protocols[] = {
-    {"DLPack", "__dlpack_c_exchange_api__", import_exchange_api},
-    {"buffer", "buffer", import_buffer},
-    {"buffer", "__buffer__", import_python_buffer},
-    {"DLPack", "__dlpack__", import_dlpack_if_safe},
-    {"__array_struct__", "__array_struct__", import_array_struct},
-    {"__array_interface__", "__array_interface__", import_array_interface},
-    {"__cuda_array_interface__", "__cuda_array_interface__", import_cuda_array_interface},
-    {"multiprocessing", "multiprocessing", import_synchronized},
-    {"__array__", "__array__", import_array_method},
-    {"buffer", "buffer (bytes only)", import_plain_bytes},
+/// All of them, in the order in which they are tried.
+struct protocol_list {
+    const protocol* first;
+    const protocol* last;
+    const protocol* begin() const noexcept { return first; }
+    const protocol* end() const noexcept { return last; }
 };
+protocol_list protocols() noexcept;
 
 /// Tries one protocol. Errors become refusals, except those that are not about the request, such as KeyboardInterrupt.
 bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
-                         std::vector<refusal>& refusals);
+                  std::vector<refusal>& refusals);
 
 } // namespace engine
 

@@ -1,12 +1,8 @@
 /// Small tools over the CPython API that every protocol needs.
 #pragma once
 
-#include <chrono>
-#include <memory>
+#include <cstdint>
 #include <string>
-#include <string_view>
-#include <thread>
-#include <utility>
 
 #include <pybind11/pybind11.h>
 

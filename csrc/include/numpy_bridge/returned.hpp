@@ -1,6 +1,7 @@
 /// Memory made in C++ becomes an array of the caller's choosing, without a copy.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>

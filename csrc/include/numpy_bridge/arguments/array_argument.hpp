@@ -1,6 +1,8 @@
 /// The argument types of C++ functions: `borrowed` for the length of a call, `shared` for longer.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -97,7 +99,8 @@ public:
     /// The memory, described; `strides` gives room for its byte strides.
     memory description(dims& strides) const noexcept {
         for (int i = 0; i < this->ndim(); ++i)
-            strides[static_cast<std::size_t>(i)] = this->strides()[i] * static_cast<std::int64_t>(itemsize(this->dtype()));
+            strides[static_cast<std::size_t>(i)] =
+                this->strides()[i] * static_cast<std::int64_t>(itemsize(this->dtype()));
         const auto* data = reinterpret_cast<const std::byte*>(this->data());
         return {const_cast<std::byte*>(data),
                 {this->dtype(), byte_order::native},

@@ -1,9 +1,11 @@
 /// pybind11's type casters for array arguments.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 

@@ -4,8 +4,8 @@
 /// plain, or does not fit, is left to `load_argument`.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include <numpy_bridge/arguments/mismatch.hpp>
 #include <numpy_bridge/imported.hpp>
@@ -76,8 +76,8 @@ struct plain_memory {
     dims strides; ///< room for those of a tensor
 };
 
-/// Describes `x` where it is plain and has what `r` asks of its values; the layout is for `meets_every` to test. A buffer
-/// is exported into `buffer`.
+/// Describes `x` where it is plain and has what `r` asks of its values; the layout is for `meets_every` to test. A
+/// buffer is exported into `buffer`.
 bool describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, plain_memory& out) noexcept;
 
 } // namespace detail

@@ -17,8 +17,8 @@ struct loaded_argument {
     bool copied = false;
 };
 
-/// Imports `x` and tests it against `r`. Where `r` allows copies and `convert` is true, an argument that does not fit is
-/// copied, and the copy lives until the bound function returns. Returns null where the argument was loaded, else the
+/// Imports `x` and tests it against `r`. Where `r` allows copies and `convert` is true, an argument that does not fit
+/// is copied, and the copy lives until the bound function returns. Returns null where the argument was loaded, else the
 /// reason. Raises only what is not about the argument, such as KeyboardInterrupt.
 std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, hold held, bool convert,
                                                       loaded_argument& out);

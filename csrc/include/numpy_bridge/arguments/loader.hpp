@@ -44,8 +44,7 @@ public:
     // What pybind11 reads of a loader; the last two are -1 where there is none.
     static constexpr bool has_kwargs = (is_kwargs<Args>::value || ...);
     static constexpr int args_pos = py::detail::constexpr_last<is_args, Args...>();
-    static constexpr auto arg_names =
-        py::detail::concat(py::detail::type_descr(call_caster<Args>::type::name)...);
+    static constexpr auto arg_names = py::detail::concat(py::detail::type_descr(call_caster<Args>::type::name)...);
 
     /// Raises TypeError with the reasons where no overload is left to try.
     bool load_args(py::detail::function_call& call) { return load(call, indices{}); }

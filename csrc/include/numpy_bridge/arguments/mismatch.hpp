@@ -1,8 +1,8 @@
 /// Whether memory meets the requirements of an argument.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include <numpy_bridge/arguments/constraints.hpp>
 #include <numpy_bridge/memory.hpp>
@@ -87,9 +87,9 @@ template <mismatch Which> bool meets(const requirements& r, const memory& m) noe
 template <mismatch...> struct mismatch_list {};
 
 /// All of them, in the order in which they are compared.
-using all_mismatches = mismatch_list<mismatch::device, mismatch::dtype, mismatch::byte_order,
-                                             mismatch::ndim, mismatch::extents, mismatch::order, mismatch::strides,
-                                             mismatch::alignment, mismatch::readonly>;
+using all_mismatches =
+    mismatch_list<mismatch::device, mismatch::dtype, mismatch::byte_order, mismatch::ndim, mismatch::extents,
+                  mismatch::order, mismatch::strides, mismatch::alignment, mismatch::readonly>;
 
 template <mismatch... All, class Found>
 bool for_each_mismatch(mismatch_list<All...>, const requirements& r, const memory& m, Found found) {

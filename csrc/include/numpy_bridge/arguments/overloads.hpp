@@ -1,9 +1,8 @@
 /// When to speak: the reasons why each overload of a function refused a call.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <pybind11/pybind11.h>
@@ -27,7 +26,7 @@ const py::detail::function_record* worth_explaining(const py::detail::function_c
 /// Called when `current`, an overload with array arguments, has refused a call. Raises TypeError if nothing else
 /// can accept it; otherwise remembers why, and pybind11 goes on to the next overload.
 void refuse_call(const py::detail::function_record& first, const py::detail::function_record& current,
-                        const reasons& why);
+                 const reasons& why);
 
 } // namespace detail
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,15 +83,15 @@ constexpr fixed_text words_for(const requirements& r) noexcept {
 /// Why an argument was refused. Recorded while it is loaded, worded only if nothing accepts the call.
 struct refused_argument {
     enum class cause : std::uint8_t {
-        no_memory,  ///< numbers, text and containers
+        no_memory,   ///< numbers, text and containers
         no_protocol, ///< an object without any protocol
-        refusal,    ///< its memory cannot be shared: `why`
-        mismatch,   ///< its memory does not meet the requirements: `found`
+        refusal,     ///< its memory cannot be shared: `why`
+        mismatch,    ///< its memory does not meet the requirements: `found`
     };
 
     cause what;
     refusal why{};
-    memory found{};                     ///< points into `extents`
+    memory found{};                      ///< points into `extents`
     std::vector<std::int64_t> extents{}; ///< shape, then strides
 };
 

@@ -1,11 +1,6 @@
 /// Refusals as Python exceptions, in extensions that know nothing of numpy_bridge's own.
 #pragma once
 
-#include <exception>
-#include <utility>
-
-#include <pybind11/gil_safe_call_once.h>
-
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/python.hpp>
 

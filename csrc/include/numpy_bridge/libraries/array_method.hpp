@@ -1,11 +1,8 @@
 /// NumPy's `__array__` method, import: the last word of wrappers around an array, such as pandas'.
 #pragma once
 
-#include <utility>
-
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
-#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

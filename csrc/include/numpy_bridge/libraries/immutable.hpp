@@ -1,12 +1,6 @@
 /// Libraries whose arrays must never be written, whatever their protocols say of them.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstring>
-#include <string>
-#include <string_view>
-
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

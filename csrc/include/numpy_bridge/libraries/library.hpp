@@ -4,6 +4,8 @@
 /// in any extension module, without changing a header.
 #pragma once
 
+#include <type_traits>
+
 #include <numpy_bridge/imported.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

@@ -1,8 +1,6 @@
 /// Tensors of TensorFlow that must not be asked for their memory.
 #pragma once
 
-#include <string>
-
 #include <numpy_bridge/memory.hpp>
 #include <numpy_bridge/python.hpp>
 

@@ -6,8 +6,9 @@
 
 #include <atomic>
 #include <bitset>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <string>
 
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/libraries/torch_layout.hpp>

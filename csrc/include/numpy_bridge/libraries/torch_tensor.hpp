@@ -4,11 +4,8 @@
 /// of torch itself: negation and conjugation, autograd, and whether the storage can still be resized.
 #pragma once
 
-#include <stdexcept>
 #include <string>
-#include <string_view>
 
-#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/torch.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>

@@ -2,16 +2,10 @@
 /// the C structure behind `__array_struct__`.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <limits>
-#include <optional>
-#include <string>
 
-#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
-#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

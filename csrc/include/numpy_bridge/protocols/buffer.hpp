@@ -1,12 +1,6 @@
 /// The buffer protocol (PEP 3118), import and export.
 #pragma once
 
-#include <memory>
-#include <string>
-
-#include <pybind11/critical_section.h>
-
-#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/python.hpp>
 

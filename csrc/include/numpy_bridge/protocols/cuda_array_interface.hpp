@@ -2,9 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-
-#include <dlfcn.h>
 
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/array_interface.hpp>

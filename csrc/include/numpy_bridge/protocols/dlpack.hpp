@@ -3,19 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
 #include <type_traits>
-
-#include <pybind11/critical_section.h>
-#include <pybind11/gil_safe_call_once.h>
+#include <utility>
 
 #include <numpy_bridge/dlpack.hpp>
-#include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
-#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN

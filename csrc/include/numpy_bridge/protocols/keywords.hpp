@@ -1,8 +1,6 @@
 /// Calls producers that lack some of the standard's keywords.
 #pragma once
 
-#include <cstddef>
-#include <exception>
 #include <initializer_list>
 
 #include <numpy_bridge/python.hpp>

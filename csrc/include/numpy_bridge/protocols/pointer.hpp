@@ -1,6 +1,8 @@
 /// Raw pointers, import: memory whose description comes from the caller.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -11,8 +13,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 /// Describes `data` as an array. `strides` are bytes; without them memory is in C order. The caller
 /// vouches for the address: only what can be known without reading it is checked.
 void import_pointer(std::byte* data, element_type type, device where, bool readonly,
-                           const std::vector<std::int64_t>& shape,
-                           const std::optional<std::vector<std::int64_t>>& strides, imported& out);
+                    const std::vector<std::int64_t>& shape, const std::optional<std::vector<std::int64_t>>& strides,
+                    imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
 

@@ -1,11 +1,8 @@
 /// PEP 688 before Python 3.12: a `__buffer__` method written in Python, which that Python's C API does not see.
 #pragma once
 
-#include <memory>
-
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
-#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
