@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'add_', 'ask_protocols', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which speaks every protocol.
@@ -155,6 +155,10 @@ def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
     
     An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
     calling it might copy or pin. What was handed out has been given back.
+    """
+def capsule_address(capsule: typing.Any) -> int | None:
+    """
+    Address of the first element in a DLPack capsule that is not consumed; None for any other object. 0 if there is no memory, or if the layout of the capsule's DLPack version is unknown.
     """
 def check_on_device(view: View) -> None:
     """
@@ -339,7 +343,7 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
     """
 def unwatch_calls() -> None:
     """
-    Put the type's slot back.
+    Remove the listener.
     """
 def values_of(x: typing.Any) -> typing.Any:
     """
@@ -375,6 +379,6 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
     """
 def watch_calls(type: type, listener: typing.Any) -> None:
     """
-    Call listener(self, arguments, keywords, result) after each call of an object of a C type, of which there can be one. What it raises the call raises.
+    Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of an earlier listener. An exception of the listener is the call's. One type can be watched in a process.
     """
 __version__: str = '0.1.0'

@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from numpy_bridge import _core, capsules
+from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+
+_name_of_capsule: Any = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
+    ("PyCapsule_GetName", ctypes.pythonapi)
+)
+_pointer_in_capsule: Any = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
 
 
 def from_pointer(
@@ -110,7 +117,7 @@ def _no_address(x: object) -> TypeError:
 
 
 def _capsule_address(capsule: object) -> int:
-    name = capsules.name_of(capsule)
+    name: bytes | None = _name_of_capsule(capsule)
     if name is not None and b"dltensor" in name:
         raise SharingError(
             "pointer",
@@ -119,7 +126,8 @@ def _capsule_address(capsule: object) -> int:
             f"a DLPack capsule, {name.decode()!r}",
             "it points to a description of memory; pass the object that made it to view()",
         )
-    return capsules.pointer_in(capsule)
+    address: int = _pointer_in_capsule(capsule, name)  # never null
+    return address
 
 
 def _dtype_name(dtype: Any) -> str:

@@ -1,4 +1,4 @@
-"""What was built, what this machine has, and why CUDA is unavailable when it is.
+"""The build, this machine, its array libraries, and whether CUDA can be used.
 
 >>> from numpy_bridge.info import describe
 >>> describe()["libraries"]["numpy"] != ""
@@ -7,75 +7,7 @@ True
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
-import os
-import platform
-import sys
-from typing import Any
-
-import numpy_bridge
-from numpy_bridge import _core
-
 from .cuda import describe_cuda
+from .document import SCHEMA, describe, describe_fast_tensors, libraries
 
 __all__ = ["SCHEMA", "describe", "describe_cuda", "describe_fast_tensors", "libraries"]
-
-SCHEMA = "numpy-bridge/info/1"
-"""Name and version of the form. The version rises when a field changes its meaning or goes."""
-
-_ARRAY_LIBRARIES = (
-    *("numpy", "ml_dtypes", "torch", "cupy", "numba", "numba_cuda", "jax", "tensorflow", "paddle", "mlx"),
-    *("tinygrad", "warp", "pyarrow", "pandas", "polars", "xarray", "awkward", "dask", "zarr", "h5py"),
-    *("PIL", "cv2", "onnxruntime", "tvm_ffi", "array_api_strict"),
-)
-
-
-def describe() -> dict[str, Any]:
-    """Describe the installation, ready for `json.dumps`. Imports no array library but NumPy.
-
-    Returns
-    -------
-    dict
-        ``schema``, ``version``, ``python`` and ``platform`` (text); ``cuda``, see `describe_cuda`;
-        ``fast_tensors``, see `describe_fast_tensors`; and ``libraries``, see `libraries`.
-    """
-    return {
-        "schema": SCHEMA,
-        "version": numpy_bridge.__version__,
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cuda": describe_cuda(),
-        "fast_tensors": describe_fast_tensors(),
-        "libraries": libraries(),
-    }
-
-
-def describe_fast_tensors() -> dict[str, Any]:
-    """Describe whether tensors are read where torch keeps them, rather than through its attributes.
-
-    Returns
-    -------
-    dict
-        ``on``: True or False; None if torch is installed but not imported, since the answer depends on its
-        version. ``reason``: why it is not on, or None.
-    """
-    if _core.reads_tensors_fast():
-        return {"on": True, "reason": None}
-    if os.environ.get("NUMPY_BRIDGE_FAST_TENSORS") == "0":
-        return {"on": False, "reason": "turned off by NUMPY_BRIDGE_FAST_TENSORS=0"}
-    if torch := sys.modules.get("torch"):
-        return {"on": False, "reason": f"not found for torch {torch.__version__}"}
-    if importlib.util.find_spec("torch") is None:
-        return {"on": False, "reason": "torch is not installed"}
-    return {"on": None, "reason": "torch is not imported"}
-
-
-def libraries() -> dict[str, str]:
-    """Return the version of each array library that is installed, by the name that it is imported by."""
-    distributions = importlib.metadata.packages_distributions()
-    return {
-        name: importlib.metadata.version(distributions[name][0])
-        for name in _ARRAY_LIBRARIES
-        if name in distributions
-    }
