@@ -247,9 +247,15 @@ def test_shows_everything(monkeypatch: pytest.MonkeyPatch, terminal: str | None)
 @pytest.mark.parametrize(
     ("found", "line"),
     [
-        ({"on": True, "reason": None}, "fast tensors on"),
-        ({"on": False, "reason": "not found for torch 9.0"}, "fast tensors off: not found for torch 9.0"),
-        ({"on": None, "reason": "torch is not imported"}, "fast tensors unknown: torch is not imported"),
+        ({"on": True, "reason": None}, "tensors fast reading on"),
+        (
+            {"on": False, "reason": "not found for torch 9.0"},
+            "tensors fast reading off: not found for torch 9.0",
+        ),
+        (
+            {"on": None, "reason": "torch is not imported"},
+            "tensors fast reading unknown: torch is not imported",
+        ),
     ],
 )
 def test_shows_how_tensors_are_read(
