@@ -27,7 +27,7 @@ bool is_host(device where) noexcept { return host_accessible(where) && !is_cuda(
 void require_host_or_cuda(const char* operation, const memory& m) {
     if (!is_host(m.device) && !is_cuda(m.device))
         refuse(operation, "device", "memory on the host or on a CUDA device", name_of(m.device),
-               "let its own library do it, or copy it to the host first");
+               "use its own library, or copy it to the host first");
 }
 
 void require_one_device(const memory& x, const memory& y) {
@@ -35,7 +35,7 @@ void require_one_device(const memory& x, const memory& y) {
     require_host_or_cuda("add_", y);
     if (is_host(x.device) ? is_host(y.device) : is_cuda(y.device) && x.device.index == y.device.index) return;
     refuse("add_", "device", name_of(x.device) + ", where x is", name_of(y.device),
-           "copy_ moves between devices: numpy_bridge.copy_(new, y), with a new array beside x");
+           "copy y first: numpy_bridge.copy_(new, y), where new is an array on " + name_of(x.device));
 }
 
 /// CUDA kernels, unlike CPUs, compute only with aligned elements.
@@ -51,7 +51,7 @@ void require_aligned_elements(const memory& m) {
 /// Refuses a target whose elements overlap each other.
 void require_distinct_elements(const char* operation, const memory& m) {
     if (overlaps_itself(m) == overlap::no) return;
-    refuse(operation, "strides", "elements that do not overlap each other, to write to",
+    refuse(operation, "strides", "a target whose elements do not overlap each other",
            text_of(m.strides, m.ndim) + " for shape " + text_of(m.shape, m.ndim),
            "write to a copy: broadcast arrays and sliding windows have several elements at one address");
 }

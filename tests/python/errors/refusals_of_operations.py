@@ -69,19 +69,19 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: add_(strided(FLOATS, (3,), (0,)), 1),
-        "add_: strides: expected elements that do not overlap each other, to write to, "
+        "add_: strides: expected a target whose elements do not overlap each other, "
         "got (0,) for shape (3,); write to a copy: "
         "broadcast arrays and sliding windows have several elements at one address",
     ),
     (
         lambda: add_(on("rocm:0"), 1),
         "add_: device: expected memory on the host or on a CUDA device, got rocm:0; "
-        "let its own library do it, or copy it to the host first",
+        "use its own library, or copy it to the host first",
     ),
     (
         lambda: add_(FLOATS, on("cuda:0")),
         "add_: device: expected cpu, where x is, got cuda:0; "
-        "copy_ moves between devices: numpy_bridge.copy_(new, y), with a new array beside x",
+        "copy y first: numpy_bridge.copy_(new, y), where new is an array on cpu",
     ),
     (
         lambda: add_(from_pointer(4098, (2,), "f4", device="cuda:1"), 1),

@@ -247,17 +247,23 @@ def test_shows_everything(monkeypatch: pytest.MonkeyPatch, terminal: str | None)
 @pytest.mark.parametrize(
     ("found", "line"),
     [
-        ({"on": True, "reason": None}, "fast tensors on"),
-        ({"on": False, "reason": "not found for torch 9.0"}, "fast tensors off: not found for torch 9.0"),
-        ({"on": None, "reason": "torch is not imported"}, "fast tensors unknown: torch is not imported"),
+        ({"on": True, "reason": None}, "tensors fast reading on"),
+        (
+            {"on": False, "reason": "not found for torch 9.0"},
+            "tensors fast reading off: not found for torch 9.0",
+        ),
+        (
+            {"on": None, "reason": "torch is not imported"},
+            "tensors fast reading unknown: torch is not imported",
+        ),
     ],
 )
 def test_shows_how_tensors_are_read(
     monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], line: str
 ) -> None:
-    monkeypatch.setattr("numpy_bridge.info.describe_fast_tensors", lambda: found)
+    monkeypatch.setattr("numpy_bridge.info.document.describe_fast_tensors", lambda: found)
     assert line in [" ".join(row.split()) for row in shown().splitlines()]
-    assert json.loads(shown("--json"))["fast_tensors"] == found
+    assert json.loads(shown("--json", "-"))["fast_tensors"] == found
 
 
 def test_plain_text_is_a_fact_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

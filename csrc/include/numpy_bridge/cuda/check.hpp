@@ -7,8 +7,8 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// Throws cuda_error, which names the call, unless `status` is success. The error is taken off the runtime's record, so
-/// that nobody else's call is blamed for it.
+/// Throws cuda_error, which names the call, unless `status` is success. Clears the runtime's last error, so that a
+/// later cudaGetLastError does not report it again.
 ///
 ///     check_cuda(cudaMemsetAsync(data, 0, size, stream), "cudaMemsetAsync");
 ///     kernel<<<blocks, threads, 0, stream>>>(data);
@@ -19,7 +19,7 @@ inline void check_cuda(cudaError_t status, const char* call) {
     throw cuda_error(call, cudaGetErrorName(status), cudaGetErrorString(status));
 }
 
-/// For calls of which nobody can be told that they failed, as in destructors: takes their error off the record, too.
+/// Clears the runtime's last error after a call that must not throw, as in destructors.
 inline void forget_cuda_error(cudaError_t status) noexcept {
     if (status != cudaSuccess) cudaGetLastError();
 }

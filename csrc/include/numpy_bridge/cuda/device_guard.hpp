@@ -5,7 +5,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// Makes a device the calling thread's current one, and the former one again at the end of the scope.
+/// Sets the calling thread's current device, and restores the former one at the end of the scope.
 class device_guard {
 public:
     explicit device_guard(int device) {

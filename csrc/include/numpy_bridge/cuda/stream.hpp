@@ -1,4 +1,4 @@
-/// CUDA streams: which one work goes to, and how two of them are put in order without waiting for either.
+/// CUDA streams by number, and their order by events. The host never waits.
 #pragma once
 
 #include <cstdint>
@@ -10,30 +10,30 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// The stream behind a number as DLPack and `__cuda_array_interface__` count them: 1 is the legacy default stream, 2
-/// the one of the thread, and anything else a handle. 0, which names none, becomes the legacy default stream.
+/// The stream of a number in DLPack and `__cuda_array_interface__`: 1 is the legacy default stream, 2 the per-thread
+/// default stream, any other number a handle. 0 names no stream and becomes the legacy default stream.
 inline cudaStream_t stream_of(std::uintptr_t number) noexcept {
     return number <= 1 ? cudaStreamLegacy : reinterpret_cast<cudaStream_t>(number);
 }
 
-/// A stream of a device. The default streams' handles mean those of the current device: whatever is asked of `handle`
-/// needs a guard of `device`.
+/// A stream of a device. The handles of default streams stand for those of the current device, so every use of `handle`
+/// needs a device_guard for `device`.
 struct device_stream {
     int device;
     cudaStream_t handle;
 };
 
-/// The graph that a stream is being captured into, by a number; 0 for none.
+/// The id of the graph that a stream is being captured into; 0 for none.
 inline unsigned long long capture_of(device_stream s) {
     const device_guard guard(s.device);
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
     unsigned long long id = 0;
-    // It fails for the legacy default stream while others are captured that wait for it: it itself is not.
+    // The call fails for the legacy default stream while other streams are captured; it is itself not captured.
     forget_cuda_error(cudaStreamGetCaptureInfo(s.handle, &status, &id));
     return status == cudaStreamCaptureStatusActive ? id : 0;
 }
 
-/// Refuses two streams of which one is captured without the other: an event between them would end the capture.
+/// Refuses two streams if only one is being captured: an event between them would end the capture.
 inline void require_one_capture(device_stream a, device_stream b) {
     if (capture_of(a) != capture_of(b))
         detail::refuse("CUDA", "stream", "operands whose streams one graph captures, or none",
@@ -41,8 +41,8 @@ inline void require_one_capture(device_stream a, device_stream b) {
                        "give the work on both to the captured stream, or do this before the capture");
 }
 
-/// Lets what is given to `later` from now on wait for all that has been given to `earlier`. The host waits for nothing,
-/// and a capture of both streams records it. Raises sharing_error where only one is captured.
+/// Makes later work on `later` wait for all earlier work on `earlier`. The host does not wait, and a capture of both
+/// streams records it. Raises sharing_error if only one is being captured.
 inline void order_streams(device_stream earlier, device_stream later) {
     if (earlier.device == later.device && earlier.handle == later.handle) return;
     require_one_capture(earlier, later);
