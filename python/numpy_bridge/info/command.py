@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 from typing import Annotated, Any
 
@@ -23,6 +25,8 @@ def command(
     Versions, the CUDA kernels and what can run them here, or why nothing can, and the array libraries
     installed.
     """
+    with contextlib.suppress(Exception):  # a torch that cannot be imported is no reason to show nothing
+        importlib.import_module("torch")
     found = describe()
     if as_json:
         print(json.dumps(found, indent=2))
@@ -37,11 +41,17 @@ def command(
 def sections(found: dict[str, Any]) -> list[Section]:
     """Say in words what `describe` found: headings, each with names and what to say of them."""
     of_all = [("version", found["version"]), ("Python", found["python"]), ("platform", found["platform"])]
+    of_all.append(("fast tensors", _of_fast_tensors(found["fast_tensors"])))
     return [
         ("numpy-bridge", of_all),
         ("CUDA", _of_cuda(found["cuda"])),
         ("array libraries", list(found["libraries"].items())),
     ]
+
+
+def _of_fast_tensors(found: dict[str, Any]) -> str:
+    state = {True: "on", False: "off", None: "unknown"}[found["on"]]
+    return f"{state}: {found['reason']}" if found["reason"] else state
 
 
 def _of_cuda(cuda: dict[str, Any]) -> list[tuple[str, str]]:

@@ -84,7 +84,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "copy it first: memoryview(x).tobytes()",
     ),
     (lambda: view(FakeBuffer(ndim=2, shape=None)), "buffer: shape: expected 2 extents, got NULL"),
-    (lambda: view(FakeBuffer(shape=(-3,))), "buffer: shape: expected extents of 0 or more, got (-3,)"),
+    (lambda: view(FakeBuffer(shape=(-3,))), "buffer: shape: expected non-negative extents, got (-3,)"),
     (
         lambda: view(FakeBuffer(shape=(2**60,))),
         f"buffer: shape: expected a size in bytes below 2**63, got ({2**60},) of 8-byte elements",
@@ -151,9 +151,9 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: view(FakeTensor(device=(99, 0))),
         "DLPack: device: expected a device type of DLPack 1.3, got unknown device type 99",
     ),
-    (lambda: view(FakeTensor(device=(1, -1))), "DLPack: device: expected an index of 0 or more, got -1"),
+    (lambda: view(FakeTensor(device=(1, -1))), "DLPack: device: expected a non-negative index, got -1"),
     (lambda: view(FakeTensor(shape=None, ndim=3)), "DLPack: shape: expected 3 extents, got NULL"),
-    (lambda: view(FakeTensor(shape=(-1,))), "DLPack: shape: expected extents of 0 or more, got (-1,)"),
+    (lambda: view(FakeTensor(shape=(-1,))), "DLPack: shape: expected non-negative extents, got (-1,)"),
     (
         lambda: view(FakeTensor(shape=(2**61,))),
         f"DLPack: shape: expected a size in bytes below 2**63, got ({2**61},) of 4-byte elements",
@@ -251,7 +251,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: from_pointer(8, (2,), "u1", strides=()), "pointer: strides: expected 1 byte strides, got 0"),
     (
         lambda: from_pointer(8, (1,), "f3"),
-        "pointer: dtype: expected a name in the dtype table, such as 'float32', or a typestr, such "
+        "pointer: dtype: expected the name of a number dtype, such as 'float32', or a typestr, such "
         "as '>f4', got 'f3'",
     ),
     (

@@ -13,6 +13,7 @@ import pytest
 
 import numpy_bridge
 from numpy_bridge import cli, tour
+from numpy_bridge.development import get_sources
 from numpy_bridge.tour import Claim, Pair, Step, Verdict
 
 pytest.importorskip("typer", reason="the command line needs typer")
@@ -67,6 +68,7 @@ def test_module_is_the_command() -> None:
 ANSWERS = {
     "--version": f"numpy-bridge {numpy_bridge.__version__}",
     "--includes": f"-I{numpy_bridge.get_include()}",
+    "--sources": "\n".join(get_sources()),
     "--cmakedir": numpy_bridge.get_cmake_dir(),
     "--pkgconfigdir": str(Path(numpy_bridge.get_cmake_dir()).parents[1] / "pkgconfig"),
 }
@@ -87,6 +89,9 @@ def test_several_answers_come_in_their_order() -> None:
 
 def test_answers_are_folders_with_what_they_promise() -> None:
     assert Path(numpy_bridge.get_include(), "numpy_bridge/version.hpp").is_file()
+    sources = [Path(line) for line in ANSWERS["--sources"].splitlines()]
+    assert Path(numpy_bridge.get_include()).parent / "engine/memory.cpp" in sources
+    assert all(source.is_file() for source in sources)
     assert Path(ANSWERS["--cmakedir"], "numpy_bridgeConfig.cmake").is_file()
     assert Path(ANSWERS["--pkgconfigdir"], "numpy_bridge.pc").is_file()
 

@@ -60,10 +60,10 @@ def test_installed_package_has_types_and_headers():
     package = importlib.resources.files("numpy_bridge")
     assert package.joinpath("py.typed").is_file()
     assert package.joinpath("_core.pyi").is_file()
-    headers = ROOT / "csrc/include/numpy_bridge"
-    for header in headers.rglob("*.hpp"):
-        installed = package.joinpath("include/numpy_bridge", *header.relative_to(headers).parts)
-        assert installed.read_bytes() == header.read_bytes()
+    for folder in ("include", "engine"):
+        for file in (ROOT / "csrc" / folder).rglob("*.?pp"):
+            installed = package.joinpath(*file.relative_to(ROOT / "csrc").parts)
+            assert installed.read_bytes() == file.read_bytes()
 
 
 def test_scikit_build_core_is_told_where_the_cmake_package_is():
@@ -94,6 +94,7 @@ def test_one_small_wheel_with_everything(distributions):
         *([r"_cuda\..*so"] if shutil.which("nvcc") else []),
         r"py\.typed",
         r"include/numpy_bridge/import\.hpp",
+        r"engine/memory\.cpp",
         r"share/cmake/numpy_bridge/numpy_bridgeConfig\.cmake",
         r"share/pkgconfig/numpy_bridge\.pc",
         r"tour/__init__\.py",

@@ -105,7 +105,7 @@ NUMBERS: dict[str, Lie] = {
     },
     **{
         f"shape is {shape}": Lie(
-            extents(shape=shape, ndim=len(shape)), "shape", "extents of 0 or more", str(shape)
+            extents(shape=shape, ndim=len(shape)), "shape", "non-negative extents", str(shape)
         )
         for shape in [(-1,), (-3,), (-I64,), (3, -1), (0, -1), (-1, 0), (-1, -3), (I64 - 1, -1)]
     },
@@ -147,7 +147,7 @@ NUMBERS: dict[str, Lie] = {
         extents(len=23, shape=None), "len", "16 bytes for shape (2,)", "23"
     ),
     "len is negative without a shape": Lie(
-        extents(len=-24, shape=None), "shape", "extents of 0 or more", "(-3,)"
+        extents(len=-24, shape=None), "shape", "non-negative extents", "(-3,)"
     ),
 }
 

@@ -73,7 +73,7 @@ NULL_SHAPES = {
 
 def negative_shape(*shape: int) -> tuple[str, Lie]:
     fields = {"shape": shape, "strides": (1,) * len(shape)}
-    return f"shape is {shape}"[:60], Lie(fields, "shape", "extents of 0 or more", str(shape))
+    return f"shape is {shape}"[:60], Lie(fields, "shape", "non-negative extents", str(shape))
 
 
 NEGATIVE_SHAPES = dict(
@@ -202,7 +202,7 @@ DEVICES = {
 }
 INDICES = {
     f"device index is {index} of type {kind}": Lie(
-        {"device": (kind, index)}, "device", "an index of 0 or more", str(index)
+        {"device": (kind, index)}, "device", "a non-negative index", str(index)
     )
     for kind in (1, 2, 3, 8, 13)
     for index in (-1, -(2**31))

@@ -30,7 +30,7 @@ FAR = [((2**62,), (6,)), ((-(2**62),), (6,)), ((I64 - 1,), (2,)), ((-I64,), (2,)
 
 EXTENTS: dict[str, Lie] = dict(
     [
-        row("shape", {"shape": shape, "strides": None}, "shape", "extents of 0 or more", str(shape))
+        row("shape", {"shape": shape, "strides": None}, "shape", "non-negative extents", str(shape))
         for shape in NEGATIVE
     ]
     + [

@@ -1,12 +1,17 @@
-/// Requirements in words, at compile time: signatures and error messages say the same.
+/// Requirements and refusals in words: signatures and errors say the same.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include <numpy_bridge/arguments/constraints.hpp>
+#include <numpy_bridge/arguments/mismatch.hpp>
+#include <numpy_bridge/error.hpp>
+#include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -76,6 +81,28 @@ constexpr fixed_text words_for(const requirements& r) noexcept {
     return out << places[static_cast<std::size_t>(r.where)];
 }
 
+/// Why an argument was refused. Recorded while it is loaded, worded only if nothing accepts the call.
+struct refused_argument {
+    enum class cause : std::uint8_t {
+        no_memory,  ///< numbers, text and containers
+        no_protocol, ///< an object without any protocol
+        refusal,    ///< its memory cannot be shared: `why`
+        mismatch,   ///< its memory does not meet the requirements: `found`
+    };
+
+    cause what;
+    refusal why{};
+    memory found{};                     ///< points into `extents`
+    std::vector<std::int64_t> extents{}; ///< shape, then strides
+};
+
+/// The reason as the caller reads it: "x: expected float32, 2-D; got float64 (3,), a numpy.ndarray; call ...".
+std::string words_for(const refused_argument& refused, PyObject* x, const requirements& r, const std::string& name);
+
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/arguments/reasons.cpp"
+#endif
