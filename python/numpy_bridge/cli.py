@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy_bridge
-from numpy_bridge.paths import get_cmake_dir, get_include, get_pkgconfig_dir
+from numpy_bridge.paths import get_cmake_dir, get_include, get_pkgconfig_dir, get_sources
 
 if TYPE_CHECKING:
     import typer
@@ -27,6 +27,7 @@ class Answer(NamedTuple):
 ANSWERS = {
     "--version": Answer(lambda: f"numpy-bridge {numpy_bridge.__version__}", "Show the version."),
     "--includes": Answer(lambda: shlex.quote(f"-I{get_include()}"), "Show the headers' compiler flag."),
+    "--sources": Answer(lambda: "\n".join(get_sources()), "Show the C++ files that can be compiled once."),
     "--cmakedir": Answer(get_cmake_dir, "Show the folder of the CMake package."),
     "--pkgconfigdir": Answer(get_pkgconfig_dir, "Show the folder of the pkg-config file."),
 }
@@ -72,6 +73,7 @@ def build() -> typer.Typer:
     def options(
         version: bool = answer("--version"),
         includes: bool = answer("--includes"),
+        sources: bool = answer("--sources"),
         cmakedir: bool = answer("--cmakedir"),
         pkgconfigdir: bool = answer("--pkgconfigdir"),
     ) -> None:
