@@ -255,9 +255,9 @@ def test_shows_everything(monkeypatch: pytest.MonkeyPatch, terminal: str | None)
 def test_shows_how_tensors_are_read(
     monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], line: str
 ) -> None:
-    monkeypatch.setattr("numpy_bridge.info.describe_fast_tensors", lambda: found)
+    monkeypatch.setattr("numpy_bridge.info.document.describe_fast_tensors", lambda: found)
     assert line in [" ".join(row.split()) for row in shown().splitlines()]
-    assert json.loads(shown("--json"))["fast_tensors"] == found
+    assert json.loads(shown("--json", "-"))["fast_tensors"] == found
 
 
 def test_plain_text_is_a_fact_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
