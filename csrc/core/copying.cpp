@@ -41,7 +41,12 @@ py::object array_of_values(PyObject* x) {
     imported in;
     import_object(x, to_copy, in);
     if (is_cuda(in.description.device)) return filled(empty_array(in.description), in);
-    return engine::array_over(x);
+    return engine::array_over(x, in);
+}
+
+py::object native(const py::object& array) {
+    const py::object dtype = array.attr("dtype").attr("newbyteorder")("=");
+    return array.attr("astype")(dtype, py::arg("order") = "C", py::arg("copy") = true);
 }
 
 py::object numpy_array(const py::object& array) { return py::module_::import("numpy").attr("array")(array); }
@@ -54,11 +59,7 @@ py::object copy_as_array(PyObject* x) {
     return numpy_array(array_of_values(x));
 }
 
-py::object copy_as_native_array(PyObject* x) {
-    const py::object array = array_of_values(x);
-    const py::object native = array.attr("dtype").attr("newbyteorder")("=");
-    return array.attr("astype")(native, py::arg("order") = "C", py::arg("copy") = true);
-}
+py::object copy_as_native_array(PyObject* x) { return native(array_of_values(x)); }
 
 py::object copy_as_tensor(PyObject* x) {
     const torch_library& torch = torch_library::get();
@@ -70,7 +71,7 @@ py::object copy_as_tensor(PyObject* x) {
     import_object(x, to_copy, in);
     if (is_cuda(in.description.device))
         if (py::object tensor = empty_cuda_tensor(in.description)) return filled(std::move(tensor), in);
-    const py::object array = copy_as_native_array(x);
+    const py::object array = native(engine::array_over(x, in));
     imported copy;
     import_object(array.ptr(), to_share, copy);
     validate_for_torch(torch, copy.description, false);

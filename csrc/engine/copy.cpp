@@ -10,12 +10,15 @@ NUMPY_BRIDGE_INLINE bool is_cured_by_copy(const refusal& why) noexcept {
 }
 
 NUMPY_BRIDGE_INLINE py::object array_over(PyObject* x) {
-    const numpy_library& numpy = numpy_library::get();
-    if (numpy.is_array(x)) return py::reinterpret_borrow<py::object>(x);
+    if (numpy_library::get().is_array(x)) return py::reinterpret_borrow<py::object>(x);
     imported in;
     import_object(x, to_copy, in);
+    return array_over(x, in);
+}
+
+NUMPY_BRIDGE_INLINE py::object array_over(PyObject* x, imported& in) {
     in.own_extents();
-    return numpy.new_array(in.description, capsule_over(in.anchored_to(x)));
+    return numpy_library::get().new_array(in.description, capsule_over(in.anchored_to(x)));
 }
 
 NUMPY_BRIDGE_INLINE py::object values_of(PyObject* x) {

@@ -20,6 +20,9 @@ py::object values_of(PyObject* x);
 /// An ndarray over the memory of `x`, which must not be written. Raises sharing_error for memory on a device.
 py::object array_over(PyObject* x);
 
+/// The same of what was imported from `x`.
+py::object array_over(PyObject* x, imported& in);
+
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

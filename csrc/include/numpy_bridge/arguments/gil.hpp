@@ -5,8 +5,6 @@
 #include <optional>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
-#include <numpy_bridge/arguments/translate.hpp>
-#include <numpy_bridge/import.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -28,14 +26,8 @@ public:
     }
 
 private:
-    void keep(PyObject* x, const void* borrowed_data) {
-        translate_refusals();
-        imported in;
-        import_object(x, {hold::lasting, use::reading, false, false}, in);
-        if (static_cast<const void*>(in.description.data) != borrowed_data)
-            throw py::type_error("the memory of a borrowed array changed before it could be pinned");
-        kept_.emplace(in.anchored_to(x));
-    }
+    /// Raises TypeError if the memory is no longer at `borrowed_data`.
+    void keep(PyObject* x, const void* borrowed_data);
 
     std::optional<anchor> kept_;
 };
@@ -61,3 +53,7 @@ private:
 };
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/arguments/gil.cpp"
+#endif

@@ -1,0 +1,74 @@
+#include <numpy_bridge/arguments/translate.hpp>
+#include <numpy_bridge/import.hpp>
+#include <numpy_bridge/returned.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, element_type type, bool readonly,
+                                               std::vector<std::int64_t> shape, owner release)
+    : shape_(std::move(shape)),
+      owner_(std::move(release)) {
+    translate_refusals();
+    validate_ndim(static_cast<std::int64_t>(shape_.size()), "owned");
+    strides_.resize(shape_.size());
+    const auto ndim = static_cast<int>(shape_.size());
+    const auto size = static_cast<std::int64_t>(itemsize(type.id));
+    validate_shape(ndim, shape_.data(), size, "owned");
+    fill_c_strides(ndim, shape_.data(), size, strides_.data());
+    memory_ = host_memory(data, type, readonly, ndim, nullptr, nullptr); // the vectors move with this object
+    validate(description(), "owned");
+}
+
+NUMPY_BRIDGE_INLINE memory owned_memory::description() const noexcept {
+    memory m = memory_;
+    m.shape = shape_.data();
+    m.strides = strides_.data();
+    return m;
+}
+
+NUMPY_BRIDGE_INLINE void check_count(const std::vector<std::int64_t>& shape, std::size_t available) {
+    translate_refusals();
+    const auto ndim = static_cast<int>(shape.size());
+    const auto count = element_count({ndim, shape.data(), nullptr, 1});
+    if (!count || *count != static_cast<std::int64_t>(available))
+        refuse("owned", "shape", std::to_string(available) + " elements", text_of(shape.data(), ndim));
+}
+
+/// Memory without a Python object, for a library with an exchange table.
+NUMPY_BRIDGE_INLINE py::object object_from_exchange(const dlpack::exchange_api& api, owned_memory&& from) {
+    auto* managed = export_versioned(from.description(), anchor(nullptr, {}, from.release()));
+    void* object = nullptr;
+    if (api.managed_tensor_to_object(managed, &object) != 0) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(static_cast<PyObject*>(object));
+}
+
+NUMPY_BRIDGE_INLINE py::object made_by(const library& row, owned_memory&& from) {
+    return row.make(from.description(), anchor(nullptr, {}, from.release()));
+}
+
+NUMPY_BRIDGE_INLINE py::object numpy_array_of(owned_memory&& from) { return made_by(numpy_row(), std::move(from)); }
+
+NUMPY_BRIDGE_INLINE py::object torch_tensor_of(owned_memory&& from) { return made_by(torch_row(), std::move(from)); }
+
+NUMPY_BRIDGE_INLINE py::object view_of(owned_memory&& from) {
+    const py::object type = py::module_::import("numpy_bridge").attr("View");
+    const auto* api = find_exchange_api(type.ptr());
+    if (api == nullptr) throw py::import_error("to_view needs a numpy_bridge with the DLPack exchange API");
+    return object_from_exchange(*api, std::move(from));
+}
+
+NUMPY_BRIDGE_INLINE py::object object_like(py::handle like, owned_memory&& from) {
+    if (const library* known = find_library(like.ptr()); known != nullptr && known->make != nullptr)
+        return made_by(*known, std::move(from));
+    if (const auto* api = find_exchange_api(py::type::handle_of(like).ptr()); api != nullptr)
+        return object_from_exchange(*api, std::move(from));
+    const py::object library = optional_attribute(like.ptr(), "__array_namespace__");
+    py::object array = numpy_array_of(std::move(from));
+    return library ? py::object(library().attr("from_dlpack")(array)) : array;
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_NAMESPACE_END
