@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import sys
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy_bridge
 from numpy_bridge import _core
-from numpy_bridge.libraries import LIBRARIES, PYTHON
+from numpy_bridge.libraries import BY_NAME, LIBRARIES, PYTHON
 
 from .cuda import describe_cuda
 
@@ -51,9 +50,9 @@ def describe_fast_tensors() -> dict[str, Any]:
         return {"on": True, "reason": None}
     if os.environ.get("NUMPY_BRIDGE_FAST_TENSORS") == "0":
         return {"on": False, "reason": "turned off by NUMPY_BRIDGE_FAST_TENSORS=0"}
-    if torch := sys.modules.get("torch"):
-        return {"on": False, "reason": f"not found for torch {torch.__version__}"}
-    if importlib.util.find_spec("torch") is None:
+    if "torch" in sys.modules:
+        return {"on": False, "reason": f"not found for torch {sys.modules['torch'].__version__}"}
+    if not BY_NAME["torch"].installed:
         return {"on": False, "reason": "torch is not installed"}
     return {"on": None, "reason": "torch is not imported"}
 
