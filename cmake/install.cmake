@@ -1,22 +1,27 @@
-# Installs the headers with what finds them: a CMake package and a pkg-config file, all relative to each
-# other. With the extension they lie in the Python package, without it in the usual places of a prefix.
+# Installs the headers and the engine's sources with what finds them: a CMake package and a pkg-config file, all
+# relative to each other. With the extension they lie in the Python package, without it in the usual places of a prefix,
+# where a folder of their own keeps include/ and engine/ beside each other.
 
 include(CMakePackageConfigHelpers)
 
-set(prefix "")
 if(NUMPY_BRIDGE_BUILD_EXTENSION)
-  set(prefix numpy_bridge/)
+  set(share numpy_bridge/share)
+  set(folder numpy_bridge)
+  set(folder_from_share ..)
+else()
+  set(share share)
+  set(folder include/numpy_bridge)
+  set(folder_from_share ../include/numpy_bridge)
 endif()
-set(cmake_folder ${prefix}share/cmake/numpy_bridge)
+set(folder_from_package ../../${folder_from_share})
 
-install(DIRECTORY csrc/include/ DESTINATION ${prefix}include)
-install(TARGETS numpy_bridge EXPORT numpy_bridgeTargets INCLUDES DESTINATION ${prefix}include)
-install(EXPORT numpy_bridgeTargets NAMESPACE numpy_bridge:: DESTINATION ${cmake_folder})
+install(DIRECTORY csrc/include csrc/engine DESTINATION ${folder} FILES_MATCHING PATTERN "*.[ch]pp")
 
-# Before 1.0 a minor version may break its users. Headers suit every architecture.
+# Before 1.0 a minor version may break its users. Sources suit every architecture.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/numpy_bridgeConfigVersion.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+configure_file(cmake/numpy_bridgeConfig.cmake.in ${PROJECT_BINARY_DIR}/numpy_bridgeConfig.cmake @ONLY)
 configure_file(cmake/numpy_bridge.pc.in ${PROJECT_BINARY_DIR}/numpy_bridge.pc @ONLY)
-install(FILES cmake/numpy_bridgeConfig.cmake ${PROJECT_BINARY_DIR}/numpy_bridgeConfigVersion.cmake
-  DESTINATION ${cmake_folder})
-install(FILES ${PROJECT_BINARY_DIR}/numpy_bridge.pc DESTINATION ${prefix}share/pkgconfig)
+install(FILES cmake/targets.cmake ${PROJECT_BINARY_DIR}/numpy_bridgeConfig.cmake
+  ${PROJECT_BINARY_DIR}/numpy_bridgeConfigVersion.cmake DESTINATION ${share}/cmake/numpy_bridge)
+install(FILES ${PROJECT_BINARY_DIR}/numpy_bridge.pc DESTINATION ${share}/pkgconfig)

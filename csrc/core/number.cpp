@@ -7,7 +7,7 @@
 
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/python.hpp>
 
 #include "kernels/elements.hpp"
 #include "kernels/rows.hpp"

@@ -68,7 +68,7 @@ int managed_tensor_to_object(dlpack::managed_tensor_versioned* tensor, void** ou
     return guarded([&] {
         imported in;
         if (tensor == nullptr) detail::refuse("DLPack", "exchange API", "a tensor", "NULL");
-        detail::import_managed(tensor, purpose::copy, in); // a copy is welcome: the consumer has chosen it
+        detail::import_managed(tensor, to_copy, in); // a copy is welcome: the consumer has chosen it
         *out = py::cast(std::make_unique<view>(in, nullptr, false)).release().ptr();
     });
 }

@@ -1,8 +1,8 @@
-"""Where the C++ library lies: what builds of other extensions ask for."""
+"""The folders of the C++ library, for builds of other extensions."""
 
 from __future__ import annotations
 
-import os.path  # pathlib takes longer to import than all of this package
+import os  # pathlib takes longer to import than all of this package
 
 _PACKAGE = os.path.dirname(__file__)  # noqa: PTH120
 
@@ -12,15 +12,25 @@ def get_include() -> str:
 
     See Also
     --------
-    get_cmake_dir : for CMake, which then finds the headers by itself.
+    get_cmake_dir : for CMake, which then finds the headers.
     """
     return f"{_PACKAGE}/include"
+
+
+def get_sources() -> list[str]:
+    """Return the C++ files to compile once into an extension that defines ``NUMPY_BRIDGE_COMPILED``.
+
+    Without them and without that macro, each source file of the extension compiles what it includes. Which is
+    quicker depends on their number. CMake decides by itself.
+    """
+    found = (f"{folder}/{name}" for folder, _, names in os.walk(f"{_PACKAGE}/engine") for name in names)
+    return sorted(path for path in found if path.endswith(".cpp"))
 
 
 def get_cmake_dir() -> str:
     """Return the folder of the CMake package, for ``-Dnumpy_bridge_DIR=``.
 
-    Builds by scikit-build-core find it without being told.
+    Builds with scikit-build-core find it without this.
     """
     return f"{_PACKAGE}/share/cmake/numpy_bridge"
 

@@ -47,7 +47,7 @@ TEST_P(refused_memory, is_explained_field_by_field) {
     EXPECT_EQ(why.hint, GetParam().hint);
 }
 
-const std::string extents_wanted = "extents of 0 or more", size_wanted = "a size in bytes below 2**63",
+const std::string extents_wanted = "non-negative extents", size_wanted = "a size in bytes below 2**63",
                   bounds_wanted = "byte bounds below 2**63", inside_wanted = "elements inside the address space",
                   null_hint = "this object has a shape but no memory behind it";
 

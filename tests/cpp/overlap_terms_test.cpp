@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "support.hpp"
-#include <numpy_bridge/overlap.hpp>
+#include <engine/bounded_sum.hpp>
 
 using numpy_bridge::detail::first_multiple_in;
 using numpy_bridge::detail::interval;

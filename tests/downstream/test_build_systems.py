@@ -34,7 +34,12 @@ def install(project: Path, target: Path) -> None:
 
 @pytest.mark.parametrize(
     ("build_system", "standard"),
-    [("scikit-build-core", "202002"), ("meson-python", "201703"), ("setuptools", "201703")],
+    [
+        ("scikit-build-core", "202002"),
+        ("meson-python", "201703"),
+        ("setuptools", "201703"),
+        ("setuptools-compiled", "201703"),
+    ],
 )
 def test_build_system(build_system: str, standard: str, tmp_path: Path) -> None:
     project = shutil.copytree(HERE / build_system, tmp_path / "project")

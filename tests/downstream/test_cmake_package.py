@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 from pathlib import Path
 
+import pybind11
 import pytest
 
 import numpy_bridge
-from support import HERE, run
+from support import HERE, python, run
 
 ROOT = HERE.parents[1]
 
@@ -29,6 +32,27 @@ int main() { return numpy_bridge::info(numpy_bridge::dtype::float32).itemsize ==
 """
 
 
+MODULES = """
+cmake_minimum_required(VERSION 3.18...4.2)
+project(modules LANGUAGES CXX)
+set(PYBIND11_FINDPYTHON ON)
+find_package(numpy_bridge CONFIG REQUIRED)
+find_package(pybind11 CONFIG REQUIRED)
+foreach(name numpy_bridge header_only)
+  pybind11_add_module(${name} scale.cpp)
+  target_link_libraries(${name} PRIVATE numpy_bridge::${name})
+  set_target_properties(${name} PROPERTIES OUTPUT_NAME scale LIBRARY_OUTPUT_DIRECTORY ${name})
+endforeach()
+"""
+MODULE_NAMES = {"numpy_bridge": True, "header_only": False}  # and whether they link the engine
+USE = """
+import numpy, scale
+x = numpy.ones((2, 3), "f4")
+scale.scale(x, 3)
+assert x.tolist() == [[3.0] * 3] * 2
+"""
+
+
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the library lies now: not where it was installed, and nothing else is left."""
@@ -45,7 +69,7 @@ def configure(folder: Path, prefix: Path, *arguments: str) -> list[str]:
     common = ("-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
     run("cmake", "-S", folder, "-B", folder / "build", *common, *arguments)
     commands = json.loads(folder.joinpath("build/compile_commands.json").read_text())
-    return [entry["command"] for entry in commands]
+    return [entry["command"] for entry in commands if entry["file"].endswith("main.cpp")]
 
 
 def standards(commands: list[str]) -> list[str]:
@@ -63,6 +87,24 @@ def test_found_by_cmake(prefix: Path, tmp_path: Path) -> None:
     assert standards(configure(tmp_path, prefix)) == ["20", "17"]
     run("cmake", "--build", tmp_path / "build")
     run(tmp_path / "build/consumer")
+
+
+@pytest.mark.parametrize("lto", ["ON", "OFF"])
+def test_modules_link_the_engine_or_have_their_own(lto: str, prefix: Path, tmp_path: Path) -> None:
+    """The order of the two find_package commands does not matter."""
+    tmp_path.joinpath("CMakeLists.txt").write_text(MODULES)
+    shutil.copy(HERE / "scale.cpp", tmp_path)
+    found = (
+        f"-DCMAKE_PREFIX_PATH={prefix};{pybind11.get_cmake_dir()}",
+        f"-DPython_EXECUTABLE={sys.executable}",
+    )
+    options = ("-DCMAKE_BUILD_TYPE=MinSizeRel", f"-DCMAKE_INTERPROCEDURAL_OPTIMIZATION={lto}")
+    run("cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "build", *found, *options)
+    linked = {name: run("ninja", "-C", tmp_path / "build", "-t", "commands", name) for name in MODULE_NAMES}
+    assert {name: "libnumpy_bridge_engine.a" in commands for name, commands in linked.items()} == MODULE_NAMES
+    run("cmake", "--build", tmp_path / "build")
+    for name in MODULE_NAMES:
+        python(USE, tmp_path / "build" / name)
 
 
 def test_the_project_decides_on_the_standard(prefix: Path, tmp_path: Path) -> None:

@@ -52,8 +52,11 @@ assert {first}.version != {second}.version
 
 
 def other_version(folder: Path) -> Path:
-    """A copy of the headers with another version number and other layouts."""
-    headers = shutil.copytree(numpy_bridge.get_include(), folder) / "numpy_bridge"
+    """A copy of the library with another version number and other layouts."""
+    package = Path(numpy_bridge.get_include()).parent
+    for part in ("include", "engine"):
+        shutil.copytree(package / part, folder / part)
+    headers = folder / "include/numpy_bridge"
     version = headers / "version.hpp"
     numbers = numpy_bridge.__version__
     text = version.read_text().replace(numbers, OTHER_VERSION)
@@ -65,14 +68,31 @@ def other_version(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["", "-fvisibility=hidden"], ids=["default", "hidden"])
+def engine_in_one_file(package: Path, folder: Path) -> Path:
+    """A source file with all of the engine, which compiles in a fraction of the time."""
+    sources = sorted(package.joinpath("engine").rglob("*.cpp"))
+    assert sources
+    folder.mkdir()
+    engine = folder / "engine.cpp"
+    engine.write_text("".join(f'#include "{source}"\n' for source in sources))
+    return engine
+
+
+@pytest.fixture(
+    scope="module",
+    params=["", "-fvisibility=hidden", "-DNUMPY_BRIDGE_COMPILED"],
+    ids=["default", "hidden", "compiled"],
+)
 def modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the modules `this` and `other`, compiled with this visibility."""
+    """A folder with the modules `this` and `other`, compiled with this flag."""
     folder = tmp_path_factory.mktemp("modules")
-    headers = {"this": numpy_bridge.get_include(), "other": str(other_version(folder / "headers"))}
-    for name, include in headers.items():
+    packages = {"this": Path(numpy_bridge.get_include()).parent, "other": other_version(folder / "library")}
+    for name, package in packages.items():
         source = Path(shutil.copy(HERE / "coexist.cpp", folder / f"{name}.cpp"))
-        compile_module(source, f"-DMODULE_NAME={name}", *request.param.split(), include=include)
+        flags = [f"-DMODULE_NAME={name}", *request.param.split()]
+        if "COMPILED" in request.param:
+            flags.append(str(engine_in_one_file(package, folder / f"engine-{name}")))
+        compile_module(source, *flags, include=str(package / "include"))
     return folder
 
 

@@ -1,7 +1,6 @@
 /// Where memory is.
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +26,11 @@ constexpr bool host_accessible(device where) noexcept {
     default:
         return false;
     }
+}
+
+/// True for memory that CUDA kernels address, managed memory included.
+constexpr bool is_cuda(device where) noexcept {
+    return where.type == device_type::cuda || where.type == device_type::cuda_managed;
 }
 
 /// True where `data` is no address but a handle of the library's, to which nothing can be added.
@@ -71,25 +75,13 @@ constexpr bool is_known(device_type type) noexcept {
 }
 
 /// "cpu", or the device type and its index: "cuda:0".
-inline std::string name_of(device where) {
-    if (where.type == device_type::cpu) return "cpu";
-    for (const auto& [type, name] : detail::device_names)
-        if (type == where.type) return std::string(name) + ":" + std::to_string(where.index);
-    return "unknown device type " + std::to_string(static_cast<std::int32_t>(where.type));
-}
+std::string name_of(device where);
 
 /// Reads what `name_of` writes; the index may be missing and is then 0.
-inline std::optional<device> parse_device(std::string_view text) noexcept {
-    const std::size_t colon = text.find(':');
-    std::int32_t index = 0;
-    if (colon != std::string_view::npos) {
-        const std::string_view digits = text.substr(colon + 1);
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-        if (error != std::errc{} || end != digits.data() + digits.size() || index < 0) return std::nullopt;
-    }
-    for (const auto& [type, name] : detail::device_names)
-        if (name == text.substr(0, colon)) return device{type, index};
-    return std::nullopt;
-}
+std::optional<device> parse_device(std::string_view text) noexcept;
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/device.cpp"
+#endif

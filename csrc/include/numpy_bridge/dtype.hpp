@@ -120,51 +120,9 @@ constexpr const dtype_info& info(dtype id) noexcept { return dtype_table[static_
 
 constexpr std::size_t itemsize(dtype id) noexcept { return info(id).itemsize; }
 
-namespace detail {
-
-inline constexpr auto itemsize_exponents = [] {
-    std::array<std::uint8_t, dtype_table.size()> exponents{};
-    for (std::size_t i = 0; i < exponents.size(); ++i)
-        while ((1U << exponents[i]) < dtype_table[i].itemsize) ++exponents[i];
-    return exponents;
-}();
-
-} // namespace detail
-
-/// Itemsizes are powers of two; this is the exponent. Shifting is cheaper than dividing.
-constexpr unsigned itemsize_exponent(dtype id) noexcept {
-    return detail::itemsize_exponents[static_cast<std::size_t>(id)];
-}
-
 /// True where two DLPack element types are the same.
 constexpr bool same(dlpack::data_type a, dlpack::data_type b) noexcept {
     return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes;
-}
-
-namespace detail {
-
-inline constexpr std::size_t dlpack_codes = 18, dlpack_sizes = 17; // bytes of one lane, 0 to 16
-
-/// Row by DLPack code and lane size, or -1: one look instead of a walk through the table.
-inline constexpr auto dlpack_rows = [] {
-    std::array<std::int8_t, dlpack_codes * dlpack_sizes> rows{};
-    for (auto& row : rows) row = -1;
-    for (const dtype_info& row : dtype_table)
-        rows[static_cast<std::size_t>(row.dlpack.code) * dlpack_sizes + row.dlpack.bits / 8] =
-            static_cast<std::int8_t>(row.id);
-    return rows;
-}();
-
-} // namespace detail
-
-/// The row for a DLPack element type, if any.
-constexpr std::optional<dtype> from_dlpack(dlpack::data_type type) noexcept {
-    const auto code = static_cast<std::size_t>(type.code);
-    const std::size_t size = type.bits / 8;
-    if (code >= detail::dlpack_codes || size >= detail::dlpack_sizes) return std::nullopt;
-    const std::int8_t row = detail::dlpack_rows[code * detail::dlpack_sizes + size];
-    if (row < 0 || !same(dtype_table[static_cast<std::uint8_t>(row)].dlpack, type)) return std::nullopt;
-    return static_cast<dtype>(row);
 }
 
 /// The row with this `name`, if any.
@@ -183,6 +141,25 @@ constexpr std::optional<dtype> from_kind(char kind, std::size_t itemsize) noexce
 
 namespace detail {
 
+inline constexpr auto itemsize_exponents = [] {
+    std::array<std::uint8_t, dtype_table.size()> exponents{};
+    for (std::size_t i = 0; i < exponents.size(); ++i)
+        while ((1U << exponents[i]) < dtype_table[i].itemsize) ++exponents[i];
+    return exponents;
+}();
+
+inline constexpr std::size_t dlpack_codes = 18, dlpack_sizes = 17; // bytes of one lane, 0 to 16
+
+/// Row by DLPack code and lane size, or -1: one look instead of a walk through the table.
+inline constexpr auto dlpack_rows = [] {
+    std::array<std::int8_t, dlpack_codes * dlpack_sizes> rows{};
+    for (auto& row : rows) row = -1;
+    for (const dtype_info& row : dtype_table)
+        rows[static_cast<std::size_t>(row.dlpack.code) * dlpack_sizes + row.dlpack.bits / 8] =
+            static_cast<std::int8_t>(row.id);
+    return rows;
+}();
+
 /// Row by NPY_TYPES number, or -1. `long` and `long long` both find their fixed-width row.
 inline constexpr auto numpy_rows = [] {
     constexpr std::size_t npy_long = 7, npy_ulong = 8, npy_longlong = 9, npy_ulonglong = 10, npy_half = 23;
@@ -196,18 +173,6 @@ inline constexpr auto numpy_rows = [] {
     rows[npy_ulonglong] = static_cast<std::int8_t>(dtype::uint64);
     return rows;
 }();
-
-} // namespace detail
-
-/// The row for an NPY_TYPES number, if any.
-constexpr std::optional<dtype> from_numpy_number(int number) noexcept {
-    if (number < 0 || static_cast<std::size_t>(number) >= detail::numpy_rows.size()) return std::nullopt;
-    const std::int8_t row = detail::numpy_rows[static_cast<std::size_t>(number)];
-    if (row < 0) return std::nullopt;
-    return static_cast<dtype>(row);
-}
-
-namespace detail {
 
 /// The order that a prefix of a format or typestr stands for. '|' and '@', '=', '^' are native.
 constexpr std::optional<byte_order> order_of_prefix(char prefix) noexcept {
@@ -251,6 +216,29 @@ constexpr bool code_has_size(char code, std::size_t size) noexcept {
 }
 
 } // namespace detail
+
+/// Itemsizes are powers of two; this is the exponent. Shifting is cheaper than dividing.
+constexpr unsigned itemsize_exponent(dtype id) noexcept {
+    return detail::itemsize_exponents[static_cast<std::size_t>(id)];
+}
+
+/// The row for a DLPack element type, if any.
+constexpr std::optional<dtype> from_dlpack(dlpack::data_type type) noexcept {
+    const auto code = static_cast<std::size_t>(type.code);
+    const std::size_t size = type.bits / 8;
+    if (code >= detail::dlpack_codes || size >= detail::dlpack_sizes) return std::nullopt;
+    const std::int8_t row = detail::dlpack_rows[code * detail::dlpack_sizes + size];
+    if (row < 0 || !same(dtype_table[static_cast<std::uint8_t>(row)].dlpack, type)) return std::nullopt;
+    return static_cast<dtype>(row);
+}
+
+/// The row for an NPY_TYPES number, if any.
+constexpr std::optional<dtype> from_numpy_number(int number) noexcept {
+    if (number < 0 || static_cast<std::size_t>(number) >= detail::numpy_rows.size()) return std::nullopt;
+    const std::int8_t row = detail::numpy_rows[static_cast<std::size_t>(number)];
+    if (row < 0) return std::nullopt;
+    return static_cast<dtype>(row);
+}
 
 /// Reads a PEP 3118 format for one element of `itemsize` bytes. Structured, repeated, padded and
 /// pointer formats, and sizes that contradict the code, give nothing.
@@ -301,25 +289,13 @@ constexpr const char* format_of(element_type type) noexcept {
 }
 
 /// The array interface's typestr, such as "<f4", or nothing where it has no word for the dtype.
-inline std::optional<std::string> typestr_of(element_type type) {
-    const dtype_info& row = info(type.id);
-    if (row.kind == 0) return std::nullopt;
-    const bool little = (type.order == byte_order::native) != detail::big_endian;
-    return std::string(1, row.itemsize == 1 ? '|' : little ? '<' : '>') + row.kind + std::to_string(row.itemsize);
-}
+std::optional<std::string> typestr_of(element_type type);
 
 /// "float32"; for foreign byte order the typestr, e.g. ">f4". `numpy.dtype` reads both.
-inline std::string name_of(element_type type) {
-    const dtype_info& row = info(type.id);
-    if (type.order == byte_order::native) return row.name;
-    return std::string(1, detail::big_endian ? '<' : '>') + row.kind + std::to_string(row.itemsize);
-}
+std::string name_of(element_type type);
 
 /// "code 2, 32 bits, 1 lanes": a DLPack element type that may have no row.
-inline std::string name_of(dlpack::data_type type) {
-    return "code " + std::to_string(static_cast<int>(type.code)) + ", " + std::to_string(type.bits) + " bits, " +
-           std::to_string(type.lanes) + " lanes";
-}
+std::string name_of(dlpack::data_type type);
 
 /// The row of a C++ type: bool, fixed-width integers by size and sign, float, double and their
 /// std::complex.
@@ -335,3 +311,7 @@ template <class T> constexpr std::optional<dtype> dtype_of() noexcept {
 }
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/dtype.cpp"
+#endif

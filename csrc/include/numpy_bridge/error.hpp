@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <numpy_bridge/version.hpp>
 
@@ -13,13 +12,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace detail {
 
 /// A producer's text between quotation marks: one line, and at most 64 characters of it.
-inline std::string quoted(std::string_view text) {
-    constexpr std::size_t most = 64;
-    std::string line(text.substr(0, most));
-    for (char& c : line)
-        if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
-    return "'" + line + (text.size() > most ? "...'" : "'");
-}
+std::string quoted(std::string_view text);
 
 } // namespace detail
 
@@ -32,16 +25,13 @@ struct refusal {
     std::string hint;     ///< what to do about it; may be empty
 
     /// One line: `protocol: field: expected ..., got ...; hint`.
-    std::string message() const {
-        std::string line = protocol + ": " + field + ": expected " + expected + ", got " + got;
-        return hint.empty() ? line : line + "; " + hint;
-    }
+    std::string message() const;
 };
 
 /// Memory cannot be shared. Becomes `numpy_bridge.SharingError` in Python.
 class sharing_error : public std::runtime_error {
 public:
-    explicit sharing_error(refusal why) : std::runtime_error(why.message()), why_(std::move(why)) {}
+    explicit sharing_error(refusal why);
 
     const refusal& why() const noexcept { return why_; }
 
@@ -49,15 +39,19 @@ private:
     refusal why_;
 };
 
+namespace detail {
+
+/// Throws a `sharing_error`.
+[[noreturn]] void refuse(const char* protocol, const char* field, std::string expected, std::string got,
+                         std::string hint = {});
+
+} // namespace detail
+
 /// A call to the CUDA runtime failed. Becomes `numpy_bridge.CudaError` in Python.
 class cuda_error : public std::runtime_error {
 public:
     /// `name` is the error's, such as "cudaErrorInvalidValue", and `text` CUDA's words for it.
-    cuda_error(std::string call, std::string name, std::string text)
-        : std::runtime_error(call + ": " + name + ": " + text),
-          call_(std::move(call)),
-          name_(std::move(name)),
-          text_(std::move(text)) {}
+    cuda_error(std::string call, std::string name, std::string text);
 
     const std::string& call() const noexcept { return call_; }
     const std::string& name() const noexcept { return name_; }
@@ -75,3 +69,7 @@ public:
 };
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/error.cpp"
+#endif

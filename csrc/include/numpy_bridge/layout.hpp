@@ -70,6 +70,14 @@ constexpr std::optional<std::int64_t> element_count(const layout& l) noexcept {
     return count;
 }
 
+/// The strides that are used, those of extents above 1, or-ed bit by bit: negative if any is, and a multiple of a power
+/// of two if all are.
+constexpr std::int64_t used_strides(const layout& l) noexcept {
+    std::int64_t used = 0;
+    for (int i = 0; i < l.ndim; ++i) used |= l.shape[i] > 1 ? l.strides[i] : 0;
+    return used;
+}
+
 /// The bytes that elements touch, relative to the first element: [low, high). Both are 0 when empty.
 struct byte_bounds {
     std::int64_t low = 0;

@@ -25,6 +25,12 @@ struct memory {
     const std::int64_t* strides = nullptr; ///< bytes
 };
 
+/// Memory that the host can read.
+inline memory host_memory(void* data, element_type type, bool readonly, int ndim, const std::int64_t* shape,
+                          const std::int64_t* strides) noexcept {
+    return {static_cast<std::byte*>(data), type, cpu_device, readonly, ndim, shape, strides};
+}
+
 inline std::int64_t itemsize(const memory& m) noexcept { return info(m.type.id).itemsize; }
 inline layout layout_of(const memory& m) noexcept { return {m.ndim, m.shape, m.strides, itemsize(m)}; }
 inline bool is_empty(const memory& m) noexcept { return is_empty(layout_of(m)); }
@@ -35,37 +41,18 @@ inline std::int64_t element_count(const memory& m) noexcept { return element_cou
 /// Whether every element lies at a multiple of `alignment`, a power of two.
 inline bool is_aligned(const memory& m, std::int64_t alignment) noexcept {
     if (is_empty(m)) return true;
-    auto used = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data)); // the bits of all addresses
-    for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? static_cast<std::uint64_t>(m.strides[i]) : 0;
-    return (used & static_cast<std::uint64_t>(alignment - 1)) == 0;
+    const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
+    const std::uint64_t bits = address | static_cast<std::uint64_t>(used_strides(layout_of(m))); // of all addresses
+    return (bits & static_cast<std::uint64_t>(alignment - 1)) == 0;
 }
 
 /// Elements times itemsize, of validated memory: what a gap-free copy would take.
 inline std::int64_t byte_count(const memory& m) noexcept { return element_count(m) * itemsize(m); }
 
 /// "(5, 2)", "(5,)", "()": as Python writes tuples.
-inline std::string text_of(const std::int64_t* values, int count) {
-    std::string text = "(";
-    for (int i = 0; i < count; ++i) {
-        if (i > 0) text += ", ";
-        text += std::to_string(values[i]);
-    }
-    return text + (count == 1 ? ",)" : ")");
-}
+std::string text_of(const std::int64_t* values, int count);
 
 namespace detail {
-
-[[noreturn]] inline void refuse(const char* protocol, const char* field, std::string expected, std::string got,
-                                std::string hint = {}) {
-    throw sharing_error({protocol, field, std::move(expected), std::move(got), std::move(hint)});
-}
-
-/// Whether all elements lie inside the address space.
-inline bool fits_address_space(const memory& m, byte_bounds bounds) noexcept {
-    const auto address = reinterpret_cast<std::uintptr_t>(m.data);
-    return address >= static_cast<std::uintptr_t>(-bounds.low) &&
-           address <= std::numeric_limits<std::uintptr_t>::max() - static_cast<std::uintptr_t>(bounds.high);
-}
 
 /// True for everyday memory, in one quick pass: elements, sizes that fit, and an address with room for
 /// the elements' span on both sides. All else, empty memory included, is left to `validate`.
@@ -84,49 +71,37 @@ inline bool is_plainly_valid(const memory& m) noexcept {
     return address >= span && address <= std::numeric_limits<std::uintptr_t>::max() - span;
 }
 
+/// Whether two descriptions are of the same elements. Empty memory has no address to compare.
+bool same_memory(const memory& a, const memory& b) noexcept;
+
+[[noreturn]] void refuse_ndim(std::int64_t ndim, const char* protocol);
+[[noreturn]] void refuse_device(device where, const char* protocol);
+void validate_thoroughly(const memory& m, const char* protocol);
+
 } // namespace detail
 
 /// Refuses a number of dimensions that no protocol can mean. Call it before reading shape or strides.
 inline void validate_ndim(std::int64_t ndim, const char* protocol) {
-    if (ndim < 0 || ndim > max_ndim)
-        detail::refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim), std::to_string(ndim),
-                       ndim > max_ndim ? "merge some dimensions first: x.reshape(...)" : "");
+    if (ndim < 0 || ndim > max_ndim) detail::refuse_ndim(ndim, protocol);
 }
 
 /// Refuses devices that no library can mean.
 inline void validate_device(device where, const char* protocol) {
-    if (!is_known(where.type)) detail::refuse(protocol, "device", "a device type of DLPack 1.3", name_of(where));
-    if (where.index < 0) detail::refuse(protocol, "device", "an index of 0 or more", std::to_string(where.index));
+    if (!is_known(where.type) || where.index < 0) detail::refuse_device(where, protocol);
 }
 
 /// Refuses negative extents and element counts whose bytes cannot be counted.
-inline void validate_shape(int ndim, const std::int64_t* shape, std::int64_t itemsize, const char* protocol) {
-    for (int i = 0; i < ndim; ++i)
-        if (shape[i] < 0) detail::refuse(protocol, "shape", "extents of 0 or more", text_of(shape, ndim));
-    const auto count = element_count({ndim, shape, nullptr, itemsize});
-    if (!count || !detail::multiply(*count, itemsize))
-        detail::refuse(protocol, "shape", "a size in bytes below 2**63",
-                       text_of(shape, ndim) + " of " + std::to_string(itemsize) + "-byte elements");
-}
+void validate_shape(int ndim, const std::int64_t* shape, std::int64_t itemsize, const char* protocol);
 
 /// Checks everything about `m` that can be known without reading its memory. Behind this call the
 /// description is trusted: sizes and bounds free of overflow, a pointer where there are elements.
 /// `ndim` must have passed `validate_ndim`.
 inline void validate(const memory& m, const char* protocol) {
-    if (detail::is_plainly_valid(m)) return;
-    validate_shape(m.ndim, m.shape, itemsize(m), protocol);
-    const auto bounds = bounds_of(layout_of(m));
-    if (!bounds)
-        detail::refuse(protocol, "strides", "byte bounds below 2**63",
-                       text_of(m.strides, m.ndim) + " for shape " + text_of(m.shape, m.ndim));
-    if (bounds->high == 0) return; // empty: the pointer means nothing
-    if (m.data == nullptr)
-        detail::refuse(protocol, "data", "a pointer to " + std::to_string(element_count(m)) + " elements", "NULL",
-                       "this object has a shape but no memory behind it");
-    if (!detail::fits_address_space(m, *bounds))
-        detail::refuse(protocol, "data", "elements inside the address space",
-                       "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)) + " with bytes [" +
-                           std::to_string(bounds->low) + ", " + std::to_string(bounds->high) + ")");
+    if (!detail::is_plainly_valid(m)) detail::validate_thoroughly(m, protocol);
 }
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/memory.cpp"
+#endif

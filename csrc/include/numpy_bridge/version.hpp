@@ -10,6 +10,15 @@
 #define NUMPY_BRIDGE_HIDDEN
 #endif
 
+/// Headers declare; the bodies that are neither templates nor hot are in `engine/`. Header-only is the default: each
+/// header then includes its bodies as inline functions. With NUMPY_BRIDGE_COMPILED, which the CMake target
+/// `numpy_bridge::numpy_bridge` defines, the program links `engine/*.cpp` instead.
+#ifdef NUMPY_BRIDGE_COMPILED
+#define NUMPY_BRIDGE_INLINE
+#else
+#define NUMPY_BRIDGE_INLINE inline
+#endif
+
 /// Every header declares what it has between these two. Extensions built against different versions of the headers
 /// meet in one process, where equal names would become one object and equal types catch each other's exceptions. So
 /// symbols are hidden from other modules, and names have the version in them; users write `numpy_bridge::`.

@@ -6,9 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from markupsafe import Markup
-
 from numpy_bridge import page
+from numpy_bridge.page.markup import Markup
 from numpy_bridge.units import size
 
 from .model import Conversion, Line

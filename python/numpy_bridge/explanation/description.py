@@ -1,4 +1,4 @@
-"""What one object is as memory."""
+"""Describes one object as memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _TENSOR_FLAGS = {"requires_grad": "requires grad", "is_neg": "negative bit", "is
 
 
 def shareable(x: Any) -> _core.View:
-    """A View of `x`, which leaves a tensor resizable: only to be looked at, and at once.
+    """Return a View of `x` that does not pin a tensor's storage. Use it at once, and only to read its fields.
 
-    `view` pins the storage of a tensor for good. `values_of` makes the same checks without.
+    `view` pins the storage of a tensor permanently. `values_of` makes the same checks without pinning.
     """
     return _core.values_of(x) if is_tensor(x) else _core.view(x)
 
 
 def describe(x: Any) -> Description:
-    """Describe `x`, which stays as it is."""
+    """Describe `x` without changing it."""
     memory, refusal = None, ""
     try:
         memory = Memory.of(x)
@@ -55,5 +55,5 @@ def _is_set(x: Any, name: str) -> bool:
     try:
         value = getattr(x, name)
         return bool(value() if callable(value) else value)
-    except Exception:  # kinds of tensors that cannot even be asked
+    except Exception:  # some tensor subclasses refuse the attribute
         return False

@@ -1,4 +1,4 @@
-"""What `explain` returns. Objects, owners and calls in words and numbers: nothing of them is held."""
+"""The results of `explain`: words and numbers only, no reference to the objects explained."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Movable = Literal["no", "yes", "unknown"]
 
 @dataclass(frozen=True)
 class Owner:
-    """One object in the chain, without the object.
+    """One object in the chain of owners. Holds no reference to it.
 
     Attributes
     ----------
     type : str
         Its type, with the module.
     note : str
-        What is known of its block.
+        Size and state of its block, as far as known.
     """
 
     type: str
@@ -39,24 +39,24 @@ class Owner:
 
 @dataclass(frozen=True)
 class Description:
-    """What an object is as memory. Holds neither the object nor its memory.
+    """One object as memory. Holds no reference to either.
 
     Attributes
     ----------
     type, library : str
-        Type of the object, and the package that it comes from.
+        Type of the object, and the name of its library.
     memory : Memory or None
         None for objects without memory that can be described.
     refusal : str
         Why `numpy_bridge.view` refuses the object; empty if it shares it.
     flags : tuple of str
-        Of tensors: what makes memory and values differ, or autograd watch them.
+        Of tensors: flags that make values differ from memory, or involve autograd.
     owners : tuple of Owner
-        Whose view the object is, whose view that is, and so on. The last one owns the block.
+        The object that this one is a view of, the next one, and so on. The last one owns the block.
     movable : {"no", "yes", "unknown"}
         Whether the owner may still move or free the block under an alias made without numpy_bridge.
     movable_because : str
-        How that is known.
+        The reason for that answer.
     """
 
     type: str
@@ -80,7 +80,7 @@ class Protocol:
     outcome : Outcome
         Of a request for the memory: shares, read-only, refuses or untried.
     because : str
-        Why; also what the protocol leaves out.
+        The reason, and properties that the protocol leaves out.
     """
 
     name: str
@@ -90,18 +90,18 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Target:
-    """What one call makes of an object's memory.
+    """One call that takes an object's memory, and its outcome.
 
     Attributes
     ----------
     library : str
-        Who takes the memory: "NumPy", "torch", "buffer", "DLPack", ...
+        The library or protocol that takes the memory: "NumPy", "torch", "buffer", "DLPack", ...
     call : str
         The call, of an object named x.
     outcome : Outcome
         "crashes" stands for calls that are not made because they may end the process.
     because : str
-        Why, or what to know about the result.
+        The reason, or a property of the result.
     instead : str
         A call that shares; if none does, one that is documented to copy. Empty if the call itself shares.
     """
@@ -144,7 +144,7 @@ class Shown:
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Shown):
-    """What one object is as memory, and who could share it. True if `numpy_bridge.view` shares it.
+    """The memory of one object, and the calls that share it. True if `numpy_bridge.view` shares it.
 
     Holds no reference to the object or its memory.
 
@@ -187,11 +187,11 @@ class Relation(Shown):
     a, b : Description
         The two objects.
     overlap : Overlap
-        What kind of overlap, and how much of each, exactly.
+        The kind of overlap, and the exact amount of each.
     origin : str
-        Which came from which; empty where nothing is known.
+        Which was made from which; empty if unknown.
     advice : str
-        What to change.
+        A change that separates or joins them.
     """
 
     a: Description

@@ -1,4 +1,4 @@
-"""Whose memory it is: the chain from an object to the owner of its block, and whether that can move it."""
+"""The chain from an object to the owner of its block, and whether the owner can move the block."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST = 32  # a chain may be a ring
 
 
 def chain(x: Any) -> Iterator[Any]:
-    """Yield `x`, what it is a view of, and so on up to the owner of the block."""
+    """Yield `x`, the object that it is a view of, and so on up to the owner of the block."""
     seen: set[int] = set()
     link = x
     while id(link) not in seen and len(seen) < _LONGEST:
@@ -33,12 +33,12 @@ def chain(x: Any) -> Iterator[Any]:
 
 
 def owners(x: Any) -> tuple[Owner, ...]:
-    """Describe the chain of `x`, `x` itself left out."""
+    """Describe the chain of `x` without `x` itself."""
     return tuple(Owner(type_name(link), _note(link)) for link in list(chain(x))[1:])
 
 
 def movable(x: Any) -> tuple[Movable, str]:
-    """Whether the owner of the block may still move or free it under an alias, and why."""
+    """Return whether the owner may still move or free the block under an alias, and why."""
     *_, root = chain(x)
     if _is_storage(root):
         if not root.resizable():
@@ -86,7 +86,7 @@ def _obj(x: memoryview) -> Any:
 def _tensor_base(x: Any) -> Any:
     try:
         return x.untyped_storage() if x._base is None else x._base
-    except Exception:  # kinds of tensors that have no storage say so in many ways
+    except Exception:  # tensors without a storage raise various exceptions
         return None
 
 

@@ -1,9 +1,10 @@
-"""Explanations as HTML for notebooks. Needs no other package."""
+"""Explanations as HTML for notebooks."""
 
 from __future__ import annotations
 
-from html import escape
-from xml.etree import ElementTree as xml
+from collections.abc import Iterator
+
+from numpy_bridge.page.markup import Markup
 
 from .text import Cells, Outline, Section, sentences, short, tone
 
@@ -25,29 +26,24 @@ border-bottom:1px solid var(--nb-line)}
 
 
 def to_html(outline: Outline, svg: str) -> str:
-    """One element with its own style, as notebooks show it; `svg` comes first."""
-    root = xml.Element("div", {"class": "numpy-bridge"})
-    verdict = "good" if outline.shares else "bad"
-    xml.SubElement(root, "p", {"class": verdict}).text = outline.headline
-    picture = xml.SubElement(root, "div", {"class": "picture"})
-    for section in outline.sections:
-        xml.SubElement(root, "h4").text = section.title
-        table = xml.SubElement(root, "table")
-        for row in section.rows:
-            _add_row(table, section, row)
-    picture.text = "\0"
-    body = xml.tostring(root, encoding="unicode", method="html")
-    return f"<style>{escape(_STYLE, quote=False)}</style>" + body.replace("\0", svg)
+    """Return one element with its own style for notebooks; `svg` comes first."""
+    page = Markup(
+        '<style>{}</style><div class="numpy-bridge"><p class="{}">{}</p><div class="picture">{}</div>{}</div>'
+    )
+    sections = Markup("").join(map(_section, outline.sections))
+    return page.format(_STYLE, "good" if outline.shares else "bad", outline.headline, Markup(svg), sections)
 
 
-def _add_row(table: xml.Element, section: Section, row: Cells) -> None:
-    """The short cells, and below them the sentences over the whole width: so that a phone shows both."""
+def _section(section: Section) -> Markup:
+    rows = Markup("").join(each for row in section.rows for each in _rows(section, row))
+    return Markup("<h4>{}</h4><table>{}</table>").format(section.title, rows)
+
+
+def _rows(section: Section, row: Cells) -> Iterator[Markup]:
+    """Yield the short cells, and below them the sentences in full width, which fits phones."""
     width, below = short(section), sentences(section, row)
-    line = xml.SubElement(table, "tr", {"class": "more"} if below else {})
-    for cell in row[:width]:
-        xml.SubElement(line, "td", {"class": str(tone(cell))}).text = cell
+    cells = (Markup('<td class="{}">{}</td>').format(tone(cell), cell) for cell in row[:width])
+    yield Markup('<tr class="{}">{}</tr>').format("more" if below else "", Markup("").join(cells))
     if below:
-        line = xml.SubElement(table, "tr")
-        wide = xml.SubElement(line, "td", {"colspan": str(width), "class": "below"})
-        for sentence in below:
-            xml.SubElement(wide, "div").text = sentence
+        texts = Markup("").join(map(Markup("<div>{}</div>").format, below))
+        yield Markup('<tr><td colspan="{}" class="below">{}</td></tr>').format(width, texts)

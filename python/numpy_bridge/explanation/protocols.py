@@ -12,7 +12,7 @@ from .model import Description, Protocol
 
 
 def protocols(x: Any, description: Description) -> tuple[Protocol, ...]:
-    """Ask `x` for its memory in every way that cannot cost or change anything, and give it back at once."""
+    """Ask `x` for its memory by every protocol that neither copies nor changes it; release it at once."""
     return tuple(_protocol(x, description, *answer) for answer in _core.ask_protocols(x))
 
 

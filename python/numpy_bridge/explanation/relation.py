@@ -14,7 +14,7 @@ from .owners import chain
 
 
 def origin(a: Any, b: Any, shares: bool | None) -> str:
-    """Say which of two objects came from which, where their owners tell."""
+    """Return which of two objects was made from the other; empty if their owners do not show it."""
     if a is b:
         return "a and b are one object"
     from_a, from_b = list(chain(a)), list(chain(b))
@@ -34,7 +34,7 @@ def origin(a: Any, b: Any, shares: bool | None) -> str:
 
 
 def _allocated(root: Any) -> bool:
-    """Whether the object made its block itself, as far as it says so."""
+    """Return whether the object is known to have allocated its block."""
     if isinstance(root, np.ndarray):
         return bool(root.flags.owndata)
     if isinstance(root, bytes | bytearray):
@@ -44,7 +44,7 @@ def _allocated(root: Any) -> bool:
 
 
 def advice(found: Overlap, of_b: Description, call: str) -> str:
-    """Say what to change for the opposite; `call` makes a share of a for the library of b."""
+    """Return how to separate or join the two; `call` shares a with the library of b."""
     if found.shares:
         copy = {"numpy": "b.copy()", "torch": "b.clone()"}.get(of_b.library, "bridge.to_numpy(b, copy=True)")
         return f"a write to one is seen in the other; for memory of its own: b = {copy}"

@@ -1,7 +1,7 @@
-"""For each library and protocol: whether it would share an object's memory, why not, and the call that would.
+"""The outcome of each library's and protocol's calls for one object, and the call that shares it.
 
-Our own calls are decided by the compiled core. Calls of libraries that this process has imported are made on
-something small; the others are judged by rules that were measured, and say so.
+`_core` decides for our own calls. Calls of imported libraries are made on a small object. For the others
+there are measured rules.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _DTYPES_OF_TORCH = {
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "bfloat16", "complex64", "complex128"),
 }
-"""Of every torch since 2.4; newer ones have more."""
+"""Supported by all versions of torch since 2.4; newer ones have more."""
 
 OURS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "NumPy": ("bridge.to_numpy({})", _to_numpy),
@@ -55,7 +55,7 @@ OURS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "buffer": ("memoryview(bridge.view({}))", _buffer),
     "DLPack": ("bridge.view({}).__dlpack__(max_version=(1, 0))", _dlpack),
 }
-"""By target: the call as it is written, and the same without pinning a tensor's storage."""
+"""By target: the call as users write it, and the same without pinning a tensor's storage."""
 
 _ANY, _ARRAYS = ("np.asarray(x)", "np.from_dlpack(x)"), ("torch.from_numpy(x)", "torch.Tensor(x)")
 THEIRS = {
@@ -64,11 +64,11 @@ THEIRS = {
     "buffer": ("memoryview(x)",),
     "DLPack": (),
 }
-"""By target: what people call. They are made on a small probe."""
+"""By target: the libraries' own calls, which are made on a small probe."""
 
 
 def targets(x: Any, description: Description, spoken: Sequence[Protocol]) -> tuple[Target, ...]:
-    """Find out for every target; nothing of `x` stays held. `spoken` are its protocols."""
+    """Return the outcome for every target. `spoken` are the protocols of `x`, which is not kept alive."""
     found: list[Target] = []
     probe = probe_of(x, description.memory) if description.memory else None
     for library, (written, share) in OURS.items():
@@ -82,7 +82,7 @@ def targets(x: Any, description: Description, spoken: Sequence[Protocol]) -> tup
 
 
 def share_for(library: str, a: Any, description: Description) -> str:
-    """The call that makes a share of `a` for a library; empty where none was seen to."""
+    """Return the call that shares `a` with a library; empty if there is none."""
     target = {"numpy": "NumPy", "torch": "torch"}.get(library, "DLPack")
     written, share = OURS[target]
     if target == "DLPack":
@@ -105,7 +105,7 @@ def _ours(share: Callable[[Any], object], x: Any, description: Description) -> T
 
 
 def _without_torch(x: Any) -> Trial:
-    """What `to_torch` would do, which imports torch: by its own rules, as far as they do not ask torch."""
+    """Apply the rules of `to_torch` that do not need torch, which must not be imported here."""
     if not BY_NAME["torch"].installed:
         return Trial(
             Outcome.REFUSES, "torch is not installed; install it with: pip install 'numpy-bridge[torch]'"
@@ -125,7 +125,7 @@ def _without_torch(x: Any) -> Trial:
 
 
 def _fatal_to_torch(x: Any) -> tuple[tuple[str, ...], str]:
-    """Calls of torch that may end the process, and why: they must not be tried."""
+    """Return the calls of torch that may end the process, and why. They must not be made."""
     try:
         _dlpack(x)
     except SharingError as error:
@@ -150,12 +150,12 @@ def _theirs(library: str, x: Any, probe: Any, best: str, ours: Trial) -> Iterato
         else:
             trial = try_call(call, probe)
             if trial.outcome is ours.outcome is Outcome.REFUSES and isinstance(x, _core.View):
-                trial = ours  # the View says why, and not that it was a smaller one
+                trial = ours  # the reason for the View itself, not for the smaller one
         yield Target(library, call, *trial, "" if trial.outcome.shared else best)
 
 
 def _remedy(library: str, x: Any, probe: Any, description: Description) -> str:
-    """The first call that was seen to share, else one that copies, else nothing."""
+    """Return the first call that shares, else one that copies, else nothing."""
     written, share = OURS[library]
     for expression, part in remedies(x, description):
         if _ours(share, part, description).outcome.shared:

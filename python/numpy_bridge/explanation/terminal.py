@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def to_text(outline: Outline) -> str:
-    """Plain lines, for any terminal and for logs."""
+    """Return plain lines, for any terminal and for logs."""
     lines = [outline.headline]
     for section in outline.sections:
         lines += ["", section.title]
@@ -23,7 +23,7 @@ def to_text(outline: Outline) -> str:
 
 
 def _row_as_text(section: Section, row: Cells) -> list[str]:
-    """Facts side by side. Of a table's row the sentences go below."""
+    """Return a fact as one line; a table's row as one line with its sentences below."""
     if not section.columns:
         return [f"  {row[0]:<14} {row[1]}"]
     widths = [max(_width(cell) for cell in column) for column in zip(*section.rows, strict=True)]
@@ -37,7 +37,7 @@ def _width(cell: str) -> int:
 
 
 def to_rich(outline: Outline) -> RenderableType:
-    """Tables in colour."""
+    """Return tables in colour."""
     from rich import box
     from rich.console import Group
     from rich.table import Table

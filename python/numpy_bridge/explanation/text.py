@@ -17,7 +17,7 @@ Cells = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Section:
-    """A table with a title; without column names each row is a fact: its name and its text."""
+    """A table with a title; without column names each row is a fact: name and text."""
 
     title: str
     rows: tuple[Cells, ...]
@@ -26,7 +26,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Outline:
-    """A headline, whether it is good news, and the sections below."""
+    """A headline, whether memory is shared, and the sections below."""
 
     headline: str
     shares: bool
@@ -50,7 +50,7 @@ def sentences(section: Section, row: Cells) -> list[str]:
 
 
 def of_object(what: Description, protocols: Sequence[Protocol], targets: Sequence[Target]) -> Outline:
-    """Write down one object."""
+    """Return the text about one object."""
     spoken = tuple((each.name, each.outcome, each.because) for each in protocols)
     calls = tuple((each.library, each.outcome, each.call, _why(each, what), each.instead) for each in targets)
     sections = [Section("Memory", _facts(what))]
@@ -62,7 +62,7 @@ def of_object(what: Description, protocols: Sequence[Protocol], targets: Sequenc
 
 
 def of_pair(a: Description, b: Description, found: Overlap, origin: str, advice: str) -> Outline:
-    """Write down how two objects relate."""
+    """Return the text about two objects."""
     facts = [("relation", f"{found.kind}: {MEANING[found.kind]}")]
     if found.shares is not False:
         facts += [

@@ -40,10 +40,10 @@ def command(
     ] = None,
     limit: Annotated[float, typer.Option("--time-limit", min=1, help="Seconds for one pair.")] = matrix.LIMIT,
 ) -> None:
-    """Try what every array library here does with every other's memory.
+    """Try every installed array library with every other's memory.
 
-    Each library's objects are handed to each library's own calls and to ours, each pair in a process of its
-    own. Writing through each side and reading through the other proves what shares and what does not.
+    Each library's objects are passed to each library's own calls and to ours, each pair in a process of its
+    own. Writing through each side and reading through the other proves which calls share memory.
 
     Exit status: 0, or 1 if a call of ours did anything but share or refuse, 2 for wrong usage, 130 if
     interrupted.
@@ -64,7 +64,7 @@ def command(
     _write(result, as_html, as_markdown)
     if as_json != STDOUT:
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # reasons are other people's texts
+            sys.stdout.reconfigure(errors="replace")  # reasons may have any characters
         terminal.show(result, Console(highlight=False), why=why)
     if result.our_faults:
         raise typer.Exit(1)

@@ -36,17 +36,14 @@ class Library:
 
 PYTHON = Library("python", "", read="np.asarray(x).tolist()", write="np.asarray(x)[...] = values")
 NUMPY = Library(
-    "numpy",
-    "import numpy as np",
-    read="x.tolist()",
-    write="x[...] = np.reshape(values, x.shape)",
+    "numpy", "import numpy as np", read="x.tolist()", write="x[...] = np.reshape(values, x.shape)"
 )
 
 LIBRARIES: tuple[Library, ...] = (
     Library(
         "tensorflow",
         "import tensorflow as tf",
-        # An operation, since TensorFlow looks at the alignment of what it took in only then.
+        # An operation, since TensorFlow checks the alignment of imported memory only then.
         read="np.asarray(x + tf.zeros_like(x)).tolist()",
     ),
     Library(
@@ -56,10 +53,7 @@ LIBRARIES: tuple[Library, ...] = (
         write="x.detach().copy_(torch.tensor(values).reshape(x.shape))",
     ),
     Library(
-        "cupy",
-        "import cupy",
-        read="x.get().tolist()",
-        write="x[...] = cupy.asarray(values).reshape(x.shape)",
+        "cupy", "import cupy", read="x.get().tolist()", write="x[...] = cupy.asarray(values).reshape(x.shape)"
     ),
     Library("jax", "import jax\nimport jax.numpy as jnp", read="x.tolist()"),
     Library("tinygrad", "import tinygrad", read="x.tolist()"),

@@ -1,7 +1,7 @@
-"""What a matrix is made of: producers, consumers, and what was found out about each pair.
+"""The parts of a matrix: producers, consumers, and the finding for each pair.
 
-Producers and consumers are source text, so that a report can show exactly what was run. Nothing here
-imports an array library or runs anything.
+Producers and consumers are source text, so that a report can show the code that ran. Nothing here imports
+an array library or runs that code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy_bridge.sharing import Number
 from .libraries import LIBRARIES, installed, needed
 
 VALUES = tuple(range(1, 9))
-"""What every producer holds, unless it says otherwise: exact in every dtype, also if negated."""
+"""The values of every producer by default: exact in every dtype, also if negated."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Producer:
     code : str
         Statements that bind `x` to an object holding `values`.
     read, write : str, optional
-        As in Library, which they replace. For objects that never change, `write` goes round the library, to
-        the memory itself; it runs in the scope that `code` leaves behind.
+        As in Library, which they replace. For immutable objects, `write` writes to the memory directly, in
+        the scope of `code`.
     readonly : bool
-        Whether nobody may write this memory.
+        True if this memory must not be written.
     dtype : str
-        What its elements are, in NumPy's words.
+        The dtype of its elements, by NumPy's name.
     values : tuple of numbers
-        What it holds once made.
+        Its values.
     needs : tuple of str
-        Libraries beside its own.
+        Further libraries.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Consumer:
     call : str
         An expression of `x`.
     ours : bool
-        Whether numpy-bridge takes part.
+        True if it calls numpy-bridge.
     read, write : str, optional
         As in Library, which they replace.
     """
@@ -95,18 +95,18 @@ def libraries_of(producer: Producer, consumer: Consumer) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one probe found.
+    """The result of one probe.
 
     Parameters
     ----------
     outcome : Outcome
-        What came of it.
+        What happened to the memory.
     why : str
-        The exception's text, what is wrong, or how the process ended.
+        The exception's text, the error found, or how the process ended.
     dtype : str
-        The result's element type, in its library's words, as far as that can be asked.
+        The result's element type by its library's name, if it has one.
     warning : str
-        What the call warned of, in one line.
+        The first warning of the call, in one line.
     """
 
     outcome: Outcome
@@ -120,13 +120,13 @@ class Finding:
 
     @classmethod
     def from_dict(cls, form: dict[str, Any]) -> Finding:
-        """Return what `to_dict` was made from."""
+        """Return the finding of a JSON form."""
         return cls(**{**form, "outcome": Outcome(form["outcome"])})
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of the matrix: a producer, a consumer, and what was found."""
+    """One cell of the matrix: a producer, a consumer, and the finding."""
 
     producer: Producer
     consumer: Consumer
@@ -150,14 +150,14 @@ class Cell:
 
     @property
     def is_our_fault(self) -> bool:
-        """Whether numpy-bridge, which shares or refuses, did anything else."""
+        """True if a call of ours did anything but share or refuse."""
         at_fault = self.outcome.harmful or self.outcome in (Outcome.COPIES, Outcome.UNKNOWN)
         return self.consumer.ours and at_fault
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Cells, and what they were found with.
+    """All cells, and the versions of the libraries.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class Matrix:
     missing : tuple of str
         The libraries that are not installed.
     date : str
-        When, as ISO 8601 has it.
+        Date and time in ISO 8601.
     """
 
     cells: tuple[Cell, ...]
@@ -216,7 +216,7 @@ class Matrix:
 
     @property
     def our_faults(self) -> tuple[Cell, ...]:
-        """Cells where numpy-bridge does anything but share or refuse."""
+        """Cells where a call of ours does anything but share or refuse."""
         return tuple(cell for cell in self.cells if cell.is_our_fault)
 
     def counts(self, *, ours: bool) -> dict[str, int]:

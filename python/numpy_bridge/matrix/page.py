@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from markupsafe import Markup
-
 from numpy_bridge import page as shell
 from numpy_bridge.outcome import Outcome
+from numpy_bridge.page.markup import Markup
 
 from .model import Matrix
 
@@ -55,13 +54,7 @@ def _table(matrix: Matrix, library: str) -> Markup:
 
 def _pairs(matrix: Matrix) -> Markup:
     rows = [
-        (
-            cell.producer.name,
-            _code(cell.consumer.call),
-            _cell(cell.outcome),
-            cell.why,
-            cell.finding.dtype,
-        )
+        (cell.producer.name, _code(cell.consumer.call), _cell(cell.outcome), cell.why, cell.finding.dtype)
         for row in matrix.rows
         for cell in row
     ]

@@ -1,7 +1,7 @@
-"""One cell of the matrix: make an object, hand it over, and find out by writing whether memory is shared.
+"""One cell of the matrix: make an object, pass it to a call, and prove by writing whether memory is shared.
 
-What decides is what arrives: values are written through each side and read through the other. Addresses are
-used to write to objects that offer no way to, never compared.
+Values are written through each side and read through the other. Addresses are never compared; they serve to
+write to objects that cannot be written otherwise.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _LONGEST = 300
 
 
 def probe(producer: Producer, consumer: Consumer) -> Finding:
-    """Find out what `consumer` does with the memory of `producer`, in this process.
+    """Return what `consumer` does with the memory of `producer`. It runs in this process.
 
-    Whatever the libraries raise is part of the finding. They may also end the process or never return:
+    Exceptions are part of the finding. The call may also end the process or never return:
     `numpy_bridge.matrix.run` probes each cell in a process of its own.
     """
     scope: dict[str, Any] = {"np": np, "bridge": bridge, "poke": poke, "encoded": encoded, "decoded": decoded}
@@ -58,7 +58,7 @@ def probe(producer: Producer, consumer: Consumer) -> Finding:
 
 
 def poke(address: int, dtype: str, values: list[Number]) -> None:
-    """Write values to memory, whoever owns it and whether or not it may be written."""
+    """Write values to memory without any check."""
     content = encoded(values, dtype)
     ctypes.memmove(address, content, len(content))
 
@@ -84,7 +84,7 @@ def described(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line of bearable length."""
+    """Return a text in one line of at most 300 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 

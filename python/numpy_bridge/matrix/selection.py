@@ -1,4 +1,4 @@
-"""Which producers and consumers to probe: those whose libraries are installed and asked for."""
+"""Selects the producers and consumers whose libraries are installed and asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .producers import PRODUCERS
 
 
 class UnknownLibraryError(LookupError):
-    """The matrix knows no library of that name."""
+    """The matrix has no library of that name."""
 
 
 def select(
@@ -29,7 +29,7 @@ def select(
     Raises
     ------
     UnknownLibraryError
-        If one of the names is not a library's.
+        If there is no library of one of the names.
     """
     unknown = {*only, *sources, *targets} - set(BY_NAME)
     if unknown:

@@ -1,4 +1,4 @@
-"""The matrix on a terminal: tables that fit its width, a legend, and reasons. Drawn by rich."""
+"""The matrix on a terminal: tables that fit its width, a legend, and reasons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WIDEST = 2 + max(map(len, Outcome))
 
 
 def show(matrix: Matrix, console: Console, *, why: bool) -> None:
-    """Print tables, legend, counts, and reasons: all, or those for what our calls did wrong."""
+    """Print tables, legend, counts, and reasons: all, or those for faults of our calls."""
     plain = not console.encoding.startswith("utf")
     console.print(_heading(matrix), "")
     for consumers in _fitting(matrix, console.width):
@@ -116,5 +116,5 @@ def _summary(matrix: Matrix, why: bool) -> Text:
     if matrix.missing:
         text.append(f"not installed: {', '.join(matrix.missing)}\n", "dim")
     if not why:
-        text.append("--why tells the reasons\n", "dim")
+        text.append("--why shows the reasons\n", "dim")
     return text

@@ -29,13 +29,13 @@ class Memory:
     device : str
         "cpu", "cuda:0", ...
     on_host : bool
-        Whether the host can read the address.
+        True if the host can read the address.
     readonly : bool
-        Whether the memory may not be written.
+        True if the memory must not be written.
     low, high : int
         All elements lie in the addresses [low, high).
     c_contiguous, f_contiguous : bool
-        Whether elements follow each other without gaps, last or first axis fastest.
+        True if elements follow each other without gaps, last or first axis fastest.
     """
 
     ptr: int

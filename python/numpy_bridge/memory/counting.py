@@ -1,4 +1,4 @@
-"""How many bytes two sets of runs have in common: exact, or bounds where that would take too long.
+"""Counts the bytes that two sets of runs have in common: exactly, or within bounds if that takes too long.
 
 Nested sets are compared step by step: equal steps are matched in closed form, unequal ones are walked over
 one period of their beat. Where runs of one array overlap each other, bytes are marked in a bitmap. Counting
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from .runs import Runs
 
 MAX_STEPS = 50_000
-"""Comparisons of two runs, each some microseconds."""
+"""Limit of comparisons of two runs; each takes some microseconds."""
 
 MAX_MARKED = 1 << 22
-"""Runs, and bytes, that a bitmap may have."""
+"""Limit of runs, and of bytes, in a bitmap."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _TooLongError(Exception):
 
 
 def size(runs: Runs) -> Count:
-    """Bytes in the set."""
+    """Count the bytes in the set."""
     if runs.nested:
         return Count(runs.size, runs.size)
     if runs.size // runs.length <= MAX_MARKED >= runs.stop - runs.start:
@@ -52,7 +52,7 @@ def size(runs: Runs) -> Count:
 
 
 def common(a: Runs, b: Runs) -> Count:
-    """Bytes in both sets."""
+    """Count the bytes in both sets."""
     low, high = max(a.start, b.start), min(a.stop, b.stop)
     if low >= high:
         return Count(0, 0)
@@ -71,7 +71,7 @@ def common(a: Runs, b: Runs) -> Count:
 
 
 def _marked(runs: Runs, low: int, high: int) -> NDArray[np.bool_]:
-    """Which of the bytes [low, high) are in the set."""
+    """Return for each of the bytes [low, high) whether it is in the set."""
     offsets = np.zeros(1, np.int64)
     for step, times in runs.repeats:
         offsets = np.add.outer(offsets, step * np.arange(times, dtype=np.int64)).ravel()
@@ -83,7 +83,7 @@ def _marked(runs: Runs, low: int, high: int) -> NDArray[np.bool_]:
 
 
 def _below(runs: Runs, limit: int) -> int:
-    """Bytes of nested runs at addresses below `limit`."""
+    """Count the bytes of nested runs at addresses below `limit`."""
     if limit <= runs.start:
         return 0
     if limit >= runs.stop:
@@ -98,13 +98,13 @@ def _below(runs: Runs, limit: int) -> int:
 
 
 class _Comparison:
-    """One count of two nested sets, with its limit of work."""
+    """One comparison of two nested sets, with a limit of work."""
 
     def __init__(self) -> None:
         self.steps_left = MAX_STEPS
 
     def count(self, a: Runs, b: Runs) -> int:
-        """Bytes in both."""
+        """Count the bytes in both."""
         if a.start >= b.stop or b.start >= a.stop:
             return 0
         self.steps_left -= 1
@@ -119,7 +119,7 @@ class _Comparison:
         return self._out_of_step(a, b) if a.repeats[0].step > b.repeats[0].step else self._out_of_step(b, a)
 
     def _in_step(self, a: Runs, b: Runs) -> int:
-        """Equal steps: repeat k of `a` meets repeat k + ahead of `b` alike for every k."""
+        """Equal steps: repeat k of `a` and repeat k + ahead of `b` overlap equally for every k."""
         step, times = a.repeats[0]
         others = b.repeats[0].times
         inner_a, inner_b = a.at(0), b.at(0)
@@ -135,13 +135,13 @@ class _Comparison:
         return total
 
     def _out_of_step(self, a: Runs, b: Runs) -> int:
-        """`a` has the longer step. Inside `b` its repeats find the same again after one beat of the steps."""
+        """`a` has the longer step. Inside `b` overlaps recur with the steps' least common multiple."""
         step, times = a.repeats[0]
         beat, others = b.repeats[0]
         inner = a.at(0)
 
         def reaching(address: int) -> int:
-            """The first repeat that starts at `address` or behind it."""
+            """Return the first repeat that starts at `address` or after it."""
             return min(max(-((inner.start - address) // step), 0), times)
 
         def counts(first: int, last: int) -> list[int]:

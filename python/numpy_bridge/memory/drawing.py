@@ -1,11 +1,11 @@
-"""The few shapes that memory maps are drawn with, in light and dark colours."""
+"""The shapes of memory maps, in light and dark colours."""
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as xml
 
 WIDTH, LEFT, PLOT = 480, 76, 392
-"""Pixels: of the picture, its left margin, and what is to scale. Narrow enough for phones."""
+"""Pixels: width of the picture, of its left margin, and of the part to scale. Narrow enough for phones."""
 
 _LONGEST_LABEL = 62
 
@@ -22,7 +22,7 @@ _STYLE = """
 
 
 def new_picture(title: str) -> xml.Element:
-    """An empty picture, whose height is set in the end."""
+    """Return an empty picture; `finished` sets its height."""
     picture = xml.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "class": "nb-map", "role": "img"})
     xml.SubElement(picture, "title").text = f"Memory map of {title}"
     xml.SubElement(picture, "style").text = _STYLE
@@ -31,7 +31,7 @@ def new_picture(title: str) -> xml.Element:
 
 
 def finished(picture: xml.Element, height: float) -> str:
-    """The picture as a document."""
+    """Return the picture as a document."""
     picture.set("viewBox", f"0 0 {WIDTH} {height:.0f}")
     picture.set("width", str(WIDTH))
     picture.set("height", f"{height:.0f}")
@@ -39,33 +39,33 @@ def finished(picture: xml.Element, height: float) -> str:
 
 
 def text(picture: xml.Element, x: float, y: float, content: str, anchor: str = "start") -> None:
-    """One line of text."""
+    """Add one line of text."""
     shape = xml.SubElement(picture, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor})
     shape.text = content if len(content) <= _LONGEST_LABEL else f"{content[: _LONGEST_LABEL - 1]}…"
 
 
 def key(picture: xml.Element, y: float, colour: str, content: str) -> None:
-    """A line of the legend."""
+    """Add a line of the legend."""
     xml.SubElement(picture, "rect", _box(12, y - 10, 12, 12) | {"class": colour, "rx": "2"})
     text(picture, 30, y, content)
 
 
 def lane(picture: xml.Element, y: float, height: float) -> None:
-    """The background of a row."""
+    """Add the background of a row."""
     xml.SubElement(picture, "rect", _box(LEFT, y, PLOT, height) | {"class": "lane"})
 
 
 def block(
     picture: xml.Element, x: float, y: float, end: float, height: float, colour: str, dense: bool = False
 ) -> None:
-    """Memory from `x` to `end`; never so thin that it can't be seen. `dense` has gaps too narrow to draw."""
+    """Add memory from `x` to `end`, always wide enough to see. `dense` memory has gaps too narrow to draw."""
     wide = max(end - x, 1.5)
     classes = f"{colour} dense" if dense else f"{colour} cell" if wide > 3 else colour
     xml.SubElement(picture, "rect", _box(x, y, wide, height) | {"class": classes})
 
 
 def dot(picture: xml.Element, x: float, y: float) -> None:
-    """The mark of the first element."""
+    """Mark the first element."""
     xml.SubElement(picture, "circle", {"class": "dot", "cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "2.5"})
 
 

@@ -1,4 +1,4 @@
-"""What two memories have in common, counted exactly."""
+"""The overlap of two memories, counted exactly."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ MEANING: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two memories have in common.
+    """The overlap of two memories.
 
     Attributes
     ----------
     kind : str
-        A key of `MEANING`, which says what it means.
+        A key of `MEANING`.
     shares : bool or None
-        Whether there is a byte in both; None if that was not decided.
+        True if they have a byte in common; None if that was not decided.
     bytes : Count
         Bytes in both.
     of_a, of_b : Count
@@ -96,7 +96,7 @@ def _elements(memory: Memory) -> Count:
 
 
 def _touching(mine: Memory, other: Memory) -> Count:
-    """Elements of `mine` that reach into `other`: those that start in it or less than an element before."""
+    """Count the elements of `mine` that reach into `other`: started in it, or less than an element before."""
     return counting.common(mine.element_starts, widened(other.bytes_touched, mine.itemsize - 1))
 
 

@@ -1,4 +1,4 @@
-"""A picture of one or two memories: where they lie, to scale, and their rows one below the other."""
+"""Memory maps: the addresses of one or two memories to scale, and their rows one below the other."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Piece = tuple[int, int]
 
 
 def memory_map(memories: dict[str, Memory], shared: Count | None = None) -> str:
-    """Draw memories by their names; `shared` is how many bytes two of them have in common.
+    """Draw memories with their names; `shared` is the number of bytes that two of them have in common.
 
     Returns
     -------
     str
-        An SVG document that needs nothing else; light or dark as the reader's system is.
+        A self-contained SVG document; light or dark like the reader's system.
     """
     picture = drawing.new_picture(", ".join(f"{name}: {_label(m)}" for name, m in memories.items()))
     filled = {name: memory for name, memory in memories.items() if memory.size}
@@ -49,7 +49,7 @@ def memory_map(memories: dict[str, Memory], shared: Count | None = None) -> str:
 
 
 def _comparable(memories: Collection[Memory]) -> bool:
-    """Whether there are memories, all in one address space."""
+    """Return whether there are memories, all in one address space."""
     return len({"host" if memory.on_host else memory.device for memory in memories}) == 1
 
 
@@ -59,7 +59,7 @@ def _label(memory: Memory) -> str:
 
 
 def _address_bars(picture: xml.Element, y: float, memories: list[Memory], shared: Count | None) -> float:
-    """All addresses from the lowest to the highest, one bar a memory, to scale."""
+    """Draw all addresses from the lowest to the highest to scale, one bar per memory."""
     low, high = min(m.low for m in memories), max(m.high for m in memories)
 
     def across(address: int) -> float:
@@ -81,7 +81,7 @@ def _address_bars(picture: xml.Element, y: float, memories: list[Memory], shared
 
 
 def _rows(picture: xml.Element, y: float, memories: list[Memory]) -> float:
-    """Memory in lines as long as a row of the larger array, so that its columns stand upright."""
+    """Draw memory in lines as long as a row of the larger array, so that its columns are vertical."""
     frame = max(memories, key=lambda m: (len(_steps(m)), m.high - m.low))
     length = _row_length(frame)
     zero, end = min(m.low for m in memories), max(m.high for m in memories)
@@ -113,7 +113,7 @@ def _rows(picture: xml.Element, y: float, memories: list[Memory]) -> float:
 def _closer(
     picture: xml.Element, y: float, memories: list[Memory], frame: Memory, begin: int, zero: int
 ) -> float:
-    """One line more, of a few elements."""
+    """Draw one more line, with a few elements."""
     length = _LINE_ELEMENTS * _steps(frame)[0]
     drawing.text(picture, LEFT, y + 10, f"the first {size(length)}, closer")
     return _one_row(picture, y + 16, memories, (begin, begin + length), begin - zero)
@@ -146,7 +146,7 @@ def _one_row(picture: xml.Element, y: float, memories: list[Memory], window: Pie
 
 
 def _pieces_in(memory: Memory, window: Piece) -> tuple[list[Piece], bool]:
-    """What of a memory lies in the window, and whether that is only where, since there are too many pieces.
+    """Return the pieces of a memory in the window. If there are too many: their extent, and True.
 
     Elements that are wide enough to be seen are pieces of their own.
     """
@@ -165,7 +165,7 @@ def _pieces_in(memory: Memory, window: Piece) -> tuple[list[Piece], bool]:
 
 
 def _walk(runs: Runs, window: Piece) -> Iterator[Piece]:
-    """The runs, one by one, as far as they lie in the window."""
+    """Yield the runs in the window, one by one."""
     begin, end = window
     if runs.start >= end or runs.stop <= begin:
         return
@@ -186,13 +186,13 @@ def _in_both(a: list[Piece], b: list[Piece]) -> list[Piece]:
 
 
 def _steps(memory: Memory) -> list[int]:
-    """Distances between neighbours along the axes that have any, shortest first."""
+    """Return the distances between neighbours along the axes that have any, shortest first."""
     pairs = zip(memory.strides, memory.shape, strict=True)
     return sorted({abs(stride) for stride, extent in pairs if extent > 1 and stride})
 
 
 def _origin(memories: list[Memory], frame: Memory, length: int) -> int:
-    """Where a line begins: so that no row goes on in the next line, if there is such an address."""
+    """Return where lines begin: if possible, so that no row continues in the next line."""
 
     def wide(memory: Memory) -> int:
         pairs = zip(memory.strides, memory.shape, strict=True)
@@ -206,7 +206,7 @@ def _origin(memories: list[Memory], frame: Memory, length: int) -> int:
 
 
 def _row_length(memory: Memory) -> int:
-    """The stride of rows: the shortest one that has room for a few elements, else the longest."""
+    """Return the stride of rows: the shortest one with room for a few elements, else the longest."""
     steps = _steps(memory)
     if not steps:
         return memory.itemsize

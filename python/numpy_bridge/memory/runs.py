@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Repeat(NamedTuple):
-    """So many times, every `step` bytes."""
+    """A pattern repeated `times` times, every `step` bytes."""
 
     step: int
     times: int
@@ -33,12 +33,12 @@ class Runs:
 
     @cached_property
     def stop(self) -> int:
-        """The address behind the last byte."""
+        """The address after the last byte."""
         return self.start + self.length + sum(repeat.reach for repeat in self.repeats)
 
     @cached_property
     def nested(self) -> bool:
-        """Whether no byte is reached twice because each step is at least as long as all that it repeats."""
+        """True if each step is at least as long as its pattern, so that no byte is reached twice."""
         span = self.length
         for repeat in reversed(self.repeats):
             if repeat.step < span:
@@ -55,12 +55,12 @@ class Runs:
         return total
 
     def at(self, offset: int) -> Runs:
-        """The first of the outermost repeats, moved by `offset` bytes."""
+        """Return the first of the outermost repeats, moved by `offset` bytes."""
         return Runs(self.start + offset, self.length, self.repeats[1:])
 
 
 def normal(start: int, length: int, repeats: Iterable[tuple[int, int]]) -> Runs:
-    """The same set with as few repeats as possible: what leaves no gap becomes one run.
+    """Return the same set with as few repeats as possible: repeats without gaps become one run.
 
     Steps may have any sign; `start` is the address for indices of 0.
     """
@@ -79,15 +79,15 @@ def normal(start: int, length: int, repeats: Iterable[tuple[int, int]]) -> Runs:
 
 
 def bytes_of(start: int, itemsize: int, shape: Sequence[int], strides: Sequence[int]) -> Runs:
-    """The bytes of an array that is not empty."""
+    """Return the bytes of an array that is not empty."""
     return normal(start, itemsize, zip(strides, shape, strict=True))
 
 
 def starts_of(start: int, shape: Sequence[int], strides: Sequence[int]) -> Runs:
-    """The first byte of each element: as many as there are elements at different addresses."""
+    """Return the first byte of each element: one for each different address."""
     return normal(start, 1, zip(strides, shape, strict=True))
 
 
 def widened(runs: Runs, before: int) -> Runs:
-    """The same with each run longer by `before` bytes at its start."""
+    """Return the same runs, each `before` bytes longer at its start."""
     return normal(runs.start - before, runs.length + before, runs.repeats)

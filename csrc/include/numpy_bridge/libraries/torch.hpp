@@ -16,7 +16,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 /// An attribute of a C type, called without arguments and without Python's call machinery where that is
 /// possible: a method through its C function, a property through its C getter.
@@ -55,7 +55,7 @@ private:
     const PyGetSetDef* property_ = nullptr;
 };
 
-} // namespace detail
+} // namespace engine
 
 /// What is needed of the torch that this process runs.
 class torch_library {
@@ -63,7 +63,7 @@ public:
     /// The library if the process has imported torch already, else null. Never imports it.
     static const torch_library* loaded() {
         if (const auto* ready = instance().load(std::memory_order_acquire)) return ready;
-        const py::object module = detail::imported_module("torch");
+        const py::object module = engine::imported_module("torch");
         if (!module) return nullptr;
         try {
             return publish(std::unique_ptr<const torch_library>(new torch_library(module)));
@@ -108,10 +108,10 @@ public:
     }
 
     /// Of torch.Tensor; `numpy` marks the storage as not resizable for good.
-    const detail::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy, dtype;
+    const engine::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy, dtype;
 
     /// Of storages.
-    const detail::c_attribute resizable, data_ptr;
+    const engine::c_attribute resizable, data_ptr;
 
     /// The quick way to the answers of most of these.
     const torch_layout layout;
@@ -140,16 +140,16 @@ public:
         }
         void* tensor = nullptr;
         if (api_->managed_tensor_to_object(managed, &tensor) != 0) // torch may own it already: never free it twice
-            refuse_as_torch_does(m, detail::text_of_pending_error());
+            refuse_as_torch_does(m, engine::text_of_pending_error());
         return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
     }
 
     /// Lets what torch's current stream is given from now on come after the work on memory at `where` that was given to
     /// `stream` (counted as in `imported`). The host waits for neither.
     PYBIND11_NOINLINE void wait_for(std::uintptr_t stream, device where) const {
-        if (api_ != nullptr && detail::work_stream(*api_, where) == stream) return;
+        if (api_ != nullptr && engine::work_stream(*api_, where) == stream) return;
         const py::object cuda = py::handle(torch_).attr("cuda");
-        const py::object given = stream == detail::legacy_default_stream // which ExternalStream does not take
+        const py::object given = stream == engine::legacy_default_stream // which ExternalStream does not take
                                      ? cuda.attr("default_stream")(where.index)
                                      : cuda.attr("ExternalStream")(stream, py::arg("device") = where.index);
         cuda.attr("current_stream")(where.index).attr("wait_stream")(given);
@@ -191,8 +191,8 @@ private:
 
     /// torch's words for memory in which nothing wrong was seen: most often a device that it was built without.
     [[noreturn]] static void refuse_as_torch_does(const memory& m, const std::string& words) {
-        if (m.device.type == device_type::cpu) detail::refuse("torch", "memory", "what torch can take", words);
-        detail::refuse("torch", "device", "one that this torch has", name_of(m.device), words);
+        if (m.device.type == device_type::cpu) engine::refuse("torch", "memory", "what torch can take", words);
+        engine::refuse("torch", "device", "one that this torch has", name_of(m.device), words);
     }
 
     py::object new_tensor_by_capsule(const memory& m, anchor keep) const {
@@ -200,7 +200,7 @@ private:
         try {
             return py::handle(torch_).attr("utils").attr("dlpack").attr("from_dlpack")(capsule);
         } catch (py::error_already_set& error) {
-            refuse_as_torch_does(m, detail::text_of_error(error));
+            refuse_as_torch_does(m, engine::text_of_error(error));
         }
     }
 
@@ -229,18 +229,10 @@ private:
 };
 
 /// Refuses memory that torch cannot take, before torch sees it: some of it would abort the process.
-inline void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly) {
-    if (m.device.index > 127) // torch keeps the index in a signed byte
-        detail::refuse("torch", "device", "an index of 0 to 127", name_of(m.device));
-    if (m.device.type == device_type::opencl) // torch crashes on it
-        detail::refuse("torch", "device", "one that this torch has", name_of(m.device),
-                       "let its own library copy it to the host first");
-    if (m.readonly && !allow_readonly)
-        detail::refuse("torch", "readonly", "writable memory, as every tensor can be written", "read-only memory",
-                       "pass copy=True, or allow_readonly=True and never write to the tensor");
-    if (!torch.has_dtype(m.type.id))
-        detail::refuse("torch", "dtype", "a dtype that this torch has", name_of(m.type), "share its bytes as uint8");
-    detail::validate_for_dlpack(m, "torch");
-}
+void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/libraries/torch.cpp"
+#endif

@@ -29,7 +29,7 @@ inline bool operator==(const storage_extent& a, const storage_extent& b) noexcep
     return a.data == b.data && a.size == b.size;
 }
 
-namespace detail {
+namespace engine {
 
 /// The word at `offset` bytes behind `object`.
 inline std::uintptr_t word_at(const void* object, std::size_t offset) noexcept {
@@ -41,7 +41,7 @@ inline std::uintptr_t word_at(const void* object, std::size_t offset) noexcept {
 // NOLINTNEXTLINE(performance-no-int-to-ptr): words that hold pointers
 inline const void* pointer_of(std::uintptr_t word) noexcept { return reinterpret_cast<const void*>(word); }
 
-} // namespace detail
+} // namespace engine
 
 /// The offsets, if they were found. Reading needs the GIL and a tensor that has a C++ object.
 class torch_layout {
@@ -53,18 +53,18 @@ public:
     /// Whether memory holds the tensor's values: the tensor is dispatched as an ordinary CPU tensor is, so it
     /// is not negated, conjugated, zero, wrapped, sparse or quantized. False means: ask torch.
     bool is_ordinary(PyObject* tensor) const noexcept {
-        return detail::word_at(impl_of(tensor), key_set_) == ordinary_keys_;
+        return engine::word_at(impl_of(tensor), key_set_) == ordinary_keys_;
     }
 
     /// Whether autograd knows nothing of the tensor. False means: ask torch.
-    bool is_untracked(PyObject* tensor) const noexcept { return detail::word_at(impl_of(tensor), autograd_) == 0; }
+    bool is_untracked(PyObject* tensor) const noexcept { return engine::word_at(impl_of(tensor), autograd_) == 0; }
 
     /// A size of -1 where there is no storage.
     storage_extent storage_of(PyObject* tensor) const noexcept {
-        const void* storage = detail::pointer_of(detail::word_at(impl_of(tensor), storage_));
+        const void* storage = engine::pointer_of(engine::word_at(impl_of(tensor), storage_));
         if (storage == nullptr) return {nullptr, -1};
-        return {static_cast<const std::byte*>(detail::pointer_of(detail::word_at(storage, data_))),
-                static_cast<std::int64_t>(detail::word_at(storage, size_))};
+        return {static_cast<const std::byte*>(engine::pointer_of(engine::word_at(storage, data_))),
+                static_cast<std::int64_t>(engine::word_at(storage, size_))};
     }
 
     /// Looks at samples made with `torch`. Never raises.
@@ -143,14 +143,14 @@ private:
         const auto address = [](const py::object& x, const char* name) { return x.attr(name).cast<std::uintptr_t>(); };
 
         const auto impl = only_offset(ordinary, object_itself, sizeof(PyObject), 32, [&](auto* o, auto at, auto& t) {
-            return detail::word_at(o, at) == address(t, "_cdata");
+            return engine::word_at(o, at) == address(t, "_cdata");
         });
         if (!impl) return;
         impl_ = *impl;
 
         const auto impl_of_sample = [this](const py::object& t) { return impl_of(t.ptr()); };
         const auto storage = only_offset(ordinary, impl_of_sample, 8, max_impl, [&](auto* o, auto at, auto& t) {
-            return detail::word_at(o, at) == address(t.attr("untyped_storage")(), "_cdata");
+            return engine::word_at(o, at) == address(t.attr("untyped_storage")(), "_cdata");
         });
         const auto autograd = autograd_offset(seen);
         if (!storage || !autograd || !find_key_set(seen)) return;
@@ -182,23 +182,23 @@ private:
             all, [this](const py::object& t) { return impl_of(t.ptr()); }, 8, max_impl,
             [&](const void* o, std::size_t at, const py::object& t) {
                 const bool tracked = t.attr("requires_grad").cast<bool>();
-                return (detail::word_at(o, at) != 0) == tracked;
+                return (engine::word_at(o, at) != 0) == tracked;
             });
     }
 
     /// The same for all ordinary tensors; one bit of it stands for negation, another for conjugation.
     bool find_key_set(const samples& seen) {
         const objects ordinary = seen.ordinary();
-        const auto at_plain = [&](std::size_t at) { return detail::word_at(impl_of(seen.plain[0].ptr()), at); };
+        const auto at_plain = [&](std::size_t at) { return engine::word_at(impl_of(seen.plain[0].ptr()), at); };
         const auto at_sample = [&](const py::object& t, std::size_t at) {
-            return detail::word_at(impl_of(t.ptr()), at) ^ at_plain(at);
+            return engine::word_at(impl_of(t.ptr()), at) ^ at_plain(at);
         };
         const auto one_bit = [](std::uintptr_t word) { return word != 0 && (word & (word - 1)) == 0; };
         const auto found = only_offset(
             ordinary, [this](const py::object& t) { return impl_of(t.ptr()); }, 8, max_impl,
             [&](const void* o, std::size_t at, const py::object&) {
                 const auto negated = at_sample(seen.negated, at), conjugated = at_sample(seen.conjugated, at);
-                return detail::word_at(o, at) == at_plain(at) && one_bit(negated) && one_bit(conjugated) &&
+                return engine::word_at(o, at) == at_plain(at) && one_bit(negated) && one_bit(conjugated) &&
                        negated != conjugated && at_sample(seen.both, at) == (negated | conjugated) &&
                        at_sample(seen.zero, at) != 0;
             });
@@ -210,12 +210,12 @@ private:
 
     bool find_storage_fields(const objects& plain) {
         const auto storage = [this](const py::object& t) {
-            return detail::pointer_of(detail::word_at(impl_of(t.ptr()), storage_));
+            return engine::pointer_of(engine::word_at(impl_of(t.ptr()), storage_));
         };
         const auto field = [&](const char* method) {
             return only_offset(plain, storage, 8, max_storage, [&](const void* o, std::size_t at, const py::object& t) {
                 const py::object value = t.attr("untyped_storage")().attr(method)();
-                return detail::word_at(o, at) == value.cast<std::uintptr_t>();
+                return engine::word_at(o, at) == value.cast<std::uintptr_t>();
             });
         };
         const auto data = field("data_ptr"), size = field("nbytes");
@@ -225,7 +225,7 @@ private:
         return true;
     }
 
-    const void* impl_of(PyObject* tensor) const noexcept { return detail::pointer_of(detail::word_at(tensor, impl_)); }
+    const void* impl_of(PyObject* tensor) const noexcept { return engine::pointer_of(engine::word_at(tensor, impl_)); }
 
     // No object of torch 2 is smaller than this.
     static constexpr std::size_t max_impl = 176, max_storage = 64;

@@ -1,0 +1,110 @@
+#include <numpy_bridge/dtype_reasons.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+inline constexpr const char* hint_for_bytes = "share its bytes: x.view('u1') or t.view(torch.uint8)";
+inline constexpr const char* hint_for_objects =
+    "Python objects are not numbers in one block of memory; convert them first";
+inline constexpr const char* hint_for_long_double =
+    "long double differs between platforms; convert with x.astype('float64') or 'complex128'";
+
+inline constexpr const char* hint_for_fields = "share one field at a time, x['field'], or the bytes, x.view('u1')";
+inline constexpr const char* hint_for_times = "share the counts behind the times: x.view('i8')";
+inline constexpr const char* hint_for_code_points = "share the code points: x.view('u4')";
+inline constexpr const char* hint_for_fixed_strings = "share the bytes: x.view('u1')";
+inline constexpr const char* hint_for_strings =
+    "strings of variable length are behind pointers; convert them first, to fixed length or to numbers";
+inline constexpr const char* hint_for_quantized = "share the stored integers: t.int_repr()";
+
+NUMPY_BRIDGE_INLINE const char* hint_for_kind(char kind) noexcept {
+    switch (kind) {
+    case 'V':
+        return hint_for_fields;
+    case 'M':
+    case 'm':
+        return hint_for_times;
+    case 'U':
+        return hint_for_code_points;
+    case 'S':
+        return hint_for_fixed_strings;
+    case 'T':
+        return hint_for_strings;
+    case 't':
+        return hint_for_sub_byte;
+    case 'f':
+    case 'c':
+        return hint_for_long_double;
+    case 'O':
+        return hint_for_objects;
+    default:
+        return "";
+    }
+}
+
+NUMPY_BRIDGE_INLINE const char* hint_for_format(std::string_view format) noexcept {
+    const auto holds = [format](const char* codes) { return format.find_first_of(codes) != std::string_view::npos; };
+    if (format.find("T{") != std::string_view::npos)
+        return "a structured element has several dtypes; share one field at a time: x['field']";
+    if (holds("O")) return hint_for_objects;
+    if (holds("g")) return hint_for_long_double;
+    if (holds("cspuw")) return "characters are not numbers; share their bytes: memoryview(x).cast('B')";
+    return "share its bytes: memoryview(x).cast('B')";
+}
+
+/// What the names of dtypes without a row begin with, in NumPy, ml_dtypes and torch.
+struct named_reason {
+    std::string_view prefix;
+    const char* hint;
+};
+
+inline constexpr named_reason named_reasons[] = {
+    {"qint", hint_for_quantized},
+    {"quint", hint_for_quantized},
+    {"float6_", hint_for_sub_byte},
+    {"float4_", hint_for_sub_byte},
+    {"bits", hint_for_bytes},
+    {"bcomplex", hint_for_bytes},
+    {"float96", hint_for_long_double},
+    {"float128", hint_for_long_double},
+    {"complex192", hint_for_long_double},
+    {"complex256", hint_for_long_double},
+    {"longdouble", hint_for_long_double},
+    {"clongdouble", hint_for_long_double},
+    {"datetime64", hint_for_times},
+    {"timedelta64", hint_for_times},
+    {"str", hint_for_code_points},
+    {"bytes", hint_for_fixed_strings},
+    {"void", hint_for_fields},
+    {"object", hint_for_objects},
+    {"StringDType", hint_for_strings},
+};
+
+/// "int4", "uint1" and the like.
+constexpr bool is_sub_byte_name(std::string_view name) noexcept {
+    if (!name.empty() && name.front() == 'u') name.remove_prefix(1);
+    return name.size() == 4 && name.substr(0, 3) == "int" && name[3] >= '1' && name[3] <= '7';
+}
+
+NUMPY_BRIDGE_INLINE const char* hint_for_name(std::string_view name) noexcept {
+    if (is_sub_byte_name(name)) return hint_for_sub_byte;
+    for (const auto& [prefix, hint] : named_reasons)
+        if (name.substr(0, prefix.size()) == prefix) return hint;
+    constexpr std::string_view orders = "<>|=";
+    if (name.size() > 1 && orders.find(name[0]) != std::string_view::npos) return hint_for_kind(name[1]);
+    return "";
+}
+
+NUMPY_BRIDGE_INLINE const char* hint_for_dlpack(dlpack::data_type type) noexcept {
+    if (type.code == dlpack::type_code::opaque_handle) return hint_for_objects;
+    if (type.code > dlpack::type_code::float4_e2m1fn)
+        return "a later version of DLPack may name it; this one ends with code 17";
+    if (type.lanes != 1) return "vector elements are another dimension: share x as (..., lanes) of one-lane elements";
+    if (type.bits < 8) return hint_for_sub_byte;
+    return hint_for_bytes;
+}
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END
