@@ -32,7 +32,7 @@ class Capsule(NamedTuple):
 
 
 def before_the_call(x: Any) -> Any:
-    """Return `x`, or for a DLPack capsule what remains known of it after the call that consumes it."""
+    """Return `x`, or the address in a DLPack capsule, which the call may consume."""
     address = _core.capsule_address(x) if type(x).__name__ == "PyCapsule" else None
     return x if address is None else Capsule(address)
 

@@ -1,4 +1,4 @@
-"""What is known of an argument or a result at a glance. Nothing is imported, pinned, read or kept."""
+"""Arguments and results of calls, described at a glance. Nothing is imported, pinned, read or kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROTOCOLS = ("__dlpack__", "__array_interface__", "__cuda_array_interface__", "
 
 
 class Trait(Enum):
-    """What can prevent sharing."""
+    """Properties that can prevent sharing."""
 
     READ_ONLY = "read-only"
     NOT_CONTIGUOUS = "not contiguous"
@@ -65,7 +65,7 @@ class Operand(NamedTuple):
     nbytes : int
         Bytes of its elements.
     traits : frozenset of Trait
-        What can prevent sharing.
+        Properties that can prevent sharing.
     is_array : bool
         True if there is memory to share.
     """
@@ -157,7 +157,7 @@ def _of_python_object(x: Any) -> Operand:
 
 
 def _without_lock(x: Any) -> Any:
-    """Return what a locked `multiprocessing.Array` locks: our own calls share that."""
+    """Return the object inside a locked `multiprocessing.Array`, which our own calls share."""
     locked = type(x).__module__ == "multiprocessing.sharedctypes" and hasattr(type(x), "get_obj")
     return x.get_obj() if locked else x
 

@@ -20,7 +20,7 @@ _NUMBERS = ("bool", "int", "float", "complex")
 
 
 class Verdict(NamedTuple):
-    """What a call did, with the fields of a `Conversion`."""
+    """The outcome of a call, with the fields of a `Conversion`."""
 
     source: Operand
     result: Operand
