@@ -1,7 +1,7 @@
 /// The C exchange API of DLPack with View as the provider: `View.__dlpack_c_exchange_api__`.
 #include <new>
 
-#include "cuda.hpp"
+#include "cuda_module.hpp"
 #include "errors.hpp"
 #include "register.hpp"
 #include "view.hpp"

@@ -4,7 +4,7 @@
 
 #include "copy_to_cuda.hpp"
 #include "copying.hpp"
-#include "cuda.hpp"
+#include "cuda_module.hpp"
 #include "register.hpp"
 #include "view.hpp"
 

@@ -151,7 +151,7 @@ def _same_values(result: Any, source: Any) -> bool:
     if not Memory.of(source).on_host:
         return True
     try:
-        made, given = _core.to_numpy(result, copy=True), _core.to_numpy(source, copy=True)
+        made, given = (_core.to_numpy(x, copy=True) for x in (result, source))
     except SharingError:  # memory of a device that cannot be used here
         return True
     return made.tobytes() == given.astype(made.dtype).tobytes()

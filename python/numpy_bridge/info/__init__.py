@@ -8,6 +8,6 @@ True
 from __future__ import annotations
 
 from .cuda import describe_cuda
-from .document import SCHEMA, describe, libraries
+from .document import SCHEMA, describe, describe_fast_tensors, libraries
 
-__all__ = ["SCHEMA", "describe", "describe_cuda", "libraries"]
+__all__ = ["SCHEMA", "describe", "describe_cuda", "describe_fast_tensors", "libraries"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+
 from rich.console import Console
 
 from numpy_bridge.cli_errors import require_place_for_file
@@ -18,6 +21,8 @@ def command(as_json: JsonFile = None) -> None:
     libraries.
     """
     require_place_for_file("info", as_json)
+    with contextlib.suppress(Exception):  # a torch that cannot be imported is no reason to show nothing
+        importlib.import_module("torch")
     found = describe()
     write(found, as_json)
     if as_json != STDOUT:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import sys
 from typing import Any
 
 import numpy_bridge
-from numpy_bridge.libraries import LIBRARIES, PYTHON
+from numpy_bridge import _core
+from numpy_bridge.libraries import BY_NAME, LIBRARIES, PYTHON
 
 from .cuda import describe_cuda
 
@@ -20,8 +23,8 @@ def describe() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``schema``, ``version``, ``python`` and ``platform`` (text); ``cuda``, see `describe_cuda`; and
-        ``libraries``, see `libraries`.
+        ``schema``, ``version``, ``python`` and ``platform`` (text); ``cuda``, see `describe_cuda`;
+        ``fast_tensors``, see `describe_fast_tensors`; and ``libraries``, see `libraries`.
     """
     return {
         "schema": SCHEMA,
@@ -29,8 +32,29 @@ def describe() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": f"{platform.system()} {platform.machine()}",
         "cuda": describe_cuda(),
+        "fast_tensors": describe_fast_tensors(),
         "libraries": libraries(),
     }
+
+
+def describe_fast_tensors() -> dict[str, Any]:
+    """Describe whether tensors are read where torch keeps them, rather than through its attributes.
+
+    Returns
+    -------
+    dict
+        ``on``: True or False; None if torch is installed but not imported, since the answer depends on its
+        version. ``reason``: why it is not on, or None.
+    """
+    if _core.reads_tensors_fast():
+        return {"on": True, "reason": None}
+    if os.environ.get("NUMPY_BRIDGE_FAST_TENSORS") == "0":
+        return {"on": False, "reason": "turned off by NUMPY_BRIDGE_FAST_TENSORS=0"}
+    if "torch" in sys.modules:
+        return {"on": False, "reason": f"not found for torch {sys.modules['torch'].__version__}"}
+    if not BY_NAME["torch"].installed:
+        return {"on": False, "reason": "torch is not installed"}
+    return {"on": None, "reason": "torch is not imported"}
 
 
 def libraries() -> dict[str, str]:

@@ -23,11 +23,17 @@ def show(found: dict[str, Any], console: Console) -> None:
 def sections(found: dict[str, Any]) -> list[Section]:
     """Return the result of `describe` as headings, each with pairs of a name and a text."""
     of_all = [("version", found["version"]), ("Python", found["python"]), ("platform", found["platform"])]
+    of_all.append(("fast tensors", _of_fast_tensors(found["fast_tensors"])))
     return [
         ("numpy-bridge", of_all),
         ("CUDA", _of_cuda(found["cuda"])),
         ("array libraries", list(found["libraries"].items())),
     ]
+
+
+def _of_fast_tensors(found: dict[str, Any]) -> str:
+    state = {True: "on", False: "off", None: "unknown"}[found["on"]]
+    return f"{state}: {found['reason']}" if found["reason"] else state
 
 
 def _of_cuda(cuda: dict[str, Any]) -> list[tuple[str, str]]:

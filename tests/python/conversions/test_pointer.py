@@ -62,8 +62,20 @@ def test_pointer_of_a_tensor() -> None:
     "pointer", [None, "0x10", 1.5, b"abc", [1], np.arange(3.0)], ids=lambda p: type(p).__name__
 )
 def test_what_is_no_pointer(pointer: Any) -> None:
-    with pytest.raises(TypeError):
+    kind = type(pointer)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    hint = "; use x.ctypes.data, or numpy_bridge.view(x)" if kind is np.ndarray else ""
+    with pytest.raises(TypeError) as caught:
         from_pointer(pointer, (1,), "u1")
+    assert str(caught.value) == f"ptr: expected an address (int) or a ctypes pointer, got {name}{hint}"
+
+
+@needs_torch
+def test_a_tensor_is_no_pointer() -> None:
+    with pytest.raises(
+        TypeError, match=r"got torch\.Tensor; use x\.data_ptr\(\), or numpy_bridge\.view\(x\)$"
+    ):
+        from_pointer(torch.ones(3), (3,), "f4")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +84,7 @@ def test_what_is_no_pointer(pointer: Any) -> None:
     ids=lambda p: type(p).__name__,
 )
 def test_numbers_that_are_no_addresses(pointer: Any) -> None:
-    with pytest.raises(TypeError, match="ptr must be an address"):
+    with pytest.raises(TypeError, match=r"^ptr: expected an address \(int\) or a ctypes pointer, got "):
         from_pointer(pointer, (1,), "u1")
 
 

@@ -251,7 +251,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: from_pointer(8, (2,), "u1", strides=()), "pointer: strides: expected 1 byte strides, got 0"),
     (
         lambda: from_pointer(8, (1,), "f3"),
-        "pointer: dtype: expected a name in the dtype table, such as 'float32', or a typestr, such "
+        "pointer: dtype: expected the name of a number dtype, such as 'float32', or a typestr, such "
         "as '>f4', got 'f3'",
     ),
     (

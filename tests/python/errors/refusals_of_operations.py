@@ -47,7 +47,7 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: add_(np.zeros(2, "?"), True),
         "add_: dtype: expected integers, floats of 16 bits or more, or complex numbers, got bool; "
-        "use logical_or of its own library",
+        "use np.logical_or or torch.logical_or",
     ),
     (
         lambda: add_(from_pointer(FLOATS.ctypes.data, 8, "float8_e5m2", owner=FLOATS), 1),
@@ -56,7 +56,7 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: add_(FLOATS, np.zeros(2, "f8")),
         "add_: dtype: expected float32, as x has, got float64; "
-        "copy_ converts: numpy_bridge.copy_(new, y), with a new array of x's dtype",
+        "convert y first: y.astype(np.float32) or y.to(torch.float32)",
     ),
     (
         lambda: add_(byte_swapped(FLOATS), 1),
@@ -103,6 +103,6 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: copy_(np.zeros(2, "i4"), FLOATS),
         "copy_: dtype: expected one that casts to int32 by NumPy's rule 'same_kind', got float32; "
-        "convert it first, and say so: x.astype(...), x.to(...)",
+        "convert src first: src.astype(np.int32) or src.to(torch.int32)",
     ),
 ]

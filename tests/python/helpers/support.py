@@ -238,7 +238,7 @@ def run_together(threads: Iterable[threading.Thread]) -> None:
         sys.setswitchinterval(interval)
 
 
-def run_python(code: str, *arguments: str) -> str:
+def run_python(code: str, *arguments: str, **environment: str) -> str:
     """Run a program to its end in a new interpreter; its output. It must exit with status 0."""
     here = str(Path(__file__).parent)
     done = subprocess.run(
@@ -246,7 +246,11 @@ def run_python(code: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")]),
+            **environment,
+        },
     )
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Exception ignored" not in done.stderr

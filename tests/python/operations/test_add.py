@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpy_bridge as bridge
-from numpy_bridge import add_
+from numpy_bridge import add_, copy_
 from strategies import BUFFER, elements_overlap, operands
 from support import (
     BACKWARD,
@@ -233,8 +233,26 @@ def test_what_has_no_memory() -> None:
         with pytest.raises(TypeError):
             add_(x, y)
     for number in (np.datetime64(1, "s"), np.longdouble(1), np.str_("1")):
-        with pytest.raises(TypeError, match="is no number"):
+        with pytest.raises(TypeError, match=r"add_\(\): y \(\S+\) is not a number"):
             add_(np.ones(1), number)
+
+
+def test_what_has_no_memory_is_named() -> None:
+    for call, text in (
+        (lambda: add_(np.ones(1), [1]), "add_(): y (list) has no memory to share; use np.asarray(y)"),
+        (lambda: add_([1], 1), "add_(): x (list) has no memory to share; pass an array or a tensor"),
+        (
+            lambda: copy_(np.ones(1), 5),
+            "copy_(): src (int) has no memory to share; use np.asarray(src)",
+        ),
+        (
+            lambda: copy_((1,), np.ones(1)),
+            "copy_(): dst (tuple) has no memory to share; pass an array or a tensor",
+        ),
+    ):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert str(caught.value) == text
 
 
 def test_arguments() -> None:

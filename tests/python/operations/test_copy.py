@@ -49,7 +49,7 @@ def test_any_two_layouts(pair: tuple[np.ndarray, np.ndarray], seed: int) -> None
     fill(seed)
     before = BUFFER.copy()
     if not np.can_cast(source.dtype, target.dtype, "same_kind"):
-        with refused("dtype", "copy_", hint="convert it first"):
+        with refused("dtype", "copy_", hint="convert src first: "):
             copy_(target, source)
     elif elements_overlap(target):
         with refused("strides", "copy_"):
@@ -105,7 +105,7 @@ def samples(name: str) -> np.ndarray:
 def test_every_cast_of_numpy(source: str, target: str, step: int) -> None:
     values = np.resize(samples(source), 2000)[::step]
     if not np.can_cast(source, target, "same_kind"):
-        with refused("dtype", "copy_", hint="convert it first"):
+        with refused("dtype", "copy_", hint="convert src first: "):
             copy_(np.zeros(values.shape, target), values)
         return
     result = copy_(np.zeros(2 * len(values), target)[::step][: len(values)], values)
@@ -124,11 +124,11 @@ def test_every_cast_of_bfloat16(other: str) -> None:
             expected = brain.astype(np.float32).astype(other)
         np.testing.assert_array_equal(copy_(np.zeros(brain.shape, other), brain), expected)
     else:
-        with refused("dtype", "copy_", hint="convert it first"):
+        with refused("dtype", "copy_", hint="convert src first: "):
             copy_(np.zeros(brain.shape, other), brain)
     values = samples(other)
     if kind == "c":
-        with refused("dtype", "copy_", hint="convert it first"):
+        with refused("dtype", "copy_", hint="convert src first: "):
             copy_(np.zeros(values.shape, brain.dtype), values)
         return
     exact = [float(v) for v in values] if kind == "f" else [float(np.float32(v)) for v in values]
@@ -219,9 +219,9 @@ def test_dtypes_that_are_moved_only(name: str) -> None:
     copy_(target, source)
     assert target.view(torch.uint8).tolist() == list(range(3 * size))
     if size == 1:
-        with refused("dtype", "copy_", hint="convert it first"):
+        with refused("dtype", "copy_", hint="convert src first: "):
             copy_(target, np.ones(3, np.float32))
-        with refused("dtype", "copy_", hint="convert it first"):
+        with refused("dtype", "copy_", hint="convert src first: "):
             copy_(np.ones(3, np.float32), target)
 
 

@@ -14,7 +14,7 @@ import numpy_bridge
 from numpy_bridge.info import SCHEMA, describe, describe_cuda
 from numpy_bridge.info.cuda import runs_on
 from numpy_bridge.libraries import LIBRARIES
-from support import run_python
+from support import needs_torch, run_python
 
 DEVICE = {
     "index": 0,
@@ -172,6 +172,37 @@ assert not {"torch", "jax", "cupy", "rich", "typer"} & set(sys.modules)
     )
 
 
+@pytest.mark.parametrize(
+    ("statement", "value", "on", "reason"),
+    [
+        ("import torch", "1", True, None),
+        ("import torch", "0", False, "turned off by NUMPY_BRIDGE_FAST_TENSORS=0"),
+        ("", "0", False, "turned off by NUMPY_BRIDGE_FAST_TENSORS=0"),
+        ("", "1", None, "torch is not imported"),
+    ],
+)
+@needs_torch
+def test_fast_tensors(statement: str, value: str, on: bool | None, reason: str | None) -> None:
+    code = f"""
+{statement}
+from numpy_bridge import info
+print(info.describe()["fast_tensors"])
+"""
+    printed = run_python(code, NUMPY_BRIDGE_FAST_TENSORS=value)
+    assert printed == f"{ {'on': on, 'reason': reason} }\n"
+
+
+def test_fast_tensors_without_torch() -> None:
+    code = """
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "torch" else found(name, *rest)
+from numpy_bridge import info
+print(info.describe_fast_tensors()["reason"])
+"""
+    assert run_python(code, NUMPY_BRIDGE_FAST_TENSORS="1") == "torch is not installed\n"
+
+
 # The command
 
 
@@ -210,6 +241,23 @@ def test_shows_everything(monkeypatch: pytest.MonkeyPatch, terminal: str | None)
         np.__version__,
     ):
         assert part in text
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        ({"on": True, "reason": None}, "fast tensors on"),
+        ({"on": False, "reason": "not found for torch 9.0"}, "fast tensors off: not found for torch 9.0"),
+        ({"on": None, "reason": "torch is not imported"}, "fast tensors unknown: torch is not imported"),
+    ],
+)
+def test_shows_how_tensors_are_read(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], line: str
+) -> None:
+    monkeypatch.setattr("numpy_bridge.info.document.describe_fast_tensors", lambda: found)
+    assert line in [" ".join(row.split()) for row in shown().splitlines()]
+    assert json.loads(shown("--json", "-"))["fast_tensors"] == found
 
 
 def test_plain_text_is_a_fact_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

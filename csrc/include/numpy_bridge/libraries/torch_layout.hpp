@@ -6,10 +6,13 @@
 /// are no public interface, so none is written down here: they are found by looking at sample tensors whose
 /// answers are known, each must be found exactly once, and every kind of tensor that has to be told apart is
 /// among the samples. If anything is not as expected, nothing is known and torch is asked.
+///
+/// The environment variable NUMPY_BRIDGE_FAST_TENSORS=0 turns the search off. Unset, or with any other value, it is on.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -67,8 +70,11 @@ public:
                 static_cast<std::int64_t>(engine::word_at(storage, size_))};
     }
 
-    /// Looks at samples made with `torch`. Never raises.
+    /// Looks at samples made with `torch`, unless the environment turns this off. Never raises.
     static torch_layout find(py::handle torch) noexcept {
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): read once, while torch is first used
+        const char* setting = std::getenv("NUMPY_BRIDGE_FAST_TENSORS");
+        if (setting != nullptr && std::strcmp(setting, "0") == 0) return {};
         try {
             return torch_layout(torch);
         } catch (py::error_already_set&) {

@@ -1,4 +1,4 @@
-#include "cuda.hpp"
+#include "cuda_module.hpp"
 
 #include <atomic>
 
@@ -8,15 +8,15 @@ namespace numpy_bridge {
 
 namespace {
 
-/// Null where the wheel has no such module.
-const kernels::cuda_backend* loaded_backend() {
-    static std::atomic<const kernels::cuda_backend*> loaded{nullptr}; // a module is never unloaded
+/// Null if the wheel has no `_cuda` module.
+const cuda_backend* loaded_backend() {
+    static std::atomic<const cuda_backend*> loaded{nullptr}; // a module is never unloaded
     if (const auto* ready = loaded.load(std::memory_order_acquire)) return ready;
     try {
         const py::object capsule = py::module_::import("numpy_bridge._cuda").attr("_backend");
-        const void* backend = PyCapsule_GetPointer(capsule.ptr(), kernels::cuda_backend_capsule);
+        const void* backend = PyCapsule_GetPointer(capsule.ptr(), cuda_backend_capsule);
         if (backend == nullptr) throw py::error_already_set();
-        loaded.store(static_cast<const kernels::cuda_backend*>(backend), std::memory_order_release);
+        loaded.store(static_cast<const cuda_backend*>(backend), std::memory_order_release);
     } catch (py::error_already_set& error) {
         if (!error.matches(PyExc_ModuleNotFoundError)) throw;
         return nullptr;
@@ -26,8 +26,8 @@ const kernels::cuda_backend* loaded_backend() {
 
 } // namespace
 
-const kernels::cuda_backend& cuda_kernels(const char* operation, device where) {
-    const kernels::cuda_backend* kernels = loaded_backend();
+const cuda_backend& cuda_kernels(const char* operation, device where) {
+    const cuda_backend* kernels = loaded_backend();
     if (kernels == nullptr)
         detail::refuse(operation, "device", "memory on the host, as this wheel was built without CUDA kernels",
                        name_of(where),
@@ -42,13 +42,13 @@ const kernels::cuda_backend& cuda_kernels(const char* operation, device where) {
     return *kernels;
 }
 
-const kernels::cuda_backend* cuda_kernels_if_any() {
-    const kernels::cuda_backend* kernels = loaded_backend();
+const cuda_backend* cuda_kernels_if_any() {
+    const cuda_backend* kernels = loaded_backend();
     return kernels != nullptr && kernels->unavailable().empty() ? kernels : nullptr;
 }
 
 bool order_streams_if_possible(device where, std::uintptr_t earlier, std::uintptr_t later) {
-    const kernels::cuda_backend* kernels = cuda_kernels_if_any();
+    const cuda_backend* kernels = cuda_kernels_if_any();
     if (kernels != nullptr) kernels->order(where.index, earlier, later);
     return kernels != nullptr;
 }
