@@ -1,4 +1,4 @@
-"""Calls that audits do not report: those that `explain` makes, and those inside a watched call."""
+"""Calls that audits do not report: calls by `explain`, and calls inside a watched call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an audit found. Numbers and text only: no array is kept alive."""
+"""The findings of an audit, as numbers and text only: no array is kept alive."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import numpy_bridge as bridge
 from fakes import FakeTensor, new_capsule
+from numpy_bridge import _core
 
 torch = pytest.importorskip("torch", reason="takes the capsules")
 
@@ -65,6 +67,22 @@ def test_other_capsules_are_not_read(name: bytes | None) -> None:
     with bridge.audit() as log:
         np.array(new_capsule(1, name, None))
     assert (only(log).source, only(log).outcome, only(log).asked) == ("PyCapsule", "copied", True)
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_the_address_in_a_capsule(versioned: bool) -> None:
+    producer = FakeTensor(versioned=versioned, byte_offset=8, shape=(4,))
+    capsule = producer.__dlpack__()
+    assert _core.capsule_address(capsule) == ctypes.addressof(producer.values) + 8
+    torch.from_dlpack(capsule)
+    assert _core.capsule_address(capsule) is None
+    empty = FakeTensor(versioned=versioned, data=None, byte_offset=8, shape=(0,))
+    assert _core.capsule_address(empty.__dlpack__()) == 0
+
+
+@pytest.mark.parametrize("x", [None, 1, new_capsule(1, b"something else", None), new_capsule(1, None, None)])
+def test_other_objects_have_no_address(x: object) -> None:
+    assert _core.capsule_address(x) is None
 
 
 @pytest.mark.parametrize("keywords", [{}, {"max_version": (1, 0)}])

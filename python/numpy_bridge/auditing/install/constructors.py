@@ -71,7 +71,7 @@ class Constructors:
 
 
 def _init(report: Callable[..., None]) -> Callable[..., None]:
-    """Return an `__init__` for torch.Tensor that reports what the constructor was given and has made."""
+    """Return an `__init__` for torch.Tensor that reports arguments and result of the constructor."""
 
     def __init__(self: Any, *arguments: Any, **keywords: Any) -> None:
         __tracebackhide__ = True

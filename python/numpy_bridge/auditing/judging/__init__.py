@@ -1,1 +1,1 @@
-"""What a watched call did with memory, and the line that made it."""
+"""Judging a watched call: was its memory shared or copied, why, and by which line."""

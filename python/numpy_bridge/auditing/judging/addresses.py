@@ -32,20 +32,18 @@ class Capsule(NamedTuple):
 
 
 def before_the_call(x: Any) -> Any:
-    """Return `x`, or for a DLPack capsule what remains known of it after the call that consumes it."""
-    address = _core.capsule_address(x) if is_capsule(x) else None
+    """Return `x`, or the address in a DLPack capsule, which the call may consume."""
+    address = _core.capsule_address(x) if type(x).__name__ == "PyCapsule" else None
     return x if address is None else Capsule(address)
 
 
-def is_capsule(x: object) -> bool:
-    """Whether `x` is a PyCapsule, of DLPack or not."""
-    return type(x).__name__ == "PyCapsule"
-
-
 def share(a: Any, b: Any) -> bool | None:
-    """Whether two objects may have a byte in common, by their bounds; None if bounds are unknown."""
+    """Whether two objects may have a byte in common, by their bounds.
+
+    None if bounds are unknown, or if the values of an Arrow array `a` are in parts that were put together.
+    """
     if isinstance(a, Capsule):
-        span = block(b, a)
+        span = _block(b, a)
         return None if span is None else span[0] <= a.address < span[1]
     a, b = _readable(a), _readable(b)
     try:
@@ -55,7 +53,9 @@ def share(a: Any, b: Any) -> bool | None:
     of_a, of_b = _spans(a, b), _spans(b, a)
     if not (of_a and of_b):
         return None
-    return any(low < end and start < high for low, high in of_a for start, end in of_b)
+    if any(low < end and start < high for low, high in of_a for start, end in of_b):
+        return True
+    return None if _is_arrow(a) and not _block(a, b) else False
 
 
 def scalar_shares(scalar: Any, result: Any) -> bool:
@@ -66,7 +66,7 @@ def scalar_shares(scalar: Any, result: Any) -> bool:
         return False
 
 
-def block(x: Any, other: Any) -> Span | None:
+def _block(x: Any, other: Any) -> Span | None:
     """Return the one block of `x`, which was converted from or to `other`; None if it has none."""
     if isinstance(x, np.ndarray):
         return cast("Span", _byte_bounds(x))
@@ -79,11 +79,15 @@ def block(x: Any, other: Any) -> Span | None:
 
 def _spans(x: Any, other: Any) -> list[Span]:
     """Return the blocks of `x`; empty if they are unknown."""
-    arrow: Any = sys.modules.get("pyarrow")
-    if arrow is not None and isinstance(x, arrow.Array | arrow.ChunkedArray):
+    if _is_arrow(x):
         return list(_of_arrow(x))
-    span = block(x, other)
+    span = _block(x, other)
     return [] if span is None else [span]
+
+
+def _is_arrow(x: object) -> bool:
+    arrow: Any = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(x, arrow.Array | arrow.ChunkedArray)
 
 
 def _of_arrow(x: Any) -> Iterator[Span]:

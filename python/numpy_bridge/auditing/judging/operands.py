@@ -1,10 +1,11 @@
-"""What is known of an argument or a result at a glance. Nothing is imported, pinned, read or kept."""
+"""Arguments and results of calls, described at a glance. Nothing is imported, pinned, read or kept."""
 
 from __future__ import annotations
 
 import functools
 import sys
 from enum import Enum
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ _PROTOCOLS = ("__dlpack__", "__array_interface__", "__cuda_array_interface__", "
 
 
 class Trait(Enum):
-    """What can prevent sharing."""
+    """Properties that can prevent sharing."""
 
     READ_ONLY = "read-only"
     NOT_CONTIGUOUS = "not contiguous"
@@ -34,6 +35,18 @@ class Trait(Enum):
     NOT_STRIDED = "not strided"
     VARIABLE = "a variable, which may exchange the tensor that it holds"
     NO_MEMORY = "a shape and a dtype without memory"
+
+    __hash__ = object.__hash__  # of an Enum: slow
+
+
+_OF_TENSORS = (
+    *(Trait.REQUIRES_GRAD, Trait.NEGATED, Trait.CONJUGATED, Trait.NOT_STRIDED, Trait.NOT_CONTIGUOUS),
+)
+_OF_ARRAYS = (
+    *(Trait.READ_ONLY, Trait.NOT_CONTIGUOUS, Trait.NEGATIVE_STRIDES, Trait.ODD_STRIDES, Trait.MISALIGNED),
+    Trait.SWAPPED,
+)
+_NONE, _READ_ONLY = frozenset[Trait](), frozenset({Trait.READ_ONLY})
 
 
 class Operand(NamedTuple):
@@ -52,7 +65,7 @@ class Operand(NamedTuple):
     nbytes : int
         Bytes of its elements.
     traits : frozenset of Trait
-        What can prevent sharing.
+        Properties that can prevent sharing.
     is_array : bool
         True if there is memory to share.
     """
@@ -62,7 +75,7 @@ class Operand(NamedTuple):
     dtype: str = ""
     device: str = "cpu"
     nbytes: int = 0
-    traits: frozenset[Trait] = frozenset()
+    traits: frozenset[Trait] = _NONE
     is_array: bool = True
 
 
@@ -98,35 +111,23 @@ def _of_tensor(x: Any) -> Operand:
     if not _has_memory(x):
         return Operand("torch", kind, dtype, device, traits=frozenset({Trait.NO_MEMORY}))
     strided = x.layout is sys.modules["torch"].strided
-    traits = _traits(
-        (Trait.REQUIRES_GRAD, x.requires_grad),
-        (Trait.NEGATED, x.is_neg()),
-        (Trait.CONJUGATED, x.is_conj()),
-        (Trait.NOT_STRIDED, not strided),
-        (Trait.NOT_CONTIGUOUS, strided and not x.is_contiguous()),
+    scattered = strided and not x.is_contiguous()
+    traits = frozenset(
+        compress(_OF_TENSORS, (x.requires_grad, x.is_neg(), x.is_conj(), not strided, scattered))
     )
     return Operand("torch", kind, dtype, device, x.numel() * x.element_size(), traits)
 
 
 def _of_ndarray(x: np.ndarray[Any, Any]) -> Operand:
     flags, dtype = x.flags, x.dtype
-    traits = frozenset[Trait]()
+    traits = _NONE
     if not (flags.carray and dtype.isnative):
         negative = (step < 0 and extent > 1 for step, extent in zip(x.strides, x.shape, strict=True))
-        traits = _traits(
-            (Trait.READ_ONLY, not flags.writeable),
-            (Trait.NOT_CONTIGUOUS, not flags.c_contiguous),
-            (Trait.NEGATIVE_STRIDES, any(negative)),
-            (Trait.ODD_STRIDES, x.itemsize > 0 and any(step % x.itemsize for step in x.strides)),
-            (Trait.MISALIGNED, not flags.aligned),
-            (Trait.SWAPPED, not dtype.isnative),
-        )
+        odd = x.itemsize > 0 and any(step % x.itemsize for step in x.strides)
+        holds = (not flags.writeable, not flags.c_contiguous, any(negative), odd, not flags.aligned)
+        traits = frozenset(compress(_OF_ARRAYS, (*holds, not dtype.isnative)))
     name = _name(dtype)
     return Operand("numpy", f"numpy {name}", name, "cpu", x.nbytes, traits)
-
-
-def _traits(*tests: tuple[Trait, bool]) -> frozenset[Trait]:
-    return frozenset(trait for trait, holds in tests if holds)
 
 
 @functools.lru_cache(maxsize=256)
@@ -137,9 +138,10 @@ def _name(dtype: Any) -> str:
 
 def _library(x: object) -> str:
     """Return the library that made an object with memory; "python" for other objects and Python's own."""
-    if isinstance(x, np.generic) or not any(hasattr(type(x), protocol) for protocol in _PROTOCOLS):
+    library = libraries.library_of(x)
+    if library == libraries.PYTHON or isinstance(x, np.generic):
         return libraries.PYTHON
-    return libraries.library_of(x)
+    return library if any(hasattr(type(x), protocol) for protocol in _PROTOCOLS) else libraries.PYTHON
 
 
 def _of_python_object(x: Any) -> Operand:
@@ -147,7 +149,7 @@ def _of_python_object(x: Any) -> Operand:
         return Operand("python", f"numpy {x.dtype.name} scalar", is_array=False)
     try:
         with memoryview(_without_lock(x)) as buffer:
-            traits = _traits((Trait.READ_ONLY, buffer.readonly))
+            traits = _READ_ONLY if buffer.readonly else _NONE
             dtype = _buffer_dtype(buffer.format or "B")
             return Operand("python", type(x).__name__, dtype, "cpu", buffer.nbytes, traits)
     except (TypeError, BufferError, ValueError, NotImplementedError):
@@ -155,7 +157,7 @@ def _of_python_object(x: Any) -> Operand:
 
 
 def _without_lock(x: Any) -> Any:
-    """Return what a locked `multiprocessing.Array` locks: our own calls share that."""
+    """Return the object inside a locked `multiprocessing.Array`, which our own calls share."""
     locked = type(x).__module__ == "multiprocessing.sharedctypes" and hasattr(type(x), "get_obj")
     return x.get_obj() if locked else x
 
@@ -219,5 +221,5 @@ def _of_tensorflow(x: Any) -> Operand:
     kind = f"tensorflow {dtype}" + ("" if device == "cpu" else f" {device}")
     if not hasattr(type(x), "numpy"):
         return Operand("tensorflow", kind, dtype, device, traits=frozenset({Trait.NO_MEMORY}))
-    traits = _traits((Trait.VARIABLE, hasattr(x, "assign")))
+    traits = frozenset({Trait.VARIABLE}) if hasattr(x, "assign") else _NONE
     return Operand("tensorflow", kind, dtype, device, x.shape.num_elements() * x.dtype.size, traits)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy_bridge import _core, libraries
 from numpy_bridge.outcome import Outcome
 
-from .addresses import Capsule, block, is_capsule, scalar_shares, share
+from .addresses import Capsule, scalar_shares, share
 from .alternative import NOT_FOR_NUMPY, NOT_FOR_TORCH, alternative, changes_dtype
 from .calls import Call
 from .operands import TEXT_OF_TENSORFLOW, Operand, Trait, operand_of
@@ -20,7 +20,7 @@ _NUMBERS = ("bool", "int", "float", "complex")
 
 
 class Verdict(NamedTuple):
-    """What a call did, with the fields of a `Conversion`."""
+    """The outcome of a call, with the fields of a `Conversion`."""
 
     source: Operand
     result: Operand
@@ -55,7 +55,7 @@ def _outcome(source: Any, result: Any, given: Operand, made: Operand) -> tuple[O
     """Return the outcome and the reason for it; no reason for copies that `_reasons` explains."""
     if result is source:
         return Outcome.SHARES, "the argument itself is returned"
-    if isinstance(source, Capsule) or is_capsule(result):
+    if isinstance(source, Capsule) or made.kind == "PyCapsule":
         return _outcome_of_capsule(source, result, given, made)
     if isinstance(source, np.generic) and scalar_shares(source, result):
         return Outcome.SHARES, "the same memory"
@@ -78,8 +78,7 @@ def _outcome_by_address(source: Any, result: Any, given: Operand, made: Operand)
     if known is None or not known.cheap_to_ask:
         return Outcome.UNKNOWN, f"asking {given.kind} where its memory is might compute it anew"
     shared = share(source, result)
-    in_parts = given.library == "pyarrow" and not shared and not block(source, result)
-    if in_parts or (shared is None and given.library not in ("numpy", "torch", libraries.PYTHON)):
+    if shared is None and given.library not in ("numpy", "torch", libraries.PYTHON):
         return Outcome.COPIES, f"{given.kind} has no memory to share: its values are put together"
     if shared is None:
         return Outcome.UNKNOWN, f"{made.kind} does not say where its memory is"
@@ -92,7 +91,7 @@ def _outcome_by_address(source: Any, result: Any, given: Operand, made: Operand)
 
 def _outcome_of_capsule(source: Any, result: Any, given: Operand, made: Operand) -> tuple[Outcome, str]:
     """Compare a capsule with the array that it was made of, or that was made of it."""
-    if is_capsule(result):
+    if made.kind == "PyCapsule":
         capsule, array, memory = Capsule(_core.capsule_address(result) or 0), source, given
     else:
         capsule, array, memory = source, result, made
