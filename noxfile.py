@@ -1,45 +1,34 @@
-"""Everything that checks this project: `nox` runs lint, tests and cpp; `nox -s NAME` one of them.
+"""Everything that checks this project: `nox -s NAME` runs one session, `nox` runs lint, tests and cpp.
 
-tests_without_torch, asan, fuzz, coverage, headers, downstream, browser and cuda_build complete what CI runs;
-tsan, valgrind and soak (conversions by the million) take longer. producers and tensorflow meet real array
-libraries, matrix tries each with each, bench, bench_cpp and bench_kernels measure against others, stubs
-regenerates `_core.pyi`, dist builds wheel and sdist. gpu and compute_sanitizer need a CUDA device.
+The tags are the only list of what runs where. `ci` is every push: `.ci/run`, two sessions at a time, and the
+workflow. `nightly` takes too long for that: the workflow's schedule. Sessions without a tag are run by hand.
+CONTRIBUTING.md lists all of them with their minutes. Those of CI come first here, and long ones early.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
 
+sys.path.append(str(Path(__file__).parent))
+import nox_steps as steps
+from nox_steps import CONSTRAINTS, WITHOUT_CUDA
+
+nox.needs_version = ">=2026.8.17"
 nox.options.sessions = ["lint", "tests", "cpp"]
 nox.options.error_on_missing_interpreters = True
+nox.options.allow_parallel = True  # `nox -j 2`: no two of them share a build folder
 
-CONSTRAINTS = ("-c", "constraints.txt")
-CPP_HEADERS = ("apache-tvm-ffi>=0.1.15", "cmeel-eigen>=3.4", "numpy>=2", "pybind11>=3.1")
-CPP_SOURCES = [
-    str(p)
-    for folder in (
-        "csrc",
-        "tests/cpp",
-        "tests/fuzz",
-        "tests/extension",
-        "tests/simulated_cuda",
-        "tests/downstream",
-        "examples",
-        "benchmarks",
-    )
-    for suffix in ("*.[ch]pp", "*.cu", "*.h")
-    for p in Path(folder).rglob(suffix)
-]
+CPP_FOLDERS = ("csrc", "tests", "examples", "benchmarks")
+CPP_SUFFIXES = (".cpp", ".hpp", ".cu", ".h")
+CPP_SOURCES = [str(p) for f in CPP_FOLDERS for p in Path(f).rglob("*.*") if p.suffix in CPP_SUFFIXES]
 # What sanitizers and coverage would spoil, and what needs the kernels, which they are built without.
 NOT_INSTRUMENTED = "not resident and not distribution and not gpu"
-# Kernels for all architectures take their time to compile: nobody here runs them, and few load their module.
-WITHOUT_CUDA = {"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"}
 ONE_ARCHITECTURE = {"CUDAARCHS": "90-real"}
-LARGEST_WHEEL = 2_000_000  # bytes, with all of them
+LARGEST_WHEEL = 2_000_000  # bytes, with kernels for all architectures
 GPU_LIBRARIES = ("cupy-cuda13x", "numba-cuda[cu13]", "jax[cuda13]")
 SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
@@ -48,88 +37,70 @@ SMALL_PRODUCERS = (
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def lint(session: nox.Session) -> None:
     """Formatting, static analysis and types, Python and C++."""
-    session.install(
-        "ruff>=0.9", "clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1"
-    )
+    session.install("clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1")
     session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "jinja2>=3.1")
-    session.install(*CONSTRAINTS, "numpy", "torch", "ml_dtypes", "pytest>=8")
+    session.install(*CONSTRAINTS, "ruff>=0.9", "numpy", "torch", "ml_dtypes", "pytest>=8")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
-    where = f"-Dpybind11_DIR={_pybind11(session)}"
+    where = f"-Dpybind11_DIR={steps.pybind11_folder(session)}"
     session.run("cmake", "--preset", "release", where, "-DNUMPY_BRIDGE_CUDA=OFF", silent=True)
-    # The CUDA module is seen with the headers that its tests play: real ones are on few machines.
+    # The CUDA module is checked with the headers of its simulation: few machines have the real ones.
     simulated = ("-S", "tests/simulated_cuda", "-B", "build/simulated-cuda")
     session.run("cmake", "-G", "Ninja", *simulated, where, silent=True)
-    for build, folders in (("release", ("csrc/core", "csrc/kernels")), ("simulated-cuda", ("csrc/cuda",))):
+    checked = {"release": ("csrc/core", "csrc/engine", "csrc/kernels"), "simulated-cuda": ("csrc/cuda",)}
+    for build, folders in checked.items():
         sources = [s for s in CPP_SOURCES if s.startswith(folders) and s.endswith(".cpp")]
         session.run("clang-tidy", "-p", f"build/{build}", "--quiet", *sources)
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def tests(session: nox.Session) -> None:
-    """Build the wheel, install it, and run the Python tests against it."""
+    """Build the wheel, install it, and run the Python tests against it.
+
+    The tests of tensors run a second time, with the fast reading of tensors turned off.
+    """
     session.install(*CONSTRAINTS, ".[test]", env=ONE_ARCHITECTURE)
-    session.run("pytest", *session.posargs)
+    build = f"--extension-build=build/{session.name}-extension"
+    session.run("pytest", build, *session.posargs)
+    if not session.posargs:
+        rooms = (f"tests/python/{room}" for room in ("conversions", "arguments", "lifetime"))
+        slow = {"NUMPY_BRIDGE_FAST_TENSORS": "0"}
+        session.run("pytest", build, "-k", "torch or tensor", *rooms, env=slow)
 
 
-@nox.session(python=["3.10", "3.12", "3.13", "3.13t"])
-def tests_without_torch(session: nox.Session) -> None:
-    """The package is whole without torch: the Python tests that do without it, on other Pythons."""
-    prefer = "--prefer-binary"  # new ones leave 3.13t out
-    session.install(prefer, ".[ml-dtypes,test-without-torch]", env=WITHOUT_CUDA)
-    session.run("pytest", "-rfE", "-m", "not extension", *session.posargs)
-
-
-@nox.session
-def soak(session: nox.Session) -> None:
-    """A million conversions of every kind, and a minute of each test of threads: hours of use in an hour."""
-    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
-    files = ("tests/python/test_soak.py", "tests/python/test_threads.py")
-    session.run("pytest", *files, "--times=1000000", "--seconds=60", *session.posargs)
-
-
-@nox.session
-def producers(session: nox.Session) -> None:
-    """What real array libraries hand out, those that install in little time and space."""
-    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
-    files = (f"tests/python/test_{name}.py" for name in ("real_producers", "audit_libraries", "explain_jax"))
-    session.run("pytest", *files, *session.posargs)
-
-
-@nox.session
-def tensorflow(session: nox.Session) -> None:
-    """TensorFlow, which is too large for `producers`."""
-    session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
-    files = ("tests/python/test_tensorflow.py", "tests/python/test_audit_tensorflow.py")
-    session.run("pytest", *files, *session.posargs)
-
-
-@nox.session
-def matrix(session: nox.Session) -> None:
-    """Who shares memory with whom among the libraries of PyPI, into docs/matrix-result.md."""
-    session.install(*CONSTRAINTS, ".[tour]", *SMALL_PRODUCERS, *MORE_PRODUCERS, env=WITHOUT_CUDA)
-    session.run("numpy-bridge", "matrix", "--markdown", "docs/matrix-result.md", *session.posargs)
-
-
-@nox.session
+@nox.session(tags=["ci"])
 def cpp(session: nox.Session) -> None:
     """The C++ tests, plain and under sanitizers."""
-    _install_cpp_tools(session)
+    steps.install_cpp_tools(session)
     for preset in ("dev", "asan-ubsan"):
-        _build(session, preset)
+        steps.build(session, preset)
         session.run("ctest", "--preset", preset, *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["ci"])
+def asan(session: nox.Session) -> None:
+    """The Python tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+
+    Not those of the matrix: its many processes run other libraries.
+    """
+    steps.install_instrumented(session, "[test]", "SANITIZE=address,undefined")
+    # A report goes to the standard error of a process that ends there: pytest must not keep it.
+    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", "--ignore=tests/python/matrix", *session.posargs)
+    flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
+    own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that use after its end is found
+    session.run("pytest", *options, env={**steps.preloaded(session, "libasan.so"), **flags, **own_blocks})
+
+
+@nox.session(tags=["ci"])
 def headers(session: nox.Session) -> None:
     """Every header alone and without a warning, as C++17, 20 and 23, by GCC and by Clang."""
-    _provide(session, "clang++", "clang")
-    _install_cpp_tools(session)
+    steps.install_system_package(session, "clang++", "clang")
+    steps.install_cpp_tools(session)
     python = Path(session.virtualenv.location, "bin", "python")
     for compiler in session.posargs or ("g++", "clang++"):
         build = f"build/headers-{compiler}"
@@ -138,109 +109,85 @@ def headers(session: nox.Session) -> None:
         session.run("cmake", "--build", build, "--target", "headers")
 
 
-@nox.session
+@nox.session(python=["3.12", "3.13", "3.13t"], tags=["ci"])
+def tests_without_torch(session: nox.Session) -> None:
+    """The Python tests that need no torch, on other Pythons: the package is complete without it."""
+    prefer = "--prefer-binary"  # the newest releases have no wheels for 3.13t
+    session.install(prefer, ".[ml-dtypes,test-without-torch]", env=WITHOUT_CUDA)
+    session.run("pytest", "-rfE", "-m", "not extension", *session.posargs)
+
+
+@nox.session(tags=["ci"])
 def downstream(session: nox.Session) -> None:
     """Other people's projects, built against the installed wheel: build systems, the example, the guide."""
-    session.install(
-        *CONSTRAINTS, ".[torch]", "pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1", env=WITHOUT_CUDA
-    )
-    session.install("scikit-build-core>=0.11", "meson-python", "setuptools", "cmake>=3.24", "ninja")
+    tools = ("pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1", "cmake>=3.24", "ninja")
+    session.install(*CONSTRAINTS, ".[torch]", *tools, env=WITHOUT_CUDA)
+    session.install("scikit-build-core>=0.11", "meson-python", "setuptools")
     session.install(*CONSTRAINTS, "jax", "nanobind")
     session.run("pytest", "tests/downstream", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def browser(session: nox.Session) -> None:
     """The HTML pages in Chromium: they work and can be read, wide and narrow, light and dark."""
-    _provide(session, "chromium", "chromium")
-    _provide(session, "chromedriver", "chromium-driver")
-    session.install(
-        *CONSTRAINTS, ".[tour]", "pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20", env=WITHOUT_CUDA
-    )
+    steps.install_system_package(session, "chromium", "chromium")
+    steps.install_system_package(session, "chromedriver", "chromium-driver")
+    tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
+    session.install(*CONSTRAINTS, ".[tour]", *tools, env=WITHOUT_CUDA)
     session.run("pytest", "tests/browser", *session.posargs)
 
 
-@nox.session
-def asan(session: nox.Session) -> None:
-    """The Python tests under AddressSanitizer and UndefinedBehaviorSanitizer.
-
-    Not those of the matrix: what it runs in its many processes are other libraries.
-    """
-    _install_wheel(session, "[test]", "SANITIZE=address,undefined")
-    # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", "--ignore-glob=*/test_matrix_*", *session.posargs)
-    flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
-    own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that its end is seen
-    session.run("pytest", *options, env={**_preloaded(session, "libasan.so"), **flags, **own_blocks})
-
-
-@nox.session
-def tsan(session: nox.Session) -> None:
-    """The C++ tests, and a minute of each Python test of threads, under ThreadSanitizer.
-
-    CPython itself stays unseen, unless `-P PYTHON` names one that is free-threaded and built with
-    `--disable-gil --with-thread-sanitizer`: then nothing but the code itself keeps threads apart, and
-    the Python tests run alone, since few of the others' tools are made for it.
-    """
-    asked = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
-    free_threaded = _printed(session, "python", "-c", asked) == "1"
-    if not free_threaded:
-        _install_cpp_tools(session)
-        _build(session, "tsan")
-        session.run("ctest", "--preset", "tsan")
-    extras = "[test-without-torch]" if free_threaded else "[tour,test-without-torch]"
-    _install_wheel(session, extras, "SANITIZE=thread")
-    options = ("-k", "thread", "--capture=sys", *(session.posargs or ["--seconds=60"]))
-    session.run("pytest", *options, env=_preloaded(session, "libtsan.so"))
-
-
-@nox.session
-def valgrind(session: nox.Session) -> None:
-    """The C++ tests under Valgrind, which sees what compilers do not instrument."""
-    _install_cpp_tools(session)
-    _build(session, "dev")
-    for test in sorted(Path("build/dev/tests/cpp").glob("*_test")):
-        command = (
-            "valgrind",
-            "--quiet",
-            "--error-exitcode=1",
-            "--leak-check=full",
-            str(test),
-            "--gtest_brief=1",
-        )
-        session.run(*command, external=True)
-
-
-@nox.session
+@nox.session(tags=["ci"])
 def fuzz(session: nox.Session) -> None:
     """Fuzz for 30 seconds in all, or as many as `nox -s fuzz -- SECONDS` says; needs Clang."""
     seconds = int(session.posargs[0]) if session.posargs else 30
-    _provide(session, "clang++", "clang")
+    steps.install_system_package(session, "clang++", "clang")
     session.install("cmake>=3.24", "ninja", "pybind11>=3.1")
-    _build(session, "fuzz")
+    steps.build(session, "fuzz")
     targets = sorted(Path("build/fuzz/tests/fuzz").glob("*_fuzz"))
     for target in targets:
-        found = Path(
-            session.create_tmp(), target.name
-        )  # what is new stays here, for a look and for `-merge=1`
+        found = Path(session.create_tmp(), target.name)  # new inputs stay here, to read and for `-merge=1`
         found.mkdir(exist_ok=True)
         options = [f"-max_total_time={seconds // len(targets)}", "-max_len=1024", "-print_final_stats=1"]
         options += ["-artifact_prefix=build/fuzz/"]
         options += ["-dict=tests/fuzz/names.dict"] if target.name == "names_fuzz" else []
-        session.run(
-            *(str(target.resolve()), *options, str(found), f"tests/fuzz/corpus/{target.name}"), external=True
-        )
+        corpora = (str(found), f"tests/fuzz/corpus/{target.name}")
+        session.run(str(target.resolve()), *options, *corpora, external=True)
 
 
-@nox.session
+@nox.session(tags=["ci"])
+def cuda_build(session: nox.Session) -> None:
+    """The wheel with kernels for all architectures: its size and their machine code. Needs no GPU."""
+    session.install("nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm")
+    folder = Path(session.create_tmp(), "wheel")
+    shutil.rmtree(folder, ignore_errors=True)
+    env = {**steps.cuda_compiler(session), "CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=ON"}
+    session.run("pip", "wheel", "--no-deps", f"--wheel-dir={folder}", ".", env=env)
+    (wheel,) = folder.glob("*.whl")
+    session.log(f"the wheel has {wheel.stat().st_size:,} bytes")
+    if wheel.stat().st_size >= LARGEST_WHEEL:
+        session.error(f"that is {LARGEST_WHEEL:,} or more")
+    shutil.unpack_archive(wheel, folder, "zip")
+    (module,) = folder.glob("numpy_bridge/_cuda*.so")
+    (cuobjdump,) = steps.installed(session, "nvidia/*/bin/cuobjdump")
+    session.run("python", "tests/cuda_binary.py", str(cuobjdump), str(module))
+
+
+@nox.session(python=["3.10", "3.13"], tags=["nightly"])
+def tests_other_pythons(session: nox.Session) -> None:
+    """The session `tests` on the oldest Python and on a newer one."""
+    tests(session)
+
+
+@nox.session(tags=["nightly"])
 def coverage(session: nox.Session) -> None:
     """Lines that the C++ and the Python tests run; fails below 95 % of csrc/ or of python/."""
-    _install_cpp_tools(session)
-    _install_wheel(session, "[test]", "COVERAGE=ON", build_type="Debug")
+    steps.install_cpp_tools(session)
+    steps.install_instrumented(session, "[test]", "COVERAGE=ON", build_type="Debug")
     session.install("gcovr>=8", "pytest-cov>=7.1")
     for counted in Path("build").glob("coverage*/**/*.gcda"):
         counted.unlink()
-    _build(session, "coverage")
+    steps.build(session, "coverage")
     session.run("ctest", "--preset", "coverage")
     session.run(
         *("pytest", "-m", NOT_INSTRUMENTED, "--cov", "--cov-report=term-missing:skip-covered"),
@@ -254,21 +201,82 @@ def coverage(session: nox.Session) -> None:
     )
 
 
+@nox.session(tags=["nightly"])
+def tsan(session: nox.Session) -> None:
+    """The C++ tests, and a minute of each Python test of threads, under ThreadSanitizer.
+
+    It does not instrument CPython itself. `-P PYTHON` may name one that is free-threaded and built with
+    `--disable-gil --with-thread-sanitizer`: then no lock of the interpreter hides a race. The Python tests
+    run alone there, since few of the C++ tests' tools support such a Python.
+    """
+    asked = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
+    free_threaded = steps.output_of(session, "python", "-c", asked) == "1"
+    if not free_threaded:
+        steps.install_cpp_tools(session)
+        steps.build(session, "tsan")
+        session.run("ctest", "--preset", "tsan")
+    extras = "[test-without-torch]" if free_threaded else "[tour,test-without-torch]"
+    steps.install_instrumented(session, extras, "SANITIZE=thread")
+    options = ("-k", "thread", "--capture=sys", *(session.posargs or ["--seconds=60"]))
+    session.run("pytest", *options, env=steps.preloaded(session, "libtsan.so"))
+
+
+@nox.session(tags=["nightly"])
+def soak(session: nox.Session) -> None:
+    """A million conversions of every kind, and a minute of each test of threads."""
+    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
+    files = (f"tests/python/lifetime/test_{name}.py" for name in ("soak", "threads"))
+    session.run("pytest", *files, "--times=1000000", "--seconds=60", *session.posargs)
+
+
+@nox.session(tags=["nightly"])
+def producers(session: nox.Session) -> None:
+    """The arrays of real libraries that install in little time and space."""
+    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
+    names = ("conversions/test_real_producers", "audit/test_audit_libraries", "explain/test_explain_jax")
+    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
+
+
+@nox.session(tags=["nightly"])
+def tensorflow(session: nox.Session) -> None:
+    """TensorFlow, which is too large for `producers`."""
+    session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
+    names = ("conversions/test_tensorflow", "audit/test_audit_tensorflow")
+    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
+
+
+@nox.session(allow_parallel=False)
+def valgrind(session: nox.Session) -> None:
+    """The C++ tests of `cpp` under Valgrind, which sees what compilers do not instrument."""
+    steps.install_cpp_tools(session)
+    steps.build(session, "dev")
+    options = ("--quiet", "--error-exitcode=1", "--leak-check=full")
+    for test in sorted(Path("build/dev/tests/cpp").glob("*_test")):
+        session.run("valgrind", *options, str(test), "--gtest_brief=1", external=True)
+
+
 @nox.session
+def matrix(session: nox.Session) -> None:
+    """Who shares memory with whom among the libraries of PyPI, into docs/matrix-result.md."""
+    session.install(*CONSTRAINTS, ".[tour]", *SMALL_PRODUCERS, *MORE_PRODUCERS, env=WITHOUT_CUDA)
+    session.run("numpy-bridge", "matrix", "--markdown", "docs/matrix-result.md", *session.posargs)
+
+
+@nox.session(allow_parallel=False)
 def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/conversions.py", *session.posargs)
 
 
-@nox.session
+@nox.session(allow_parallel=False)
 def bench_kernels(session: nox.Session) -> None:
     """add_ and copy_ on the CPU beside NumPy and torch, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/cpu_kernels.py", *session.posargs)
 
 
-@nox.session
+@nox.session(allow_parallel=False)
 def bench_cpp(session: nox.Session) -> None:
     """Calls of C++ functions beside those of other binding libraries, as ratios."""
     session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nanobind>=3.1", "apache-tvm-ffi>=0.1.15", "jax")
@@ -276,54 +284,25 @@ def bench_cpp(session: nox.Session) -> None:
     session.run("python", "benchmarks/cpp_call.py", *session.posargs)
 
 
-@nox.session
-def cuda_build(session: nox.Session) -> None:
-    """The wheel with kernels for all architectures: its size and their machine code. Needs no GPU."""
-    session.install("nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm")
-    folder = Path(session.create_tmp(), "wheel")
-    shutil.rmtree(folder, ignore_errors=True)
-    env = {**_cuda_compiler(session), "CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=ON"}
-    session.run("pip", "wheel", "--no-deps", f"--wheel-dir={folder}", ".", env=env)
-    (wheel,) = folder.glob("*.whl")
-    session.log(f"the wheel has {wheel.stat().st_size:,} bytes")
-    if wheel.stat().st_size >= LARGEST_WHEEL:
-        session.error(f"that is {LARGEST_WHEEL:,} or more")
-    shutil.unpack_archive(wheel, folder, "zip")
-    (module,) = folder.glob("numpy_bridge/_cuda*.so")
-    (cuobjdump,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/nvidia/*/bin/cuobjdump")
-    session.run("python", "tests/cuda_binary.py", str(cuobjdump), str(module))
-
-
-@nox.session
+@nox.session(allow_parallel=False)
 def gpu(session: nox.Session) -> None:
     """On a machine with a CUDA device: the wheel with its kernels, their tests there, and their speed."""
-    _install_for_gpu(session, *GPU_LIBRARIES)
+    steps.install_for_gpu(session, *GPU_LIBRARIES)
     session.run("pytest", "-m", "gpu", "tests/python/cuda")
     session.run("python", "benchmarks/cuda_kernels.py", *session.posargs)
 
 
-@nox.session
+@nox.session(allow_parallel=False)
 def compute_sanitizer(session: nox.Session) -> None:
     """On a machine with a CUDA device: the kernels under memcheck and racecheck."""
-    _install_for_gpu(session, "nvidia-cuda-sanitizer-api")
-    (sanitizer,) = Path(session.virtualenv.location).glob(
-        "lib/python*/site-packages/nvidia/*/bin/compute-sanitizer"
-    )
-    pytest = (
-        "python",
-        "-m",
-        "pytest",
-        "-m",
-        "gpu",
-        "-k",
-        "torch",
-        "tests/python/cuda/test_gpu_operations.py",
-    )
+    steps.install_for_gpu(session, "nvidia-cuda-sanitizer-api")
+    (sanitizer,) = steps.installed(session, "nvidia/*/bin/compute-sanitizer")
+    tests = ("-m", "gpu", "-k", "torch", "tests/python/cuda/test_gpu_operations.py", *session.posargs)
     options = ("--error-exitcode=1", "--report-api-errors=no", "--kernel-name=kernel_substring=numpy_bridge")
+    # torch's allocator hands out parts of large blocks, whose ends the sanitizer does not know.
+    env = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
     for tool in ("memcheck", "racecheck"):
-        # torch's allocator hands out parts of large blocks, whose ends the sanitizer does not know.
-        env = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
-        session.run(str(sanitizer), f"--tool={tool}", *options, *pytest, *session.posargs, env=env)
+        session.run(str(sanitizer), f"--tool={tool}", *options, "python", "-m", "pytest", *tests, env=env)
 
 
 @nox.session
@@ -339,91 +318,3 @@ def dist(session: nox.Session) -> None:
     """Build the sdist, and from it the wheel, into dist/."""
     session.install("build")
     session.run("python", "-m", "build", "--outdir", "dist")
-
-
-def _printed(session: nox.Session, *command: str) -> str:
-    return str(session.run(*command, silent=True, external=True)).strip()
-
-
-def _pybind11(session: nox.Session) -> str:
-    return _printed(session, "python", "-m", "pybind11", "--cmakedir")
-
-
-def _install_cpp_tools(session: nox.Session) -> None:
-    """What `_build` needs for the C++ tests."""
-    _provide(session, "/usr/include/gtest/gtest.h", "libgtest-dev")
-    session.install("cmake>=3.24", "ninja", *CPP_HEADERS)
-
-
-def _build(session: nox.Session, preset: str) -> None:
-    python = Path(session.virtualenv.location, "bin", "python")
-    where = (f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={_pybind11(session)}")
-    session.run("cmake", "--preset", preset, *where, silent=True)
-    session.run("cmake", "--build", "--preset", preset)
-
-
-def _cuda_compiler(session: nox.Session) -> dict[str, str]:
-    """The environment in which CMake finds a CUDA compiler: the machine's, or else one from wheels."""
-    if shutil.which("nvcc"):
-        return {}
-    session.install(
-        *(f"nvidia-{part}==13.0.*" for part in ("cuda-nvcc", "cuda-crt", "cuda-runtime", "cuda-cccl", "nvvm"))
-    )
-    (toolkit,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/nvidia/cu13")
-    for link, there in (("lib64", "lib"), ("lib/libcudart.so", "libcudart.so.13")):  # where CMake looks
-        if not (toolkit / link).exists():
-            (toolkit / link).symlink_to(there)
-    return {"PATH": os.pathsep.join((str(toolkit / "bin"), session.bin, os.environ["PATH"]))}
-
-
-def _install_for_gpu(session: nox.Session, *packages: str) -> None:
-    """Install the wheel with kernels and what its tests need, and say what it finds on this machine."""
-    session.install(*CONSTRAINTS, ".[test]", *packages, env={"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=ON"})
-    session.run("numpy-bridge", "info")
-
-
-def _install_wheel(
-    session: nox.Session, extras: str, option: str, build_type: str = "RelWithDebInfo"
-) -> None:
-    """Install the wheel, instrumented by GCC as NUMPY_BRIDGE_`option` says."""
-    settings = {
-        "build-dir": f"build/{session.name.partition('-')[0]}-wheel/{{wheel_tag}}",
-        "cmake.build-type": build_type,
-        "install.strip": "false",
-        "cmake.define.CMAKE_CXX_COMPILER": "g++",
-        "cmake.define.CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
-        "cmake.define.CMAKE_CXX_FLAGS_RELWITHDEBINFO": "-O1 -g",  # half the time of -O2 to compile
-        f"cmake.define.NUMPY_BRIDGE_{option.partition('=')[0]}": option.partition("=")[2],
-    }
-    session.install(
-        *CONSTRAINTS,
-        "--prefer-binary",
-        f".{extras}",
-        *(f"--config-settings={key}={value}" for key, value in settings.items()),
-        env=WITHOUT_CUDA,
-    )
-
-
-def _preloaded(session: nox.Session, *libraries: str) -> dict[str, str]:
-    """The environment for an interpreter that a sanitizer was not built into.
-
-    Its library has to come first. libstdc++ comes along, or the sanitizer would not find the function
-    that throws exceptions: the interpreter itself has none. CPython frees nothing at its end, so leaks
-    are looked for in the C++ tests only.
-    """
-    found = [_printed(session, "g++", f"-print-file-name={name}") for name in (*libraries, "libstdc++.so.6")]
-    return {
-        "LD_PRELOAD": " ".join(found),
-        "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:strict_string_checks=1:allocator_may_return_null=1",
-        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-        "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:suppressions=tests/tsan.supp",
-    }
-
-
-def _provide(session: nox.Session, needed: str, package: str) -> None:
-    """Install a package of the system's, where that is known how, unless the file or program is there."""
-    if shutil.which(needed) or Path(needed).exists() or shutil.which("apt-get") is None:
-        return
-    as_root = [] if os.geteuid() == 0 else ["sudo"]
-    session.run(*as_root, "apt-get", "update", "-qq", external=True)
-    session.run(*as_root, "apt-get", "install", "-y", "-qq", package, external=True)

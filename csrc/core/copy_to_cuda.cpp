@@ -1,6 +1,6 @@
 #include "copy_to_cuda.hpp"
 
-#include "cuda.hpp"
+#include "cuda_module.hpp"
 #include "in_place.hpp"
 
 namespace numpy_bridge {

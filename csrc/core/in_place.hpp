@@ -1,33 +1,29 @@
-/// What add_ and copy_ do once their arguments are memory: check, choose the device, work.
+/// add_ and copy_ on imported memory: checks, the choice of the device, and the work.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include <numpy_bridge/memory.hpp>
 
-#include "kernels/add.hpp"
-#include "kernels/cuda_backend.hpp"
+#include "cuda/interface.hpp"
 
 namespace numpy_bridge {
 
-using kernels::place;
-
-/// x += y for arrays of one dtype on one device, y broadcast to x. As if y were read before x is written.
-void add_in_place(const place& x, const place& y);
+/// x += y for arrays of one dtype on one device; y is broadcast to x. The result is as if y were copied first.
+void add_in_place(const memory_on_stream& x, const memory_on_stream& y);
 
 /// x += the element at `value`, of x's dtype.
-void add_in_place(const place& x, const std::byte* value);
+void add_in_place(const memory_on_stream& x, const std::byte* value);
 
-/// How elements are added. Refuses dtypes that have no addition; asked before the number to add is read.
-kernels::addition require_addition(dtype id);
+/// Refuses dtypes that have no addition.
+void require_addition(dtype id);
 
-/// Whether copying takes the bus between host and device, and so time: `copy_in_place` then releases the GIL.
+/// True for copies between host and device. They take long, so `copy_in_place` releases the GIL.
 bool waits_for_copy(const memory& target, const memory& source) noexcept;
 
-/// target = source, broadcast and converted, on one device or between two. As if source were read before target is
-/// written. Where `waits_for_copy`, the caller has pinned both. `non_blocking`: do not wait for copies to memory of the
-/// host.
-void copy_in_place(const place& target, const place& source, bool non_blocking);
+/// target = source, broadcast and converted, on one device or between two. The result is as if the source were copied
+/// first. If `waits_for_copy`, the caller has pinned both. With `non_blocking`, copies to host memory are not waited
+/// for.
+void copy_in_place(const memory_on_stream& target, const memory_on_stream& source, bool non_blocking);
 
 } // namespace numpy_bridge

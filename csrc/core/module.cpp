@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     numpy_bridge::register_view(module);
     numpy_bridge::register_view_exports(module);
     numpy_bridge::register_exchange_api(module);
+    numpy_bridge::register_capsule(module);
     numpy_bridge::register_convert(module);
     numpy_bridge::register_describe(module);
     numpy_bridge::register_operations(module);

@@ -7,7 +7,7 @@
 
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/python.hpp>
 
 #include "kernels/elements.hpp"
 #include "kernels/rows.hpp"
@@ -16,15 +16,15 @@ namespace numpy_bridge {
 
 namespace {
 
+using kernels::is_complex;
 using wide_complex = kernels::complex<double>;
 
 bool is_integer(dtype id) noexcept {
     const auto code = info(id).dlpack.code;
     return code == dlpack::type_code::signed_integer || code == dlpack::type_code::unsigned_integer;
 }
-bool is_complex(dtype id) noexcept { return info(id).dlpack.code == dlpack::type_code::complex; }
 
-/// One element of another dtype.
+/// Converts one element.
 void convert(dtype from, dtype to, const void* value, void* result) noexcept {
     if (from == to) std::memcpy(result, value, itemsize(to));
     else
@@ -97,7 +97,7 @@ element_bytes element_of(const char* operation, py::handle x, dtype id) {
     auto plain = py::reinterpret_borrow<py::object>(x);
     if (numpy_library::get().is_scalar(x.ptr())) plain = x.attr("item")();
     if (PyLong_Check(plain.ptr()) == 0 && PyFloat_Check(plain.ptr()) == 0 && PyComplex_Check(plain.ptr()) == 0)
-        throw py::type_error(std::string(operation) + ": a " + detail::type_name(x) + " is no number to add");
+        throw py::type_error(std::string(operation) + "(): y (" + detail::type_name(x) + ") is not a number");
     element_bytes out{};
     if (is_integer(id)) write_integer(operation, plain, id, out);
     else write_float(operation, plain, id, out);

@@ -31,7 +31,10 @@ public:
     void pin();
 
 private:
+    request wanted(hold held) const noexcept;
+
     PyObject* object_;
+    bool writes_;
     imported in_;
     std::optional<anchor> pinned_;
 };

@@ -5,6 +5,7 @@
 
 namespace numpy_bridge {
 
+void register_capsule(pybind11::module_& module);
 void register_convert(pybind11::module_& module);
 void register_describe(pybind11::module_& module);
 void register_exchange_api(pybind11::module_& module);

@@ -18,13 +18,13 @@ copy_mode copy_mode_of(PyObject* argument) {
 }
 
 /// Shares or copies as `mode` says; `share` raises sharing_error where it cannot share.
-template <class Share> py::object convert(PyObject* x, copy_mode mode, const char* copy_function, Share share) {
-    if (mode == copy_mode::always) return copied(copy_function, x);
+template <class Share> py::object convert(PyObject* x, copy_mode mode, py::object (*copy)(PyObject*), Share share) {
+    if (mode == copy_mode::always) return copy(x);
     if (mode == copy_mode::never) return share();
     try {
         return share();
     } catch (const sharing_error&) {
-        return copied(copy_function, x);
+        return copy(x);
     }
 }
 
@@ -43,8 +43,8 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     imported in;
     if (!numpy_library::get().is_exact_array(array.ptr())) return {};
     if ((reinterpret_cast<numpy_abi::array*>(array.ptr())->flags & numpy_abi::flag_own_data) != 0) return {};
-    import_ndarray(array.ptr(), purpose::locate, in);
-    detail::check_inside_storage(torch, x, in.description);
+    engine::import_array(array.ptr(), to_locate, in);
+    engine::check_inside_storage(torch, x, in.description);
     return array;
 }
 
@@ -54,31 +54,26 @@ py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
     if (torch.resizable.is_true(storage.ptr())) {
         if (py::object array = first_array_of_tensor(torch, x)) return array;
-        return array_of_view(make_view(x, purpose::share, false));
+        return array_of_view(make_view(x, to_share, false));
     }
     imported in;
-    detail::describe_tensor(torch, x, detail::tensor_use::writing, in);
+    engine::describe_tensor(torch, x, to_share, in);
     return numpy_library::get().new_array(in.description, std::move(storage));
 }
 
 py::object share_as_array(PyObject* x) {
     if (numpy_library::get().is_exact_array(x)) return py::reinterpret_borrow<py::object>(x);
     const torch_library* torch = torch_library::loaded();
-    if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr) {
-        try {
-            return array_of_tensor(*torch, x);
-        } catch (py::error_already_set& error) {
-            detail::refuse_tensor(x, detail::text_of_error(error));
-        }
-    }
-    return array_of_view(make_view(x, purpose::share, false));
+    if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr)
+        return engine::asking_torch(x, [&] { return array_of_tensor(*torch, x); });
+    return array_of_view(make_view(x, to_share, false));
 }
 
 py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     const torch_library& torch = torch_library::get();
     if (torch.is_tensor(x)) return py::reinterpret_borrow<py::object>(x);
     imported in;
-    import_any(x, purpose::share, in);
+    import_object(x, to_share, in);
     validate_for_torch(torch, in.description, allow_readonly);
     if (in.stream != 0) torch.wait_for(in.stream, in.description.device);
     return torch.new_tensor(in.description, in.anchored_to(x));
@@ -89,16 +84,16 @@ constexpr signature<2> to_numpy_signature{"to_numpy", 1, {"x", "copy"}};
 constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly"}};
 
 py::object call_view(const arguments<2>& given) {
-    return make_view(given[0], purpose::share, is_true(given[1], false));
+    return make_view(given[0], to_share, is_true(given[1], false));
 }
 
 py::object call_to_numpy(const arguments<2>& given) {
-    return convert(given[0], copy_mode_of(given[1]), "numpy_copy", [&] { return share_as_array(given[0]); });
+    return convert(given[0], copy_mode_of(given[1]), copy_as_array, [&] { return share_as_array(given[0]); });
 }
 
 py::object call_to_torch(const arguments<3>& given) {
     const bool allow_readonly = is_true(given[2], false);
-    return convert(given[0], copy_mode_of(given[1]), "torch_copy",
+    return convert(given[0], copy_mode_of(given[1]), copy_as_tensor,
                    [&] { return share_as_tensor(given[0], allow_readonly); });
 }
 
@@ -205,7 +200,7 @@ void register_convert(py::module_& module) {
         {nullptr, nullptr, 0, nullptr}};
     if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
     module.def(
-        "values_of", [](const py::object& x) { return make_view(x.ptr(), purpose::copy, true); }, py::arg("x"),
+        "values_of", [](const py::object& x) { return make_view(x.ptr(), {hold::call, use::writing, true}, true); }, py::arg("x"),
         "A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.");
 }
 

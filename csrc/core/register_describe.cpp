@@ -19,8 +19,8 @@ facts facts_of(const memory& m) {
     result["ptr"] = reinterpret_cast<std::uintptr_t>(m.data);
     result["dtype"] = name_of(m.type);
     result["itemsize"] = itemsize(m);
-    result["shape"] = detail::tuple_of(m.shape, m.ndim);
-    result["strides"] = detail::tuple_of(m.strides, m.ndim);
+    result["shape"] = engine::tuple_of(m.shape, m.ndim);
+    result["strides"] = engine::tuple_of(m.strides, m.ndim);
     result["device"] = name_of(m.device);
     result["on_host"] = host_accessible(m.device);
     result["readonly"] = m.readonly;
@@ -33,29 +33,24 @@ facts facts_of(const memory& m) {
 
 facts describe(const py::object& x) {
     imported in;
-    import_any(x.ptr(), purpose::locate, in);
+    import_object(x.ptr(), to_locate, in);
     return facts_of(in.description);
 }
 
-bool is_tensor(PyObject* x) {
-    const torch_library* torch = torch_library::loaded();
-    return torch != nullptr && torch->is_tensor(x);
-}
-
 /// `__array__` often copies, and a tensor's pins the storage for good: it is not called to find out.
-bool is_costly(const detail::protocol& with, PyObject* x, bool described) {
-    return with.import == import_array_method && (described || is_tensor(x));
+bool is_costly(const engine::protocol& with, PyObject* x, bool described) {
+    return with.import == import_array_method && (described || engine::is_tensor(x));
 }
 
 /// What one protocol makes of `x`: a dict of facts, a SharingError, None where asking might cost something. No
 /// object where `x` does not speak it.
-py::object answer_of(const detail::protocol& with, PyObject* x, bool described) {
+py::object answer_of(const engine::protocol& with, PyObject* x, bool described) {
     if (is_costly(with, x, described))
         return PyObject_HasAttrString(x, "__array__") != 0 ? py::object(py::none()) : py::object();
     std::vector<refusal> refusals;
     imported in;
-    if (detail::try_protocol(with, x, purpose::share, in, refusals)) {
-        in.description.readonly = in.description.readonly || detail::is_immutable(x);
+    if (engine::try_protocol(with, x, to_share, in, refusals)) {
+        in.description.readonly = in.description.readonly || engine::is_immutable(x);
         return facts_of(in.description);
     }
     return refusals.empty() ? py::object() : python_exception(refusals.front());
@@ -64,13 +59,18 @@ py::object answer_of(const detail::protocol& with, PyObject* x, bool described) 
 py::typing::List<py::typing::Tuple<py::str, py::object>> ask_protocols(const py::object& x) {
     py::list answers;
     bool described = false;
-    for (const detail::protocol& with : detail::protocols) {
+    for (const engine::protocol& with : engine::protocols) {
         const py::object answer = answer_of(with, x.ptr(), described);
         if (!answer) continue;
         described = described || py::isinstance<py::dict>(answer);
-        answers.append(py::make_tuple(with.spoken_as, answer));
+        answers.append(py::make_tuple(with.attribute, answer));
     }
     return answers;
+}
+
+bool reads_tensors_fast() {
+    const torch_library* torch = torch_library::loaded();
+    return torch != nullptr && torch->layout.known();
 }
 
 } // namespace
@@ -81,6 +81,11 @@ void register_describe(py::module_& module) {
 
 Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
 all the same. Raises as `shares_memory` does.)");
+    module.def(
+        "reads_tensors_fast", reads_tensors_fast,
+        R"(True if tensors are read where torch keeps them, which takes a third of the time that its attributes take.
+
+False if torch is not imported, if its layout was not found, or if NUMPY_BRIDGE_FAST_TENSORS was 0 when torch was first used.)");
     module.def("ask_protocols", ask_protocols, py::arg("x"),
                R"(What each protocol that `x` speaks would hand out: (name, answer), in the order of `view`.
 

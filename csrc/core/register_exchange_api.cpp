@@ -1,7 +1,7 @@
 /// The C exchange API of DLPack with View as the provider: `View.__dlpack_c_exchange_api__`.
 #include <new>
 
-#include "cuda.hpp"
+#include "cuda_module.hpp"
 #include "errors.hpp"
 #include "register.hpp"
 #include "view.hpp"
@@ -68,7 +68,7 @@ int managed_tensor_to_object(dlpack::managed_tensor_versioned* tensor, void** ou
     return guarded([&] {
         imported in;
         if (tensor == nullptr) detail::refuse("DLPack", "exchange API", "a tensor", "NULL");
-        detail::import_managed(tensor, purpose::copy, in); // a copy is welcome: the consumer has chosen it
+        detail::import_managed(tensor, to_copy, in); // a copy is welcome: the consumer has chosen it
         *out = py::cast(std::make_unique<view>(in, nullptr, false)).release().ptr();
     });
 }

@@ -1,4 +1,4 @@
-/// add_ and copy_: operations in place on whoever's memory, on the CPU or a CUDA device by where the memory is.
+/// add_ and copy_: operations in place on any library's memory, on the device where it is.
 #include "fast_function.hpp"
 #include "in_place.hpp"
 #include "number.hpp"
@@ -12,15 +12,27 @@ namespace {
 constexpr signature<2> add_signature{"add_", 2, {"x", "y"}};
 constexpr signature<3> copy_signature{"copy_", 2, {"dst", "src", "non_blocking"}};
 
+/// Refuses Python's own sequences and numbers by the argument's name. `remedy` is the hint.
+void require_memory(const char* operation, const char* argument, PyObject* x, const char* remedy) {
+    const bool python_object =
+        PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0;
+    if (python_object)
+        throw py::type_error(std::string(operation) + "(): " + argument + " (" + detail::type_name(x) +
+                             ") has no memory to share; " + remedy);
+}
+
 py::object call_add(const arguments<2>& given) {
+    require_memory("add_", "x", given[0], "pass an array or a tensor");
     const operand x("add_", given[0], true);
-    const place target{x.description(), x.stream()};
+    const memory_on_stream target{x.description(), x.stream()};
     if (is_number(given[1])) {
-        require_addition(target.at.type.id);
-        const element_bytes value = element_of("add_", given[1], target.at.type.id);
+        const dtype id = target.description.type.id;
+        require_addition(id);
+        const element_bytes value = element_of("add_", given[1], id);
         x.require_unmoved("add_");
         add_in_place(target, value.bytes.data());
     } else {
+        require_memory("add_", "y", given[1], "use np.asarray(y)");
         const operand y("add_", given[1], false);
         x.require_unmoved("add_");
         y.require_unmoved("add_");
@@ -31,6 +43,8 @@ py::object call_add(const arguments<2>& given) {
 
 py::object call_copy(const arguments<3>& given) {
     const bool non_blocking = is_true(given[2], false);
+    require_memory("copy_", "dst", given[0], "pass an array or a tensor");
+    require_memory("copy_", "src", given[1], "use np.asarray(src)");
     operand target("copy_", given[0], true), source("copy_", given[1], false);
     if (waits_for_copy(target.description(), source.description())) {
         target.pin();
@@ -44,11 +58,11 @@ py::object call_copy(const arguments<3>& given) {
 
 constexpr const char* add_doc = R"(add_(x: object, y: object) -> object
 
-Add `y` to `x` in place, on whoever's memory: on the CPU or a CUDA device, wherever `x` is.
+Add `y` to `x` in place, on the CPU or the CUDA device where `x` is.
 
-Nothing is copied, and `x` is borrowed for the call only. The result is as if `y` were read before `x` is
-written, however their memory overlaps. On a CUDA device the work is queued on the stream that `x` is used on
-(else that of `y`), after all that was queued on the streams of both; the call does not wait for it.
+Nothing is copied, and `x` is borrowed for the call only. If their memory overlaps, the result is as if `y` were
+copied first. On a CUDA device the work is queued on the stream of `x`, or that of `y` if `x` names none, after
+all pending work on both streams. The call does not wait for it.
 
 Parameters
 ----------
@@ -57,7 +71,7 @@ x : object
     or more, or complex numbers. Integers wrap around, float16 and bfloat16 are rounded once.
 y : number or object
     A number, which is converted to the dtype of `x`, or an array of the same dtype on the same device. It is
-    broadcast to the shape of `x`. A tensor that requires grad is read without telling autograd.
+    broadcast to the shape of `x`. A tensor that requires grad is read, but the read is not recorded by autograd.
 
 Returns
 -------
@@ -67,12 +81,12 @@ object
 Raises
 ------
 SharingError
-    If the memory of `x` may not be written, tracks gradients or overlaps itself, if dtypes, shapes or devices
-    do not fit, if a number is out of range, or if memory is on a CUDA device and there are no kernels for it.
+    If the memory of `x` is read-only, tracks gradients or overlaps itself, if dtypes, shapes or devices do not
+    match, if a number is out of range, or if there are no kernels for the device.
 CudaError
     If a call to CUDA fails.
 TypeError
-    If `x` or `y` has no memory and is no number.
+    If `x` has no memory, or `y` has no memory and is not a number.
 
 See Also
 --------
@@ -89,23 +103,23 @@ True
 
 constexpr const char* copy_doc = R"(copy_(dst: object, src: object, *, non_blocking: bool = False) -> object
 
-Copy the values of `src` into `dst`, on whoever's memory: within the CPU or CUDA devices, and between them.
+Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
 
-Layouts may be any; dtypes are converted by NumPy's rule ``casting="same_kind"``, byte orders as well. The result is
-as if `src` were read before `dst` is written, however their memory overlaps. Work on CUDA devices is queued in
-order with the streams of both; the call waits for it only if memory of the host is involved.
+The layouts may differ. Dtypes are converted by NumPy's rule ``casting="same_kind"``, and byte orders as well. If
+their memory overlaps, the result is as if `src` were copied first. Work on CUDA devices is queued after all
+pending work on the streams of both. The call waits for it only if host memory is read or written.
 
 Parameters
 ----------
 dst : object
     Any array, tensor or buffer that `view` accepts, writable.
 src : object
-    An array that broadcasts to the shape of `dst`. Numbers become numbers of the same kind or of one that
-    holds more (bool, unsigned, signed, floating, complex); other elements stay what they are. Large integers
-    wrap, large floating-point numbers become infinite; what is rounded is rounded once, to nearest.
+    An array that broadcasts to the shape of `dst`. Numeric dtypes may be cast to the same or a wider kind, in
+    the order bool, unsigned, signed, floating, complex; other dtypes are copied unchanged. Values that are too
+    large wrap around as integers and become infinite as floats. Rounding is to nearest, and once.
 non_blocking : bool, default False
-    Do not wait for a copy between a device and packed memory of the host of the same dtype. Keep that memory alive
-    and unchanged until the stream is done. CUDA waits nevertheless where it is not pinned.
+    Do not wait for a copy between a device and packed host memory of the same dtype. Keep that memory alive and
+    unchanged until the stream is done. CUDA still waits if the host memory is not pinned.
 
 Returns
 -------
@@ -115,7 +129,7 @@ object
 Raises
 ------
 SharingError
-    If the memory of `dst` may not be written, tracks gradients or overlaps itself, if shapes do not fit or a
+    If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if a
     conversion would drop fractions, signs or imaginary parts, or if there are no kernels for the device.
 CudaError
     If a call to CUDA fails.

@@ -16,9 +16,9 @@ constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "
 /// the first.
 struct located {
     explicit located(const arguments<2>& given) {
-        import_any(given[0], purpose::locate, a);
+        import_object(given[0], to_locate, a);
         a.own_extents();
-        import_any(given[1], purpose::locate, b);
+        import_object(given[1], to_locate, b);
     }
     imported a, b;
 };

@@ -1,10 +1,11 @@
-/// from_pointer, with arguments that the Python layer has normalised.
+/// from_pointer, for arguments that the Python layer has normalised.
 #include <pybind11/stl.h>
 
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/protocols/pointer.hpp>
 
-#include "cuda.hpp"
+#include "cuda_module.hpp"
+#include "described_device.hpp"
 #include "register.hpp"
 #include "view.hpp"
 
@@ -15,7 +16,7 @@ namespace {
 element_type parse_dtype(const std::string& text) {
     if (const auto id = from_name(text)) return {*id, byte_order::native};
     if (const auto type = from_typestr(text)) return *type;
-    detail::refuse("pointer", "dtype", "a name in the dtype table, such as 'float32', or a typestr, such as '>f4'",
+    detail::refuse("pointer", "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
                    "'" + text + "'", detail::hint_for_name(text));
 }
 
@@ -25,22 +26,20 @@ std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std
     const auto parsed = parse_device(where);
     if (!parsed) detail::refuse("pointer", "device", "'cpu' or 'cuda:<index>'", "'" + where + "'");
     imported in;
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller's address is an integer by nature
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller passes the address as an integer
     import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type), *parsed, readonly, shape, strides, in);
     return std::make_unique<view>(in, owner.is_none() ? nullptr : owner.ptr(), readonly);
 }
 
-/// Asks CUDA, where it can be used, whether memory described as its own is there.
+/// Asks CUDA, if it can be used, for the device of memory that is described as CUDA's.
 void check_on_device(const view& described) {
     const memory& m = described.description();
-    const bool of_cuda = m.device.type == device_type::cuda || m.device.type == device_type::cuda_managed ||
-                         m.device.type == device_type::cuda_host;
-    if (!of_cuda || is_empty(m)) return;
+    const bool known_to_cuda = is_cuda(m.device) || m.device.type == device_type::cuda_host;
+    if (!known_to_cuda || is_empty(m)) return;
     const auto* kernels = cuda_kernels_if_any();
     const auto bounds = bounds_of(layout_of(m));
     if (kernels == nullptr || !bounds) return;
-    kernels::require_described_place(m, kernels->inspect(m.data + bounds->low),
-                                     kernels->inspect(m.data + bounds->high - 1));
+    require_described_device(m, kernels->inspect(m.data + bounds->low), kernels->inspect(m.data + bounds->high - 1));
 }
 
 } // namespace

@@ -120,6 +120,7 @@ void register_view(py::module_& module) {
     };
     py::class_<view> type(module, "View", py::custom_type_setup(set_up_type), py::is_final(), view_doc);
     view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+    engine::add_library(view_row);
     type.def_property_readonly(
             "shape", described([](const memory& m) -> int_tuple { return detail::tuple_of(m.shape, m.ndim); }),
             "Extents, one an axis.")

@@ -4,7 +4,7 @@
 
 #include "copy_to_cuda.hpp"
 #include "copying.hpp"
-#include "cuda.hpp"
+#include "cuda_module.hpp"
 #include "register.hpp"
 #include "view.hpp"
 
@@ -88,8 +88,8 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
     if (!same_device(wanted, cpu_device) &&
         !(same_device(wanted, from.description().device) && host_accessible(wanted)))
         refuse_device(from.description().device, wanted, "copies are made on the CPU and on CUDA devices");
-    const py::object array = copied("native_copy", self);
-    import_ndarray(array.ptr(), purpose::locate, in);
+    const py::object array = copy_as_native_array(self.ptr());
+    engine::import_array(array.ptr(), to_locate, in);
     return capsule_of(in.description, in.anchored_to(array.ptr()), max_version, dlpack::flag_is_copied);
 }
 

@@ -31,16 +31,30 @@ void view::require_ready_for_host() const {
                        "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)");
 }
 
-void import_any(PyObject* x, purpose why, imported& out) {
-    if (Py_TYPE(x) != view_type) return import_object(x, why, out);
+namespace {
+
+bool is_view(PyObject* x) { return Py_TYPE(x) == view_type; }
+
+void import_view(PyObject* x, const request&, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();
     out.description = known.description();
     out.stream = known.stream();
 }
 
-py::object make_view(PyObject* x, purpose why, bool readonly) {
+py::object view_over(const memory& m, anchor keep) {
     imported in;
-    import_any(x, why, in);
+    in.description = m;
+    in.pin = engine::capsule_over(std::move(keep));
+    return py::cast(std::make_unique<view>(in, nullptr, false));
+}
+
+} // namespace
+
+const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others};
+
+py::object make_view(PyObject* x, const request& wanted, bool readonly) {
+    imported in;
+    import_object(x, wanted, in);
     return py::cast(std::make_unique<view>(in, x, readonly));
 }
 

@@ -48,11 +48,11 @@ private:
 /// numpy_bridge.View; set once, when the module is made.
 inline PyTypeObject* view_type = nullptr;
 
-/// `import_object`, which also knows views.
-void import_any(PyObject* x, purpose why, imported& out);
-
 /// A new View of the memory behind `x`.
-py::object make_view(PyObject* x, purpose why, bool readonly);
+py::object make_view(PyObject* x, const request& wanted, bool readonly);
+
+/// Views as a known library: `add_library` makes `import_object` know them.
+extern const engine::library view_row;
 
 /// An ndarray over everything that `x` shares, with a View as its base.
 py::object array_of_view(const py::object& view_object);

@@ -1,10 +1,10 @@
 #include "backend.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include "block.hpp"
 #include "capture_mode.hpp"
+#include "kernels/snapshot.hpp"
 #include "queue.hpp"
 #include "transfer.hpp"
 
@@ -14,10 +14,9 @@ namespace {
 
 using kernels::iterate;
 using kernels::iteration;
-using kernels::place;
 
-/// The stream that an operation on one device is given to, in order with both operands'. A number of 0 names no stream:
-/// nothing has to be waited for.
+/// The stream of an operation on one device, ordered with the streams of both operands. The number 0 names no stream:
+/// there is nothing to wait for.
 class ordered_stream {
 public:
     ordered_stream(int device, std::uintptr_t own, std::uintptr_t other)
@@ -28,9 +27,9 @@ public:
     }
     device_stream get() const noexcept { return stream_; }
 
-    /// Lets the owners' next work wait for the operation: it may read the target, and overwrite or release the source.
-    /// Where no stream was named, an owner goes on on the legacy default one, unless this is captured: then a graph
-    /// that has yet to be run decides.
+    /// Makes the owners' next work wait for the operation: it may read the target, and overwrite or release the source.
+    /// An owner that named no stream continues on the legacy default stream, unless the operation is being captured:
+    /// then it has not run yet, and there is nothing to wait for.
     void finish() const {
         order_streams(stream_, other_);
         if (unnamed_ && capture_of(stream_) == 0) order_streams(stream_, {stream_.device, cudaStreamLegacy});
@@ -41,49 +40,35 @@ private:
     bool unnamed_;
 };
 
-/// A packed copy of what is read, where it would be overwritten meanwhile.
-class snapshot {
-public:
-    snapshot(const memory& source, device_stream where) : block_(byte_count(source), where), memory_(source) {
-        memory_.data = block_.data();
-        memory_.strides = strides_.data();
-        fill_c_strides(source.ndim, source.shape, itemsize(source), strides_.data());
-        queue_copy(source.type, source.type, iterate(memory_, source.data, source.strides), where);
-    }
-    const memory& get() const noexcept { return memory_; }
-
-private:
-    stream_block block_;
-    dims strides_;
-    memory memory_;
-};
-
-/// What is read for each element of `target`: the source, or a snapshot of it in `kept`.
-iteration read_through(const memory& target, const memory& source, const dims& strides, bool through_snapshot,
-                       device_stream where, std::optional<snapshot>& kept) {
-    if (!through_snapshot) return iterate(target, source.data, strides.data());
-    kept.emplace(source, where);
-    dims of_snapshot;
-    kernels::broadcast_strides(kept->get(), target.ndim, target.shape, of_snapshot);
-    return iterate(target, kept->get().data, of_snapshot.data());
+/// Calls `work` with the iteration over both operands. If the target interferes with the source, the source is copied
+/// first, and `work` reads the copy.
+template <class Work>
+void read_before_write(const memory& target, const memory& source, const dims& strides, bool interferes,
+                       device_stream where, const Work& work) {
+    if (!interferes) return work(iterate(target, source.data, strides.data()));
+    const stream_block block(byte_count(source), where);
+    const kernels::snapshot kept(source, block.data());
+    queue_copy(source.type, source.type, kept.from_source(), where);
+    work(kept.to(target));
 }
 
-void copy_on_device(const place& target, const place& source, const dims& strides, bool interferes) {
-    const device_guard guard(target.at.device.index);
-    const ordered_stream stream(target.at.device.index, target.stream, source.stream);
-    const memory& to = target.at;
-    std::optional<snapshot> kept;
-    const iteration it = read_through(to, source.at, strides, interferes, stream.get(), kept);
-    queue_copy(to.type, source.at.type, it, stream.get());
-    stream.finish();
+void copy_on_device(const memory_on_stream& target, const memory_on_stream& source, const dims& strides,
+                    bool interferes) {
+    const memory &to = target.description, &from = source.description;
+    const device_guard guard(to.device.index);
+    const ordered_stream stream(to.device.index, target.stream, source.stream);
+    read_before_write(to, from, strides, interferes, stream.get(), [&](const iteration& it) {
+        queue_copy(to.type, from.type, it, stream.get());
+        stream.finish();
+    });
 }
 
 void release_block(void* address) {
     const relaxed_capture_mode relaxed;
-    forget_cuda_error(cudaFree(address)); // of whichever device it is
+    forget_cuda_error(cudaFree(address)); // on any device
 }
 
-class runtime_backend final : public kernels::cuda_backend {
+class runtime_backend final : public cuda_backend {
 public:
     std::string unavailable() const override {
         int count = 0;
@@ -93,31 +78,33 @@ public:
         return std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
     }
 
-    void add(kernels::addition how, const place& x, const place& y, const dims& strides,
+    void add(const memory_on_stream& x, const memory_on_stream& y, const dims& strides,
              bool interferes) const override {
-        const device_guard guard(x.at.device.index);
-        const ordered_stream stream(x.at.device.index, x.stream, y.stream);
-        std::optional<snapshot> kept;
-        const iteration it = read_through(x.at, y.at, strides, interferes, stream.get(), kept);
-        queue_addition(how, x.at.type.id, it, nullptr, stream.get().handle);
-        stream.finish();
+        const memory& target = x.description;
+        const device_guard guard(target.device.index);
+        const ordered_stream stream(target.device.index, x.stream, y.stream);
+        read_before_write(target, y.description, strides, interferes, stream.get(), [&](const iteration& it) {
+            queue_addition(target.type.id, it, nullptr, stream.get().handle);
+            stream.finish();
+        });
     }
 
-    void add_value(kernels::addition how, const place& x, const std::byte* value) const override {
-        const device_guard guard(x.at.device.index);
-        constexpr dims none{};
-        queue_addition(how, x.at.type.id, iterate(x.at, nullptr, none.data()), value, stream_of(x.stream));
+    void add_value(const memory_on_stream& x, const std::byte* value) const override {
+        const memory& target = x.description;
+        const device_guard guard(target.device.index);
+        constexpr dims broadcast{};
+        queue_addition(target.type.id, iterate(target, nullptr, broadcast.data()), value, stream_of(x.stream));
     }
 
-    void copy(const place& target, const place& source, const dims& strides, bool interferes,
+    void copy(const memory_on_stream& target, const memory_on_stream& source, const dims& strides, bool interferes,
               bool non_blocking) const override {
-        const bool one_device =
-            on_device(target.at) && on_device(source.at) && target.at.device.index == source.at.device.index;
+        const memory &to = target.description, &from = source.description;
+        const bool one_device = is_cuda(to.device) && is_cuda(from.device) && to.device.index == from.device.index;
         if (one_device) return copy_on_device(target, source, strides, interferes);
-        transfer(target, source, iterate(target.at, source.at.data, strides.data()), non_blocking);
+        transfer(target, source, iterate(to, from.data, strides.data()), non_blocking);
     }
 
-    kernels::pointer_report inspect(const void* pointer) const override {
+    pointer_report inspect(const void* pointer) const override {
         cudaPointerAttributes found{};
         check_cuda(cudaPointerGetAttributes(&found, pointer), "cudaPointerGetAttributes");
         switch (found.type) {
@@ -150,7 +137,7 @@ public:
 
 } // namespace
 
-const kernels::cuda_backend& backend() {
+const cuda_backend& backend() {
     static const runtime_backend only;
     return only;
 }

@@ -1,10 +1,10 @@
 /// The one implementation of `cuda_backend`.
 #pragma once
 
-#include "kernels/cuda_backend.hpp"
+#include "interface.hpp"
 
 namespace numpy_bridge::cuda {
 
-const kernels::cuda_backend& backend();
+const cuda_backend& backend();
 
 } // namespace numpy_bridge::cuda

@@ -1,4 +1,4 @@
-/// Memory for the length of an operation.
+/// Device memory for one operation.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace numpy_bridge::cuda {
 
-/// Device memory that is there for what is given to the stream meanwhile; the host waits neither for its allocation nor
-/// for its release, and a capture of the stream records both.
+/// Device memory for work that is queued on the stream while the block exists. The host waits neither for the
+/// allocation nor for the release, and a capture of the stream records both.
 class stream_block {
 public:
     stream_block(std::int64_t bytes, device_stream where) : where_(where) {
@@ -22,7 +22,7 @@ public:
         int current = where_.device;
         forget_cuda_error(cudaGetDevice(&current));
         const bool elsewhere = current != where_.device;
-        if (elsewhere) forget_cuda_error(cudaSetDevice(where_.device)); // whose default stream it may be
+        if (elsewhere) forget_cuda_error(cudaSetDevice(where_.device)); // the handle may be its default stream
         forget_cuda_error(cudaFreeAsync(data_, where_.handle));
         if (elsewhere) forget_cuda_error(cudaSetDevice(current));
     }

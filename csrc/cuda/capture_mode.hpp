@@ -1,12 +1,12 @@
-/// Allocation beside other people's captures.
+/// Allocation while other streams are being captured.
 #pragma once
 
 #include <numpy_bridge/cuda/check.hpp>
 
 namespace numpy_bridge::cuda {
 
-/// Lets the calling thread allocate and release memory, for a scope, though graphs are being captured: cudaMalloc and
-/// cudaFree would fail, and end every capture that is global. Right for memory that no graph under capture uses.
+/// Allows the calling thread to allocate and release memory while graphs are being captured. Without it cudaMalloc and
+/// cudaFree fail, and end every global capture. For memory that no graph under capture uses.
 class relaxed_capture_mode {
 public:
     relaxed_capture_mode() noexcept {

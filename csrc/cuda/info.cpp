@@ -65,13 +65,13 @@ py::dict info() {
 void register_info(py::module_& module) {
     module.def("info", info, R"(info() -> dict
 
-What was built and what this machine has. Never raises, and creates no context on any device.
+Describe the build and the CUDA devices of this machine. Never raises, and creates no context on any device.
 
 Returns
 -------
 dict
-    ``toolkit``: version that the kernels were compiled with, "13.0"; ``architectures``: what they were compiled for,
-    as CMake writes it, "90-real" for machine code and "120-virtual" for PTX; ``driver``: newest CUDA version that the
+    ``toolkit``: version that compiled the kernels, "13.0"; ``architectures``: their targets in CMake's notation,
+    "90-real" for machine code and "120-virtual" for PTX; ``driver``: newest CUDA version that the
     driver supports, or None without a driver; ``runtime``: version of the linked CUDA runtime; ``devices``: one dict a
     device with ``index``, ``name``, ``compute_capability`` ("9.0"), ``memory_bytes`` and ``multiprocessors``;
     ``unavailable``: why CUDA cannot be used, or None.

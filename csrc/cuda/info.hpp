@@ -1,4 +1,4 @@
-/// What was built, and what this machine has.
+/// The function `info`: the build, and the CUDA devices of this machine.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -1,4 +1,4 @@
-/// The `_cuda` extension module: kernels for CUDA devices, loaded when device memory is met.
+/// The `_cuda` extension module: kernels for CUDA devices. `_core` imports it with the first memory on a device.
 #include <pybind11/pybind11.h>
 
 #include "backend.hpp"
@@ -7,6 +7,5 @@
 PYBIND11_MODULE(_cuda, module) {
     module.doc() = "CUDA kernels of numpy_bridge.";
     numpy_bridge::register_info(module);
-    module.attr("_backend") =
-        pybind11::capsule(&numpy_bridge::cuda::backend(), numpy_bridge::kernels::cuda_backend_capsule);
+    module.attr("_backend") = pybind11::capsule(&numpy_bridge::cuda::backend(), numpy_bridge::cuda_backend_capsule);
 }

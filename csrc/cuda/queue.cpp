@@ -6,8 +6,8 @@
 #include <numpy_bridge/cuda/check.hpp>
 
 #include "block.hpp"
-#include "kernels/add_cuda.hpp"
-#include "kernels/copy_cuda.hpp"
+#include "kernels/add_launch.hpp"
+#include "kernels/copy_launch.hpp"
 #include "kernels/packing.hpp"
 
 namespace numpy_bridge::cuda {
@@ -17,40 +17,42 @@ namespace {
 using kernels::iteration;
 using kernels::loop;
 
-/// The one loop of a packed row, or of a single element.
+/// The innermost loop; a loop of one turn for a single element.
 loop row_of(const iteration& it, std::int64_t size) noexcept {
     return it.count > 0 ? it.loops[0] : loop{1, size, size};
 }
 
-/// The element, repeated: kernels add complex numbers part by part.
+/// The element, repeated to fill 16 bytes.
 kernels::constant repeated(const std::byte* value, std::size_t size) noexcept {
     kernels::constant result{};
     for (std::size_t at = 0; at < sizeof result.bytes; at += size) std::memcpy(result.bytes + at, value, size);
     return result;
 }
 
+/// True if both addresses have the same distance from a multiple of 16.
 bool congruent(const void* a, const void* b) noexcept {
     return (reinterpret_cast<std::uintptr_t>(a) ^ reinterpret_cast<std::uintptr_t>(b)) % 16 == 0;
 }
 
-void add_part(kernels::addition how, std::int64_t size, const iteration& it, const kernels::constant& value,
-              cudaStream_t stream) {
+void add_part(dtype id, const iteration& it, const kernels::constant& value, cudaStream_t stream) {
+    const auto size = static_cast<std::int64_t>(itemsize(id));
     const loop row = row_of(it, size);
     const bool packed = it.count <= 1 && row.target == size &&
                         (it.source == nullptr || (row.source == size && congruent(it.target, it.source)));
     if (!packed) {
-        kernels::add_strided_on_cuda(how, kernels::strided_walk::of(it), value, stream);
+        kernels::add_strided_on_cuda(id, kernels::strided_walk::of(it), value, stream);
     } else {
-        const auto parts = static_cast<std::uint32_t>(row.extent) * (how.complex ? 2 : 1);
-        const auto part_size = static_cast<std::uint32_t>(how.complex ? size / 2 : size);
+        const std::uint32_t parts_each = kernels::is_complex(id) ? 2 : 1;
+        const auto parts = static_cast<std::uint32_t>(row.extent) * parts_each;
+        const auto part_size = static_cast<std::uint32_t>(size) / parts_each;
         const auto cut = kernels::vector_cut::of(it.target, parts, part_size);
         const std::uint32_t items = std::max(cut.vectors(16 / part_size), cut.single(16 / part_size));
-        kernels::add_packed_on_cuda(how, {it.target, it.source, cut, value}, kernels::blocks_for(items), stream);
+        kernels::add_packed_on_cuda(id, {it.target, it.source, cut, value}, kernels::blocks_for(items), stream);
     }
     check_cuda(cudaGetLastError(), "launch of add_");
 }
 
-/// Tiles are for squares: of a loop with fewer turns, such as the channels of an image, they would be mostly empty.
+/// With fewer turns, such as the channels of an image, most of a tile would be empty.
 constexpr std::int64_t fewest_turns_of_tile = 16;
 
 void move_part(std::int64_t size, iteration it, cudaStream_t stream) {
@@ -93,14 +95,14 @@ void cast_part(element_type target, element_type source, const iteration& it, cu
     check_cuda(cudaGetLastError(), "launch of copy_");
 }
 
-/// Whether an operand's elements lie at multiples of `alignment`, a power of two.
+/// True if the operand's elements lie at multiples of `alignment`, a power of two.
 bool is_aligned(const iteration& it, const std::byte* first, std::int64_t loop::* step, unsigned alignment) noexcept {
     auto bits = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(first));
     for (int i = 0; i < it.count; ++i) bits |= static_cast<std::uint64_t>(it.loops[static_cast<std::size_t>(i)].*step);
     return bits % alignment == 0;
 }
 
-/// What is not aligned is moved to or from a block that is: only moving gets along with any address.
+/// Misaligned operands are staged through an aligned block; only the move kernel takes any address.
 void cast(element_type target, element_type source, const iteration& it, device_stream where) {
     const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
     const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
@@ -119,12 +121,9 @@ void cast(element_type target, element_type source, const iteration& it, device_
 
 } // namespace
 
-void queue_addition(kernels::addition how, dtype id, const iteration& it, const std::byte* value, cudaStream_t stream) {
-    const std::size_t size = itemsize(id);
-    const kernels::constant repeated_value = value == nullptr ? kernels::constant{} : repeated(value, size);
-    kernels::for_each_part(it, [&](const iteration& part) {
-        add_part(how, static_cast<std::int64_t>(size), part, repeated_value, stream);
-    });
+void queue_addition(dtype id, const iteration& it, const std::byte* value, cudaStream_t stream) {
+    const kernels::constant constant = value == nullptr ? kernels::constant{} : repeated(value, itemsize(id));
+    kernels::for_each_part(it, [&](const iteration& part) { add_part(id, part, constant, stream); });
 }
 
 void queue_copy(element_type target, element_type source, const iteration& it, device_stream where) {

@@ -1,4 +1,4 @@
-/// From iterations to kernels: which one, with which geometry.
+/// Chooses the kernel for an iteration, and the geometry of its launch.
 #pragma once
 
 #include <cstddef>
@@ -10,11 +10,11 @@
 
 namespace numpy_bridge::cuda {
 
-/// Queues target += source. Elements are aligned. Without a source, `value` points to an element in memory of the host.
-void queue_addition(kernels::addition how, dtype id, const kernels::iteration& it, const std::byte* value,
-                    cudaStream_t stream);
+/// Queues target += source for aligned elements of `id`. Without a source, the element at `value` in host memory is
+/// added.
+void queue_addition(dtype id, const kernels::iteration& it, const std::byte* value, cudaStream_t stream);
 
-/// Queues a copy on the current device, which `where` names. The operands share no byte; elements need not be aligned.
+/// Queues a copy on `where.device`, which is current. The operands share no byte. Elements need not be aligned.
 void queue_copy(element_type target, element_type source, const kernels::iteration& it, device_stream where);
 
 } // namespace numpy_bridge::cuda

@@ -1,5 +1,6 @@
-/// A transfer moves one packed block. Where the source is not packed, or of another type, it is first gathered into a
-/// block beside it; where the target is not packed, the block lands beside it and is scattered from there.
+/// A transfer moves one packed block. If the source is not packed, or has another type, it is gathered into a block on
+/// its own side first. If the target is not packed, the block is received on the target's side and scattered from
+/// there.
 #include "transfer.hpp"
 
 #include <memory>
@@ -21,10 +22,10 @@ using kernels::out_of_block;
 /// One end of a transfer: the host, or a stream of a device.
 class side {
 public:
-    explicit side(const kernels::place& p)
-        : type_(p.at.type),
-          is_host_(!on_device(p.at)),
-          stream_{p.at.device.index, stream_of(p.stream)} {}
+    explicit side(const memory_on_stream& operand)
+        : type_(operand.description.type),
+          is_host_(!is_cuda(operand.description.device)),
+          stream_{operand.description.device.index, stream_of(operand.stream)} {}
 
     bool is_host() const noexcept { return is_host_; }
     device_stream stream() const noexcept { return stream_; } ///< of a device only
@@ -39,7 +40,7 @@ public:
         return device_block_->data();
     }
 
-    /// Here, or queued here.
+    /// Copies on this side: at once on the host, queued on a device.
     void copy(element_type target, element_type source, const iteration& it) const {
         if (is_host()) return kernels::copy_on_cpu(target, source, it);
         const device_guard guard(stream_.device);
@@ -71,8 +72,8 @@ void move_block(const side& to, const side& from, std::byte* target, const std::
     check_cuda(cudaMemcpyAsync(target, source, size, kind, stream.handle), "cudaMemcpyAsync");
 }
 
-/// While a graph is captured nothing may wait.
-void require_waiting(const device_stream& stream) {
+/// A stream that is being captured cannot be waited for.
+void require_not_captured(const device_stream& stream) {
     if (capture_of(stream) != 0)
         detail::refuse("copy_", "non_blocking", "non_blocking=True, and packed memory of the host of the same dtype",
                        "a copy to wait for on a stream that is captured", "do it before the capture");
@@ -80,7 +81,7 @@ void require_waiting(const device_stream& stream) {
 
 } // namespace
 
-void transfer(const kernels::place& target, const kernels::place& source, const iteration& it, bool non_blocking) {
+void transfer(const memory_on_stream& target, const memory_on_stream& source, const iteration& it, bool non_blocking) {
     side to(target), from(source);
     const auto size = static_cast<std::int64_t>(itemsize(to.type().id));
     const std::int64_t bytes = it.elements() * size;
@@ -92,7 +93,7 @@ void transfer(const kernels::place& target, const kernels::place& source, const 
     const bool staged = (gathers && from.is_host()) || (scatters && to.is_host());
     const bool waits = on_host && (staged || !non_blocking);
     const device_stream stream = to.is_host() ? from.stream() : to.stream();
-    if (waits) require_waiting(stream);
+    if (waits) require_not_captured(stream);
     if (!on_host) require_one_capture(from.stream(), stream);
 
     const std::byte* sent = it.source;

@@ -4,6 +4,7 @@
 
 #include "add_halves.hpp"
 #include "simd.hpp"
+#include "sum.hpp"
 #include "unaligned.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -12,7 +13,7 @@ namespace kernels {
 
 namespace {
 
-/// Strides known at compile time are what lets compilers vectorise. The operands are the same or do not overlap.
+/// Compilers vectorise loops whose strides they know. The operands are the same or do not overlap.
 template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_packed(std::byte* x, const std::byte* y, std::int64_t n) {
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
     NUMPY_BRIDGE_INDEPENDENT
@@ -27,7 +28,7 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_one_value(std::byte* 
 }
 
 template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(loop row, std::byte* x, const std::byte* y) {
-    // Loads come before stores, which might else be what is loaded next.
+    // Several loads before the first store, which could otherwise change what is loaded next.
     constexpr std::int64_t at_once = 4;
     std::int64_t left = row.extent;
     for (; left >= at_once; left -= at_once) {
@@ -41,13 +42,13 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(loop row, std
     for (; left > 0; --left, x += row.target, y += row.source) store(x, sum(load<T>(x), load<T>(y)));
 }
 
-/// A complex number as a vector of two: one addition instead of two, where the processor has it.
+/// A complex number as a vector of two, which many processors add in one instruction.
 template <class T> struct pair_of {
     using type [[gnu::vector_size(2 * sizeof(T))]] = T;
 };
 template <class T> using pair = typename pair_of<T>::type;
 
-/// The value is laid out as often as fills a cache line.
+/// The value is repeated until it fills a cache line.
 template <class T>
 NUMPY_BRIDGE_EVERYWHERE inline void add_one_complex(std::byte* x, const std::byte* y, std::int64_t n) {
     constexpr std::int64_t numbers = 64 / sizeof(complex<T>), parts = 2 * numbers;
@@ -63,7 +64,7 @@ NUMPY_BRIDGE_EVERYWHERE inline void add_one_complex(std::byte* x, const std::byt
     add_strided<pair<T>>({n - i, 2 * size, 0}, x + 2 * i * size, y);
 }
 
-/// How many elements precede the first that starts a cache line. Vectors that straddle two lines take twice the time.
+/// The number of elements before the first that starts a cache line. Vectors across two lines take twice the time.
 template <class T> std::int64_t elements_before_line(const std::byte* x, std::int64_t n) noexcept {
     constexpr std::uintptr_t line = 64;
     const std::uintptr_t bytes = (line - reinterpret_cast<std::uintptr_t>(x) % line) % line;
@@ -88,42 +89,23 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_complex(const loop& r
     add_strided<pair<T>>(row, x, y);
 }
 
-template <class T>
-NUMPY_BRIDGE_EVERYWHERE inline void add_numbers(bool complex_numbers, const loop& row, std::byte* x,
-                                                const std::byte* y) {
-    if (complex_numbers) add_complex<T>(row, x, y);
-    else add_elements<T>(row, x, y);
+NUMPY_BRIDGE_EVERYWHERE inline void add_any(dtype id, const loop& row, std::byte* x, const std::byte* y) {
+    with_summand(id, [&](auto zero) NUMPY_BRIDGE_EVERYWHERE {
+        using T = decltype(zero);
+        if constexpr (is_half<T>) return; // these go to add_halves
+        else if constexpr (has_parts<T>) add_complex<part_of<T>>(row, x, y);
+        else add_elements<T>(row, x, y);
+    });
 }
 
-NUMPY_BRIDGE_EVERYWHERE inline void add_any(addition how, const loop& row, std::byte* x, const std::byte* y) {
-    switch (how.of) {
-    case arithmetic::uint8:
-        return add_elements<std::uint8_t>(row, x, y);
-    case arithmetic::uint16:
-        return add_elements<std::uint16_t>(row, x, y);
-    case arithmetic::uint32:
-        return add_elements<std::uint32_t>(row, x, y);
-    case arithmetic::uint64:
-        return add_elements<std::uint64_t>(row, x, y);
-    case arithmetic::float32:
-        return add_numbers<float>(how.complex, row, x, y);
-    case arithmetic::float64:
-        return add_numbers<double>(how.complex, row, x, y);
-    case arithmetic::float16:
-    case arithmetic::bfloat16:
-        return; // add_halves
-    }
-}
-
-NUMPY_BRIDGE_DISPATCH(add_row, add_any, (addition how, const loop& row, std::byte* x, const std::byte* y),
-                      (how, row, x, y))
+NUMPY_BRIDGE_DISPATCH(add_row, add_any, (dtype id, const loop& row, std::byte* x, const std::byte* y), (id, row, x, y))
 
 } // namespace
 
-void add_on_cpu(addition how, const iteration& it) noexcept {
-    const bool halves = how.of == arithmetic::float16 || how.of == arithmetic::bfloat16;
+void add_on_cpu(dtype id, const iteration& it) noexcept {
+    const bool halves = id == dtype::float16 || id == dtype::bfloat16 || id == dtype::complex32;
     const auto add = halves ? add_halves : add_row;
-    for_each_row(it, [&](const loop& row, std::byte* x, const std::byte* y) { add(how, row, x, y); });
+    for_each_row(it, [&](const loop& row, std::byte* x, const std::byte* y) { add(id, row, x, y); });
 }
 
 } // namespace kernels

@@ -1,6 +1,4 @@
-#include "add_cuda.hpp"
-
-#include "add_grid.hpp"
+#include "add_launch.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -8,29 +6,28 @@ namespace kernels {
 
 namespace {
 
-__device__ position here() { return {blockIdx.x, threadIdx.x}; }
-
 template <class T>
 __global__ void __launch_bounds__(threads_per_block) add_packed_kernel(const __grid_constant__ packed_addition p) {
-    add_packed<T>(here(), p);
+    add_packed<T>(position::here(), p);
 }
 
 template <class T>
 __global__ void __launch_bounds__(threads_per_block)
     add_strided_kernel(const __grid_constant__ strided_walk walk, const __grid_constant__ constant value) {
-    add_strided<T>(here(), walk, value);
+    add_strided<T>(position::here(), walk, value);
 }
 
 } // namespace
 
-void add_packed_on_cuda(addition how, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream) {
-    with_part(how.of,
-              [&](auto part) { add_packed_kernel<decltype(part)><<<blocks, threads_per_block, 0, stream>>>(p); });
+void add_packed_on_cuda(dtype id, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream) {
+    with_summand(id, [&](auto zero) {
+        add_packed_kernel<part_of<decltype(zero)>><<<blocks, threads_per_block, 0, stream>>>(p);
+    });
 }
 
-void add_strided_on_cuda(addition how, const strided_walk& walk, const constant& value, cudaStream_t stream) {
-    with_element(how, [&](auto element) {
-        add_strided_kernel<decltype(element)><<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk, value);
+void add_strided_on_cuda(dtype id, const strided_walk& walk, const constant& value, cudaStream_t stream) {
+    with_summand(id, [&](auto zero) {
+        add_strided_kernel<decltype(zero)><<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk, value);
     });
 }
 

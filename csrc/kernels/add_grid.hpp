@@ -1,18 +1,18 @@
-/// Addition by a grid of threads: what each of them does.
+/// Addition by a grid of threads: the work of one thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
-#include "add.hpp"
 #include "grid.hpp"
+#include "sum.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// One value for all elements, 16 bytes of it: repeated, for complex numbers part by part.
+/// One element, repeated to fill 16 bytes. Complex numbers are read part by part.
 struct constant {
     alignas(16) std::byte bytes[16];
 
@@ -23,7 +23,7 @@ struct constant {
     }
 };
 
-/// Lane by lane; integers of less than 32 bits, which GPUs add one by one, several in a word.
+/// Lane by lane. GPUs add words of 32 bits, so shorter integers are added several at a time.
 template <class T, std::uint32_t N>
 NUMPY_BRIDGE_HOST_DEVICE inline pack<T, N> sum(const pack<T, N>& a, const pack<T, N>& b) noexcept {
     pack<T, N> result;
@@ -42,15 +42,15 @@ NUMPY_BRIDGE_HOST_DEVICE inline pack<T, N> sum(const pack<T, N>& a, const pack<T
     return result;
 }
 
-/// x and y side by side in memory, x aligned to its elements, and y to as many bytes as x or not there at all.
+/// Packed operands. x is aligned to its elements, and y, if there is one, has the same address modulo 16.
 struct packed_addition {
     std::byte* x;
-    const std::byte* y; ///< null: `value`
+    const std::byte* y; ///< if null, `value` is added
     vector_cut cut;
     constant value;
 };
 
-/// The elements that a thread of `blocks_for(max(vectors, singles))` blocks adds.
+/// The work of one thread of `blocks_for(max(vectors, singles))` blocks. T is the type of a part.
 template <class T> NUMPY_BRIDGE_HOST_DEVICE inline void add_packed(position at, const packed_addition& p) noexcept {
     constexpr std::uint32_t lanes = items_per_vector<T>;
     using vector = pack<T, lanes>;
@@ -80,48 +80,18 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline void add_packed(position at, 
     }
 }
 
-/// The elements that a thread of `blocks_for(elements)` blocks adds, wherever they lie. Without a source, `value`.
+/// The work of one thread of `blocks_for(elements)` blocks, at any strides. Without a source, `value` is added.
 template <class T>
 NUMPY_BRIDGE_HOST_DEVICE inline void add_strided(position at, const strided_walk& walk,
                                                  const constant& value) noexcept {
     for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
         const std::uint32_t i = item_of(at, turn);
         if (i >= walk.elements) return;
-        const offsets place = walk.of(i);
-        T& x = *reinterpret_cast<T*>(walk.target + place.target);
-        x = sum(x, walk.source == nullptr ? value.part<T>(0) : *reinterpret_cast<const T*>(walk.source + place.source));
+        const offsets offset = walk.of(i);
+        T& x = *reinterpret_cast<T*>(walk.target + offset.target);
+        x = sum(x,
+                walk.source == nullptr ? value.part<T>(0) : *reinterpret_cast<const T*>(walk.source + offset.source));
     }
-}
-
-/// Calls `body` with a value of the type to compute with; complex numbers part by part.
-template <class Body> void with_part(arithmetic of, Body body) {
-    switch (of) {
-    case arithmetic::uint8:
-        return body(std::uint8_t{});
-    case arithmetic::uint16:
-        return body(std::uint16_t{});
-    case arithmetic::uint32:
-        return body(std::uint32_t{});
-    case arithmetic::uint64:
-        return body(std::uint64_t{});
-    case arithmetic::float16:
-        return body(float16{});
-    case arithmetic::bfloat16:
-        return body(bfloat16{});
-    case arithmetic::float32:
-        return body(float{});
-    case arithmetic::float64:
-        return body(double{});
-    }
-}
-
-template <class Body> void with_element(addition how, Body body) {
-    with_part(how.of, [&](auto part) {
-        using T = decltype(part);
-        if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, float16>)
-            if (how.complex) return body(complex<T>{});
-        body(part);
-    });
 }
 
 } // namespace kernels

@@ -1,4 +1,4 @@
-/// Few processors compute with 16-bit floats, but all convert rows of them quickly. So whatever is not packed is
+/// Few processors add 16-bit floats, but many convert packed rows of them quickly. So elements that are not packed are
 /// gathered in blocks first.
 #include "add_halves.hpp"
 
@@ -7,11 +7,12 @@
 
 #include "rows.hpp"
 #include "simd.hpp"
+#include "sum.hpp"
 #include "unaligned.hpp"
 
 #if defined(NUMPY_BRIDGE_X86)
 #include <immintrin.h>
-#if !defined(__clang__) // GCC warns of its own intrinsics: bug 105593, and macros where it does not optimise
+#if !defined(__clang__) // GCC warns about its own intrinsics: bug 105593, and about macros in unoptimised builds
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #endif
@@ -57,7 +58,7 @@ __attribute__((target("avx2,f16c"))) void add_float16_avx2(std::byte* x, const s
 
 void add_float16_baseline(std::byte* x, const std::byte* y, std::int64_t n) noexcept { add_packed<float16>(x, y, n); }
 
-/// Every processor with AVX2 has these conversions.
+/// Every processor with AVX2 has F16C, too.
 void add_float16(std::byte* x, const std::byte* y, std::int64_t n) noexcept {
     static const auto best = __builtin_cpu_supports("avx512f") ? add_float16_avx512
                              : __builtin_cpu_supports("avx2")  ? add_float16_avx2
@@ -73,7 +74,7 @@ void add_float16(std::byte* x, const std::byte* y, std::int64_t n) noexcept { ad
 
 constexpr std::int64_t block_elements = 1024;
 
-/// Room for packed elements, on the stack and not initialised.
+/// Packed elements on the stack, not initialised.
 struct block {
     std::array<std::byte, static_cast<std::size_t>(block_elements) * 4> bytes;
 
@@ -85,9 +86,10 @@ struct block {
 
 } // namespace
 
-void add_halves(addition how, const loop& row, std::byte* x, const std::byte* y) noexcept {
-    const std::int64_t size = how.complex ? 4 : 2;
-    const auto add = how.of == arithmetic::float16 ? add_float16 : add_bfloat16;
+void add_halves(dtype id, const loop& row, std::byte* x, const std::byte* y) noexcept {
+    const bool pairs = id == dtype::complex32;
+    const std::int64_t size = pairs ? 4 : 2;
+    const auto add = id == dtype::bfloat16 ? add_bfloat16 : add_float16;
     const bool x_packed = row.target == size, y_packed = row.source == size;
     block xs, ys;
     if (row.source == 0) ys.gather(size, std::min(row.extent, block_elements), 0, y);
@@ -98,7 +100,7 @@ void add_halves(addition how, const loop& row, std::byte* x, const std::byte* y)
         if (row.source == 0) from = ys.bytes.data();
         else if (!y_packed) from = ys.gather(size, n, row.source, from);
         if (!x_packed) xs.gather(size, n, row.target, to);
-        add(x_packed ? to : xs.bytes.data(), from, how.complex ? 2 * n : n);
+        add(x_packed ? to : xs.bytes.data(), from, pairs ? 2 * n : n);
         if (!x_packed) move_row(size, {n, row.target, size}, to, xs.bytes.data());
     }
 }

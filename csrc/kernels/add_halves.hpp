@@ -3,14 +3,16 @@
 
 #include <cstddef>
 
-#include "add.hpp"
+#include <numpy_bridge/dtype.hpp>
+
+#include "iteration.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// x += y for a row of float16, bfloat16 or pairs of them.
-void add_halves(addition how, const loop& row, std::byte* x, const std::byte* y) noexcept;
+/// x += y for a row of float16, bfloat16 or complex32.
+void add_halves(dtype id, const loop& row, std::byte* x, const std::byte* y) noexcept;
 
 } // namespace kernels
 

@@ -1,4 +1,4 @@
-/// Conversion of one number to another type, and which conversions there are.
+/// Conversion of one number to another type, and the conversions that are allowed.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// 0 bool, 1 unsigned, 2 signed, 3 floating, 4 complex: NumPy's order of kinds. Of numbers only.
+/// NumPy's order of kinds: 0 bool, 1 unsigned, 2 signed, 3 floating, 4 complex. For numbers only.
 constexpr int kind_rank(dtype id) noexcept {
     switch (info(id).dlpack.code) {
     case dlpack::type_code::boolean:
@@ -28,48 +28,40 @@ constexpr int kind_rank(dtype id) noexcept {
     }
 }
 
-/// What NumPy calls casting="same_kind": numbers become numbers of the same kind or of one that holds more. So
-/// fractions, imaginary parts and signs are never dropped, though large values may wrap or become infinite.
+/// NumPy's casting="same_kind": a number may be cast to its own or a wider kind. Fractions, imaginary parts and signs
+/// are never dropped, but large values may wrap around or become infinite.
 constexpr bool can_cast(dtype from, dtype to) noexcept {
     return from == to || (is_number(from) && is_number(to) && kind_rank(from) <= kind_rank(to));
 }
 
 namespace detail {
 
-template <class T> struct is_complex : std::false_type {};
-template <class T> struct is_complex<complex<T>> : std::true_type {
-    using part = T;
-};
-
-/// A real number as one that C++ computes with; exact.
+/// A real number as a built-in type; exact.
 template <class T> NUMPY_BRIDGE_HOST_DEVICE inline T plain(T x) noexcept { return x; }
 NUMPY_BRIDGE_HOST_DEVICE inline std::uint8_t plain(boolean x) noexcept { return x.bits != 0 ? 1 : 0; }
 NUMPY_BRIDGE_HOST_DEVICE inline float plain(float16 x) noexcept { return to_float(x); }
 NUMPY_BRIDGE_HOST_DEVICE inline float plain(bfloat16 x) noexcept { return to_float(x); }
 
-/// A number from which the last step to a format of 16 bits rounds as from `x`. Integers go through float, as in
-/// NumPy and torch.
-template <class T> NUMPY_BRIDGE_HOST_DEVICE inline float before_last_step(T x) noexcept {
-    return static_cast<float>(x);
-}
-NUMPY_BRIDGE_HOST_DEVICE inline float before_last_step(double x) noexcept { return rounded_to_odd(x); }
+/// A float that rounds to a 16-bit format as `x` does. Integers go through float, as in NumPy and torch.
+template <class T> NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(T x) noexcept { return static_cast<float>(x); }
+NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(double x) noexcept { return rounded_to_odd(x); }
 
 } // namespace detail
 
-/// Rounds to nearest, ties to even, and once; integers keep their low bits.
+/// Rounds once, to nearest and ties to even. Integers keep their low bits.
 template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To cast(From x) noexcept {
     if constexpr (std::is_same_v<To, From>) {
         return x;
-    } else if constexpr (detail::is_complex<To>::value) {
-        using part = typename detail::is_complex<To>::part;
-        if constexpr (detail::is_complex<From>::value) return {cast<part>(x.real), cast<part>(x.imag)};
+    } else if constexpr (has_parts<To>) {
+        using part = part_of<To>;
+        if constexpr (has_parts<From>) return {cast<part>(x.real), cast<part>(x.imag)};
         else return {cast<part>(x), cast<part>(boolean{0})};
     } else if constexpr (std::is_same_v<To, boolean>) {
         return {detail::plain(x) != 0};
     } else if constexpr (std::is_same_v<To, float16>) {
-        return to_float16(detail::before_last_step(detail::plain(x)));
+        return to_float16(detail::float_for_half(detail::plain(x)));
     } else if constexpr (std::is_same_v<To, bfloat16>) {
-        return to_bfloat16(detail::before_last_step(detail::plain(x)));
+        return to_bfloat16(detail::float_for_half(detail::plain(x)));
     } else {
         return static_cast<To>(detail::plain(x));
     }

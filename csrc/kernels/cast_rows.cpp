@@ -13,13 +13,12 @@ namespace kernels {
 
 namespace {
 
-/// Compilers vectorise stores of the parts, not of the whole.
+/// Complex numbers are stored part by part: compilers do not vectorise the store of a struct.
 template <class To, class From> NUMPY_BRIDGE_EVERYWHERE inline void store_cast(std::byte* to, From value) noexcept {
-    if constexpr (detail::is_complex<To>::value) {
-        using part = typename detail::is_complex<To>::part;
+    if constexpr (has_parts<To>) {
         const To number = cast<To>(value);
         store(to, number.real);
-        store(to + sizeof(part), number.imag);
+        store(to + sizeof number.real, number.imag);
     } else {
         store(to, cast<To>(value));
     }
@@ -32,7 +31,7 @@ NUMPY_BRIDGE_EVERYWHERE inline void cast_each(std::byte* target, const std::byte
     for (std::int64_t i = 0; i < n; ++i) store_cast<To>(target + i * to_size, load<From>(source + i * from_size));
 }
 
-// The one conversion that wider vectors make faster than memory is slow; the rest would only be three times the code.
+// The one conversion that wider vectors speed up. The others are limited by memory.
 NUMPY_BRIDGE_DISPATCH(cast_double_to_float, (cast_each<float, double>),
                       (std::byte * target, const std::byte* source, std::int64_t n), (target, source, n))
 

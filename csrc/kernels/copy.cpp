@@ -12,9 +12,9 @@ namespace kernels {
 
 namespace {
 
-/// Walks two loops, along the inner of which the target is packed and along the outer the source. A cache line of the
-/// source holds elements of several rows of the target, so these rows are written together, in stretches whose lines of
-/// the source stay in the cache.
+/// Walks two loops: the target is packed along the inner one, the source along the outer one. A cache line of the
+/// source holds elements of several rows of the target. So these rows are written together, in stretches short enough
+/// for the source's lines to stay in the cache.
 void move_transposed(std::int64_t size, const loop& inner, const loop& outer, std::byte* target,
                      const std::byte* source) noexcept {
     constexpr std::int64_t stretch = 256;
@@ -43,8 +43,8 @@ void move(std::int64_t size, iteration it) noexcept {
 constexpr std::int64_t block_elements = 1024;
 using block = std::array<std::byte, static_cast<std::size_t>(block_elements) * 16>;
 
-/// Elements of foreign byte order are gathered in blocks, where their bytes are swapped, before they are converted; or
-/// after, before they are scattered.
+/// Converts rows. Elements in foreign byte order are swapped in packed blocks: those of the source before they are
+/// converted, those of the target afterwards.
 class converter {
 public:
     converter(element_type target, element_type source) noexcept

@@ -1,4 +1,4 @@
-#include "copy_cuda.hpp"
+#include "copy_launch.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -6,29 +6,27 @@ namespace kernels {
 
 namespace {
 
-__device__ position here() { return {blockIdx.x, threadIdx.x}; }
-
 template <class T>
 __global__ void __launch_bounds__(threads_per_block) move_strided_kernel(const __grid_constant__ strided_walk walk) {
-    move_strided<T>(here(), walk);
+    move_strided<T>(position::here(), walk);
 }
 
 template <class T>
 __global__ void __launch_bounds__(threads_per_block) move_transposed_kernel(const __grid_constant__ transposition t) {
     __shared__ tile<T> square;
-    load_tile(here(), t, square);
+    load_tile(position::here(), t, square);
     __syncthreads();
-    store_tile(here(), t, square);
+    store_tile(position::here(), t, square);
 }
 
 template <class To, class From>
 __global__ void __launch_bounds__(threads_per_block) cast_packed_kernel(const __grid_constant__ packed_cast p) {
-    cast_packed<To, From>(here(), p);
+    cast_packed<To, From>(position::here(), p);
 }
 
 __global__ void __launch_bounds__(threads_per_block)
     cast_strided_kernel(const __grid_constant__ strided_walk walk, element_codec to, element_codec from) {
-    cast_strided(here(), walk, to, from);
+    cast_strided(position::here(), walk, to, from);
 }
 
 } // namespace

@@ -1,13 +1,16 @@
-/// The C++ types of elements that are computed with, and the floating-point formats that C++17 lacks.
+/// The C++ types of elements, the choice of one by dtype, and the floating-point formats that C++17 lacks.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <tuple>
+#include <type_traits>
 
 #include <numpy_bridge/dtype.hpp>
 
 #include "host_device.hpp"
+#include "simd.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -21,7 +24,7 @@ template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To bits_as(From 
     return to;
 }
 
-/// A truth value, whatever bits other than 0 stand for true.
+/// A truth value: true if any bit is set.
 struct boolean {
     std::uint8_t bits;
 };
@@ -32,12 +35,31 @@ struct bfloat16 {
     std::uint16_t bits;
 };
 
-/// A complex number: std::complex cannot hold the two above, and brings NaN handling that sums do not need.
+/// A complex number. std::complex cannot hold the two formats above, and its NaN handling is of no use for sums.
 template <class T> struct complex {
     T real, imag;
 };
+/// The widest elements, which are moved but not computed with.
+struct alignas(16) bits128 {
+    std::uint64_t low, high;
+};
 
-/// The types of numbers, in the order of the dtype table; what follows there can be moved, not computed with.
+namespace detail {
+
+template <class T> struct part_of {
+    using type = T;
+};
+template <class T> struct part_of<complex<T>> {
+    using type = T;
+};
+
+} // namespace detail
+
+/// The type of the real and the imaginary part; that of the number itself if it is real.
+template <class T> using part_of = typename detail::part_of<T>::type;
+template <class T> inline constexpr bool has_parts = !std::is_same_v<part_of<T>, T>;
+
+/// The types of numbers, in the order of `dtype`. The dtypes after them are moved, but not computed with.
 using number_types = std::tuple<boolean, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
                                 std::uint16_t, std::uint32_t, std::uint64_t, float16, float, double, complex<float16>,
                                 complex<float>, complex<double>, bfloat16>;
@@ -45,6 +67,55 @@ inline constexpr std::size_t number_type_count = std::tuple_size_v<number_types>
 static_assert(static_cast<std::size_t>(dtype::bfloat16) + 1 == number_type_count);
 
 constexpr bool is_number(dtype id) noexcept { return static_cast<std::size_t>(id) < number_type_count; }
+constexpr bool is_complex(dtype id) noexcept { return info(id).dlpack.code == dlpack::type_code::complex; }
+
+namespace detail {
+
+template <class T, class... Number> constexpr dtype find_dtype(const std::tuple<Number...>*) noexcept {
+    std::size_t index = 0;
+    static_cast<void>(((std::is_same_v<T, Number> || (++index, false)) || ...));
+    return static_cast<dtype>(index);
+}
+
+} // namespace detail
+
+/// The dtype of T, one of `number_types`.
+template <class T>
+inline constexpr dtype dtype_of_number = detail::find_dtype<T>(static_cast<const number_types*>(nullptr));
+
+namespace detail {
+
+NUMPY_BRIDGE_ANY_BODY
+template <class Body, class... Number>
+NUMPY_BRIDGE_HOST_DEVICE NUMPY_BRIDGE_EVERYWHERE inline void with_number(dtype id, const Body& body,
+                                                                         const std::tuple<Number...>*) {
+    static_cast<void>(((id == dtype_of_number<Number> && (body(Number{}), true)) || ...));
+}
+
+} // namespace detail
+
+/// Calls `body` with a zero of the C++ type of `id`, which is a number.
+NUMPY_BRIDGE_ANY_BODY
+template <class Body>
+NUMPY_BRIDGE_HOST_DEVICE NUMPY_BRIDGE_EVERYWHERE inline void with_number(dtype id, const Body& body) {
+    detail::with_number(id, body, static_cast<const number_types*>(nullptr));
+}
+
+/// Calls `body` with a zero of the unsigned type of `size` bytes, a power of two up to 16.
+template <class Body> void with_bits(std::int64_t size, const Body& body) {
+    switch (size) {
+    case 1:
+        return body(std::uint8_t{});
+    case 2:
+        return body(std::uint16_t{});
+    case 4:
+        return body(std::uint32_t{});
+    case 8:
+        return body(std::uint64_t{});
+    default:
+        return body(bits128{});
+    }
+}
 
 /// Exact. NaNs keep their sign and their leading bits.
 NUMPY_BRIDGE_HOST_DEVICE inline float to_float(float16 x) noexcept {
@@ -56,8 +127,7 @@ NUMPY_BRIDGE_HOST_DEVICE inline float to_float(float16 x) noexcept {
     const std::uint32_t sign = (x.bits & 0x8000U) << 16U, magnitude = x.bits & 0x7fffU;
     const std::uint32_t rescaled = (magnitude << 13U) + ((127 - 15) << 23U);
     const std::uint32_t special = magnitude >= 0x7c00U ? (127U - 15) << 23U : 0; // infinities and NaNs
-    // Below the least normal number the exponent is a constant, and the leading bit is not implied: let the
-    // floating-point unit take it off.
+    // Below the smallest normal number there is no implied leading bit: the subtraction removes it.
     const float subnormal = bits_as<float>((magnitude << 13U) + ((127 - 15 + 1) << 23U)) - 6.103515625e-05F;
     const std::uint32_t value = magnitude < 0x0400U ? bits_as<std::uint32_t>(subnormal) : rescaled + special;
     return bits_as<float>(value | sign);
@@ -79,7 +149,7 @@ NUMPY_BRIDGE_HOST_DEVICE inline float16 to_float16(float x) noexcept {
     const std::uint32_t sign = bits >> 16U & 0x8000U, magnitude = bits & 0x7fffffffU;
     const std::uint32_t odd = magnitude >> 13U & 1U;
     const std::uint32_t normal = (magnitude + 0x0fffU + odd - ((127U - 15U) << 23U)) >> 13U;
-    // The last bit of 0.5 weighs as much as that of a subnormal float16, so adding 0.5 rounds right.
+    // The last bit of 0.5F is worth as much as that of a subnormal float16, so adding 0.5F rounds correctly.
     const std::uint32_t subnormal = bits_as<std::uint32_t>(bits_as<float>(magnitude) + 0.5F) - 0x3f000000U;
     const std::uint32_t finite = magnitude < 0x38800000U ? subnormal : normal;
     const std::uint32_t special = magnitude > 0x7f800000U ? 0x7e00U | (magnitude >> 13U & 0x03ffU) : 0x7c00U;
@@ -95,14 +165,14 @@ NUMPY_BRIDGE_HOST_DEVICE inline bfloat16 to_bfloat16(float x) noexcept {
     return {static_cast<std::uint16_t>(nan ? bits >> 16U | 0x0040U : rounded >> 16U)};
 }
 
-/// A float that rounds to the same shorter number as `x` does: of the two around `x`, the one whose last bit is set.
-/// Going through the nearest float instead would round twice.
+/// A float that rounds to the same shorter format as `x` does: of the two neighbours of `x`, the one with an odd last
+/// bit. Rounding to the nearest float first would round twice.
 NUMPY_BRIDGE_HOST_DEVICE inline float rounded_to_odd(double x) noexcept {
     const auto nearest = static_cast<float>(x);
     auto bits = bits_as<std::uint32_t>(nearest);
     const double error = x - static_cast<double>(nearest);
     const bool inexact = error != 0 && error == error && (bits & 0x7f800000U) != 0x7f800000U;
-    if (!inexact) return nearest; // infinities are none of shorter formats' numbers either
+    if (!inexact) return nearest; // or infinite, as it is in the shorter format
     const bool away_from_zero = (error < 0) == (x > 0);
     if (away_from_zero) --bits;
     return bits_as<float>(bits | 1U);

@@ -1,4 +1,4 @@
-/// Grids of threads: who does what, with 32-bit arithmetic. Written once for the device and for tests on the host.
+/// Grids of threads: the elements of each thread, in 32-bit arithmetic. Runs on the device, and on the host in tests.
 #pragma once
 
 #include <cstddef>
@@ -12,16 +12,21 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace kernels {
 
 inline constexpr std::uint32_t threads_per_block = 256;
-inline constexpr std::uint32_t turns_per_thread = 4; ///< enough loads in flight to fill the memory's pipe
+inline constexpr std::uint32_t turns_per_thread = 4; ///< enough loads in flight to saturate memory
 inline constexpr std::uint32_t items_per_block = threads_per_block * turns_per_thread;
 
 /// A thread: its block, and its number in the block.
 struct position {
     std::uint32_t block;
     std::uint32_t thread;
+
+#if defined(__CUDACC__)
+    /// Of the calling thread.
+    __device__ static position here() { return {blockIdx.x, threadIdx.x}; }
+#endif
 };
 
-/// The item that a thread works on at its `turn`: neighbours work on neighbouring items.
+/// The item of a thread at its `turn`. Neighbouring threads get neighbouring items.
 NUMPY_BRIDGE_HOST_DEVICE inline std::uint32_t item_of(position at, std::uint32_t turn) noexcept {
     return at.block * items_per_block + turn * threads_per_block + at.thread;
 }
@@ -54,14 +59,14 @@ struct divider {
     }
 };
 
-/// Where an element is, in bytes from the first.
+/// The distance of an element from the first, in bytes.
 struct offsets {
     std::int32_t target;
     std::int32_t source;
 };
 
-/// An iteration that fits 31 bits, as kernels take it: from the number of an element to its place. Each loop has at
-/// least two turns, so there are 30 at most.
+/// An iteration that fits 31 bits, in the form that kernels take: it maps the number of an element to its offsets. Each
+/// loop has at least two turns, so there are at most 30.
 struct strided_walk {
     static constexpr int max_loops = 30;
 
@@ -101,19 +106,19 @@ struct strided_walk {
     }
 };
 
-/// `sizeof(T) * N` bytes that are loaded and stored at once, 16 at most.
+/// N elements that are loaded and stored at once, at most 16 bytes at a time.
 template <class T, std::uint32_t N> struct alignas(sizeof(T) * N <= 16 ? sizeof(T) * N : 16) pack {
     T items[N];
 };
 
 template <class T> inline constexpr std::uint32_t items_per_vector = 16 / sizeof(T);
 
-/// A row that is cut for vectors of 16 bytes: `head` elements before the first aligned one, then vectors, then a tail.
+/// A packed row cut into vectors of 16 bytes: `head` elements before the first aligned one, then vectors, then a tail.
 struct vector_cut {
     std::uint32_t elements;
     std::uint32_t head;
 
-    /// For `elements` of `size` bytes at a multiple of their size.
+    /// For `elements` of `size` bytes, aligned to their size.
     static vector_cut of(const void* first, std::uint32_t elements, std::uint32_t size) noexcept {
         const auto misaligned = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(first) % 16);
         const std::uint32_t head = misaligned == 0 ? 0 : (16 - misaligned) / size;
@@ -124,12 +129,12 @@ struct vector_cut {
         return (elements - head) / lanes;
     }
 
-    /// Elements outside vectors, fewer than two vectors hold.
+    /// The number of elements outside vectors; fewer than two vectors hold.
     NUMPY_BRIDGE_HOST_DEVICE std::uint32_t single(std::uint32_t lanes) const noexcept {
         return elements - vectors(lanes) * lanes;
     }
 
-    /// The place of the i-th of them.
+    /// The index of the i-th of them in the row.
     NUMPY_BRIDGE_HOST_DEVICE std::uint32_t single_at(std::uint32_t i, std::uint32_t lanes) const noexcept {
         return i < head ? i : i + vectors(lanes) * lanes;
     }

@@ -1,7 +1,7 @@
-/// Two operands walked together: how many loops that takes, in which order, and in parts of which size.
+/// Two operands walked together: the number of loops, their order, and the size of the parts.
 ///
-/// Knows no dtype and reads no element. On the CPU the loops run as they are; on a GPU `index.hpp` turns the
-/// number of an element into its place.
+/// Independent of dtypes; reads no element. On the CPU the loops run as they are. On a GPU `strided_walk` in `grid.hpp`
+/// maps the number of an element to its offsets.
 #pragma once
 
 #include <algorithm>
@@ -17,15 +17,15 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// One loop: how often, and how many bytes each operand moves on at each turn.
+/// One loop: the number of turns, and the bytes by which each operand advances at each turn.
 struct loop {
     std::int64_t extent;
     std::int64_t target;
     std::int64_t source;
 };
 
-/// Nested loops, the innermost first, over a target that is written and a source that is read. Elements are visited
-/// in the order of the target's addresses where its strides nest, else in one of increasing strides.
+/// Nested loops, the innermost first, over a target that is written and a source that is read. The target's strides
+/// increase from loop to loop: where they nest, its elements are visited in the order of their addresses.
 struct iteration {
     std::byte* target = nullptr;
     const std::byte* source = nullptr;
@@ -48,7 +48,7 @@ inline bool runs_inside(const loop& inner, const loop& outer) noexcept {
     return magnitude(inner.source) < magnitude(outer.source);
 }
 
-/// Drops loops of one turn, and lets the target's steps go forwards.
+/// Drops loops of one turn, and reverses loops along which the target's addresses decrease.
 inline void take_loops(const memory& target, const std::int64_t* source_strides, iteration& out) noexcept {
     for (int i = 0; i < target.ndim; ++i) {
         loop l{target.shape[i], target.strides[i], source_strides[i]};
@@ -63,7 +63,7 @@ inline void take_loops(const memory& target, const std::int64_t* source_strides,
     }
 }
 
-/// Makes one loop of two wherever the outer goes on where the inner ends.
+/// Merges two loops where the outer one continues where the inner one ends.
 inline void merge_loops(iteration& it) noexcept {
     int kept = 0;
     for (int i = 0; i < it.count; ++i) {
@@ -82,8 +82,8 @@ inline void merge_loops(iteration& it) noexcept {
 
 } // namespace detail
 
-/// The fewest loops over `target`, which is not empty, and a source that has a stride for each of its dimensions, 0
-/// where it is broadcast.
+/// The fewest loops over `target`, which is not empty, and a source. There is a source stride for each dimension of the
+/// target, 0 where the source is broadcast.
 inline iteration iterate(const memory& target, const std::byte* source, const std::int64_t* source_strides) noexcept {
     iteration it;
     it.target = target.data;
@@ -94,8 +94,8 @@ inline iteration iterate(const memory& target, const std::byte* source, const st
     return it;
 }
 
-/// Writes the source's strides for a target of `ndim` dimensions and this shape: 0 where it is broadcast. False where
-/// the shapes do not fit by the rules of NumPy.
+/// Writes the source's strides for a target of this shape: 0 where the source is broadcast. False if the source cannot
+/// be broadcast to the target by NumPy's rules.
 inline bool broadcast_strides(const memory& source, int ndim, const std::int64_t* shape, dims& out) noexcept {
     const int missing = ndim - source.ndim;
     if (missing < 0) return false;
@@ -118,7 +118,7 @@ inline int transposing_loop(const iteration& it) noexcept {
     return best;
 }
 
-/// Calls `body(target, source)` with the places of every turn of the loops from `first` on.
+/// Calls `body(target, source)` with the addresses at every turn of the loops from `first` on.
 template <class Body> void for_each_turn(const iteration& it, int first, Body&& body) {
     std::array<std::int64_t, max_ndim> turn{};
     std::byte* target = it.target;
@@ -146,7 +146,7 @@ template <class Body> void for_each_row(const iteration& it, Body&& body) {
                   [&](std::byte* target, const std::byte* source) { body(row, target, source); });
 }
 
-/// Whether every element's number and place, in bytes from the first element, fit 31 bits.
+/// True if the number of every element, and its distance from the first in bytes, fit 31 bits.
 inline bool fits_31_bits(const iteration& it) noexcept {
     constexpr std::int64_t most = std::int64_t{1} << 31U;
     std::int64_t target = 0, source = 0, elements = 1;
@@ -161,8 +161,8 @@ inline bool fits_31_bits(const iteration& it) noexcept {
     return true;
 }
 
-/// The largest power of two, at most 16 bytes, in which elements of `size` bytes can be moved at aligned addresses.
-/// Where that is less than an element, or where packed rows allow more, `it` is changed to count in these units.
+/// The largest aligned unit, a power of two up to 16 bytes, in which elements of `size` bytes can be moved. If it is
+/// less than an element, or if packed rows allow more, `it` is changed to count in these units.
 inline std::int64_t regroup(iteration& it, std::int64_t size) noexcept {
     auto common = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(it.target) |
                                              reinterpret_cast<std::uintptr_t>(it.source) | 16U);
@@ -185,7 +185,7 @@ inline std::int64_t regroup(iteration& it, std::int64_t size) noexcept {
 
 namespace detail {
 
-/// The loop whose turns lead furthest.
+/// The loop that spans the most bytes.
 inline int longest_loop(const iteration& it) noexcept {
     const auto reach = [&](int i) {
         const loop& l = it.loops[static_cast<std::size_t>(i)];
@@ -197,7 +197,7 @@ inline int longest_loop(const iteration& it) noexcept {
     return longest;
 }
 
-/// The turns of one loop from `first` up to `end`; a loop of one turn is none.
+/// The turns from `first` up to `end` of one loop. A loop of one turn is dropped.
 inline iteration with_turns(iteration it, int which, std::int64_t first, std::int64_t end) noexcept {
     const auto at = it.loops.begin() + which;
     it.target += first * at->target;
@@ -209,9 +209,9 @@ inline iteration with_turns(iteration it, int which, std::int64_t first, std::in
 
 } // namespace detail
 
-/// Calls `body(part)` with parts that fit 31 bits and together make up `it`: halves of the loop that leads furthest,
-/// halved again. Kernels then index with 32 bits, which takes half the registers. A part of a row begins at a multiple
-/// of 64 elements, and so is aligned for vectors as the row is.
+/// Calls `body(part)` with parts that fit 31 bits and together make up `it`. The loop that spans the most bytes is
+/// halved until they fit. Kernels then index with 32 bits, which takes half the registers. A part of a row begins at a
+/// multiple of 64 elements, so it is aligned for vectors as the row is.
 template <class Body> void for_each_part(const iteration& it, const Body& body) {
     if (fits_31_bits(it)) return body(it);
     const int longest = detail::longest_loop(it);

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "elements.hpp"
 #include "rows.hpp"
 #include "unaligned.hpp"
 
@@ -8,10 +9,6 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace kernels {
 
 namespace {
-
-struct bits128 {
-    std::uint64_t low, high;
-};
 
 template <class T> void move_strided(loop row, std::byte* target, const std::byte* source) noexcept {
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
@@ -42,18 +39,7 @@ void move_row(std::int64_t size, const loop& row, std::byte* target, const std::
         std::memcpy(target, source, static_cast<std::size_t>(row.extent * size));
         return;
     }
-    switch (size) {
-    case 1:
-        return move_strided<std::uint8_t>(row, target, source);
-    case 2:
-        return move_strided<std::uint16_t>(row, target, source);
-    case 4:
-        return move_strided<std::uint32_t>(row, target, source);
-    case 8:
-        return move_strided<std::uint64_t>(row, target, source);
-    default:
-        return move_strided<bits128>(row, target, source);
-    }
+    with_bits(size, [&](auto bits) { move_strided<decltype(bits)>(row, target, source); });
 }
 
 } // namespace kernels

@@ -1,12 +1,12 @@
-/// Loops compiled for the vector units that a processor may have, and chosen when they are first run.
+/// Loops compiled for several vector units, of which the best is chosen at the first call.
 ///
-/// The wheel is built for every processor of its architecture, and loops over elements in the cache are several times
-/// faster with AVX2 or AVX-512. Put the loop into an `inline` function marked NUMPY_BRIDGE_EVERYWHERE, and
-/// `NUMPY_BRIDGE_DISPATCH(name, loop, (parameters), (arguments))` defines `name`, which runs the best of its copies.
-/// Where NUMPY_BRIDGE_BASELINE is defined there is one copy, for any processor: tests run it on this one.
+/// The wheel runs on every processor of its architecture, but loops over elements in the cache are several times faster
+/// with AVX2 or AVX-512. Put the loop into an `inline` function marked NUMPY_BRIDGE_EVERYWHERE, as are all functions
+/// and lambdas that it calls. `NUMPY_BRIDGE_DISPATCH(name, loop, (parameters), (arguments))` defines `name`, which runs
+/// the best copy. With NUMPY_BRIDGE_BASELINE, which is for tests, there is only the copy for any processor.
 #pragma once
 
-// NUMPY_BRIDGE_INDEPENDENT before a loop says that no turn reads what another writes. Clang finds out by itself, and
+// NUMPY_BRIDGE_INDEPENDENT before a loop promises that no turn reads what another writes. Clang needs no promise, and
 // would warn where it does not vectorise.
 #if defined(__GNUC__) && !defined(__clang__)
 #define NUMPY_BRIDGE_INDEPENDENT _Pragma("GCC ivdep")

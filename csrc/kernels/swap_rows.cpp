@@ -1,5 +1,6 @@
 #include <cstdint>
 
+#include "elements.hpp"
 #include "rows.hpp"
 #include "simd.hpp"
 #include "unaligned.hpp"
@@ -41,7 +42,7 @@ NUMPY_BRIDGE_DISPATCH(reverse_row, reverse_any,
 } // namespace
 
 void swap_row(dtype id, std::byte* to, const std::byte* from, std::int64_t n) noexcept {
-    const bool pairs = info(id).dlpack.code == dlpack::type_code::complex;
+    const bool pairs = is_complex(id);
     reverse_row(pairs ? itemsize(id) / 2 : itemsize(id), to, from, pairs ? 2 * n : n);
 }
 

@@ -30,9 +30,9 @@ from numpy_bridge._core import (
     view,
 )
 from numpy_bridge.auditing import audit, no_copies
-from numpy_bridge.development import get_cmake_dir, get_include
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.explanation import explain
+from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
 
 # No __getattr__: with one, CPython looks up every bridge.NAME the slow way,

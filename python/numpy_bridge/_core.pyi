@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'add_', 'ask_protocols', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which speaks every protocol.
@@ -107,11 +107,11 @@ class View:
         """
 def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     """
-    Add `y` to `x` in place, on whoever's memory: on the CPU or a CUDA device, wherever `x` is.
+    Add `y` to `x` in place, on the CPU or the CUDA device where `x` is.
     
-    Nothing is copied, and `x` is borrowed for the call only. The result is as if `y` were read before `x` is
-    written, however their memory overlaps. On a CUDA device the work is queued on the stream that `x` is used on
-    (else that of `y`), after all that was queued on the streams of both; the call does not wait for it.
+    Nothing is copied, and `x` is borrowed for the call only. If their memory overlaps, the result is as if `y` were
+    copied first. On a CUDA device the work is queued on the stream of `x`, or that of `y` if `x` names none, after
+    all pending work on both streams. The call does not wait for it.
     
     Parameters
     ----------
@@ -120,7 +120,7 @@ def add_(x: typing.Any, y: typing.Any) -> typing.Any:
         or more, or complex numbers. Integers wrap around, float16 and bfloat16 are rounded once.
     y : number or object
         A number, which is converted to the dtype of `x`, or an array of the same dtype on the same device. It is
-        broadcast to the shape of `x`. A tensor that requires grad is read without telling autograd.
+        broadcast to the shape of `x`. A tensor that requires grad is read, but the read is not recorded by autograd.
     
     Returns
     -------
@@ -130,12 +130,12 @@ def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     Raises
     ------
     SharingError
-        If the memory of `x` may not be written, tracks gradients or overlaps itself, if dtypes, shapes or devices
-        do not fit, if a number is out of range, or if memory is on a CUDA device and there are no kernels for it.
+        If the memory of `x` is read-only, tracks gradients or overlaps itself, if dtypes, shapes or devices do not
+        match, if a number is out of range, or if there are no kernels for the device.
     CudaError
         If a call to CUDA fails.
     TypeError
-        If `x` or `y` has no memory and is no number.
+        If `x` has no memory, or `y` has no memory and is not a number.
     
     See Also
     --------
@@ -156,29 +156,33 @@ def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
     An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
     calling it might copy or pin. What was handed out has been given back.
     """
+def capsule_address(capsule: typing.Any) -> int | None:
+    """
+    Address of the first element in a DLPack capsule that is not consumed; None for any other object. 0 if there is no memory, or if the layout of the capsule's DLPack version is unknown.
+    """
 def check_on_device(view: View) -> None:
     """
     Raise SharingError if CUDA can be used and knows the memory to be somewhere else.
     """
 def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> typing.Any:
     """
-    Copy the values of `src` into `dst`, on whoever's memory: within the CPU or CUDA devices, and between them.
+    Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
     
-    Layouts may be any; dtypes are converted by NumPy's rule ``casting="same_kind"``, byte orders as well. The result is
-    as if `src` were read before `dst` is written, however their memory overlaps. Work on CUDA devices is queued in
-    order with the streams of both; the call waits for it only if memory of the host is involved.
+    The layouts may differ. Dtypes are converted by NumPy's rule ``casting="same_kind"``, and byte orders as well. If
+    their memory overlaps, the result is as if `src` were copied first. Work on CUDA devices is queued after all
+    pending work on the streams of both. The call waits for it only if host memory is read or written.
     
     Parameters
     ----------
     dst : object
         Any array, tensor or buffer that `view` accepts, writable.
     src : object
-        An array that broadcasts to the shape of `dst`. Numbers become numbers of the same kind or of one that
-        holds more (bool, unsigned, signed, floating, complex); other elements stay what they are. Large integers
-        wrap, large floating-point numbers become infinite; what is rounded is rounded once, to nearest.
+        An array that broadcasts to the shape of `dst`. Numeric dtypes may be cast to the same or a wider kind, in
+        the order bool, unsigned, signed, floating, complex; other dtypes are copied unchanged. Values that are too
+        large wrap around as integers and become infinite as floats. Rounding is to nearest, and once.
     non_blocking : bool, default False
-        Do not wait for a copy between a device and packed memory of the host of the same dtype. Keep that memory alive
-        and unchanged until the stream is done. CUDA waits nevertheless where it is not pinned.
+        Do not wait for a copy between a device and packed host memory of the same dtype. Keep that memory alive and
+        unchanged until the stream is done. CUDA still waits if the host memory is not pinned.
     
     Returns
     -------
@@ -188,7 +192,7 @@ def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> ty
     Raises
     ------
     SharingError
-        If the memory of `dst` may not be written, tracks gradients or overlaps itself, if shapes do not fit or a
+        If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if a
         conversion would drop fractions, signs or imaginary parts, or if there are no kernels for the device.
     CudaError
         If a call to CUDA fails.
@@ -236,6 +240,12 @@ def may_share_memory(a: typing.Any, b: typing.Any) -> bool:
     ------
     TypeError, SharingError
         As for `shares_memory`.
+    """
+def reads_tensors_fast() -> bool:
+    """
+    True if tensors are read where torch keeps them, which takes a third of the time that its attributes take.
+    
+    False if torch is not imported, if its layout was not found, or if NUMPY_BRIDGE_FAST_TENSORS was 0 when torch was first used.
     """
 def shares_memory(a: typing.Any, b: typing.Any) -> bool:
     """
@@ -333,7 +343,7 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
     """
 def unwatch_calls() -> None:
     """
-    Put the type's slot back.
+    Remove the listener.
     """
 def values_of(x: typing.Any) -> typing.Any:
     """
@@ -369,6 +379,6 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
     """
 def watch_calls(type: type, listener: typing.Any) -> None:
     """
-    Call listener(self, arguments, keywords, result) after each call of an object of a C type, of which there can be one. What it raises the call raises.
+    Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of an earlier listener. An exception of the listener is the call's. One type can be watched in a process.
     """
 __version__: str = '0.1.0'

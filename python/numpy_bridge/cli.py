@@ -1,4 +1,4 @@
-"""The `numpy-bridge` command: a table of contents over the commands of each feature.
+"""The `numpy-bridge` command, whose subcommands each have a module of their own.
 
 Exit status: 0 for success, 1 if something checked does not hold, 2 for wrong usage or something missing.
 """
@@ -11,14 +11,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy_bridge
-from numpy_bridge.development import get_cmake_dir, get_include, get_pkgconfig_dir, get_sources
+from numpy_bridge.paths import get_cmake_dir, get_include, get_pkgconfig_dir, get_sources
 
 if TYPE_CHECKING:
     import typer
 
 
 class Answer(NamedTuple):
-    """What one option prints."""
+    """The text that one option prints."""
 
     text: Callable[[], str]
     help: str
@@ -34,7 +34,7 @@ ANSWERS = {
 
 
 def main() -> None:
-    """Run the command line. Answers need nothing but the wheel, since builds of extensions ask for them."""
+    """Run the command line. Answers need only the wheel: builds of extensions ask for them."""
     arguments = sys.argv[1:]
     if arguments and set(arguments) <= set(ANSWERS):
         for name in arguments:
@@ -44,7 +44,7 @@ def main() -> None:
         build()(prog_name="numpy-bridge")
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        if package in ("numpy_bridge", "numpy"):  # all else comes with the extra, directly or not
+        if package in ("numpy_bridge", "numpy"):  # all others are installed by the extra
             raise
         print(f"numpy-bridge: {package} is missing: pip install 'numpy-bridge[cli]'", file=sys.stderr)
         raise SystemExit(2) from None

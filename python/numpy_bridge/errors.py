@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from numpy_bridge.auditing.record import Conversion
-
 
 class SharingError(BufferError):
     """Memory cannot be shared, and why.
@@ -58,13 +53,6 @@ class HiddenCopyError(SharingError):
 
     def __str__(self) -> str:
         return f"{self.place}: {super().__str__()}"
-
-    @classmethod
-    def of(cls, conversion: Conversion) -> HiddenCopyError:
-        """Make the error that tells of `conversion`."""
-        c = conversion
-        got = f"{c.nbytes:,} bytes copied, {c.source} to {c.result}: {c.reason}"
-        return cls(str(c.place), c.call, got, c.alternative and f"{c.alternative} shares")
 
 
 class CudaError(RuntimeError):

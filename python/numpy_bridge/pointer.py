@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from numpy_bridge import _core, capsules
+from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+
+_name_of_capsule: Any = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
+    ("PyCapsule_GetName", ctypes.pythonapi)
+)
+_pointer_in_capsule: Any = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
 
 
 def from_pointer(
@@ -25,9 +32,9 @@ def from_pointer(
 ) -> _core.View:
     """Describe memory at an address as a View.
 
-    Nothing at the address is read or checked: the caller vouches that `shape` elements are there,
-    and that they stay as long as `owner` lives. Where CUDA can be used it is asked whether the first and the
-    last byte of memory that is said to be its own are there.
+    The memory is neither read nor checked. The caller guarantees that `shape` elements are there, and that
+    they stay as long as `owner` lives. For memory on a CUDA device, CUDA is asked whether it knows the first
+    and the last byte, if CUDA can be used.
 
     Parameters
     ----------
@@ -35,16 +42,16 @@ def from_pointer(
         Address of the first element. Neither a ctypes pointer nor a capsule is kept alive; pass it,
         or what it points into, as `owner`.
     shape : int or sequence of int
-        Extents, one an axis.
+        The extent of each axis.
     dtype : str or dtype
         A name ("float32", "bfloat16"), a typestr (">f4"), or a dtype of NumPy, ml_dtypes or torch.
     strides : sequence of int, optional
-        Bytes between neighbours along each axis; C order by default.
+        Bytes from one element to the next along each axis; C order by default.
     device : str, default "cpu"
         "cpu", "cuda:0", "cuda_host:0" (pinned), "cuda_managed:0", ...
     owner : object, optional
-        Kept alive by the View and by everything made from it. Without one the caller must keep the
-        memory valid.
+        Kept alive by the View and by everything made from it. Without an owner, the caller keeps the memory
+        valid.
     readonly : bool, default False
         Whether the memory may not be written.
 
@@ -56,7 +63,7 @@ def from_pointer(
     ------
     SharingError
         If the description is impossible: NULL with elements, negative or overflowing extents or
-        strides, an unknown dtype or device, or memory that CUDA knows to be elsewhere.
+        strides, an unknown dtype or device, or memory that CUDA reports on another device.
     TypeError
         If an argument has the wrong type.
     """
@@ -86,15 +93,31 @@ def _address(ptr: Any) -> int:
     if type(ptr).__name__ == "PyCapsule":
         return _capsule_address(ptr)
     if isinstance(ptr, bool | ctypes._SimpleCData | ctypes.Array):
-        raise TypeError(f"ptr must be an address, a ctypes pointer or a capsule, not {type(ptr).__name__}")
-    address = operator.index(ptr)
+        raise _no_address(ptr)
+    try:
+        address = operator.index(ptr)
+    except TypeError:
+        raise _no_address(ptr) from None
     if not 0 <= address < 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)):
         raise SharingError("pointer", "ptr", "an address of this machine", hex(address))
     return address
 
 
+def _no_address(x: object) -> TypeError:
+    kind = type(x)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    hint = ""
+    if isinstance(x, np.ndarray):
+        hint = "; use x.ctypes.data, or numpy_bridge.view(x)"
+    elif hasattr(x, "data_ptr"):
+        hint = "; use x.data_ptr(), or numpy_bridge.view(x)"
+    elif isinstance(x, ctypes.Array):
+        hint = "; use ctypes.addressof(x), or numpy_bridge.view(x)"
+    return TypeError(f"ptr: expected an address (int) or a ctypes pointer, got {name}{hint}")
+
+
 def _capsule_address(capsule: object) -> int:
-    name = capsules.name_of(capsule)
+    name: bytes | None = _name_of_capsule(capsule)
     if name is not None and b"dltensor" in name:
         raise SharingError(
             "pointer",
@@ -103,11 +126,12 @@ def _capsule_address(capsule: object) -> int:
             f"a DLPack capsule, {name.decode()!r}",
             "it points to a description of memory; pass the object that made it to view()",
         )
-    return capsules.pointer_in(capsule)
+    address: int = _pointer_in_capsule(capsule, name)  # never null
+    return address
 
 
 def _dtype_name(dtype: Any) -> str:
-    """Spell a dtype as the dtype table does; the core refuses names that it does not know."""
+    """The name of a dtype, or a typestr. The core refuses unknown names."""
     if isinstance(dtype, str):
         return dtype
     if type(dtype).__module__ == "torch":

@@ -1,4 +1,4 @@
-"""Which objects are torch's, without importing torch."""
+"""Recognises torch tensors without importing torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import sys
 
 
 def is_tensor(x: object) -> bool:
-    """Whether `x` is a torch tensor; torch is not imported to find out."""
-    torch = sys.modules.get("torch")  # without Tensor while another thread imports it
+    """Return whether `x` is a torch tensor. Does not import torch."""
+    torch = sys.modules.get("torch")  # has no Tensor while another thread imports it
     return isinstance(x, getattr(torch, "Tensor", ()))

@@ -8,9 +8,9 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from legibility import faint_texts, scrolls_sideways
-from numpy_bridge.auditing import report
+from numpy_bridge.auditing import page as audit_page
 from numpy_bridge.auditing.pictures import Pictures
-from numpy_bridge.auditing.program import run
+from numpy_bridge.auditing.run import run
 
 PROGRAM = """
 import numpy as np
@@ -29,7 +29,7 @@ def html(tmp_path: Path) -> str:
     script.write_text(PROGRAM)
     pictures = Pictures()
     done = run([str(script)], listener=pictures)
-    return report.html(done, ["script.py", "--epochs", "3"], pictures)
+    return audit_page.html(done, ["script.py", "--epochs", "3"], pictures)
 
 
 def test_rows_sort_and_filter(open_page, html):

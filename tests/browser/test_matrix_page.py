@@ -7,7 +7,7 @@ from selenium.webdriver.common.by import By
 
 from legibility import faint_texts, scrolls_sideways
 from numpy_bridge import matrix
-from numpy_bridge.matrix.html import page
+from numpy_bridge.matrix.page import page
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 
 from legibility import faint_texts, scrolls_sideways
 from numpy_bridge import tour
-from numpy_bridge.tour import webpage
+from numpy_bridge.tour.page import page
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def results():
 
 @pytest.fixture(scope="module")
 def html(results):
-    return webpage.document(results, range(1, len(results) + 1))
+    return page(results, range(1, len(results) + 1))
 
 
 def test_every_step_is_there_and_can_be_gone_to(open_page, html, results):

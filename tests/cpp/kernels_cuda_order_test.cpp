@@ -20,12 +20,10 @@ using numpy_bridge::dims;
 using numpy_bridge::dtype;
 using numpy_bridge::memory;
 using numpy_bridge::cuda::backend;
-using numpy_bridge::kernels::place;
 
 namespace {
 
 constexpr std::int64_t side = 40;
-constexpr numpy_bridge::kernels::addition float_addition{numpy_bridge::kernels::arithmetic::float32, false};
 constexpr device host = numpy_bridge::cpu_device;
 
 device cuda(int index) { return {device_type::cuda, index}; }
@@ -69,7 +67,7 @@ call adds(const char* layout, bool interferes = false) {
     return [=](operand& x, operand& y) {
         const array to = x.view(layout), from = y.view(layout);
         const memory target = to.memory(), source = from.memory();
-        backend().add(float_addition, {target, x.number}, {source, y.number}, dims_of(from), interferes);
+        backend().add({target, x.number}, {source, y.number}, dims_of(from), interferes);
     };
 }
 

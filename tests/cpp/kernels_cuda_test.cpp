@@ -11,6 +11,7 @@
 #include <cuda_runtime_api.h>
 
 #include "backend.hpp"
+#include "core/described_device.hpp"
 #include "kernels_oracle.hpp"
 
 using namespace numpy_bridge_test;
@@ -20,6 +21,7 @@ using numpy_bridge::device;
 using numpy_bridge::device_type;
 using numpy_bridge::dtype;
 using numpy_bridge::element_type;
+using numpy_bridge::pointer_report;
 using numpy_bridge::cuda::backend;
 
 namespace {
@@ -30,7 +32,6 @@ constexpr std::array<dtype, 14> addable = {dtype::int8,       dtype::int16,   dt
                                            dtype::complex128, dtype::bfloat16};
 using lines = std::vector<std::string>;
 
-constexpr addition float_addition{arithmetic::float32, false};
 constexpr device first_device{device_type::cuda, 0}, second_device{device_type::cuda, 1};
 
 class CudaBackend : public testing::Test {
@@ -87,14 +88,13 @@ TEST_F(CudaBackend, AddsLikeOneByOne) {
     std::array<int, 2> kernels{};
     for (int round = 0; round < 1'500; ++round) {
         const dtype id = random.one_of(addable);
-        const addition how = addition_of(id).value();
         const extents shape = random_extents(random, random.once_in(4) ? 3000 : 100);
         auto x = block_with_array::of(random, id, shape, false, aligned_offset(random, id));
         auto y = block_with_array::of(random, id, shape, random.once_in(2), aligned_offset(random, id));
         const auto to = on(first_device, x.view), from = on(first_device, y.view);
         simulated_cuda::log.clear();
         compare(
-            x, [&] { backend().add(how, {to, 1}, {from, 1}, dims_of(y.view.strides), random.once_in(5)); },
+            x, [&] { backend().add({to, 1}, {from, 1}, dims_of(y.view.strides), random.once_in(5)); },
             [&] { add_one_by_one(id, element_pairs(x.view, y.view.address, y.view.strides)); });
         ++kernels[logged("add_packed") ? 0 : 1];
     }
@@ -106,7 +106,6 @@ TEST_F(CudaBackend, AddsOneValueLikeOneByOne) {
     dice random(11);
     for (int round = 0; round < 1'500; ++round) {
         const dtype id = random.one_of(addable);
-        const addition how = addition_of(id).value();
         const extents shape = random_extents(random, random.once_in(4) ? 3000 : 100);
         auto x = block_with_array::of(random, id, shape, false, aligned_offset(random, id));
         alignas(16) std::array<std::byte, 16> value;
@@ -114,7 +113,7 @@ TEST_F(CudaBackend, AddsOneValueLikeOneByOne) {
         const auto to = on(first_device, x.view);
         const auto source = reinterpret_cast<std::uint64_t>(value.data());
         compare(
-            x, [&] { backend().add_value(how, {to, 1}, value.data()); },
+            x, [&] { backend().add_value({to, 1}, value.data()); },
             [&] { add_one_by_one(id, element_pairs(x.view, source, extents(shape.size(), 0))); });
     }
 }
@@ -210,7 +209,7 @@ TEST_F(CudaBackend, OrdersTheStreamsOfBothOperands) {
     const auto x = on(first_device, t.x_view), y = on(first_device, t.y_view);
     const numpy_bridge::dims steps{4};
     const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
-        backend().add(float_addition, {x, own}, {y, other}, steps, false);
+        backend().add({x, own}, {y, other}, steps, false);
         return taken_log();
     };
     EXPECT_EQ(add(5, 5), (lines{"add_packed 5"}));
@@ -261,7 +260,7 @@ TEST_F(CudaBackend, WorksOnTheDeviceOfTheMemory) {
     const two_arrays t;
     const auto x = on(second_device, t.x_view);
     alignas(16) const std::array<std::byte, 16> zero{};
-    backend().add_value(float_addition, {x, 5}, zero.data());
+    backend().add_value({x, 5}, zero.data());
     EXPECT_EQ(taken_log(), (lines{"device 1", "add_packed 5", "device 0"}));
 }
 
@@ -294,7 +293,7 @@ TEST_F(CudaBackend, ReadsFirstWhatWouldBeOverwritten) {
     const array whole = c_order(reinterpret_cast<std::uint64_t>(values.data()), dtype::int32, {4});
     const array backwards = whole.reversed(0);
     const auto x = on(first_device, whole), y = on(first_device, backwards);
-    backend().add(addition_of(dtype::int32).value(), {x, 5}, {y, 5}, {-4}, true);
+    backend().add({x, 5}, {y, 5}, {-4}, true);
     EXPECT_EQ(values, (std::array<std::int32_t, 4>{5, 5, 5, 5}));
     EXPECT_EQ(taken_log(), (lines{"malloc 5", "move_strided 5", "add_packed 5", "free 5"}));
 }
@@ -324,7 +323,7 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
         "copy_: non_blocking: expected non_blocking=True, and packed memory of the host of the same "
         "dtype, got a copy to wait for on a stream that is captured; do it before the capture";
     const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
-        return [&, own, other] { backend().add(float_addition, {x, own}, {y, other}, {4}, false); };
+        return [&, own, other] { backend().add({x, own}, {y, other}, {4}, false); };
     };
     const auto copy = [&](const numpy_bridge::memory& to, std::uintptr_t own, const numpy_bridge::memory& from,
                           std::uintptr_t other, bool non_blocking) {
@@ -369,7 +368,7 @@ TEST_F(CudaBackend, ErrorsNameTheCall) {
         }
         return std::string("no error");
     };
-    const auto add = [&] { backend().add(float_addition, {x, 5}, {y, 7}, {4}, true); };
+    const auto add = [&] { backend().add({x, 5}, {y, 7}, {4}, true); };
     const auto fetch = [&] { backend().copy({h, 0}, {x, 5}, {4}, false, false); };
     EXPECT_EQ(failure("cudaMallocAsync", add), "cudaMallocAsync: cudaErrorMemoryAllocation");
     EXPECT_EQ(failure("cudaEventRecord", add), "cudaEventRecord: cudaErrorInvalidValue");
@@ -405,7 +404,7 @@ TEST_F(CudaBackend, RefusesPointersThatLeadElsewhere) {
         simulated_cuda::pointer = {type, index};
         try {
             const pointer_report found = backend().inspect(nullptr);
-            require_described_place(on(described, a), found, last.value_or(found));
+            require_described_device(on(described, a), found, last.value_or(found));
         } catch (const numpy_bridge::sharing_error& error) {
             return error.what();
         }

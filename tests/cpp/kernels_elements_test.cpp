@@ -6,9 +6,9 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/add.hpp"
 #include "kernels/cast.hpp"
 #include "kernels/grid.hpp"
+#include "kernels/sum.hpp"
 #include "support.hpp"
 
 using namespace numpy_bridge::kernels;

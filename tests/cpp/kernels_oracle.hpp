@@ -28,7 +28,7 @@ inline void copy_one_by_one(numpy_bridge::element_type to, numpy_bridge::element
 
 inline void add_one_by_one(numpy_bridge::dtype id, const element_pair_list& elements) {
     using namespace numpy_bridge::kernels;
-    with_element(*addition_of(id), [&](auto typed) {
+    with_summand(id, [&](auto typed) {
         for (const auto& [target, source] : elements) {
             auto x = typed, y = typed;
             std::memcpy(&x, at(target), sizeof x);

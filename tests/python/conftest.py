@@ -1,4 +1,4 @@
-"""Settings for the Python tests. Helpers are in `support.py`, `producers.py` and `fakes.py`."""
+"""Settings for the Python tests. What several rooms share is in helpers/."""
 
 from __future__ import annotations
 

@@ -1,19 +1,16 @@
 """The Python package over simulated CUDA devices: all of it but the compiler's code for a GPU, without one.
 
-They take a process of their own, as the package loads its kernels once: `tests/python/test_simulated_cuda.py`
-runs these files, and `pytest tests/simulated_cuda` does, too.
+They take a process of their own, as the package loads its kernels once.
+`tests/python/cuda/test_simulated_cuda.py` runs these files, and `pytest tests/simulated_cuda` does, too.
 """
 
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 import simulated
 

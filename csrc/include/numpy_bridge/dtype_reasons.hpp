@@ -1,7 +1,7 @@
 /// Why some dtypes have no row in the dtype table, and the way round: the hints of refusals.
 ///
 /// Every list of dtypes that another library or protocol has is covered by the table or by a hint
-/// from here; `tests/python/test_dtypes_complete.py` compares them.
+/// from here; `tests/python/conversions/test_dtypes_complete.py` compares them.
 #pragma once
 
 #include <string_view>

@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 
+#include <numpy_bridge/libraries/array_method.hpp>
 #include <numpy_bridge/libraries/immutable.hpp>
+#include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/multiprocessing.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/libraries/tensorflow.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 #include <numpy_bridge/protocols/array_interface.hpp>
-#include <numpy_bridge/protocols/array_method.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/protocols/cuda_array_interface.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
@@ -17,22 +19,26 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
+/// One way in which any object can offer memory.
 struct protocol {
-    const char* name;
-    const char* spoken_as; ///< the attribute or slot of the object
-    /// Fills `out` and returns true, returns false for "not mine", or raises sharing_error.
-    bool (*import)(PyObject* x, purpose why, imported& out);
+    const char* name;      ///< as refusals give it
+    const char* attribute; ///< the attribute or slot of the object
+    /// Fills `out` and returns true, returns false where `x` lacks the attribute, or raises sharing_error.
+    bool (*import)(PyObject* x, const request& wanted, imported& out);
 };
 
+/// `import_dlpack`, but for tensors that must not be asked.
+bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out);
+
 /// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
-/// capsule may do neither, the array interfaces hold nothing in place, and `__array__` likes to copy.
+/// capsule may do neither, the array interfaces hold nothing in place, and `__array__` often copies.
 inline constexpr protocol protocols[] = {
     {"DLPack", "__dlpack_c_exchange_api__", import_exchange_api},
     {"buffer", "buffer", import_buffer},
     {"buffer", "__buffer__", import_python_buffer},
-    {"DLPack", "__dlpack__", import_dlpack},
+    {"DLPack", "__dlpack__", import_dlpack_if_safe},
     {"__array_struct__", "__array_struct__", import_array_struct},
     {"__array_interface__", "__array_interface__", import_array_interface},
     {"__cuda_array_interface__", "__cuda_array_interface__", import_cuda_array_interface},
@@ -41,72 +47,21 @@ inline constexpr protocol protocols[] = {
     {"buffer", "buffer (bytes only)", import_plain_bytes},
 };
 
-/// One protocol's try. What it raises becomes a refusal, but for what is not about the request, such as
-/// KeyboardInterrupt.
-inline bool try_protocol(const protocol& with, PyObject* x, purpose why, imported& out,
-                         std::vector<refusal>& refusals) {
-    try {
-        return with.import(x, why, out);
-    } catch (const sharing_error& error) {
-        refusals.push_back(error.why());
-    } catch (py::error_already_set& error) {
-        refusals.push_back({with.name, "import", "memory", text_of_error(error), {}});
-    }
-    out.reset();
-    return false;
-}
+/// Tries one protocol. Errors become refusals, except those that are not about the request, such as KeyboardInterrupt.
+bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
+                         std::vector<refusal>& refusals);
 
-/// DLPack without a stream makes the legacy default stream wait. Work given to that is in order with what came before,
-/// but not with what the producer does next on a stream of its own, which CuPy names elsewhere.
-inline void prefer_the_producers_stream(PyObject* x, imported& out) {
-    if (out.stream != legacy_default_stream || !has_cuda_streams(out.description.device)) return;
-    if (const std::uintptr_t named = stream_named_by(x); named != 0) out.stream = named;
-}
+} // namespace engine
 
-[[noreturn]] inline void refuse_object(PyObject* x, const std::vector<refusal>& refusals) {
-    if (refusals.size() == 1) throw sharing_error(refusals.front());
-    std::string got, hint;
-    for (const refusal& why : refusals) {
-        got += (got.empty() ? "" : " | ") + why.protocol + ": " + why.field + ": expected " + why.expected + ", got " +
-               why.got;
-        if (hint.empty()) hint = why.hint;
-    }
-    refuse(type_name(x).c_str(), "protocols", "one protocol that can share it", got, hint);
-}
-
-[[noreturn]] inline void refuse_type(PyObject* x) {
-    const bool sequence =
-        PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0;
-    throw py::type_error(type_name(x) +
-                         " has no memory to share: it speaks none of the buffer protocol, DLPack, the array interfaces "
-                         "and __array__" +
-                         (sequence ? "; make an array of it first, e.g. numpy.asarray(x)" : ""));
-}
-
-/// Kept out of line, so that what is known exactly pays nothing for it.
-PYBIND11_NOINLINE void import_by_protocol(PyObject* x, purpose why, imported& out) {
-    std::vector<refusal> refusals;
-    for (const protocol& with : protocols) {
-        if (!try_protocol(with, x, why, out, refusals)) continue;
-        out.own_extents();
-        if (!out.description.readonly) out.description.readonly = is_immutable(x);
-        prefer_the_producers_stream(x, out);
-        return;
-    }
-    if (refusals.empty()) refuse_type(x);
-    refuse_object(x, refusals);
-}
-
-} // namespace detail
-
-/// Describes the memory behind `x`, and for `purpose::share` takes a lease on it.
+/// Describes the memory behind `x`, and holds it as `wanted` asks.
 ///
-/// Types that are known exactly come first, then the protocols in a fixed order. Raises
-/// sharing_error, naming every protocol that was tried and why it refused, or TypeError for objects
-/// that speak none. Needs the GIL.
-inline void import_object(PyObject* x, purpose why, imported& out) {
-    if (import_ndarray(x, why, out) || import_tensor(x, why, out)) return;
-    detail::import_by_protocol(x, why, out);
-}
+/// Objects of known libraries are imported by these, all others by the first protocol that succeeds. Raises
+/// sharing_error with the reason of every protocol that was tried, or TypeError for objects without any. Needs
+/// the GIL.
+void import_object(PyObject* x, const request& wanted, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/import.cpp"
+#endif

@@ -1,22 +1,61 @@
-/// What an import yields.
+/// What an import is asked for, and what it yields.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <utility>
 
+#include <numpy_bridge/anchor.hpp>
 #include <numpy_bridge/layout.hpp>
 #include <numpy_bridge/memory.hpp>
-#include <numpy_bridge/owner.hpp>
-#include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// What the importer is going to do with the memory.
-enum class purpose {
-    locate, ///< only compare addresses, within this call; no value is read
-    share,  ///< keep a long-lived alias: every check, and the block is pinned
-    copy,   ///< read the values at once: every check, no pin, and a copy that the producer made will do
+/// How an import keeps the memory where it is.
+enum class hold : std::uint8_t {
+    nothing, ///< not at all: ask `still_there` just before use, and run no Python code until the last use
+    call,    ///< the block stays allocated while `imported` lives, but its owner may still resize it
+    lasting, ///< the block is pinned for as long as the anchor lives
 };
+
+/// What the memory is wanted for, which decides what is checked.
+enum class use : std::uint8_t {
+    addresses, ///< to compare addresses; no value is read
+    reading,
+    writing,
+};
+
+/// What the caller of an import wants.
+struct request {
+    hold held;
+    use used;
+    bool copies = false; ///< a copy that the producer makes will do
+    bool checked = true; ///< false: take a tensor's memory as it is; see `unchecked`
+};
+
+inline constexpr request to_locate{hold::call, use::addresses};
+inline constexpr request to_share{hold::lasting, use::writing};
+inline constexpr request to_copy{hold::call, use::reading, true};
+
+namespace engine {
+
+/// Where memory came from that nobody holds, so that a move is noticed before the memory is used.
+struct witness {
+    PyObject* object = nullptr;
+
+    /// Whether the memory is where `was` describes it. Runs no Python code. Null: it is held, and cannot move.
+    bool (*still_there)(const witness& seen, const memory& was) = nullptr;
+
+    std::array<std::uintptr_t, 2> marks{}; ///< what that function compares with
+};
+
+/// Whether the memory that `seen` was taken of is where `was` describes it.
+inline bool is_unmoved(const witness& seen, const memory& was) {
+    return seen.still_there == nullptr || seen.still_there(seen, was);
+}
+
+} // namespace engine
 
 /// A validated description, room for its extents, and what must be held besides the object itself.
 ///
@@ -29,11 +68,15 @@ struct imported {
     /// Everything to hold for a long-lived share of `object`. Call once.
     anchor anchored_to(PyObject* object) { return {object, std::move(pin), std::move(lease)}; }
 
+    /// Whether memory imported with `hold::nothing` is where it was. Runs no Python code.
+    bool still_there() const { return engine::is_unmoved(seen, description); }
+
     /// Forgets a protocol that failed, so that the next one may try.
     void reset() {
         lease.reset();
         pin = py::object();
         stream = 0;
+        seen = {};
     }
 
     /// Makes the description independent of the producer, which may change or free its extents as soon
@@ -46,13 +89,24 @@ struct imported {
     }
 
     memory description;
-    /// The CUDA stream that work on the memory has been given to, as `__cuda_array_interface__` counts them:
-    /// 1 is the legacy default one. 0 where there is nothing to wait for.
+    /// The CUDA stream that work on the memory was given to, numbered as in `__cuda_array_interface__`: 1 is the
+    /// legacy default stream. 0 where there is nothing to wait for.
     std::uintptr_t stream = 0;
-    py::object pin; ///< keeps the block in place, or alive where the object would not
-    owner lease;    ///< a buffer export, a DLPack tensor
+    engine::witness seen; ///< set where nothing is held
+    py::object pin;       ///< keeps the block in place, or alive where the object would not
+    owner lease;          ///< a buffer export, a DLPack tensor
     dims shape;
     dims strides;
 };
+
+namespace engine {
+
+/// For producers that made new memory at each of two requests.
+[[noreturn]] inline void refuse_copy(const char* protocol) {
+    refuse(protocol, "data", "the object's own memory", "new memory at each request",
+           "pass copy=None or copy=True to accept a copy");
+}
+
+} // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

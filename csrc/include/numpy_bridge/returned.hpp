@@ -142,9 +142,10 @@ template <class T> py::object to_view(owned<T> from) {
 /// An array of the library that `like` belongs to: its exchange API or `from_dlpack` takes the memory over. NumPy's
 /// for buffers and other objects whose library cannot be found.
 template <class T> py::object to_library_of(py::handle like, owned<T> from) {
-    const torch_library* torch = torch_library::loaded();
-    if (torch != nullptr && torch->is_tensor(like.ptr())) return to_torch(std::move(from));
-    if (numpy_library::get().is_array(like.ptr())) return to_numpy(std::move(from));
+    if (const engine::library* known = engine::find_library(like.ptr()); known != nullptr && known->make != nullptr) {
+        const memory m = from.description();
+        return known->make(m, anchor(nullptr, {}, from.release()));
+    }
     if (const auto* api = find_exchange_api(py::type::handle_of(like).ptr()); api != nullptr)
         return detail::object_from_exchange(*api, detail::managed(std::move(from)));
     const py::object library = detail::optional_attribute(like.ptr(), "__array_namespace__");

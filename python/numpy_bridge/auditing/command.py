@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
 
-from numpy_bridge.usage import misused, require_place_for_file
+from numpy_bridge.cli_errors import misused, require_place_for_file
+from numpy_bridge.document import STDOUT, JsonFile, write
 
-from . import report
+from .document import document
+from .page import html
 from .pictures import Pictures
-from .program import run
+from .run import Run, run
+from .terminal import hidden_copies, table
 
 SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
-"""What follows the program's name belongs to the program."""
+"""The words after the program's name belong to the program."""
 
 
 def command(
@@ -30,10 +32,7 @@ def command(
     as_module: Annotated[
         bool, typer.Option("-m", help="SCRIPT is the name of a module, as for python -m.")
     ] = False,
-    as_json: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write JSON; - for stdout, instead of the table."),
-    ] = None,
+    as_json: JsonFile = None,
     as_html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page.")
     ] = None,
@@ -45,41 +44,60 @@ def command(
 
     The program runs as it does under python. When it ends, by itself, by an exception or by Ctrl-C, a table
     shows every line that converts arrays, most bytes copied first, with the reason for each copy and the call
-    that would share.
+    that would share. With --json -, the program's own output goes to standard error.
 
     Exit status: the program's own, or 1 for a hidden copy with --fail-on-copy, or 2 for wrong usage.
     """
     program = [script, *(arguments or ())]
     if not as_module and not Path(script).exists():
         raise misused("audit", f"there is no file {script}")
-    on_stdout, as_json, as_html = as_json == Path("-"), _absolute(as_json), _absolute(as_html)
+    json_alone, as_json, as_html = as_json == STDOUT, _absolute(as_json), _absolute(as_html)
+    process, stdout = os.getpid(), _take_stdout() if json_alone else sys.stdout
     pictures = Pictures() if as_html else None
-    process, stdout = os.getpid(), sys.stdout
     done = run(program, as_module=as_module, show_progress=sys.stderr.isatty(), listener=pictures, last=True)
-    if os.getpid() != process:  # forked by the program, which is reported by the other one
+    if os.getpid() != process:  # forked by the program, which the parent reports
         raise typer.Exit(done.status)
     words = ["-m", *program] if as_module else program
-    text = json.dumps(report.document(done, words), indent=2)
-    if as_json is not None and not on_stdout:
-        as_json.write_text(text + "\n", encoding="utf-8")
+    write(document(done, words), as_json, stdout)
     if as_html is not None and pictures is not None:
-        as_html.write_text(report.html(done, words, pictures), encoding="utf-8")
-    if stdout.closed:
-        print("numpy-bridge audit: the program has closed stdout, which shows no table then", file=sys.stderr)
-    elif on_stdout:
-        print(text, file=stdout)
+        as_html.write_text(html(done, words, pictures), encoding="utf-8")
+    if json_alone:
+        stdout.flush()
     else:
-        if isinstance(stdout, TextIOWrapper):
-            stdout.reconfigure(errors="replace")  # a line may have any characters
-        Console(file=stdout, highlight=False).print(report.table(done))
-    hidden = fail_on_copy and bool(done.log.hidden)
-    raise typer.Exit(done.status or int(hidden))
+        _show(done, as_html, stdout)
+    if done.status == 0 and fail_on_copy and done.log.hidden:
+        _say(f"exit status 1 by --fail-on-copy: {hidden_copies(done.log)}")
+        raise typer.Exit(1)
+    raise typer.Exit(done.status)
 
 
 def _absolute(path: Path | None) -> Path | None:
-    """The same file wherever the program goes."""
-    if path is None:
-        return None
+    """Return a path that stays valid when the program changes the folder."""
+    if path is None or path == STDOUT:
+        return path
     path = path.absolute()
     require_place_for_file("audit", path)
     return path
+
+
+def _take_stdout() -> TextIO:
+    """Return standard output, and send everything that the process prints to standard error instead."""
+    stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return stdout
+
+
+def _show(done: Run, page: Path | None, stdout: TextIO) -> None:
+    """Print the table, if the program has not closed standard output."""
+    if stdout.closed:
+        _say("the program closed stdout, so the table cannot be shown")
+        return
+    if isinstance(stdout, TextIOWrapper):
+        stdout.reconfigure(errors="replace")  # a line may have any characters
+    if page is not None:
+        print(f"Written to {page}.", file=stdout)
+    Console(file=stdout, highlight=False).print(table(done))
+
+
+def _say(text: str) -> None:
+    print(f"numpy-bridge audit: {text}", file=sys.stderr)

@@ -1,11 +1,11 @@
-"""`numpy_bridge.explain`: what an object is as memory, who could share it, how two objects overlap."""
+"""`numpy_bridge.explain`: the memory of an object, the calls that share it, the overlap of two objects."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, overload
 
 if TYPE_CHECKING:
-    from .explanation import Explanation, Relation
+    from .model import Explanation, Relation
 
 _NOT_GIVEN: Final[Any] = object()  # `b` may be None, by mistake: that is then explained
 
@@ -19,18 +19,17 @@ def explain(a: Any, b: Any) -> Relation: ...
 
 
 def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
-    """Explain what an object is as memory and who could share it, or how two objects relate.
+    """Explain the memory of an object and which calls share it, or how two objects overlap.
 
-    Nothing is changed: tensors stay resizable, and nothing of the objects is held afterwards. Libraries that
-    the program has not imported are not imported. What other libraries' calls do is found out by making
-    them on something small of the same kind.
+    Nothing is changed: tensors stay resizable, and no reference to the objects is kept. No library is
+    imported. Calls of imported libraries are tried on a small object of the same kind.
 
     Parameters
     ----------
     a : object
-        Anything, also what cannot be shared.
+        Any object, shareable or not.
     b : object, optional
-        Something to compare with.
+        Another object to compare with.
 
     Returns
     -------
@@ -38,6 +37,6 @@ def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
         Of one object, true if `view` shares it. Of two, true if they have a byte in common. Print it, show
         it in a notebook, save its ``svg``, or use its fields.
     """
-    from . import explaining
+    from . import run
 
-    return explaining.of_object(a) if b is _NOT_GIVEN else explaining.of_pair(a, b)
+    return run.of_object(a) if b is _NOT_GIVEN else run.of_pair(a, b)

@@ -1,4 +1,4 @@
-"""Whose memory it is: the chain from an object to the owner of its block, and whether that can move it."""
+"""The chain from an object to the owner of its block, and whether the owner can move the block."""
 
 from __future__ import annotations
 
@@ -8,47 +8,21 @@ import mmap
 import sys
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from numpy_bridge import _core
+from numpy_bridge.libraries import type_name
 from numpy_bridge.tensors import is_tensor
 
-Movable = Literal["no", "yes", "unknown"]
+from .model import Movable, Owner
 
 _LONGEST = 32  # a chain may be a ring
 
 
-@dataclass(frozen=True)
-class Owner:
-    """One object in the chain, without the object.
-
-    Attributes
-    ----------
-    type : str
-        Its type, with the module.
-    note : str
-        What is known of its block.
-    """
-
-    type: str
-    note: str
-
-    def __str__(self) -> str:
-        return f"{self.type} ({self.note})" if self.note else self.type
-
-
-def type_name(x: object) -> str:
-    """The type of `x` as a reader calls it: "numpy.ndarray", "bytearray"."""
-    kind = type(x)
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
-
-
 def chain(x: Any) -> Iterator[Any]:
-    """Yield `x`, what it is a view of, and so on up to the owner of the block."""
+    """Yield `x`, the object that it is a view of, and so on up to the owner of the block."""
     seen: set[int] = set()
     link = x
     while id(link) not in seen and len(seen) < _LONGEST:
@@ -59,12 +33,12 @@ def chain(x: Any) -> Iterator[Any]:
 
 
 def owners(x: Any) -> tuple[Owner, ...]:
-    """Describe the chain of `x`, `x` itself left out."""
+    """Describe the chain of `x` without `x` itself."""
     return tuple(Owner(type_name(link), _note(link)) for link in list(chain(x))[1:])
 
 
 def movable(x: Any) -> tuple[Movable, str]:
-    """Whether the owner of the block may still move or free it under an alias, and why."""
+    """Return whether the owner may still move or free the block under an alias, and why."""
     *_, root = chain(x)
     if _is_storage(root):
         if not root.resizable():
@@ -112,7 +86,7 @@ def _obj(x: memoryview) -> Any:
 def _tensor_base(x: Any) -> Any:
     try:
         return x.untyped_storage() if x._base is None else x._base
-    except Exception:  # kinds of tensors that have no storage say so in many ways
+    except Exception:  # tensors without a storage raise various exceptions
         return None
 
 

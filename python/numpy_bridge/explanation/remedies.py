@@ -1,4 +1,4 @@
-"""What to share instead of an object that cannot be shared as it is: views of it, which cost nothing."""
+"""Views of an object that can be shared although the object itself cannot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
-from .description import Description
+from .model import Description
 from .trial import names, quiet
 
 _VIEWS = ("x.detach()", "x.data", "torch.view_as_real(x)", "x.view(np.uint8)", "x.view(torch.uint8)")
@@ -23,7 +23,7 @@ def remedies(x: Any, description: Description) -> Iterator[tuple[str, Any]]:
                 shares = part is not x and _core.shares_memory(part, x)
             except (SharingError, TypeError):  # of an object whose memory cannot be compared
                 shares = description.memory is None and expression == "x.data"
-            except Exception:  # not an expression for this object
+            except Exception:  # the expression does not apply to this object
                 continue
         if shares:
             yield expression, part

@@ -1,53 +1,29 @@
-"""For each library and protocol: whether it would share an object's memory, why not, and the call that would.
+"""The outcome of each library's and protocol's calls for one object, and the call that shares it.
 
-Our own calls are decided by the compiled core. Calls of libraries that this process has imported are made on
-something small; the others are judged by rules that were measured, and say so.
+`_core` decides for our own calls. Calls of imported libraries are made on a small object. For the others
+there are measured rules.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+from numpy_bridge.libraries import BY_NAME
+from numpy_bridge.outcome import Outcome
+from numpy_bridge.sharing import UNPROTECTED, Trial
 from numpy_bridge.tensors import is_tensor
 
-from .description import Description, shareable
-from .elsewhere import elsewhere
-from .protocols import Protocol
+from .description import shareable
+from .measured_rules import measured
+from .model import Description, Protocol, Target
 from .remedies import remedies
-from .trial import UNPROTECTED, Outcome, Trial, probe_of, try_call
-
-
-@dataclass(frozen=True)
-class Target:
-    """What one call makes of an object's memory.
-
-    Attributes
-    ----------
-    library : str
-        Who takes the memory: "NumPy", "torch", "buffer", "DLPack", ...
-    call : str
-        The call, of an object named x.
-    outcome : {"shares", "copies", "refuses", "wrong", "unsafe", "untried"}
-        "wrong": other values, or read-only memory that can be written; "unsafe": the process would crash.
-    because : str
-        Why, or what to know about the result.
-    instead : str
-        A call that shares; if none does, one that copies and says so. Empty where the call itself shares.
-    """
-
-    library: str
-    call: str
-    outcome: Outcome
-    because: str = ""
-    instead: str = ""
+from .trial import probe_of, try_call
 
 
 def _to_numpy(x: Any) -> object:
@@ -71,7 +47,7 @@ _DTYPES_OF_TORCH = {
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "bfloat16", "complex64", "complex128"),
 }
-"""Of every torch since 2.4; newer ones have more."""
+"""Supported by all versions of torch since 2.4; newer ones have more."""
 
 OURS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "NumPy": ("bridge.to_numpy({})", _to_numpy),
@@ -79,7 +55,7 @@ OURS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "buffer": ("memoryview(bridge.view({}))", _buffer),
     "DLPack": ("bridge.view({}).__dlpack__(max_version=(1, 0))", _dlpack),
 }
-"""By target: the call as it is written, and the same without pinning a tensor's storage."""
+"""By target: the call as users write it, and the same without pinning a tensor's storage."""
 
 _ANY, _ARRAYS = ("np.asarray(x)", "np.from_dlpack(x)"), ("torch.from_numpy(x)", "torch.Tensor(x)")
 THEIRS = {
@@ -88,30 +64,30 @@ THEIRS = {
     "buffer": ("memoryview(x)",),
     "DLPack": (),
 }
-"""By target: what people call. They are made on a small probe."""
+"""By target: the libraries' own calls, which are made on a small probe."""
 
 
 def targets(x: Any, description: Description, spoken: Sequence[Protocol]) -> tuple[Target, ...]:
-    """Find out for every target; nothing of `x` stays held. `spoken` are its protocols."""
+    """Return the outcome for every target. `spoken` are the protocols of `x`, which is not kept alive."""
     found: list[Target] = []
     probe = probe_of(x, description.memory) if description.memory else None
     for library, (written, share) in OURS.items():
         ours = _ours(share, x, description)
-        best = written.format("x") if ours.outcome == "shares" else _remedy(library, x, probe, description)
-        found.append(Target(library, written.format("x"), *ours, "" if ours.outcome == "shares" else best))
+        best = written.format("x") if ours.outcome.shared else _remedy(library, x, probe, description)
+        found.append(Target(library, written.format("x"), *ours, "" if ours.outcome.shared else best))
         if description.memory:
             found += _theirs(library, x, probe, best, ours)
-    shared = _ours(_dlpack, x, description).outcome == "shares"
-    return (*found, *(Target(*row) for row in elsewhere(description, spoken, shared)))
+    shared = _ours(_dlpack, x, description).outcome.shared
+    return (*found, *measured(description, spoken, shared))
 
 
 def share_for(library: str, a: Any, description: Description) -> str:
-    """The call that makes a share of `a` for a library; empty where none was seen to."""
+    """Return the call that shares `a` with a library; empty if there is none."""
     target = {"numpy": "NumPy", "torch": "torch"}.get(library, "DLPack")
     written, share = OURS[target]
     if target == "DLPack":
         written = "bridge.view({})"
-    if _ours(share, a, description).outcome == "shares":
+    if _ours(share, a, description).outcome.shared:
         return written.format("a")
     return ""
 
@@ -122,39 +98,34 @@ def _ours(share: Callable[[Any], object], x: Any, description: Description) -> T
     try:
         result = share(x)
     except (SharingError, TypeError, ImportError) as error:
-        return Trial("refuses", str(error))
-    if result is x:
-        return Trial("shares", "it is one already")
-    return Trial("shares", "read-only" if description.memory and description.memory.readonly else "")
+        return Trial(Outcome.REFUSES, str(error))
+    readonly = description.memory and description.memory.readonly
+    outcome = Outcome.READONLY if readonly else Outcome.SHARES
+    return Trial(outcome, "it is one already" if result is x else "")
 
 
 def _without_torch(x: Any) -> Trial:
-    """What `to_torch` would do, which imports torch: by its own rules, as far as they do not ask torch."""
-    if not _is_installed("torch"):
-        return Trial("refuses", "torch is not installed; install it with: pip install 'numpy-bridge[torch]'")
+    """Apply the rules of `to_torch` that do not need torch, which must not be imported here."""
+    if not BY_NAME["torch"].installed:
+        return Trial(
+            Outcome.REFUSES, "torch is not installed; install it with: pip install 'numpy-bridge[torch]'"
+        )
     try:
         view = shareable(x)
         view.__dlpack__(max_version=(1, 0))
     except (SharingError, TypeError) as error:
-        return Trial("refuses", str(error))
+        return Trial(Outcome.REFUSES, str(error))
     if view.readonly:
         return Trial(
-            "refuses", "read-only memory: pass copy=True, or allow_readonly=True and never write to it"
+            Outcome.REFUSES, "read-only memory: pass copy=True, or allow_readonly=True and never write to it"
         )
     if view.device != "cpu" or view.dtype not in _DTYPES_OF_TORCH:
-        return Trial("untried", "torch is not imported here")
-    return Trial("shares", "by the rules of to_torch: torch is not imported here")
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ValueError:  # what stands for it in sys.modules says that it is not
-        return False
+        return Trial(Outcome.UNTRIED, "torch is not imported here")
+    return Trial(Outcome.SHARES, "by the rules of to_torch: torch is not imported here")
 
 
 def _fatal_to_torch(x: Any) -> tuple[tuple[str, ...], str]:
-    """Calls of torch that may end the process, and why: they must not be tried."""
+    """Return the calls of torch that may end the process, and why. They must not be made."""
     try:
         _dlpack(x)
     except SharingError as error:
@@ -173,25 +144,26 @@ def _theirs(library: str, x: Any, probe: Any, best: str, ours: Trial) -> Iterato
         if call in _ARRAYS and not isinstance(x, np.ndarray):
             continue
         if call in fatal:
-            trial = Trial("unsafe", because)
+            trial = Trial(Outcome.CRASHES, because)
         elif probe is None:
-            trial = Trial("untried", "there is no small object like this one, and it might copy")
+            trial = Trial(Outcome.UNTRIED, "there is no small object like this one, and it might copy")
         else:
             trial = try_call(call, probe)
-            if trial.outcome == ours.outcome == "refuses" and isinstance(x, _core.View):
-                trial = ours  # the View says why, and not that it was a smaller one
-        yield Target(library, call, *trial, "" if trial.outcome == "shares" else best)
+            if trial.outcome is ours.outcome is Outcome.REFUSES and isinstance(x, _core.View):
+                trial = ours  # the reason for the View itself, not for the smaller one
+        yield Target(library, call, *trial, "" if trial.outcome.shared else best)
 
 
 def _remedy(library: str, x: Any, probe: Any, description: Description) -> str:
-    """The first call that was seen to share, else one that copies, else nothing."""
+    """Return the first call that shares, else one that copies, else nothing."""
     written, share = OURS[library]
     for expression, part in remedies(x, description):
-        if _ours(share, part, description).outcome == "shares":
+        if _ours(share, part, description).outcome.shared:
             return written.format(expression)
     for call in (written.format("x")[:-1] + extra for extra in _copying(library)):
-        trial = Trial("untried") if probe is None else try_call(call, probe)
-        if trial.outcome in ("shares", "copies") or trial.because == UNPROTECTED:  # which the call allows
+        trial = Trial(Outcome.UNTRIED) if probe is None else try_call(call, probe)
+        allowed = trial.because == UNPROTECTED  # by `allow_readonly`
+        if allowed or trial.outcome.shared or trial.outcome is Outcome.COPIES:
             return call
     return ""
 

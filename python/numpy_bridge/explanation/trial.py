@@ -1,4 +1,4 @@
-"""Finding out what a library's call does, by making it: on the object where it is small, else on a part."""
+"""Tries a library's call: on the object itself if it is small, else on a part of it."""
 
 from __future__ import annotations
 
@@ -8,58 +8,45 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import numpy_bridge as bridge
 from numpy_bridge import _core
-from numpy_bridge.copying import numpy_copy
-from numpy_bridge.errors import SharingError
+from numpy_bridge.memory import Memory
+from numpy_bridge.outcome import Outcome
+from numpy_bridge.sharing import Trial, by_address
 from numpy_bridge.tensors import is_tensor
 
-from .memory import Memory
-from .owners import type_name
-
-Outcome = Literal["shares", "copies", "refuses", "wrong", "unsafe", "untried"]
-
-UNPROTECTED = "can be written, although the memory is read-only"
-
 SMALL = 4096
-"""Bytes that may be copied to find out."""
+"""Largest number of bytes that a trial may copy."""
 
 _MOST_DOUBLED_AXES = 8
 
 _of_all_threads = threading.RLock()
 
 
-class Trial(NamedTuple):
-    """What came of a call, and why."""
-
-    outcome: Outcome
-    because: str = ""
-
-
 def names(x: Any) -> dict[str, Any]:
-    """What the calls that are shown may use; torch only where the program has imported it."""
+    """Return the names that calls may use; torch only if the program has imported it."""
     return {"x": x, "np": np, "bridge": bridge, "torch": sys.modules.get("torch")}
 
 
 def try_call(call: str, probe: Any) -> Trial:
-    """Make the call on the probe and see by address and value what it did."""
+    """Make the call on the probe, which may be the user's own object: nothing is written to it."""
     with quiet():
         try:
             result = eval(call, names(probe))
-        except Exception as error:  # whatever a library refuses with
-            return Trial("refuses", _first_sentence(error))
-        return _judge(result, probe)
+        except Exception as error:
+            return Trial(Outcome.REFUSES, _first_sentence(error))
+        return by_address(probe, result)
 
 
 def probe_of(x: Any, memory: Memory) -> Any:
-    """Something small that a library treats as it would treat `x`; None where there is nothing like that.
+    """Return a small object that libraries treat like `x`; None if there is none.
 
-    A tensor is never passed itself, since torch's own `numpy()` would pin its storage for good; nor is a
-    View, whose memory may be an address that somebody made up.
+    A tensor is never passed itself: torch's own `numpy()` would pin its storage permanently. Nor is a View,
+    whose address may be made up.
     """
     if is_tensor(x):
         return _small_tensor(x)
@@ -69,13 +56,13 @@ def probe_of(x: Any, memory: Memory) -> Any:
         return x
     try:
         part = x[_corner(memory)] if isinstance(x, np.ndarray) else x[:16]
-    except Exception:  # no sequence, or none that can be cut
+    except Exception:  # not a sequence, or it cannot be sliced
         return None
     return part if type(part) is type(x) else None
 
 
 def _corner(memory: Memory) -> tuple[slice, ...]:
-    """The first two of each axis; of a few axes only, those with negative strides first."""
+    """Return the first two elements of a few axes, negative strides first, and one of the others."""
     by_sign = sorted(range(len(memory.shape)), key=lambda axis: memory.strides[axis])
     doubled = set(by_sign[:_MOST_DOUBLED_AXES])
     return tuple(
@@ -84,7 +71,7 @@ def _corner(memory: Memory) -> tuple[slice, ...]:
 
 
 def _small_view(memory: Memory) -> _core.View:
-    """New memory of the same kind: signs, alignment and divisors of strides count, their length does not."""
+    """Return new memory with strides of the same signs and divisors, and the same alignment."""
     shape = [axis.stop for axis in _corner(memory)]
     strides = [(abs(s) % 64 + 64) * (-1 if s < 0 else 1) if s else 0 for s in memory.strides]
     reach = sum(abs(stride) for stride in strides)
@@ -103,7 +90,7 @@ def _small_view(memory: Memory) -> _core.View:
 
 
 def _small_tensor(x: Any) -> Any:
-    """A new tensor of one element with the dtype, device and flags of `x`."""
+    """Return a new tensor of one element with the dtype, device and flags of `x`."""
     torch: Any = sys.modules["torch"]
     try:
         with torch.enable_grad():
@@ -113,50 +100,8 @@ def _small_tensor(x: Any) -> Any:
             small.requires_grad_(x.requires_grad)
             small = small.conj() if x.is_conj() else small
             return small._neg_view() if x.is_neg() else small
-    except Exception:  # kinds of tensors that cannot be made like that
+    except Exception:  # some subclasses cannot be made this way
         return None
-
-
-def _judge(result: Any, probe: Any) -> Trial:
-    try:
-        made, given = Memory.of(result), Memory.of(probe)
-    except (SharingError, TypeError):
-        return Trial("wrong", f"a {type_name(result)}{_of_dtype(result)}")
-    if not given.size:
-        return Trial("shares", "there are no elements")
-    if not _core.shares_memory(result, probe):
-        changed = f"{given.dtype} becomes {made.dtype}" if made.dtype != given.dtype else ""
-        return Trial("copies", changed) if _same_values(result, probe) else Trial("wrong", changed)
-    if not _same_values(result, probe):
-        return Trial("wrong", _misread(made, given))
-    if given.readonly and not made.readonly:
-        return Trial("wrong", UNPROTECTED)
-    return Trial("shares", "read-only" if made.readonly else "")
-
-
-def _of_dtype(result: Any) -> str:
-    """The dtype of what is no array of numbers. That of text holds its length, which is the probe's."""
-    dtype = getattr(result, "dtype", None)
-    if isinstance(dtype, np.dtype) and dtype.kind in "SU":
-        return f" of text ({dtype.type.__module__}.{dtype.type.__name__})"
-    return f" of dtype {dtype}" if dtype else ""
-
-
-def _misread(made: Memory, given: Memory) -> str:
-    if made.dtype != given.dtype:
-        return f"the bytes of {given.dtype} are read as {made.dtype}"
-    return "the stored values, without what the tensor makes of them"
-
-
-def _same_values(result: Any, probe: Any) -> bool:
-    """Whether the elements are equal, as far as the result's dtype can hold them."""
-    if not Memory.of(probe).on_host:
-        return True
-    try:
-        made, given = numpy_copy(result), numpy_copy(probe)
-    except SharingError:  # memory of a device that cannot be used here
-        return True
-    return made.tobytes() == given.astype(made.dtype).tobytes()
 
 
 def _first_sentence(error: Exception) -> str:
@@ -167,9 +112,9 @@ def _first_sentence(error: Exception) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings, and those that torch gives once in a process are not used up.
+    """Suppress warnings, without using up those that torch gives once per process.
 
-    Filters of warnings are those of all threads, so one at a time changes them and puts them back.
+    Warning filters belong to all threads, so one thread at a time changes and restores them.
     """
     torch: Any = sys.modules.get("torch")
     is_enabled = getattr(torch, "is_warn_always_enabled", None)  # absent while another thread imports torch

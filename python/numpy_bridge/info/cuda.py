@@ -1,4 +1,4 @@
-"""The CUDA kernels: whether they were built, what can run them here, and why not."""
+"""The CUDA kernels: whether they were built, and which devices here can run them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ARCHITECTURE = re.compile(r"(\d+)(\d)[af]?(-real|-virtual)?")
 
 
 def describe_cuda() -> dict[str, Any]:
-    """Describe the CUDA kernels of this wheel, and what this machine has to run them.
+    """Describe the CUDA kernels of this wheel, and the devices of this machine.
 
     Nothing is allocated, and no context created, on any device.
 
@@ -45,10 +45,10 @@ def describe_cuda() -> dict[str, Any]:
 
 
 def runs_on(architectures: Iterable[str], capability: str) -> bool:
-    """Whether kernels that were compiled for `architectures` run on devices of this compute capability.
+    """Return whether kernels that were compiled for `architectures` run on this compute capability.
 
     Machine code runs on devices of the same major version and the same or a later minor version; PTX on all
-    later ones. Architectures that have no number, such as "native", are given the benefit of the doubt.
+    later ones. Architectures without a number, such as "native", are assumed to fit.
 
     >>> runs_on(["75-real", "80-real"], "8.9"), runs_on(["75-real", "80-real"], "9.0")
     (True, False)
@@ -78,7 +78,7 @@ def _without_kernels(error: ImportError) -> dict[str, Any]:
 
 
 def _why_not(found: dict[str, Any]) -> str | None:
-    """Turn the runtime's word for what is wrong into one that says what to do."""
+    """Add advice to the CUDA runtime's reason."""
     reason, driver, runtime = found["unavailable"], found["driver"], found["runtime"]
     if reason is not None:
         if driver is None:

@@ -1,7 +1,7 @@
-"""What each array library here does with the memory of each other: shares, copies, refuses, or worse.
+"""Tries every installed array library with the memory of every other: does it share, copy, refuse, crash?
 
-Every producer is handed to every consumer, by the library's own call and by ours, each pair in a process of
-its own. What came of it is proved by writing through each side and reading through the other.
+Every producer is passed to every consumer, by the library's own call and by ours, each pair in its own
+process. The outcome is proved by writing through each side and reading through the other.
 
 >>> from numpy_bridge import matrix
 >>> cells = matrix.run(*matrix.select(only=["python"]))
@@ -11,12 +11,13 @@ its own. What came of it is proved by writing through each side and reading thro
 
 from __future__ import annotations
 
+from numpy_bridge.outcome import Outcome
+
 from .consumers import CONSUMERS
-from .libraries import LIBRARIES, installed
-from .model import Cell, Consumer, Finding, Library, Outcome, Producer
+from .libraries import LIBRARIES, Library, installed
+from .model import Cell, Consumer, Finding, Matrix, Producer
 from .probe import probe
 from .producers import PRODUCERS
-from .report import Matrix
 from .run import LIMIT, run
 from .selection import UnknownLibraryError, select
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,11 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from numpy_bridge import matrix
-from numpy_bridge.usage import misused, require_place_for_file
+from numpy_bridge.cli_errors import misused, require_place_for_file
+from numpy_bridge.document import STDOUT, JsonFile, write
 
 from . import terminal
-from .model import Cell, Consumer, Producer
-from .report import Matrix
+from .document import document
+from .model import Cell, Consumer, Matrix, Producer
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -29,21 +29,21 @@ def _libraries(name: str, text: str) -> typer.models.OptionInfo:
 
 
 def command(
-    only: Annotated[list[str] | None, _libraries("--only", "Only this library and others so named.")] = None,
+    only: Annotated[list[str] | None, _libraries("--only", "Only this library on both sides.")] = None,
     sources: Annotated[list[str] | None, _libraries("--from", "Only objects of this library.")] = None,
     targets: Annotated[list[str] | None, _libraries("--to", "Only calls of this library.")] = None,
-    why: Annotated[bool, typer.Option("--why", help="Tell the reasons as well.")] = False,
-    as_json: Annotated[Path | None, typer.Option("--json", help="Write JSON; - for standard output.")] = None,
+    why: Annotated[bool, typer.Option("--why", help="Show the reasons as well.")] = False,
+    as_json: JsonFile = None,
     as_html: Annotated[Path | None, typer.Option("--html", help="Write a page with everything.")] = None,
     as_markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write tables for a document.")
     ] = None,
     limit: Annotated[float, typer.Option("--time-limit", min=1, help="Seconds for one pair.")] = matrix.LIMIT,
 ) -> None:
-    """Try what every array library here does with every other's memory.
+    """Try every installed array library with every other's memory.
 
-    Each library's objects are handed to each library's own calls and to ours, each pair in a process of its
-    own. Writing through each side and reading through the other proves what shares and what does not.
+    Each library's objects are passed to each library's own calls and to ours, each pair in a process of its
+    own. Writing through each side and reading through the other proves which calls share memory.
 
     Exit status: 0, or 1 if a call of ours did anything but share or refuse, 2 for wrong usage, 130 if
     interrupted.
@@ -55,16 +55,16 @@ def command(
     if not producers or not consumers:
         raise misused("matrix", "none of these libraries is installed")
     for path in (as_json, as_html, as_markdown):
-        if path:
-            require_place_for_file("matrix", path)
+        require_place_for_file("matrix", path)
     try:
         result = Matrix.of(_run(producers, consumers, limit))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    _write(result, as_json, as_html, as_markdown)
-    if as_json != Path("-"):
+    write(document(result), as_json)
+    _write(result, as_html, as_markdown)
+    if as_json != STDOUT:
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # reasons are other people's texts
+            sys.stdout.reconfigure(errors="replace")  # reasons may have any characters
         terminal.show(result, Console(highlight=False), why=why)
     if result.our_faults:
         raise typer.Exit(1)
@@ -83,18 +83,12 @@ def _run(producers: tuple[Producer, ...], consumers: tuple[Consumer, ...], limit
         return matrix.run(producers, consumers, limit=limit, report=report)
 
 
-def _write(result: Matrix, as_json: Path | None, as_html: Path | None, as_markdown: Path | None) -> None:
-    if as_json:
-        text = json.dumps(result.to_dict(), indent=2) + "\n"
-        if as_json == Path("-"):
-            print(text, end="")
-        else:
-            as_json.write_text(text, encoding="utf-8")
+def _write(result: Matrix, as_html: Path | None, as_markdown: Path | None) -> None:
     if as_html:
-        from .html import page
+        from .page import page
 
         as_html.write_text(page(result), encoding="utf-8")
     if as_markdown:
-        from .markdown import document
+        from .markdown import markdown
 
-        as_markdown.write_text(document(result), encoding="utf-8")
+        as_markdown.write_text(markdown(result), encoding="utf-8")

@@ -1,7 +1,6 @@
-"""Calls that take memory in: what the matrix has as columns, each library's own before ours.
+"""The columns of the matrix: calls that import memory, each library's own before ours.
 
-We have a call where the library has one that shares or refuses. The others copy as they see fit, whatever
-they are given.
+There is a call of ours for each library with a call that shares or refuses. Other libraries may always copy.
 """
 
 from __future__ import annotations

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .model import Outcome
-from .report import Matrix
+from numpy_bridge.outcome import Outcome
+
+from .model import Matrix
 
 
-def document(matrix: Matrix) -> str:
+def markdown(matrix: Matrix) -> str:
     """Return the document, which names the versions, the date, and everything harmful with its reason."""
     return "\n".join(_lines(matrix)) + "\n"
 

@@ -1,81 +1,24 @@
-"""What a matrix is made of: producers, consumers, and what was found out about each pair.
+"""The parts of a matrix: producers, consumers, and the finding for each pair.
 
-Producers and consumers are source text, so that a report can show exactly what was run. Nothing here
-imports an array library or runs anything.
+Producers and consumers are source text, so that a report can show the code that ran. Nothing here imports
+an array library or runs that code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from datetime import datetime, timezone
 from typing import Any
 
+import numpy_bridge as bridge
+from numpy_bridge.outcome import Outcome
+from numpy_bridge.sharing import Number
+
+from .libraries import LIBRARIES, installed, needed
+
 VALUES = tuple(range(1, 9))
-"""What every producer holds, unless it says otherwise: exact in every dtype, also if negated."""
-
-Number = int | float | complex
-
-
-class Outcome(str, Enum):
-    """What comes of handing a producer's memory to a consumer."""
-
-    SHARES = "shares"
-    READONLY = "read-only"
-    COPIES = "copies"
-    REFUSES = "refuses"
-    WRONG = "wrong"
-    CRASHES = "crashes"
-    HANGS = "hangs"
-    OPAQUE = "opaque"
-    UNTRIED = "untried"
-
-    @property
-    def meaning(self) -> str:
-        """One line for the legend."""
-        return _MEANINGS[self]
-
-    @property
-    def harmful(self) -> bool:
-        """Whether users lose by it without being told."""
-        return self in (Outcome.WRONG, Outcome.CRASHES, Outcome.HANGS)
-
-
-_MEANINGS = {
-    Outcome.SHARES: "each side reads what the other writes",
-    Outcome.READONLY: "the result reads what the source writes, and cannot write it",
-    Outcome.COPIES: "neither side reads what the other writes",
-    Outcome.REFUSES: "an exception",
-    Outcome.WRONG: "other values, objects for numbers, or read-only memory changed",
-    Outcome.CRASHES: "the process ends",
-    Outcome.HANGS: "no answer within the time limit",
-    Outcome.OPAQUE: "a result whose values cannot be read",
-    Outcome.UNTRIED: "the object could not be made, or nothing proved with it",
-}
-
-
-@dataclass(frozen=True)
-class Library:
-    """An array library, and how its objects are read and written in its own words.
-
-    Parameters
-    ----------
-    name : str
-        How users call it, and the module's name unless `module` says otherwise.
-    imports : str
-        Statements that bring it into the scope of producers and consumers.
-    read : str
-        An expression for the values of `x`, in any nesting of lists.
-    write : str
-        A statement that stores the flat list `values` in `x`; empty if its objects never change.
-    module : str
-        The top-level module to look for; empty for what is always there.
-    """
-
-    name: str
-    imports: str
-    read: str
-    write: str = ""
-    module: str = ""
+"""The values of every producer by default: exact in every dtype, also if negated."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +34,16 @@ class Producer:
     code : str
         Statements that bind `x` to an object holding `values`.
     read, write : str, optional
-        As in Library, which they replace. For objects that never change, `write` goes round the library, to
-        the memory itself; it runs in the scope that `code` leaves behind.
+        As in Library, which they replace. For immutable objects, `write` writes to the memory directly, in
+        the scope of `code`.
     readonly : bool
-        Whether nobody may write this memory.
+        True if this memory must not be written.
     dtype : str
-        What its elements are, in NumPy's words.
+        The dtype of its elements, by NumPy's name.
     values : tuple of numbers
-        What it holds once made.
+        Its values.
     needs : tuple of str
-        Libraries beside its own.
+        Further libraries.
     """
 
     name: str
@@ -127,7 +70,7 @@ class Consumer:
     call : str
         An expression of `x`.
     ours : bool
-        Whether numpy-bridge takes part.
+        True if it calls numpy-bridge.
     read, write : str, optional
         As in Library, which they replace.
     """
@@ -145,20 +88,25 @@ class Consumer:
         return f"{self.library} {self.label}"
 
 
+def libraries_of(producer: Producer, consumer: Consumer) -> tuple[str, ...]:
+    """Return the names of the libraries that a pair needs, heaviest first."""
+    return needed(producer.library, *producer.needs, consumer.library)
+
+
 @dataclass(frozen=True)
 class Finding:
-    """What one probe found.
+    """The result of one probe.
 
     Parameters
     ----------
     outcome : Outcome
-        What came of it.
+        What happened to the memory.
     why : str
-        The exception's text, what is wrong, or how the process ended.
+        The exception's text, the error found, or how the process ended.
     dtype : str
-        The result's element type, in its library's words, as far as that can be asked.
+        The result's element type by its library's name, if it has one.
     warning : str
-        What the call warned of, in one line.
+        The first warning of the call, in one line.
     """
 
     outcome: Outcome
@@ -172,13 +120,13 @@ class Finding:
 
     @classmethod
     def from_dict(cls, form: dict[str, Any]) -> Finding:
-        """Return what `to_dict` was made from."""
+        """Return the finding of a JSON form."""
         return cls(**{**form, "outcome": Outcome(form["outcome"])})
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of the matrix: a producer, a consumer, and what was found."""
+    """One cell of the matrix: a producer, a consumer, and the finding."""
 
     producer: Producer
     consumer: Consumer
@@ -196,17 +144,86 @@ class Cell:
         return "; ".join(filter(None, (self.finding.why, warned)))
 
     @property
+    def libraries(self) -> tuple[str, ...]:
+        """The libraries that have to be imported for it, heaviest first."""
+        return libraries_of(self.producer, self.consumer)
+
+    @property
     def is_our_fault(self) -> bool:
-        """Whether numpy-bridge, which shares or refuses, did anything else."""
-        at_fault = self.outcome.harmful or self.outcome in (Outcome.COPIES, Outcome.OPAQUE)
+        """True if a call of ours did anything but share or refuse."""
+        at_fault = self.outcome.harmful or self.outcome in (Outcome.COPIES, Outcome.UNKNOWN)
         return self.consumer.ours and at_fault
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "from": self.producer.name,
-            "to": self.consumer.name,
-            "call": self.consumer.call,
-            "ours": self.consumer.ours,
-            **self.finding.to_dict(),
-        }
+
+@dataclass(frozen=True)
+class Matrix:
+    """All cells, and the versions of the libraries.
+
+    Parameters
+    ----------
+    cells : tuple of Cell
+        Producer by producer, each with the same consumers.
+    versions : mapping
+        The version of each library that took part.
+    missing : tuple of str
+        The libraries that are not installed.
+    date : str
+        Date and time in ISO 8601.
+    """
+
+    cells: tuple[Cell, ...]
+    versions: Mapping[str, str]
+    missing: tuple[str, ...]
+    date: str
+
+    @classmethod
+    def of(cls, cells: Iterable[Cell]) -> Matrix:
+        """Return a matrix of cells that were found here and now."""
+        cells = tuple(cells)
+        used = {name for cell in cells for name in cell.libraries}
+        here = installed()
+        versions = {name: version for name, version in here.items() if name in used}
+        missing = tuple(library.name for library in LIBRARIES if library.name not in here)
+        now = datetime.now(timezone.utc).replace(microsecond=0)
+        return cls(cells, {"numpy-bridge": bridge.__version__, **versions}, missing, now.isoformat())
+
+    @property
+    def rows(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells of each producer that could be made here."""
+        return tuple(row for row in self._rows() if not _untried(row))
+
+    @property
+    def untried(self) -> dict[str, str]:
+        """Names of producers that could not be made here, and why."""
+        return {row[0].producer.name: row[0].why for row in self._rows() if _untried(row)}
+
+    def _rows(self) -> Iterable[tuple[Cell, ...]]:
+        rows: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            rows.setdefault(cell.producer.name, []).append(cell)
+        return map(tuple, rows.values())
+
+    @property
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Every consumer, in order."""
+        return tuple(dict.fromkeys(cell.consumer for cell in self.cells))
+
+    @property
+    def targets(self) -> dict[str, tuple[Consumer, ...]]:
+        """The consumers of each library."""
+        names = dict.fromkeys(consumer.library for consumer in self.consumers)
+        return {name: tuple(c for c in self.consumers if c.library == name) for name in names}
+
+    @property
+    def our_faults(self) -> tuple[Cell, ...]:
+        """Cells where a call of ours does anything but share or refuse."""
+        return tuple(cell for cell in self.cells if cell.is_our_fault)
+
+    def counts(self, *, ours: bool) -> dict[str, int]:
+        """Count the outcomes of our calls or of all others."""
+        outcomes = [cell.outcome for row in self.rows for cell in row if cell.consumer.ours is ours]
+        return {outcome.value: outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
+
+
+def _untried(row: Iterable[Cell]) -> bool:
+    return all(cell.outcome is Outcome.UNTRIED for cell in row)

@@ -1,7 +1,7 @@
-"""One cell of the matrix: make an object, hand it over, and find out by writing whether memory is shared.
+"""One cell of the matrix: make an object, pass it to a call, and prove by writing whether memory is shared.
 
-What decides is what arrives: values are written through each side and read through the other. Addresses are
-used to write to objects that offer no way to, never compared.
+Values are written through each side and read through the other. Addresses are never compared; they serve to
+write to objects that cannot be written otherwise.
 """
 
 from __future__ import annotations
@@ -9,23 +9,25 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 import numpy_bridge as bridge
+from numpy_bridge.outcome import Outcome
+from numpy_bridge.sharing import Number, Trial, by_writing, shown
 
 from .libraries import BY_NAME
-from .model import Consumer, Finding, Number, Outcome, Producer
+from .model import Consumer, Finding, Producer, libraries_of
 
 _LONGEST = 300
 
 
 def probe(producer: Producer, consumer: Consumer) -> Finding:
-    """Find out what `consumer` does with the memory of `producer`, in this process.
+    """Return what `consumer` does with the memory of `producer`. It runs in this process.
 
-    Whatever the libraries raise is part of the finding. They may also end the process or never return:
+    Exceptions are part of the finding. The call may also end the process or never return:
     `numpy_bridge.matrix.run` probes each cell in a process of its own.
     """
     scope: dict[str, Any] = {"np": np, "bridge": bridge, "poke": poke, "encoded": encoded, "decoded": decoded}
@@ -36,7 +38,7 @@ def probe(producer: Producer, consumer: Consumer) -> Finding:
         exec(producer.code, scope)
         source = _Side.of(producer, scope, scope["x"])
         if source.read() != list(producer.values):
-            return Finding(Outcome.UNTRIED, f"made an object that holds {_shown(source.read())}")
+            return Finding(Outcome.UNTRIED, f"made an object that holds {shown(source.read())}")
     except Exception as error:
         return Finding(Outcome.UNTRIED, described(error))
     with warnings.catch_warnings(record=True) as caught:
@@ -55,14 +57,8 @@ def probe(producer: Producer, consumer: Consumer) -> Finding:
     return Finding(outcome, why, _dtype(result), warning)
 
 
-def libraries_of(producer: Producer, consumer: Consumer) -> tuple[str, ...]:
-    """Return the names of the libraries that a cell needs, heaviest first."""
-    needed = {producer.library, *producer.needs, consumer.library}
-    return tuple(name for name in BY_NAME if name in needed)
-
-
 def poke(address: int, dtype: str, values: list[Number]) -> None:
-    """Write values to memory, whoever owns it and whether or not it may be written."""
+    """Write values to memory without any check."""
     content = encoded(values, dtype)
     ctypes.memmove(address, content, len(content))
 
@@ -88,7 +84,7 @@ def described(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line of bearable length."""
+    """Return a text in one line of at most 300 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
@@ -117,53 +113,29 @@ class _Side:
                 raise _NotNumbersError(f"objects of type {type(value).__name__} for numbers")
         return values
 
-    def write(self, values: list[Number]) -> bool:
+    def write(self, values: Sequence[Number]) -> bool:
         """Write all values and return whether that worked."""
         if not self._write:
             return False
         try:
-            exec(self._write, {**self._scope, "values": values})
+            exec(self._write, {**self._scope, "values": list(values)})
         except Exception:
             return False
-        return self.read() == values
+        return self.read() == list(values)
 
 
-def _compare(producer: Producer, source: _Side, result: _Side) -> tuple[Outcome, str]:
-    """Write through each side and read through the other."""
+def _compare(producer: Producer, source: _Side, result: _Side) -> Trial:
+    """Check the values that have arrived, then write through each side and read through the other."""
     held = list(producer.values)
     try:
         first = result.read()
     except _NotNumbersError as error:
-        return Outcome.WRONG, str(error)
+        return Trial(Outcome.WRONG, str(error))
     except Exception as error:
-        return Outcome.OPAQUE, described(error)
+        return Trial(Outcome.UNKNOWN, described(error))
     if first != held:
-        return Outcome.WRONG, f"expected {_shown(held)}, got {_shown(first)}"
-    forward: list[Number] = [value + 10 for value in range(len(held))]
-    if not source.write(forward):
-        return Outcome.UNTRIED, "the producer's memory cannot be written, so nothing can be proved"
-    arrived = result.read()
-    if arrived not in (forward, held):
-        return Outcome.WRONG, f"of {_shown(forward)} written to the source, {_shown(arrived)} arrived"
-    backward: list[Number] = [value + 30 for value in range(len(held))]
-    writable = result.write(backward)
-    back = source.read()
-    if back not in (backward, forward):
-        return Outcome.WRONG, f"of {_shown(backward)} written to the result, {_shown(back)} arrived"
-    return _judge(producer, arrived == forward, writable, back == backward)
-
-
-def _judge(producer: Producer, forward: bool, writable: bool, backward: bool) -> tuple[Outcome, str]:
-    """Name what two writes have shown, one in each direction."""
-    if backward and producer.readonly:
-        return Outcome.WRONG, "read-only memory is written through the result"
-    if backward and forward:
-        return Outcome.SHARES, ""
-    if backward:
-        return Outcome.WRONG, "the source sees what the result writes, but not the reverse"
-    if forward:
-        return Outcome.READONLY, "a write through the result goes to new memory" if writable else ""
-    return Outcome.COPIES, ""
+        return Trial(Outcome.WRONG, f"expected {shown(held)}, got {shown(first)}")
+    return by_writing(source, result, held, producer.readonly)
 
 
 def _flat(values: Any) -> Iterator[Any]:
@@ -174,11 +146,6 @@ def _flat(values: Any) -> Iterator[Any]:
             yield from _flat(value)
     else:
         yield values
-
-
-def _shown(values: list[Number]) -> str:
-    shown = ", ".join(f"{value:g}" for value in values[:8]) or "nothing"
-    return shown + (", …" if len(values) > 8 else "")
 
 
 def _dtype(x: Any) -> str:

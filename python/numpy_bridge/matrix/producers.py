@@ -1,4 +1,4 @@
-"""Objects that hand out memory: what the matrix has as rows."""
+"""The rows of the matrix: objects that export memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .model import VALUES, Producer
 
 
 def _aligned(dtype: str = "np.float32", offset: int = 0) -> str:
-    """Code for an ndarray that begins `offset` bytes after a multiple of 64, where some want theirs."""
+    """Return code for an ndarray `offset` bytes after a multiple of 64, the alignment that some need."""
     return f"""\
 block = np.zeros(128, np.uint8)
 start = ({offset} - block.ctypes.data) % 64
@@ -130,20 +130,9 @@ _NUMPY = (
     ),
     _of("numpy", "strided", "x = np.zeros(2 * len(values), np.float32)[::2]\nx[:] = values"),
     _of("numpy", "reversed", "x = np.zeros(len(values), np.float32)[::-1]\nx[:] = values"),
-    _of(
-        "numpy",
-        "uint8 2-D",
-        _aligned("np.uint8") + "x = x.reshape(2, 4)",
-        dtype="uint8",
-    ),
+    _of("numpy", "uint8 2-D", _aligned("np.uint8") + "x = x.reshape(2, 4)", dtype="uint8"),
     _of("numpy", "byte-swapped", _aligned("'>f4'"), dtype=">f4"),
-    _of(
-        "numpy",
-        "bfloat16",
-        _aligned("ml_dtypes.bfloat16"),
-        dtype="bfloat16",
-        needs=("ml_dtypes",),
-    ),
+    _of("numpy", "bfloat16", _aligned("ml_dtypes.bfloat16"), dtype="bfloat16", needs=("ml_dtypes",)),
 )
 
 _TORCH = (
@@ -191,12 +180,7 @@ _ACCELERATED = (
     ),
     _of("tensorflow", "Variable", "x = tf.Variable(values, dtype=tf.float32)", write="x.assign(values)"),
     _of("cupy", "", "x = cupy.array(values, cupy.float32)"),
-    _of(
-        "mlx",
-        "",
-        "x = mx.array(list(values), mx.float32)\nmx.eval(x)",
-        write="np.asarray(x)[:] = values",
-    ),
+    _of("mlx", "", "x = mx.array(list(values), mx.float32)\nmx.eval(x)", write="np.asarray(x)[:] = values"),
     _of(
         "mlx",
         "bfloat16",
@@ -210,21 +194,13 @@ _ACCELERATED = (
         "x = tinygrad.Tensor(list(values), dtype='float32').realize()",
         write="x.assign(values)",
     ),
-    _of(
-        "array-api-strict",
-        "",
-        "x = array_api_strict.asarray(list(values), dtype=array_api_strict.float32)",
-    ),
+    _of("array-api-strict", "", "x = array_api_strict.asarray(list(values), dtype=array_api_strict.float32)"),
     _of(
         "onnxruntime",
         "OrtValue",
         "x = onnxruntime.OrtValue.ortvalue_from_numpy(np.array(values, np.float32))",
     ),
-    _of(
-        "tvm-ffi",
-        "",
-        _aligned() + "x = tvm_ffi.from_dlpack(x)",
-    ),
+    _of("tvm-ffi", "", _aligned() + "x = tvm_ffi.from_dlpack(x)"),
 )
 
 _TABLES = (

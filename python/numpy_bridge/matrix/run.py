@@ -1,4 +1,4 @@
-"""Probe every cell, whatever some of them do to their processes."""
+"""Probes every cell, also if some of them crash or hang their processes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-from .model import Cell, Consumer, Finding, Outcome, Producer
-from .probe import libraries_of
+from numpy_bridge.outcome import Outcome
+
+from .model import Cell, Consumer, Finding, Producer, libraries_of
 from .worker import READY, Answer, Node, Plan, Task, how_it_ended, hung
 
 LIMIT = 30.0
 """Seconds that a cell may take, on a busy machine and with a library's first operation."""
 
 _STARTING = 120.0  # seconds that the imports before a cell may take
-_FORKS = sys.platform == "linux"  # elsewhere system libraries do not survive a fork
-_ALWAYS_THERE = ("numpy", "python")  # what every worker has imported
+_FORKS = sys.platform == "linux"  # system libraries of other platforms do not survive a fork
+_ALWAYS_THERE = ("numpy", "python")  # imported by every worker
 _TROUBLE = (Outcome.CRASHES, Outcome.HANGS)
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from numpy_bridge.matrix.worker import main; main()"
 )
 _QUIET = {
-    # One thread, since processes with several cannot be forked safely, and no more device memory than needed.
+    # One thread, since processes with several cannot be forked safely; no preallocated device memory.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -86,7 +87,7 @@ def run(
 
 
 def _roots(tasks: Iterable[Task]) -> list[Node]:
-    """Order tasks by what they import: trees of libraries, heaviest on top."""
+    """Order tasks by the libraries that they import: trees, heaviest on top."""
     top = Node()
     for task in tasks:
         node = top
@@ -98,7 +99,7 @@ def _roots(tasks: Iterable[Task]) -> list[Node]:
 
 
 class _Crew:
-    """Workers, as many at a time as there are processors, none of which outlives the `with` block."""
+    """Workers, one per processor at a time. All end with the `with` block."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(os.cpu_count())
@@ -116,7 +117,7 @@ class _Crew:
         self._pool.shutdown()
 
     def carry_out(self, plans: Sequence[Plan]) -> Iterator[Answer]:
-        """Yield answers as they come, without those that a worker that forks did not live to give."""
+        """Yield answers as they arrive. A forking worker that dies leaves some out."""
         answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         futures = [self._pool.submit(self._watch, plan, answers) for plan in plans]
         for _ in plans:
@@ -126,7 +127,7 @@ class _Crew:
             future.result()
 
     def _watch(self, plan: Plan, answers: queue.SimpleQueue[Answer | None]) -> None:
-        """Start a worker and pass on its answers, then None; end it when it is silent for too long."""
+        """Start a worker and pass on its answers, then None. End it after too long a silence."""
         try:
             missing = {task.number for task in plan.root.all_tasks()}
             with tempfile.TemporaryFile() as printed, self._worker(plan, printed) as process:
@@ -170,9 +171,9 @@ class _Crew:
 
 
 def _lines(pipe: IO[bytes], starting: float, ready: float) -> Iterator[str]:
-    """Yield complete lines until the pipe ends, or until nothing comes for some seconds.
+    """Yield complete lines until the pipe ends, or until it is silent for too long.
 
-    These are `starting`, since a worker may be importing, but `ready` after it has said that it is.
+    That is `starting` seconds while a worker may be importing, and `ready` seconds after its READY.
     """
     begun, patience = b"", starting
     while select.select([pipe], [], [], patience)[0]:
@@ -195,7 +196,7 @@ def _why_silent(process: subprocess.Popen[bytes], printed: IO[bytes], limit: flo
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a worker and all that it has started."""
+    """End a worker and all its child processes."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

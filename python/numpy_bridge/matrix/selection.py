@@ -1,17 +1,17 @@
-"""Which producers and consumers to probe: those whose libraries are installed and asked for."""
+"""Selects the producers and consumers whose libraries are installed and asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from .consumers import CONSUMERS
-from .libraries import BY_NAME, LIBRARIES, is_installed
+from .libraries import BY_NAME, LIBRARIES
 from .model import Consumer, Producer
 from .producers import PRODUCERS
 
 
 class UnknownLibraryError(LookupError):
-    """The matrix knows no library of that name."""
+    """The matrix has no library of that name."""
 
 
 def select(
@@ -29,14 +29,14 @@ def select(
     Raises
     ------
     UnknownLibraryError
-        If one of the names is not a library's.
+        If there is no library of one of the names.
     """
     unknown = {*only, *sources, *targets} - set(BY_NAME)
     if unknown:
         raise UnknownLibraryError(
             f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(sorted(BY_NAME))}"
         )
-    here = {library.name for library in LIBRARIES if is_installed(library)}
+    here = {library.name for library in LIBRARIES if library.installed}
 
     def wanted(library: str, *filters: Collection[str]) -> bool:
         return library in here and all(library in names for names in filters if names)

@@ -1,4 +1,4 @@
-"""The matrix on a terminal: tables that fit its width, a legend, and reasons. Drawn by rich."""
+"""The matrix on a terminal: tables that fit its width, a legend, and reasons."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .model import Cell, Consumer, Outcome
-from .report import Matrix
+from numpy_bridge.outcome import STYLES, Outcome
 
-_LOOK = {
-    Outcome.SHARES: ("●", "=", "shares", "green"),
-    Outcome.READONLY: ("◐", "-", "shares", "green"),
-    Outcome.COPIES: ("○", "2", "copies", "yellow"),
-    Outcome.REFUSES: ("·", ".", "refuses", "dim"),
-    Outcome.WRONG: ("✗", "!", "wrong", "bold red"),
-    Outcome.CRASHES: ("✗", "!", "crashes", "bold white on red"),
-    Outcome.HANGS: ("✗", "!", "hangs", "bold white on red"),
-    Outcome.OPAQUE: ("?", "?", "opaque", "yellow"),
-    Outcome.UNTRIED: ("?", "?", "untried", "dim"),
+from .model import Cell, Consumer, Matrix
+
+_MARKS = {
+    Outcome.SHARES: "●=",
+    Outcome.READONLY: "◐-",
+    Outcome.COPIES: "○2",
+    Outcome.REFUSES: "·.",
+    Outcome.WRONG: "✗!",
+    Outcome.CRASHES: "✗!",
+    Outcome.HANGS: "✗!",
+    Outcome.UNKNOWN: "??",
+    Outcome.UNTRIED: "??",
 }
-_WIDEST = max(len(word) + 2 for _, _, word, _ in _LOOK.values())
+"""A mark before each word, and the one for terminals that have ASCII only."""
+
+_WIDEST = 2 + max(map(len, Outcome))
 
 
 def show(matrix: Matrix, console: Console, *, why: bool) -> None:
-    """Print tables, legend, counts, and reasons: all, or those for what our calls did wrong."""
+    """Print tables, legend, counts, and reasons: all, or those for faults of our calls."""
     plain = not console.encoding.startswith("utf")
     console.print(_heading(matrix), "")
     for consumers in _fitting(matrix, console.width):
@@ -79,8 +82,7 @@ def _table(rows: Iterable[Sequence[Cell]], consumers: Sequence[Consumer], plain:
 
 
 def _outcome(outcome: Outcome, plain: bool) -> Text:
-    symbol, letter, word, style = _LOOK[outcome]
-    return Text(f"{letter if plain else symbol} {word}", style)
+    return Text(f"{_MARKS[outcome][plain]} {outcome}", STYLES[outcome.tone])
 
 
 def _legend(matrix: Matrix, plain: bool) -> Table:
@@ -114,5 +116,5 @@ def _summary(matrix: Matrix, why: bool) -> Text:
     if matrix.missing:
         text.append(f"not installed: {', '.join(matrix.missing)}\n", "dim")
     if not why:
-        text.append("--why tells the reasons\n", "dim")
+        text.append("--why shows the reasons\n", "dim")
     return text

@@ -1,11 +1,11 @@
-"""The process that probes cells, each in a process of its own.
+"""The worker process, which probes each cell in a process of its own.
 
 Importing PyTorch or TensorFlow takes seconds, forking a process that has done so milliseconds. A plan is a
 tree: a node imports one library and forks a process for each of its cells and for each node below it. So a
 cell's process has seen the libraries that it needs and no others, and few imports are made twice.
 
 A worker reads its plan from standard input and answers with a line of JSON for each cell on standard output.
-It does not look after itself: `numpy_bridge.matrix.run` watches it.
+`numpy_bridge.matrix.run` watches it and ends it if it hangs.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, NoReturn, TextIO
 
+from numpy_bridge.outcome import Outcome
+
 from .libraries import BY_NAME
-from .model import Consumer, Finding, Outcome, Producer
+from .model import Consumer, Finding, Producer
 from .probe import described, one_line, probe
 
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 
 
 READY = "ready"
-"""What a worker that does not fork says when a node's library is imported."""
+"""Printed by a worker that does not fork once a node's library is imported."""
 
 
 class Task(NamedTuple):
@@ -62,7 +64,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a worker is told.
+    """The task of a worker.
 
     Parameters
     ----------
@@ -71,8 +73,8 @@ class Plan:
     limit : float
         Seconds that a cell may take.
     fork : bool
-        Whether each cell gets a process of its own. If not, the worker ends with the first cell that crashes,
-        and nobody but its parent ends a cell that hangs.
+        True if each cell gets a process of its own. If not, the first crash ends the worker, and only its
+        parent can end a cell that hangs.
     """
 
     root: Node
@@ -81,7 +83,7 @@ class Plan:
 
 
 class Answer(NamedTuple):
-    """What a worker says about one cell; not `sure` if forking itself may have been the trouble."""
+    """The finding for one cell; not `sure` if forking itself may have caused it."""
 
     number: int
     sure: bool
@@ -93,19 +95,19 @@ class Answer(NamedTuple):
 
     @classmethod
     def from_line(cls, line: str) -> Answer:
-        """Return what `to_line` was made from."""
+        """Return the answer of a line."""
         number, sure, finding = json.loads(line)
         return cls(number, sure, Finding.from_dict(finding))
 
 
 def main() -> None:
-    """Carry out the plan that comes through standard input."""
+    """Run the plan that is sent through standard input."""
     plan = pickle.load(sys.stdin.buffer)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print must not get among the answers
+    os.dup2(2, 1)  # keep the output of libraries out of the answers
     _visit(plan.root, plan, answers)
-    os._exit(0)  # nobody waits for what libraries do at their end
+    os._exit(0)  # skip the libraries' exit handlers
 
 
 def how_it_ended(status: int, printed: bytes) -> Finding:
@@ -145,11 +147,11 @@ def _visit(node: Node, plan: Plan, answers: TextIO) -> None:
                 _visit(below, plan, answers)
             os._exit(0)
         else:
-            os.waitpid(child, 0)  # should it have crashed, its cells lack answers, which the parent notices
+            os.waitpid(child, 0)  # after a crash its cells lack answers, which the parent notices
 
 
 def _answer(task: Task, finding: Finding, plan: Plan, answers: TextIO) -> None:
-    # A lock that another thread held while this one forked stays locked in the new process.
+    # A lock held by another thread during the fork stays locked in the new process.
     sure = not plan.fork or _threads() == 1
     print(Answer(task.number, sure, finding).to_line(), file=answers, flush=True)
 
@@ -180,7 +182,7 @@ def hung(limit: float) -> Finding:
 
 
 def _probe_and_end(task: Task, descriptor: int) -> NoReturn:
-    """Be the forked process: send the finding, and never return to what the parent was doing."""
+    """Run in the forked process: send the finding, then exit without returning to the parent's code."""
     try:
         finding = probe(task.producer, task.consumer)
         with os.fdopen(descriptor, "wb") as pipe:
@@ -192,7 +194,7 @@ def _probe_and_end(task: Task, descriptor: int) -> NoReturn:
 
 
 def _within(seconds: float, pipe: BinaryIO) -> bytes | None:
-    """Return all that comes through a pipe until its end, or None if that takes longer."""
+    """Return everything that a pipe yields until its end, or None if that takes longer."""
     deadline = time.monotonic() + seconds
     content = b""
     while select.select([pipe], [], [], max(0, deadline - time.monotonic()))[0]:
@@ -204,7 +206,7 @@ def _within(seconds: float, pipe: BinaryIO) -> bytes | None:
 
 
 def _threads() -> int:
-    """Return the number of threads of this process, 2 where that cannot be asked."""
+    """Return the number of threads of this process; 2 if it is unknown."""
     try:
         return len(os.listdir("/proc/self/task"))  # noqa: PTH208
     except FileNotFoundError:

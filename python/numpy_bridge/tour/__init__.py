@@ -1,8 +1,8 @@
 """The article that this project started from, as a live tour.
 
 "Numpy Bridge: Converting between PyTorch Tensors and NumPy Arrays" (Alex Abades Grimes, January 2023)
-explains when the two share memory. The tour runs each of its listings, proves what shares and what does
-not by writing, and compares the outcome with what the article says.
+explains when the two share memory. The tour runs each of its listings, proves by writing which objects
+share memory, and compares the outcome with the article.
 
 >>> import numpy_bridge.tour as tour
 >>> results = tour.run(["tensor-to-array"])
@@ -19,10 +19,11 @@ from collections.abc import Iterable
 from .advantages import ADVANTAGES
 from .conversions import CONVERSIONS
 from .cuda import CUDA
+from .document import report
 from .exercise import EXERCISE
 from .model import Check, Claim, Finding, Pair, Proof, Result, Side, Step, Verdict, Write
-from .report import report, summarise
-from .runner import PRELUDE, TorchMissingError, cuda_unavailable, require_torch, run_step
+from .run import PRELUDE, TorchMissingError, cuda_unavailable, require_torch, run_step
+from .summary import summarise
 
 __all__ = [
     "PRELUDE",
@@ -69,7 +70,7 @@ def select(names: Iterable[str] | None = None) -> tuple[Step, ...]:
 
 
 def run(names: Iterable[str] | None = None) -> tuple[Result, ...]:
-    """Run the steps with these names, or all of them, and return what happened.
+    """Run the steps with these names, or all of them, and return the results.
 
     Raises
     ------

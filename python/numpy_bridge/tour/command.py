@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from numpy_bridge import tour
-from numpy_bridge.usage import misused
+from numpy_bridge.cli_errors import misused, require_place_for_file
+from numpy_bridge.document import STDOUT, JsonFile, write
 
-from . import plain, terminal
+from .document import list_of, report
 from .model import Result, Step
-from .report import environment, report
-
-WIDTH = 120
-"""Wider lines are harder to read: the tour leaves the rest of a wide terminal empty."""
+from .page import page
+from .summary import counts, environment
+from .terminal import Screen
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -29,25 +27,26 @@ def _complete(incomplete: str) -> list[str]:
 
 def command(
     names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="STEP", help="Run only these.", autocompletion=_complete),
+        list[str] | None, typer.Argument(metavar="STEP", help="Run only these.", autocompletion=_complete)
     ] = None,
-    as_text: Annotated[bool, typer.Option("--plain", help="Plain text: no colours, no boxes.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    html: Annotated[
+    plain: Annotated[bool, typer.Option("--plain", help="Plain text: no colours, no boxes.")] = False,
+    as_json: JsonFile = None,
+    as_html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one page with memory maps.")
     ] = None,
     only_list: Annotated[bool, typer.Option("--list", help="List the steps, run nothing.")] = False,
 ) -> None:
-    """Run the article's listings live and check what it says.
+    """Run the article's listings live and check its statements.
 
-    Every listing shows its real output, proves by writing what shares memory and what does not, and ends with
-    a verdict on what the article says about it.
+    Every listing shows its real output, proves by writing which objects share memory, and ends with a verdict
+    on each statement of the article.
 
     Exit status: 0 if everything checked holds (or was skipped, with a reason), 1 if a check failed, 2 for an
     unknown step, missing PyTorch or a file that can't be written.
     """
-    _check(plain=as_text, json=as_json, html=html is not None, list=only_list)
+    _check(plain=plain, html=as_html is not None, list=only_list)
+    for path in (as_json, as_html):
+        require_place_for_file("tour", path)
     try:
         selected = tour.select(names or None)
         if only_list:
@@ -57,10 +56,14 @@ def command(
             tour.require_torch()
     except (tour.UnknownStepError, tour.TorchMissingError) as error:
         raise misused("tour", str(error)) from None
-    if html is not None:
-        results = _run_as_page(selected, html)
-    else:
-        results = _run_as_json(selected) if as_json else _run_as_text(selected, as_text)
+    numbers = [tour.steps.index(step) + 1 for step in selected]
+    screen = Screen(plain=plain) if as_json != STDOUT and as_html is None else None
+    results = _run(selected, numbers, screen)
+    write(report(results), as_json)
+    if as_html:
+        as_html.write_text(page(results, numbers), encoding="utf-8")
+        if as_json != STDOUT:
+            print(f"{counts(results)}\nWritten to {as_html}.")
     if any(result.status == "failed" for result in results):
         raise typer.Exit(1)
 
@@ -68,55 +71,27 @@ def command(
 def _check(**given: bool) -> None:
     """Exit if two options ask for different things."""
     first, *others = [f"--{name}" for name, is_given in given.items() if is_given] or [""]
-    if others and (first, *others) != ("--json", "--list"):
+    if others:
         raise misused("tour", f"{first} and {others[0]} exclude each other")
 
 
-def _list(selected: tuple[Step, ...], as_json: bool) -> None:
-    if as_json:
-        rows = [{"name": step.name, "title": step.title, "part": step.part} for step in selected]
-        print(json.dumps(rows, indent=2))
-    else:
+def _list(selected: tuple[Step, ...], as_json: Path | None) -> None:
+    write(list_of(selected), as_json)
+    if as_json != STDOUT:
         width = max(len(step.name) for step in selected)
         print("\n".join(f"{step.name:<{width}}  {step.title}" for step in selected))
 
 
-def _run_as_json(selected: tuple[Step, ...]) -> list[Result]:
-    results = [tour.run_step(step) for step in selected]
-    print(json.dumps(report(results), indent=2))
-    return results
-
-
-def _run_as_page(selected: tuple[Step, ...], file: Path) -> list[Result]:
-    from .webpage import document
-
-    results = [tour.run_step(step) for step in selected]
-    try:
-        file.write_text(document(results, _numbers(selected)), encoding="utf-8")
-    except OSError as error:
-        raise misused("tour", f"{file} can't be written: {error.strerror}") from None
-    print(f"{plain.counts(results)}\nWritten to {file}.")
-    return results
-
-
-def _numbers(selected: tuple[Step, ...]) -> list[int]:
-    return [tour.steps.index(step) + 1 for step in selected]
-
-
-def _run_as_text(selected: tuple[Step, ...], as_text: bool) -> list[Result]:
-    """Show each step as soon as it has run."""
-    console = Console(highlight=False)
-    console.width = min(console.width, WIDTH)
-    boxes = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
-    page: Any = terminal if boxes and not as_text else plain
-    show: Callable[[Any], None] = console.print if page is terminal else print
-    numbers = _numbers(selected)
+def _run(selected: tuple[Step, ...], numbers: list[int], screen: Screen | None) -> list[Result]:
+    """Run the steps, each shown as soon as it has run."""
+    if screen is None:
+        return [tour.run_step(step) for step in selected]
     results: list[Result] = []
-    show(page.header(environment()))
+    screen.show(screen.header(environment()))
     for number, step in zip(numbers, selected, strict=True):
         if not results or results[-1].step.part != step.part:
-            show(page.part(step.part))
+            screen.show(screen.part(step.part))
         results.append(tour.run_step(step))
-        show(page.step(results[-1], number))
-    show(page.summary(results, numbers))
+        screen.show(screen.step(results[-1], number))
+    screen.show(screen.summary(results, numbers))
     return results

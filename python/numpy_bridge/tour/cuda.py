@@ -63,11 +63,7 @@ print(z)
 again = x.to(device)          # it is there already
 """,
     article_output="tensor([5, 7, 9], device='cuda:0')\n",
-    pairs=(
-        Pair("host", "x", shares=False),
-        Pair("x", "z", shares=False),
-        Pair("x", "again", shares=True),
-    ),
+    pairs=(Pair("host", "x", shares=False), Pair("x", "z", shares=False), Pair("x", "again", shares=True)),
     claims=(
         Claim(
             says="x + y prints tensor([5, 7, 9], device='cuda:0')",
@@ -115,11 +111,7 @@ again = bridge.to_torch(shared)
 host = bridge.copy_(np.empty(3, np.int64), z)
 """,
     article_output="tensor([5, 7, 9], device='cuda:0')\n",
-    pairs=(
-        Pair("z", "again", shares=True),
-        Pair("x", "z", shares=False),
-        Pair("z", "host", shares=False),
-    ),
+    pairs=(Pair("z", "again", shares=True), Pair("x", "z", shares=False), Pair("z", "host", shares=False)),
     claims=(
         Claim(
             says="The sum of x and y is [5, 7, 9] on the GPU",

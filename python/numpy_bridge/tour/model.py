@@ -1,19 +1,27 @@
-"""What a tour is made of: steps that say what to run and check, results that say what happened.
+"""The parts of a tour: steps with code and claims, and the results of running them.
 
-Nothing here imports torch, runs code or knows how results are drawn.
+Nothing here imports torch, runs code or draws results.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from numpy_bridge import sharing
+from numpy_bridge.memory import Memory
+from numpy_bridge.outcome import Outcome, Tone
 
 Status = Literal["passed", "failed", "skipped"]
 
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+STATUS_TONES: dict[Status, Tone] = {"passed": "good", "failed": "bad", "skipped": "quiet"}
+
 
 class Verdict(str, Enum):
-    """What the tour finds about one statement of the article, mildest first."""
+    """The verdict on one statement of the article, mildest first."""
 
     AGREES = "agrees"
     INCOMPLETE = "incomplete"
@@ -25,10 +33,23 @@ class Verdict(str, Enum):
         """Position from mildest (0) to worst."""
         return list(Verdict).index(self)
 
+    @property
+    def tone(self) -> Tone:
+        """How the verdict is coloured."""
+        return _TONES[self]
+
+
+_TONES: dict[Verdict, Tone] = {
+    Verdict.AGREES: "good",
+    Verdict.INCOMPLETE: "note",
+    Verdict.WRONG: "bad",
+    Verdict.IMPOSSIBLE: "bad",
+}
+
 
 @dataclass(frozen=True)
 class Pair:
-    """Two expressions of a listing, and whether they should be one block of memory.
+    """Two expressions of a listing, and whether they should share memory.
 
     Both must have the same shape, and a dtype that holds small whole numbers exactly.
     """
@@ -40,21 +61,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of the article, and Python expressions that put it to the test.
+    """One statement of the article, and Python expressions that test it.
 
     Parameters
     ----------
     says
         The statement, in our words.
     verdict
-        What the tour finds. `AGREES` and `INCOMPLETE` require `article` to be true, `WRONG` and
-        `IMPOSSIBLE` require it to be false: the claim fails when it turns out otherwise.
+        The verdict. `AGREES` and `INCOMPLETE` require `article` to be true, `WRONG` and `IMPOSSIBLE`
+        require it to be false: otherwise the claim fails.
     article
         An expression that is true exactly if the statement is.
     facts
         Expressions that must be true: the evidence for `because`.
     because
-        What is true instead, or what is missing.
+        The correct statement, or the missing part.
     """
 
     says: str
@@ -66,7 +87,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Step:
-    """One listing or statement of the article: what to run, what to prove, what to check.
+    """One listing or statement of the article: code, proofs and claims.
 
     Parameters
     ----------
@@ -75,13 +96,13 @@ class Step:
     part
         The chapter that the step belongs to.
     code
-        The source that is shown, and that is executed in a fresh namespace.
+        The source that is shown and executed, in a fresh namespace.
     article_output
-        What the article prints below its listing, if anything.
+        The output that the article shows, if any.
     needs_cuda
-        Whether the step is skipped where torch can't use CUDA.
+        True if the step is skipped if torch can't use CUDA.
     needs_kernels
-        Whether it is also skipped where numpy-bridge can't: without its kernels, say.
+        True if it is also skipped if numpy-bridge's CUDA kernels can't run.
     """
 
     name: str
@@ -97,41 +118,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a pair as memory, `address` in its own library's words."""
+    """One side of a pair as memory; `address` is the one that its own library reports."""
 
     expression: str
     library: str
     address: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    dtype: str
-    nbytes: int
-    device: str
+    memory: Memory
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {**vars(self), "shape": list(self.shape), "strides": list(self.strides)}
+        return {
+            "expression": self.expression,
+            "library": self.library,
+            "address": self.address,
+            "shape": list(self.memory.shape),
+            "strides": list(self.memory.strides),
+            "dtype": self.memory.dtype,
+            "nbytes": self.memory.nbytes,
+            "device": self.memory.device,
+        }
 
 
-@dataclass(frozen=True)
-class Write:
+@dataclass(frozen=True, kw_only=True)
+class Write(sharing.Write):
     """Every element was written through one side and then read through the other."""
 
     via: str
     seen_by: str
-    before: tuple[float, ...]
-    wrote: tuple[float, ...]
-    read: tuple[float, ...]
-
-    @property
-    def seen(self) -> int:
-        """Number of elements that arrived."""
-        return sum(wrote == read for wrote, read in zip(self.wrote, self.read, strict=True))
-
-    @property
-    def untouched(self) -> bool:
-        """Whether the reading side still holds what it held before."""
-        return self.read == self.before
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -158,17 +171,16 @@ class Proof:
 
     @property
     def same_address(self) -> bool:
-        """Whether both sides start at one address of one device."""
-        return (self.first.device, self.first.address) == (self.second.device, self.second.address)
+        """True if both sides start at one address of one device."""
+        places = {(side.memory.device, side.address) for side in (self.first, self.second)}
+        return len(places) == 1
 
     @property
     def holds(self) -> bool:
-        """Whether writes, addresses and overlap all say what was expected."""
-        if self.expected:
-            arrived = all(write.seen == len(write.wrote) > 0 for write in self.writes)
-            return arrived and self.same_address and self.overlap
-        apart = all(write.untouched for write in self.writes)
-        return apart and not self.same_address and not self.overlap
+        """True if writes, addresses and overlap all show what was expected."""
+        expected = Outcome.SHARES if self.expected else Outcome.COPIES
+        seen = sharing.judge(*self.writes).outcome
+        return seen is expected and self.same_address is self.overlap is self.expected
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -185,7 +197,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Check:
-    """One expression, what it had to be, and what it was (or the error it raised)."""
+    """One expression, its expected value, and its value or the error that it raised."""
 
     expression: str
     expected: bool
@@ -193,7 +205,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the expression was what it had to be."""
+        """True if the expression had the expected value."""
         return self.got is self.expected
 
     def to_dict(self) -> dict[str, Any]:
@@ -216,7 +228,7 @@ class Finding:
 
     @property
     def holds(self) -> bool:
-        """Whether every check came out as the verdict needs."""
+        """True if every check had the value that the verdict needs."""
         return all(check.holds for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
@@ -233,7 +245,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Result:
-    """What happened when a step ran: its real output, its proofs and its findings."""
+    """A step that has run: its real output, its proofs and its findings."""
 
     step: Step
     output: str = ""
@@ -252,7 +264,7 @@ class Result:
 
     @property
     def differs(self) -> bool:
-        """Whether the article shows another output than the one that came."""
+        """True if the article shows another output."""
         if self.skipped:
             return False
         return self.step.article_output is not None and not same_print(self.output, self.step.article_output)
@@ -282,5 +294,5 @@ class Result:
 
 
 def same_print(first: str, second: str) -> bool:
-    """Compare two prints. Blanks don't count: the article's page has lost its indentation."""
+    """Compare two outputs without regard to blanks: the article's page has lost its indentation."""
     return first.split() == second.split()

@@ -7,11 +7,16 @@ depend on numpy-bridge; only the exact overlap does.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import numpy_bridge as bridge
+from numpy_bridge.libraries import library_of
+from numpy_bridge.memory import Memory
+from numpy_bridge.sharing import Number, write_through
+from numpy_bridge.tensors import is_tensor
 
 from .model import Pair, Proof, Side, Write
 
@@ -36,50 +41,36 @@ def prove(pair: Pair, namespace: dict[str, Any]) -> Proof:
     )
 
 
+class _Values:
+    """The values of an array or tensor, read and written by its own library."""
+
+    def __init__(self, x: Any) -> None:
+        self._x = x
+
+    def read(self) -> tuple[float, ...]:
+        array = self._x.cpu().numpy() if is_tensor(self._x) else np.asarray(self._x)
+        return tuple(float(value) for value in array.ravel())
+
+    def write(self, values: Sequence[Number]) -> bool:
+        if is_tensor(self._x):
+            self._x.copy_(self._x.new_tensor(values).reshape(self._x.shape))
+        else:
+            array = np.asarray(self._x)
+            array[...] = np.reshape(values, array.shape)
+        return True
+
+
 def _write(via: str, writer: Any, seen_by: str, reader: Any) -> Write:
     # Whole numbers, all different and above everything that was there: an element that arrives twice,
     # in the wrong place or rounded can't pass for the right one.
-    old = _values(writer)
-    before = _values(reader)
+    source, result = _Values(writer), _Values(reader)
+    old, before = source.read(), result.read()
     start = math.ceil(max(0, *old, *before)) + 100
-    wrote = tuple(float(start + place) for place in range(len(old)))
-    _assign(writer, wrote)
-    read = _values(reader)
-    _assign(writer, old)
-    return Write(via=via, seen_by=seen_by, before=before, wrote=wrote, read=read)
+    found = write_through(source, result, before, [float(start + place) for place in range(len(old))])
+    source.write(old)
+    return Write(found.before, found.wrote, found.read, via=via, seen_by=seen_by)
 
 
 def _side(expression: str, x: Any) -> Side:
-    view = bridge.view(x)
-    return Side(
-        expression=expression,
-        library=_library(x),
-        address=x.data_ptr() if _is_tensor(x) else np.asarray(x).ctypes.data,
-        shape=tuple(view.shape),
-        strides=tuple(view.strides),
-        dtype=str(view.dtype),
-        nbytes=view.nbytes,
-        device=str(view.device),
-    )
-
-
-def _values(x: Any) -> tuple[float, ...]:
-    array = x.cpu().numpy() if _is_tensor(x) else np.asarray(x)
-    return tuple(float(value) for value in array.ravel())
-
-
-def _assign(x: Any, values: tuple[float, ...]) -> None:
-    if _is_tensor(x):
-        x.copy_(x.new_tensor(values).reshape(x.shape))
-    else:
-        array = np.asarray(x)
-        array[...] = np.reshape(values, array.shape)
-
-
-def _library(x: Any) -> str:
-    package = type(x).__module__.partition(".")[0]
-    return type(x).__name__ if package == "builtins" else package
-
-
-def _is_tensor(x: Any) -> bool:
-    return hasattr(x, "data_ptr")
+    address = x.data_ptr() if is_tensor(x) else np.asarray(x).ctypes.data
+    return Side(expression, library_of(x), address, Memory.of(x))

@@ -1,4 +1,4 @@
-"""The tour on a terminal: colours, panels and tables, drawn by rich."""
+"""The tour as text, drawn by rich: with colours and boxes, or as plain ASCII."""
 
 from __future__ import annotations
 
@@ -7,169 +7,188 @@ from collections.abc import Mapping, Sequence
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
-from rich.panel import Panel
 from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from .model import Finding, Proof, Result, Verdict
-from .plain import counts
-from .runner import PRELUDE
+from numpy_bridge.outcome import STYLES, Outcome
 
-WIDE = 100
+from .model import STATUS_TONES, Finding, Proof, Result, Verdict
+from .run import PRELUDE
+from .summary import counts
+
+WIDTH = 120
+"""Wider lines are harder to read: the tour leaves the rest of a wide terminal empty."""
+
+SIDE_BY_SIDE = 100
 """Columns from which code and output stand side by side."""
 
-_LOOK = {
-    Verdict.AGREES: ("✓", "green"),
-    Verdict.INCOMPLETE: ("◐", "yellow"),
-    Verdict.WRONG: ("✗", "red"),
-    Verdict.IMPOSSIBLE: ("⊘", "magenta"),
-}
-_STATUS = {"passed": "green", "failed": "bold white on red", "skipped": "dim"}
+_MARKS = {Verdict.AGREES: "✓ ", Verdict.INCOMPLETE: "◐ ", Verdict.WRONG: "✗ ", Verdict.IMPOSSIBLE: "⊘ "}
 
 
-def header(environment: Mapping[str, str]) -> RenderableType:
-    """What runs here, and how to read it."""
-    cuda = environment["cuda_unavailable"]
-    versions = " · ".join(
-        f"{name} {version}" for name, version in environment.items() if name != "cuda_unavailable"
-    )
-    legend = Text("   ").join(_verdict(verdict) for verdict in Verdict)
-    lines = (
-        Text("The article's listings, run live, with aliasing proved by writing."),
-        Text(f"{versions}\nCUDA: {f'no, {cuda}' if cuda else 'yes'}\n", "dim"),
-        Text.assemble(legend, (": its code can't print that", "dim")),
-        Text("\nEvery listing starts with", "dim"),
-        _python(PRELUDE),
-    )
-    return Panel(Group(*lines), title="[bold]numpy-bridge tour", title_align="left", border_style="cyan")
+class Screen:
+    """A console, and how a tour looks on it. Plain text has no colours, no boxes and ASCII only."""
 
+    def __init__(self, *, plain: bool = False) -> None:
+        self.console = Console(highlight=False)
+        console = self.console
+        boxes = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
+        self.plain = plain or not boxes
+        if self.plain:
+            self.console = Console(highlight=False, force_terminal=False, color_system=None, width=WIDTH)
+        else:
+            console.width = min(console.width, WIDTH)
 
-def step(result: Result, number: int) -> RenderableType:
-    """One step: code, output, proofs, statements of the article."""
-    title = Text.assemble((f" {number} ", "bold reverse cyan"), " ", (result.step.title, "bold"))
-    name = Text(result.step.name, style="dim")
-    parts: list[RenderableType] = [Text(), _ends(title, name), _Listing(result)]
-    if result.skipped:
-        parts += [Text.assemble(("○ skipped ", "bold"), result.skipped, style="dim")]
-    if result.error:
-        parts += [Text.assemble((" FAILED ", _STATUS["failed"]), " ", result.error)]
-    if result.proofs:
-        parts += [_proofs(result.proofs)]
-    if result.findings:
-        parts += [_findings(result.findings)]
-    return Group(*parts)
+    def show(self, part: RenderableType) -> None:
+        """Print one part of the tour; plain text without blanks at the ends of lines."""
+        if not self.plain:
+            self.console.print(part)
+            return
+        with self.console.capture() as shown:
+            self.console.print(part)
+        print("\n".join(line.rstrip() for line in shown.get().splitlines()))
 
+    def header(self, environment: Mapping[str, str]) -> RenderableType:
+        """Return versions, the verdicts, and the common first lines of all listings."""
+        cuda = environment["cuda_unavailable"]
+        versions = (f"{name} {text}" for name, text in environment.items() if name != "cuda_unavailable")
+        return Group(
+            self._heading("numpy-bridge tour"),
+            Text("The article's listings, run live, with aliasing proved by writing."),
+            Text(f"{', '.join(versions)}\nCUDA: {f'no, {cuda}' if cuda else 'yes'}\n", "dim"),
+            Text.assemble(
+                Text("   ").join(map(self._verdict, Verdict)), (": its code can't print that", "dim")
+            ),
+            Text("\nEvery listing starts with", "dim"),
+            Padding(self._python(PRELUDE), (0, 4)),
+        )
 
-def summary(results: Sequence[Result], numbers: Sequence[int]) -> RenderableType:
-    """One row a step if there are several, then the counts."""
-    total = Panel(Text(counts(results)), border_style="red" if _failed(results) else "green")
-    if len(results) == 1:
-        return Group(Text(), total)
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", padding=(0, 1))
-    for heading in ("", "step", "the article", "proofs", "outcome"):
-        table.add_column(heading, justify="right" if not heading else "left")
-    for number, result in zip(numbers, results, strict=True):
-        held = sum(proof.holds for proof in result.proofs)
-        proofs = f"{held} of {len(result.proofs)}" if result.proofs else ""
-        verdict = _verdict(result.verdict) if result.verdict else Text()
-        status = Text(result.status, _STATUS[result.status])
-        table.add_row(str(number), result.step.name, verdict, proofs, status)
-    return Group(Text(), Rule("Summary", style="cyan"), table, total)
+    def part(self, title: str) -> RenderableType:
+        """Return the heading of a chapter."""
+        return Group(Text(), self._heading(title))
 
+    def step(self, result: Result, number: int) -> RenderableType:
+        """Return one step: code, output, proofs, statements of the article."""
+        title = Text.assemble((f"{number}. ", "bold cyan"), (result.step.title, "bold"))
+        parts: list[RenderableType] = [Text(), title.append(f" [{result.step.name}]", "dim")]
+        parts.append(_Listing(self, result))
+        if result.skipped:
+            parts.append(Text(f"skipped: {result.skipped}", STYLES[STATUS_TONES["skipped"]]))
+        if result.error:
+            parts.append(Text.assemble(("FAILED: ", STYLES["bad"]), result.error))
+        if result.proofs:
+            parts.append(self._proofs(result.proofs))
+        if result.findings:
+            parts.append(self._findings(result.findings))
+        return Group(*parts)
 
-def part(title: str) -> RenderableType:
-    """The heading of a chapter."""
-    return Group(Text(), Rule(Text(title, "bold cyan"), style="cyan"))
+    def summary(self, results: Sequence[Result], numbers: Sequence[int]) -> RenderableType:
+        """Return one row for each of several steps, then the counts."""
+        failed = any(result.status == "failed" for result in results)
+        total = Text(counts(results), STYLES["bad" if failed else "good"])
+        if len(results) == 1:
+            return Group(Text(), total)
+        table = self._table("", "step", "the article", "proofs", "outcome")
+        for number, result in zip(numbers, results, strict=True):
+            held = sum(proof.holds for proof in result.proofs)
+            proofs = f"{held} of {len(result.proofs)}" if result.proofs else ""
+            verdict = self._verdict(result.verdict) if result.verdict else Text()
+            status = Text(result.status, STYLES[STATUS_TONES[result.status]])
+            table.add_row(f"{number}.", result.step.name, verdict, proofs, status)
+        return Group(Text(), self._heading("Summary"), table, Text(), total)
+
+    def _heading(self, title: str) -> RenderableType:
+        if self.plain:
+            return Text(f"{title}\n{'=' * len(title)}")
+        return Rule(Text(title, "bold cyan"), style="cyan")
+
+    def _table(self, *headings: str) -> Table:
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+        for heading in headings:
+            table.add_column(heading, no_wrap=True, justify="left" if heading else "right")
+        return table
+
+    def _proofs(self, proofs: Sequence[Proof]) -> RenderableType:
+        table = self._table("write via", "read via", "seen", "other way", "address", "overlap", "memory")
+        for proof in proofs:
+            first, second = (f"{side.address & 0xFFFFF:05x}" for side in (proof.first, proof.second))
+            found = Outcome.SHARES.past if proof.expected else "separate"
+            held = Text(f"{self._mark('✓ ')}{found}", STYLES["good"])
+            table.add_row(
+                Text(proof.first.expression),
+                Text(proof.second.expression),
+                *(f"{write.seen} of {len(write.wrote)}" for write in proof.writes),
+                f"same ..{first}" if proof.same_address else f"..{first} ..{second}",
+                "exact" if proof.overlap else "none",
+                held if proof.holds else Text(f"FAILED: not {found}", STYLES["bad"]),
+            )
+        return Padding(table, (0, 0, 1, 1))
+
+    def _findings(self, findings: Sequence[Finding]) -> RenderableType:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(min_width=12)
+        grid.add_column()
+        for finding in findings:
+            text = Text.assemble((finding.claim.says, "bold"))
+            if finding.claim.because:
+                text.append("\n-> ", "dim").append(finding.claim.because)
+            for check in finding.checks:
+                if not check.holds:
+                    text.append(
+                        f"\n{check.expression}: {check.got}, expected {check.expected}", STYLES["bad"]
+                    )
+            failed = Text(f"FAILED ({finding.claim.verdict.value})", STYLES["bad"])
+            grid.add_row(self._verdict(finding.claim.verdict) if finding.holds else failed, text)
+        return Padding(grid, (0, 0, 0, 1))
+
+    def _verdict(self, verdict: Verdict) -> Text:
+        return Text(f"{self._mark(_MARKS[verdict])}{verdict.value}", STYLES[verdict.tone])
+
+    def _mark(self, mark: str) -> str:
+        return "" if self.plain else mark
+
+    def _python(self, code: str) -> RenderableType:
+        if self.plain:
+            return Text(code.rstrip())
+        return Syntax(code.rstrip(), "python", theme="ansi_dark", background_color="default", word_wrap=True)
 
 
 class _Listing:
-    """Code and what it prints, side by side if there is room.
+    """Code and its output: in a frame, side by side if there is room; in plain text one below the other.
 
-    Where the article prints something else, both prints stand below the code, side by side.
+    If the article shows another output, both outputs stand below the code, side by side.
     """
 
-    def __init__(self, result: Result) -> None:
-        self.code = _python(result.step.code)
-        self.prints: list[RenderableType] = []
+    def __init__(self, screen: Screen, result: Result) -> None:
+        self.plain = screen.plain
+        self.code = screen._python(result.step.code)
+        self.prints: list[tuple[str, Text]] = []
         if result.output:
-            self.prints += [Text.assemble(("prints\n", "dim"), result.output.rstrip())]
+            self.prints.append(("prints", Text(result.output.rstrip())))
         if result.differs:
-            text = (str(result.step.article_output).rstrip(), _LOOK[Verdict.IMPOSSIBLE][1])
-            self.prints += [Text.assemble(("the article prints\n", "dim"), text)]
+            text = Text(str(result.step.article_output).rstrip(), STYLES[Verdict.IMPOSSIBLE.tone])
+            self.prints.append(("the article prints", text))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.plain:
+            yield Padding(self.code, (1, 4))
+            for heading, text in self.prints:
+                yield Text(f"  {heading}")
+                yield Padding(text, (0, 4, 1, 4))
+            return
         frame = Table(box=box.ROUNDED, border_style="dim", show_header=False, show_lines=True, expand=True)
-        if options.max_width >= WIDE and len(self.prints) == 1:
+        prints = [Text.assemble((f"{heading}\n", "dim"), text) for heading, text in self.prints]
+        if options.max_width >= SIDE_BY_SIDE and len(prints) == 1:
             frame.add_column(ratio=3)
             frame.add_column(ratio=2)
-            frame.add_row(self.code, *self.prints)
+            frame.add_row(self.code, *prints)
         else:
             frame.add_row(self.code)
-            if self.prints:
-                frame.add_row(_row(self.prints))
+            if prints:
+                row = Table.grid(expand=True, padding=(0, 2, 0, 0))
+                for _ in prints:
+                    row.add_column(ratio=1)
+                row.add_row(*prints)
+                frame.add_row(row)
         yield frame
-
-
-def _proofs(proofs: Sequence[Proof]) -> RenderableType:
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("write via", "read via", "seen", "other way", "address", "overlap", "memory"):
-        table.add_column(heading, no_wrap=True)
-    for proof in proofs:
-        first, second = (f"…{side.address & 0xFFFFF:05x}" for side in (proof.first, proof.second))
-        found = "shared" if proof.expected else "separate"
-        table.add_row(
-            Text(proof.first.expression),
-            Text(proof.second.expression),
-            *(f"{write.seen} of {len(write.wrote)}" for write in proof.writes),
-            f"same {first}" if proof.same_address else f"{first} {second}",
-            "exact" if proof.overlap else "none",
-            Text(f"✓ {found}", "green") if proof.holds else Text(f"not {found}", _STATUS["failed"]),
-        )
-    return Padding(table, (0, 0, 1, 1))
-
-
-def _findings(findings: Sequence[Finding]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(min_width=12)
-    grid.add_column()
-    for finding in findings:
-        text = Text.assemble((finding.claim.says, "bold"))
-        if finding.claim.because:
-            text.append("\n→ ", "dim").append(finding.claim.because)
-        for check in finding.checks:
-            if not check.holds:
-                text.append(f"\n{check.expression}: {check.got}, expected {check.expected}", "red")
-        verdict = _verdict(finding.claim.verdict) if finding.holds else Text(" FAILED ", _STATUS["failed"])
-        grid.add_row(verdict, text)
-    return Padding(grid, (0, 0, 0, 1))
-
-
-def _verdict(verdict: Verdict) -> Text:
-    symbol, style = _LOOK[verdict]
-    return Text(f"{symbol} {verdict.value}", style)
-
-
-def _python(code: str) -> Syntax:
-    return Syntax(code.rstrip(), "python", theme="ansi_dark", background_color="default", word_wrap=True)
-
-
-def _ends(left: Text, right: Text) -> RenderableType:
-    grid = Table.grid(expand=True)
-    grid.add_column()
-    grid.add_column(justify="right")
-    grid.add_row(left, right)
-    return grid
-
-
-def _row(cells: Sequence[RenderableType]) -> RenderableType:
-    grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
-    for _ in cells:
-        grid.add_column(ratio=1)
-    grid.add_row(*cells)
-    return grid
-
-
-def _failed(results: Sequence[Result]) -> bool:
-    return any(result.status == "failed" for result in results)

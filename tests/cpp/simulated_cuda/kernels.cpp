@@ -4,8 +4,8 @@
 #include <memory>
 #include <type_traits>
 
-#include "kernels/add_cuda.hpp"
-#include "kernels/copy_cuda.hpp"
+#include "kernels/add_launch.hpp"
+#include "kernels/copy_launch.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -22,16 +22,16 @@ template <class Thread> void launch(std::uint32_t blocks, const char* name, cuda
 
 } // namespace
 
-void add_packed_on_cuda(addition how, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream) {
-    with_part(how.of, [&](auto part) {
-        launch(blocks, "add_packed", stream, [p](position at) { add_packed<decltype(part)>(at, p); });
+void add_packed_on_cuda(dtype id, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream) {
+    with_summand(id, [&](auto zero) {
+        launch(blocks, "add_packed", stream, [p](position at) { add_packed<part_of<decltype(zero)>>(at, p); });
     });
 }
 
-void add_strided_on_cuda(addition how, const strided_walk& walk, const constant& value, cudaStream_t stream) {
-    with_element(how, [&](auto element) {
+void add_strided_on_cuda(dtype id, const strided_walk& walk, const constant& value, cudaStream_t stream) {
+    with_summand(id, [&](auto zero) {
         launch(blocks_for(walk.elements), "add_strided", stream,
-               [walk, value](position at) { add_strided<decltype(element)>(at, walk, value); });
+               [walk, value](position at) { add_strided<decltype(zero)>(at, walk, value); });
     });
 }
 

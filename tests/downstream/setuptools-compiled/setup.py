@@ -1,7 +1,7 @@
 from pybind11.setup_helpers import Pybind11Extension
 
 import numpy_bridge
-from numpy_bridge.development import get_sources
+from numpy_bridge.paths import get_sources
 from setuptools import setup
 
 extension = Pybind11Extension(

@@ -1,4 +1,4 @@
-"""All tests here need a CUDA device and have the marker `gpu`, but for those of libraries on the host.
+"""All tests in test_gpu_*.py need a CUDA device and have the marker `gpu`, but for those of host libraries.
 
 Where kernels cannot run they are skipped, all for one reason, which is printed once.
 """
@@ -22,8 +22,8 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or jax takes 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = [item for item in items if not _is_here(item) or _exists(_parameters(item))]
-    for item in filter(_is_here, items):
+    items[:] = [item for item in items if not _needs_device(item) or _exists(_parameters(item))]
+    for item in filter(_needs_device, items):
         if any(isinstance(value, Library) and value.host for value in _parameters(item)):
             continue
         item.add_marker("gpu")
@@ -40,8 +40,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
-def _is_here(item: pytest.Item) -> bool:
-    return Path(__file__).parent in item.path.parents
+def _needs_device(item: pytest.Item) -> bool:
+    return item.path.name.startswith("test_gpu_")
 
 
 def _parameters(item: pytest.Item) -> list[Any]:

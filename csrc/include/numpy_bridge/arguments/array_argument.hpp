@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <numpy_bridge/anchor.hpp>
 #include <numpy_bridge/arguments/strided_array.hpp>
 #include <numpy_bridge/device.hpp>
 #include <numpy_bridge/python.hpp>
@@ -93,21 +94,26 @@ public:
     /// The Python object that was passed. Needs the GIL.
     py::object object() const { return py::reinterpret_borrow<py::object>(hold_.object()); }
 
+    /// The memory, described; `strides` gives room for its byte strides.
+    memory description(dims& strides) const noexcept {
+        for (int i = 0; i < this->ndim(); ++i)
+            strides[static_cast<std::size_t>(i)] = this->strides()[i] * static_cast<std::int64_t>(itemsize(this->dtype()));
+        const auto* data = reinterpret_cast<const std::byte*>(this->data());
+        return {const_cast<std::byte*>(data),
+                {this->dtype(), byte_order::native},
+                facts_.device,
+                facts_.readonly,
+                this->ndim(),
+                this->shape(),
+                strides.data()};
+    }
+
     /// The same elements as U and under more constraints, which the caller knows to hold; see `visit`.
     template <class U, class... More> auto as() const {
         static_assert(std::is_const_v<U> || !std::is_const_v<typename Spec::element>, "const elements stay const");
         dims strides;
-        for (int i = 0; i < this->ndim(); ++i)
-            strides[static_cast<std::size_t>(i)] = this->stride(i) * static_cast<std::int64_t>(itemsize(this->dtype()));
-        const auto* data = reinterpret_cast<const std::byte*>(this->data());
-        const memory m{const_cast<std::byte*>(data),
-                       {this->dtype(), byte_order::native},
-                       facts_.device,
-                       facts_.readonly,
-                       this->ndim(),
-                       this->shape(),
-                       strides.data()};
-        return array_argument<typename Spec::template with<U, More...>>(m, facts_.stream, facts_.copied, hold_);
+        return array_argument<typename Spec::template with<U, More...>>(description(strides), facts_.stream,
+                                                                        facts_.copied, hold_);
     }
 
 private:

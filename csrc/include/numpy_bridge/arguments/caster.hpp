@@ -1,6 +1,7 @@
 /// pybind11's type casters for array arguments.
 #pragma once
 
+#include <memory>
 #include <new>
 #include <optional>
 #include <type_traits>
@@ -9,15 +10,8 @@
 #include <pybind11/pybind11.h>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
-#include <numpy_bridge/arguments/borrow.hpp>
-#include <numpy_bridge/arguments/copy.hpp>
-#include <numpy_bridge/arguments/everyday.hpp>
-#include <numpy_bridge/arguments/refusal.hpp>
-
-// In C++20 every function with array arguments goes through `array_argument_loader`.
-#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
-#define NUMPY_BRIDGE_LOADS_EVERY_FUNCTION
-#endif
+#include <numpy_bridge/arguments/fast_path.hpp>
+#include <numpy_bridge/arguments/load.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -69,11 +63,12 @@ inline void require_gil() {
             "borrowed arrays were not pinned before this call guard released the GIL; see docs/cpp.md");
 }
 
-/// Loads one argument. `explain` says afterwards why `load` returned false.
+/// Loads one argument.
 template <class Spec, class Keeper = kept_by_call> class argument_caster {
     using argument = array_argument<Spec>;
     static constexpr requirements wanted = Spec::wanted;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
+    static constexpr bool holds_nothing = borrows && Keeper::caster_outlives_call && gil_holds_borrows;
     static_assert(borrows || (wanted.checked && !wanted.may_copy), "shared arguments are always checked, never copies");
 
 public:
@@ -87,13 +82,14 @@ public:
     }();
 
     bool load(py::handle x, bool convert) {
-        if constexpr (borrows && Keeper::caster_outlives_call && gil_holds_borrows)
-            if (load_everyday(x.ptr())) return true;
+        if constexpr (holds_nothing)
+            if (load_plain(x.ptr())) return true;
         return load_anything(x.ptr(), convert);
     }
 
-    static std::string explain(py::handle x, const std::string& called) {
-        return reason_to_refuse(x.ptr(), wanted, called);
+    /// Why `load` returned false, in words; `called` is the argument's name.
+    std::string reason(py::handle x, const std::string& called) const {
+        return words_for(*refused_, x.ptr(), wanted, called);
     }
 
     template <class U> using cast_op_type = py::detail::movable_cast_op_type<U>;
@@ -102,34 +98,28 @@ public:
     explicit operator argument&&() { return std::move(checked()); }
 
 private:
-    /// False leaves the decision to `load_as_it_is`.
-    bool load_everyday(PyObject* x) {
-        memory m;
+    /// False leaves the decision to `load_anything`.
+    bool load_plain(PyObject* x) {
         if (numpy_library::get().is_exact_array(x)) {
-            if (!describe_plain_array(x, m) || !meets_every<wanted>(m)) return false;
+            memory m;
+            if (!describe_plain_array(x, m) || !fits(m)) return false;
             accept(m, x);
-            ::new (static_cast<void*>(&witness_)) witness(witness::of_array(x));
+            seen_.object = x;
+            seen_.still_there = engine::is_array_unmoved;
             return true;
         }
-        const torch_library* torch = torch_library::known();
-        if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr) {
-            if (wanted.checked && may_be_packed(wanted.dtypes)) return false;
-            dims strides;
-            if (!describe_plain_tensor(*torch, x, strides, m) || !meets_every<wanted>(m)) return false;
-            if (wanted.checked && !is_plain_tensor(torch->layout, x, m, wanted.writable)) return false;
-            accept(m, x);
-            ::new (static_cast<void*>(&witness_)) witness(witness::of_tensor(x, *torch));
-            return true;
+        plain_memory found;
+        if (!describe_plain(x, wanted, keeper_.buffer(), found)) return false;
+        if (!fits(found.m)) {
+            keeper_.buffer().reset();
+            return false;
         }
-        if (!is_builtin_buffer(x) || !keeper_.buffer().take(x)) return false;
-        if (describe_plain_buffer(keeper_.buffer().view(), m) && meets_every<wanted>(m)) {
-            accept(m, x);
-            ::new (static_cast<void*>(&witness_)) witness();
-            return true;
-        }
-        keeper_.buffer().release();
-        return false;
+        accept(found.m, x);
+        seen_ = found.seen;
+        return true;
     }
+
+    static bool fits(const memory& m) noexcept { return meets_every<wanted>(m); }
 
     void accept(const memory& m, PyObject* x) noexcept {
         // In place: to write the fields one by one and then to copy them in larger pieces stalls the processor.
@@ -137,70 +127,47 @@ private:
         ::new (static_cast<void*>(&value_)) argument(m, nullptr, false, borrow(x));
     }
 
-    [[gnu::noinline]] bool load_anything(PyObject* x, [[maybe_unused]] bool convert) {
-        if (has_no_memory(x)) return false;
-        try {
-            if (load_as_it_is(x)) return true;
-            if constexpr (wanted.may_copy) return convert && load_copy(x);
-            else return false;
-        } catch (const py::type_error&) { // speaks no protocol
-            return false;
+    PYBIND11_NOINLINE bool load_anything(PyObject* x, bool convert) {
+        loaded_argument loaded;
+        refused_ = load_argument(x, wanted, holds_nothing ? numpy_bridge::hold::nothing : numpy_bridge::hold::lasting,
+                                 convert, loaded);
+        if (refused_ != nullptr) return false;
+        imported& in = loaded.in;
+        if constexpr (borrows) {
+            value_ = argument(in.description, stream_of(in), loaded.copied, borrow(loaded.object));
+            keeper_.keep(in, loaded.object);
+            seen_ = in.seen;
+        } else {
+            value_ = argument(in.description, stream_of(in), false, share(in.anchored_to(x)));
         }
-    }
-
-    bool load_as_it_is(PyObject* x) {
-        try {
-            if constexpr (borrows) return load_borrow(x, false);
-            else return load_share(x);
-        } catch (const sharing_error&) {
-            return false;
-        }
-    }
-
-    bool load_borrow(PyObject* x, bool copied) {
-        imported in;
-        witness seen;
-        if constexpr (Keeper::caster_outlives_call && gil_holds_borrows) seen = import_for_call(x, wanted, in);
-        else import_pinned(x, wanted, in);
-        if (!meets_all(wanted, in.description)) return false;
-        value_ = argument(in.description, stream_of(in), copied, borrow(x));
-        keeper_.keep(in, x);
-        witness_ = seen;
         return true;
     }
 
-    bool load_share(PyObject* x) {
-        const py::object source = readable(x, wanted);
-        imported in;
-        import_object(source.ptr(), purpose::share, in);
-        if (!meets_all(wanted, in.description)) return false;
-        void* stream = stream_of(in);
-        value_ = argument(in.description, stream, false, share(in.anchored_to(x)));
-        return true;
-    }
-
-    bool load_copy(PyObject* x) {
-        try {
-            const py::object copy = converted(x, wanted);
-            py::detail::loader_life_support::add_patient(copy);
-            return load_borrow(copy.ptr(), true);
-        } catch (const sharing_error&) {
-            return false;
-        } catch (py::error_already_set& error) {
-            text_of_error(error); // raises what is not about the request
-            return false;
-        }
-    }
-
-    /// Called when all arguments have been loaded, just before the function.
+    /// Called when all arguments have been loaded, just before the function. Loading the later ones may have run code
+    /// that moved the memory of this one.
     argument& checked() {
-        if (!witness_.agrees(value_))
+        if (!is_unmoved())
             throw py::type_error("the memory of a borrowed array changed while other arguments were converted");
         return value_;
     }
 
+    bool is_unmoved() const {
+        if (seen_.still_there == nullptr) return true;
+        if (seen_.still_there == engine::is_array_unmoved) { // as that function does, but with N known
+            const auto& now = *reinterpret_cast<const numpy_abi::array*>(seen_.object);
+            const unsigned exponent = itemsize_exponent(value_.dtype());
+            bool same = now.ndim == value_.ndim() && static_cast<const void*>(now.data) == value_.data();
+            for (int i = 0; same && i < value_.ndim(); ++i)
+                same = now.shape[i] == value_.shape()[i] && now.strides[i] >> exponent == value_.strides()[i];
+            return same;
+        }
+        dims strides;
+        return seen_.still_there(seen_, value_.description(strides));
+    }
+
     argument value_;
-    witness witness_;
+    engine::witness seen_{};
+    std::unique_ptr<const refused_argument> refused_;
     Keeper keeper_;
 };
 
@@ -216,6 +183,8 @@ public:
         none_ = x.is_none();
         return none_ || inner_.load(x, convert);
     }
+
+    std::string reason(py::handle x, const std::string& called) const { return inner_.reason(x, called); }
 
     template <class> using cast_op_type = argument;
     explicit operator argument() {

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
-#include <numpy_bridge/arguments/borrow.hpp>
 #include <numpy_bridge/arguments/translate.hpp>
+#include <numpy_bridge/import.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -31,9 +31,7 @@ private:
     void keep(PyObject* x, const void* borrowed_data) {
         translate_refusals();
         imported in;
-        requirements anything;
-        anything.checked = false;
-        import_pinned(x, anything, in);
+        import_object(x, {hold::lasting, use::reading, false, false}, in);
         if (static_cast<const void*>(in.description.data) != borrowed_data)
             throw py::type_error("the memory of a borrowed array changed before it could be pinned");
         kept_.emplace(in.anchored_to(x));

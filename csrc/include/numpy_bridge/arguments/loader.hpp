@@ -5,7 +5,9 @@
 /// when the last overload has failed it raises one TypeError with the reasons of all.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -24,38 +26,70 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Stands for the array argument A in pybind11's own loader.
-template <class A> struct bridged {};
+/// The caster of one argument of a call.
+template <class A, bool = array_argument_traits<A>::value> struct call_caster {
+    using type = py::detail::make_caster<A>;
+};
+template <class A> struct call_caster<A, true> {
+    using type = typename array_argument_traits<A>::caster_of_argument;
+};
 
-template <class A> using loaded_as = std::conditional_t<array_argument_traits<A>::value, bridged<A>, A>;
-
-template <class A> void explain_argument(const py::detail::function_call& call, std::size_t i, reasons& out) {
-    using traits = array_argument_traits<A>;
-    if constexpr (traits::value) {
-        if (traits::optional && call.args[i].is_none()) return;
-        std::string reason = traits::caster::explain(call.args[i], argument_name(call, i));
-        if (!reason.empty()) out.push_back(std::move(reason));
-    }
-}
-
-template <class... Args> class array_argument_loader : public py::detail::argument_loader<loaded_as<Args>...> {
-    using base = py::detail::argument_loader<loaded_as<Args>...>;
+/// Takes the place of pybind11's `argument_loader` for functions with array arguments.
+template <class... Args> class array_argument_loader {
+    template <class A> using is_args = py::detail::is_same_or_base_of<py::args, py::detail::intrinsic_t<A>>;
+    template <class A> using is_kwargs = py::detail::is_same_or_base_of<py::kwargs, py::detail::intrinsic_t<A>>;
+    using indices = std::index_sequence_for<Args...>;
 
 public:
-    /// As pybind11's own, but raises TypeError with reasons where no overload is left to try.
-    bool load_args(py::detail::function_call& call) {
-        if (base::load_args(call)) return true;
-        if (const auto* first = worth_explaining(call)) explain(*first, call, std::index_sequence_for<Args...>{});
+    // What pybind11 reads of a loader; the last two are -1 where there is none.
+    static constexpr bool has_kwargs = (is_kwargs<Args>::value || ...);
+    static constexpr int args_pos = py::detail::constexpr_last<is_args, Args...>();
+    static constexpr auto arg_names =
+        py::detail::concat(py::detail::type_descr(call_caster<Args>::type::name)...);
+
+    /// Raises TypeError with the reasons where no overload is left to try.
+    bool load_args(py::detail::function_call& call) { return load(call, indices{}); }
+
+    /// With `call_guard<gil_scoped_release>` borrowed arrays are pinned first; other guards may not release the GIL.
+    template <class Return, class Guard, class Function>
+    auto call(Function&& function) && -> std::conditional_t<std::is_void_v<Return>, py::detail::void_type, Return> {
+        if constexpr (std::is_void_v<Return>) {
+            call_with<Return, Guard>(function, indices{});
+            return {};
+        } else {
+            return call_with<Return, Guard>(function, indices{});
+        }
+    }
+
+private:
+    template <std::size_t... I> bool load(py::detail::function_call& call, std::index_sequence<I...>) {
+        std::size_t accepted = 0;
+        if (((std::get<I>(casters_).load(call.args[I], call.args_convert[I]) && ++accepted > 0) && ...)) return true;
+        if (const auto* first = worth_explaining(call)) {
+            reasons why;
+            (add_reason<Args>(std::get<I>(casters_), call, I, accepted, why), ...);
+            refuse_call(*first, call.func, why);
+        }
         return false;
     }
 
-    /// With `call_guard<gil_scoped_release>` borrowed arrays are pinned first; other guards may not release the GIL.
-    template <class Return, class Guard, class Function> decltype(auto) call(Function&& function) && {
-        using no_guard = py::detail::void_type;
-        if constexpr (std::is_same_v<Guard, no_guard>) {
-            return std::move(*this).base::template call<Return, Guard>(std::forward<Function>(function));
+    /// Of argument `i`, if it is an array that was refused. The arguments behind the first refused one, number
+    /// `accepted`, have not been loaded yet.
+    template <class A, class Caster>
+    static void add_reason(Caster& caster, const py::detail::function_call& call, std::size_t i, std::size_t accepted,
+                           reasons& out) {
+        if constexpr (array_argument_traits<A>::value) {
+            if (i < accepted || (i > accepted && caster.load(call.args[i], call.args_convert[i]))) return;
+            out.push_back(caster.reason(call.args[i], argument_name(call, i)));
+        }
+    }
+
+    template <class Return, class Guard, class Function, std::size_t... I>
+    Return call_with(Function& function, std::index_sequence<I...>) {
+        if constexpr (std::is_same_v<Guard, py::detail::void_type>) {
+            return function(passed<Args>(std::get<I>(casters_))...);
         } else {
-            return std::move(*this).base::template call<Return, no_guard>([&](auto&&... args) -> Return {
+            return [&function](auto&&... args) -> Return {
                 if constexpr (std::is_same_v<Guard, py::gil_scoped_release>) {
                     const gil_released scope(args...);
                     return function(std::forward<decltype(args)>(args)...);
@@ -64,19 +98,26 @@ public:
                     if constexpr ((array_argument_traits<Args>::borrows || ...)) require_gil();
                     return function(std::forward<decltype(args)>(args)...);
                 }
-            });
+            }(passed<Args>(std::get<I>(casters_))...);
         }
     }
 
-private:
-    template <std::size_t... I>
-    static void explain(const py::detail::function_record& first, const py::detail::function_call& call,
-                        std::index_sequence<I...>) {
-        reasons why;
-        (explain_argument<Args>(call, I, why), ...);
-        refuse_call(first, call.func, why);
+    template <class A, class Caster> static decltype(auto) passed(Caster& caster) {
+        if constexpr (array_argument_traits<A>::value) {
+            using result = typename Caster::template cast_op_type<std::add_rvalue_reference_t<A>>;
+            return caster.operator result();
+        } else {
+            return py::detail::cast_op<A>(std::move(caster));
+        }
     }
+
+    std::tuple<typename call_caster<Args>::type...> casters_;
 };
+
+/// `First`, where one of the arguments is an array; else a substitution failure.
+template <class First, class... Rest>
+using first_of_array_call =
+    std::enable_if_t<(array_argument_traits<First>::value || ... || array_argument_traits<Rest>::value), First>;
 
 } // namespace detail
 
@@ -84,47 +125,15 @@ NUMPY_BRIDGE_NAMESPACE_END
 
 namespace pybind11::detail {
 
-template <class A>
-struct type_caster<numpy_bridge::detail::bridged<A>>
-    : numpy_bridge::detail::array_argument_traits<A>::caster_of_argument {
-    template <class>
-    using cast_op_type = typename numpy_bridge::detail::array_argument_traits<
-        A>::caster_of_argument::template cast_op_type<std::add_rvalue_reference_t<A>>;
-};
-
-#ifdef NUMPY_BRIDGE_LOADS_EVERY_FUNCTION
-
+#if defined(__cpp_concepts) && __cpp_concepts >= 201907L
 template <class... Args>
 requires(numpy_bridge::detail::array_argument_traits<Args>::value || ...) class argument_loader<Args...>
     : public numpy_bridge::detail::array_argument_loader<Args...> {};
-
-#else // C++17 cannot say "any of": arrays are recognised by value in the first three places
-
-template <class A> using nb_array = numpy_bridge::array_argument<A>;
-template <class... Args> using nb_loader = numpy_bridge::detail::array_argument_loader<Args...>;
-
-template <class A, class... Rest>
-class argument_loader<nb_array<A>, Rest...> : public nb_loader<nb_array<A>, Rest...> {};
-
-template <class A, class B, class... Rest>
-class argument_loader<A, nb_array<B>, Rest...> : public nb_loader<A, nb_array<B>, Rest...> {};
-
-template <class A, class B, class... Rest>
-class argument_loader<nb_array<A>, nb_array<B>, Rest...> : public nb_loader<nb_array<A>, nb_array<B>, Rest...> {};
-
-template <class A, class B, class C, class... Rest>
-class argument_loader<A, B, nb_array<C>, Rest...> : public nb_loader<A, B, nb_array<C>, Rest...> {};
-
-template <class A, class B, class C, class... Rest>
-class argument_loader<nb_array<A>, B, nb_array<C>, Rest...> : public nb_loader<nb_array<A>, B, nb_array<C>, Rest...> {};
-
-template <class A, class B, class C, class... Rest>
-class argument_loader<A, nb_array<B>, nb_array<C>, Rest...> : public nb_loader<A, nb_array<B>, nb_array<C>, Rest...> {};
-
-template <class A, class B, class C, class... Rest>
-class argument_loader<nb_array<A>, nb_array<B>, nb_array<C>, Rest...>
-    : public nb_loader<nb_array<A>, nb_array<B>, nb_array<C>, Rest...> {};
-
+#else // the same in C++17: an alias that ignores its second argument, but not a failure to form it (CWG 1558)
+template <class T, class> using numpy_bridge_first = T;
+template <class First, class... Rest>
+class argument_loader<numpy_bridge_first<First, numpy_bridge::detail::first_of_array_call<First, Rest...>>, Rest...>
+    : public numpy_bridge::detail::array_argument_loader<First, Rest...> {};
 #endif
 
 } // namespace pybind11::detail

@@ -1,12 +1,10 @@
-/// Does memory meet the requirements of an argument, and if not: what to tell the caller.
+/// Whether memory meets the requirements of an argument.
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <utility>
 
-#include <numpy_bridge/arguments/requirements_text.hpp>
+#include <numpy_bridge/arguments/constraints.hpp>
 #include <numpy_bridge/memory.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -32,7 +30,7 @@ constexpr bool place_fits(place where, device found) noexcept {
     case place::host:
         return host_accessible(found);
     case place::cuda:
-        return found.type == device_type::cuda || found.type == device_type::cuda_managed;
+        return is_cuda(found);
     case place::anywhere:
         break;
     }
@@ -86,13 +84,15 @@ template <mismatch Which> bool meets(const requirements& r, const memory& m) noe
     else return !r.writable || !m.readonly;
 }
 
+template <mismatch...> struct mismatch_list {};
+
 /// All of them, in the order in which they are compared.
-using all_mismatches = std::integer_sequence<mismatch, mismatch::device, mismatch::dtype, mismatch::byte_order,
+using all_mismatches = mismatch_list<mismatch::device, mismatch::dtype, mismatch::byte_order,
                                              mismatch::ndim, mismatch::extents, mismatch::order, mismatch::strides,
                                              mismatch::alignment, mismatch::readonly>;
 
 template <mismatch... All, class Found>
-bool for_each_mismatch(std::integer_sequence<mismatch, All...>, const requirements& r, const memory& m, Found found) {
+bool for_each_mismatch(mismatch_list<All...>, const requirements& r, const memory& m, Found found) {
     return ((!meets<All>(r, m) && found(All)) || ...);
 }
 
@@ -103,70 +103,6 @@ template <class Found> bool for_each_mismatch(const requirements& r, const memor
 
 inline bool meets_all(const requirements& r, const memory& m) {
     return !for_each_mismatch(r, m, [](auto) { return true; });
-}
-
-/// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": memory as far as it matters.
-inline std::string words_for(const memory& m) {
-    std::string text = name_of(m.type) + " " + text_of(m.shape, m.ndim);
-    if (!is_c_contiguous(layout_of(m))) text += ", strides " + text_of(m.strides, m.ndim) + " bytes";
-    if (m.readonly) text += ", read-only";
-    if (m.device.type != device_type::cpu) text += ", on " + name_of(m.device);
-    return text;
-}
-
-/// How the caller's library spells a remedy.
-enum class dialect : std::uint8_t { numpy, torch, bytes, other };
-
-/// "np.float32", "torch.bfloat16", "ml_dtypes.bfloat16": the first accepted dtype as code.
-inline std::string dtype_in(dialect library, dtype_set accepted) {
-    for (const dtype_info& row : dtype_table) {
-        if ((accepted & set_of(row.id)) == 0) continue;
-        if (library == dialect::torch) return std::string("torch.") + row.name;
-        if (row.id == dtype::boolean) return row.name;
-        return (row.numpy_number >= 0 ? "np." : "ml_dtypes.") + std::string(row.name);
-    }
-    return {};
-}
-
-/// A call that makes `x` meet the requirement, as the caller's library spells it.
-inline std::string remedy(mismatch found, const requirements& r, dialect library, const std::string& x) {
-    const bool torch = library == dialect::torch;
-    const std::string array = library == dialect::other || library == dialect::bytes ? "np.asarray(" + x + ")" : x;
-    switch (found) {
-    case mismatch::device:
-        if (r.where == place::cuda) return torch ? x + ".cuda()" : "torch.as_tensor(" + x + ").cuda()";
-        return torch ? x + ".cpu()" : "its own library's copy to the host";
-    case mismatch::dtype:
-    case mismatch::byte_order:
-        if (library == dialect::bytes) return "np.frombuffer(" + x + ", " + dtype_in(library, r.dtypes) + ")";
-        return array + (torch ? ".to(" : ".astype(") + dtype_in(library, r.dtypes) + ")";
-    case mismatch::ndim:
-    case mismatch::extents:
-        return array + ".reshape(...)";
-    case mismatch::order:
-        if (torch) return x + (r.order == order::f ? ".mT.contiguous().mT" : ".contiguous()");
-        return std::string(r.order == order::f ? "np.asfortranarray(" : "np.ascontiguousarray(") + x + ")";
-    case mismatch::alignment:
-        if (!torch && r.alignment > alignof(std::max_align_t)) return "torch.tensor(" + x + ")"; // aligns to 64
-        [[fallthrough]];
-    case mismatch::strides:
-    case mismatch::readonly:
-        return torch ? x + ".clone()" : library == dialect::numpy ? x + ".copy()" : "np.array(" + x + ")";
-    case mismatch::none:
-        break;
-    }
-    return {};
-}
-
-/// "x.astype(np.float32) and np.ascontiguousarray(x)": a call for each requirement that is not met.
-inline std::string remedies(const requirements& r, const memory& m, dialect library, const std::string& x) {
-    std::string text;
-    for_each_mismatch(r, m, [&](mismatch which) {
-        const std::string call = remedy(which, r, library, x);
-        if (text.find(call) == std::string::npos) text += (text.empty() ? "" : " and ") + call;
-        return false;
-    });
-    return text;
 }
 
 } // namespace detail

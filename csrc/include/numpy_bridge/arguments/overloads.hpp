@@ -17,88 +17,22 @@ namespace detail {
 using reasons = std::vector<std::string>;
 
 /// The name of argument `i` in the function's signature; "arg0" where it was given none.
-inline std::string argument_name(const py::detail::function_call& call, std::size_t i) {
-    const auto& names = call.func.args;
-    if (i < names.size() && names[i].name != nullptr) return names[i].name;
-    return "arg" + std::to_string(i - (call.func.is_method ? 1 : 0));
-}
-
-/// The first overload of the function that `of` belongs to; null if that cannot be found out.
-inline const py::detail::function_record* first_overload(const py::detail::function_record& of) {
-    if (of.name == nullptr || *of.name == '\0' || !of.scope) return &of; // nameless functions have no overloads
-    const py::object found = py::getattr(of.scope, of.name, py::none());
-    const py::handle function = py::detail::get_function(found);
-    if (!function || PyCFunction_Check(function.ptr()) == 0) return nullptr;
-    PyObject* self = PyCFunction_GET_SELF(function.ptr());
-    if (self == nullptr || !py::detail::is_function_record_PyObject(self)) return nullptr;
-    const auto* first = py::detail::function_record_ptr_from_PyObject(self);
-    for (const auto* overload = first; overload != nullptr; overload = overload->next)
-        if (overload == &of) return first;
-    return nullptr;
-}
-
-/// How many arguments a call of this overload can have.
-struct arity {
-    std::size_t least, most;
-
-    explicit arity(const py::detail::function_record& f) : least(0), most(f.nargs) {
-        if (f.has_args || f.has_kwargs) {
-            most = static_cast<std::size_t>(-1);
-            return;
-        }
-        for (std::size_t i = 0; i < f.nargs; ++i)
-            if (i >= f.args.size() || !f.args[i].value) ++least;
-    }
-    bool intersects(const arity& other) const noexcept { return least <= other.most && other.least <= most; }
-};
-
-/// Reasons of the overloads that have failed in the call that is being made, on this thread.
-inline std::vector<std::pair<const py::detail::function_record*, reasons>>& refused_overloads() {
-    static thread_local std::vector<std::pair<const py::detail::function_record*, reasons>> refused;
-    return refused;
-}
-
-[[noreturn]] inline void raise_refusal(const py::detail::function_record& first) {
-    std::string text = std::string(first.name) + "(): no overload accepts these arguments:";
-    int number = 0;
-    for (const auto* overload = &first; overload != nullptr; overload = overload->next) {
-        text += "\n  " + std::to_string(++number) + ". " + overload->signature;
-        for (const auto& [refused, why] : refused_overloads())
-            for (const std::string& reason : refused == overload ? why : reasons{}) text += "\n     " + reason;
-    }
-    refused_overloads().clear();
-    throw py::type_error(text);
-}
+std::string argument_name(const py::detail::function_call& call, std::size_t i);
 
 /// The first overload of the function that is called, if a refusal may be the last word; else null. pybind11 tries all
 /// overloads without conversions first, then again with; only the second round, or the only one of a function without
 /// overloads, is final.
-inline const py::detail::function_record* worth_explaining(const py::detail::function_call& call) {
-    const py::detail::function_record* first = first_overload(call.func);
-    if (first == nullptr || first->is_operator) return nullptr;
-    if (first->next == nullptr) return first;
-    for (std::size_t i = 0; i < call.args_convert.size(); ++i)
-        if (call.args_convert[i]) return first;
-    refused_overloads().clear();
-    return nullptr;
-}
+const py::detail::function_record* worth_explaining(const py::detail::function_call& call);
 
 /// Called when `current`, an overload with array arguments, has refused a call. Raises TypeError if nothing else
 /// can accept it; otherwise remembers why, and pybind11 goes on to the next overload.
-inline void refuse_call(const py::detail::function_record& first, const py::detail::function_record& current,
-                        const reasons& why) {
-    if (first.next == nullptr) {
-        if (why.empty()) return; // an argument that is no array; pybind11 says so
-        std::string text = current.name == nullptr ? "" : std::string(current.name) + "(): ";
-        for (const std::string& reason : why) text += (&reason == &why.front() ? "" : "\n") + reason;
-        throw py::type_error(text);
-    }
-    refused_overloads().emplace_back(&current, why);
-    for (const auto* later = current.next; later != nullptr; later = later->next)
-        if (arity(*later).intersects(arity(current))) return;
-    raise_refusal(first);
-}
+void refuse_call(const py::detail::function_record& first, const py::detail::function_record& current,
+                        const reasons& why);
 
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/arguments/overloads.cpp"
+#endif

@@ -9,10 +9,10 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Imports the ctypes object inside, without taking the lock: aliases outlive any lock. False if `x` is no
 /// such wrapper.
-inline bool import_synchronized(PyObject* x, purpose why, imported& out) {
-    const py::object module = detail::imported_module("multiprocessing.sharedctypes");
-    if (!module || !py::isinstance(py::handle(x), module.attr("SynchronizedBase"))) return false;
-    return import_buffer(py::object(py::handle(x).attr("get_obj")()).ptr(), why, out);
-}
+bool import_synchronized(PyObject* x, const request& wanted, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/libraries/multiprocessing.cpp"
+#endif

@@ -10,7 +10,7 @@
 #include <pybind11/gil_safe_call_once.h>
 
 #include <numpy_bridge/dtype_reasons.hpp>
-#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -45,7 +45,9 @@ struct array {
 };
 
 inline constexpr int first_user_number = 256; ///< of dtypes that other packages have registered
+
 inline constexpr int flag_own_data = 0x0004;
+
 inline constexpr int flag_writeable = 0x0400;
 
 /// Slots of the function table in `_multiarray_umath._ARRAY_API`.
@@ -77,14 +79,14 @@ public:
     /// sharing_error for memory that is not on the host and dtypes that NumPy lacks.
     py::object new_array(const memory& m, py::object base) const {
         if (!host_accessible(m.device))
-            detail::refuse("NumPy", "device", "memory on the host", name_of(m.device),
+            engine::refuse("NumPy", "device", "memory on the host", name_of(m.device),
                            "let its own library copy it to the host first, e.g. t.cpu()");
         PyObject* result = new_from_descr_(array_type_, descr_for(m.type).release().ptr(), m.ndim,
                                            reinterpret_cast<const Py_ssize_t*>(m.shape),
                                            reinterpret_cast<const Py_ssize_t*>(m.strides), m.data,
                                            m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
         if (result == nullptr)
-            detail::refuse("NumPy", "array", "one that NumPy can make", detail::text_of_pending_error());
+            engine::refuse("NumPy", "array", "one that NumPy can make", engine::text_of_pending_error());
         auto array = py::reinterpret_steal<py::object>(result);
         if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
         return array;
@@ -94,7 +96,7 @@ public:
     py::object descr_for(element_type type) const {
         const dtype_info& row = info(type.id);
         if (row.numpy_number >= 0 && type.order == byte_order::native)
-            return detail::stolen(descr_from_type_(row.numpy_number));
+            return engine::stolen(descr_from_type_(row.numpy_number));
         const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
         if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
         return numpy_dtype(ml_dtype(row));
@@ -127,11 +129,11 @@ private:
             module = py::module_::import("ml_dtypes");
         } catch (py::error_already_set& error) {
             if (!error.matches(PyExc_ImportError)) throw;
-            detail::refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
+            engine::refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
                            "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'");
         }
         if (!py::hasattr(module, row.name))
-            detail::refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
+            engine::refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
                            row.id == dtype::complex32 ? "share its parts: torch.view_as_real(t)"
                                                       : "share its bytes: t.view(torch.uint8)");
         return module.attr(row.name);
@@ -144,88 +146,23 @@ private:
     set_base set_base_ = nullptr;
 };
 
-namespace detail {
+namespace engine {
 
-/// The row of a dtype registered by ml_dtypes: its scalar type is called as the row is.
-inline std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
-    const std::string_view name = descr.scalar_type->tp_name;
-    const std::size_t dot = name.rfind('.');
-    const auto id = from_name(dot == std::string_view::npos ? name : name.substr(dot + 1));
-    const py::object module = imported_module("ml_dtypes");
-    if (!id || !module) return std::nullopt;
-    const py::object type = py::getattr(module, info(*id).name, py::none());
-    return type.ptr() == reinterpret_cast<PyObject*>(descr.scalar_type) ? id : std::nullopt;
-}
+/// Whether the ndarray still has the address, shape and strides that it had.
+bool is_array_unmoved(const witness& seen, const memory& was);
 
-/// By name for the dtypes of ml_dtypes, whose kind says nothing. NumPy's strings of variable length are numbered as if
-/// they were somebody else's, and have the scalar type of those of fixed length: only their kind tells.
-inline const char* hint_for_descr(const numpy_abi::descr& descr) {
-    const std::string_view name = descr.scalar_type->tp_name;
-    const char* hint = hint_for_name(name.substr(name.rfind('.') + 1));
-    const bool of_others = descr.number >= numpy_abi::first_user_number && descr.kind != 'T';
-    return hint[0] != 0 && of_others ? hint : hint_for_kind(descr.kind);
-}
+/// Imports a numpy.ndarray or a subclass. Raises sharing_error for dtypes that are not numbers, and for masked arrays.
+void import_array(PyObject* x, const request& wanted, imported& out);
 
-inline element_type type_of_descr(const numpy_abi::descr& descr) {
-    const bool native = numpy_abi::is_native(descr);
-    auto id = from_numpy_number(descr.number);
-    if (!id) id = from_ml_dtype(descr);
-    if (!id) {
-        const py::handle object(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
-        refuse("NumPy", "dtype", "a dtype in the dtype table", py::str(object).cast<std::string>(),
-               hint_for_descr(descr));
-    }
-    const dtype_info& row = info(*id);
-    if (!native && row.numpy_number < 0)
-        refuse("NumPy", "byte order", "the machine's own for " + std::string(row.name), "the other one",
-               "swap the bytes first: x.view('u2').byteswap()");
-    return {*id, native ? byte_order::native : byte_order::swapped};
-}
+inline bool is_array(PyObject* x) { return numpy_library::get().is_array(x); }
 
-inline bool is_masked_array(PyObject* x) {
-    const py::object module = imported_module("numpy.ma");
-    return module && py::isinstance(py::handle(x), module.attr("MaskedArray"));
-}
+/// numpy.ndarray
+const library& numpy_row() noexcept;
 
-/// Keeps the block of `x` where it is. `ndarray.resize` refuses an array that somebody holds a weak
-/// reference to, even with `refcheck=False`; memory that NumPy was lent as a buffer is locked by an
-/// export, which `numpy.ndarray(buffer=...)` does not hold.
-inline void pin_array(const numpy_library& numpy, PyObject* x, imported& out) {
-    PyObject* root = x;
-    PyObject* base = reinterpret_cast<numpy_abi::array*>(root)->base;
-    while (base != nullptr && numpy.is_array(base)) {
-        root = base;
-        base = reinterpret_cast<numpy_abi::array*>(root)->base;
-    }
-    if (base == nullptr) {
-        out.pin = stolen(PyWeakref_NewRef(root, nullptr));
-    } else if (PyObject_CheckBuffer(base) != 0) {
-        out.lease = hold_buffer(base);
-        if (!out.lease) PyErr_Clear(); // nothing to lock: the memory came to NumPy in another way
-    }
-}
-
-} // namespace detail
-
-/// Imports a numpy.ndarray. False if `x` is none; raises sharing_error for dtypes that are not
-/// numbers and for masked arrays.
-inline bool import_ndarray(PyObject* x, purpose why, imported& out) {
-    const numpy_library& numpy = numpy_library::get();
-    if (!numpy.is_array(x)) return false;
-    if (!numpy.is_exact_array(x) && detail::is_masked_array(x))
-        detail::refuse("NumPy", "type", "an array without a mask", "a masked array",
-                       "share its data, x.data, or fill the gaps, x.filled()");
-    if (why != purpose::locate) detail::pin_array(numpy, x, out); // may run Python, so it comes first
-    const auto& array = *reinterpret_cast<numpy_abi::array*>(x);
-    out.description = {reinterpret_cast<std::byte*>(array.data),
-                       detail::type_of_descr(*array.descr),
-                       cpu_device,
-                       (array.flags & numpy_abi::flag_writeable) == 0,
-                       array.ndim,
-                       reinterpret_cast<const std::int64_t*>(array.shape),
-                       reinterpret_cast<const std::int64_t*>(array.strides)};
-    validate(out.description, "NumPy");
-    return true;
-}
+} // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/libraries/numpy.cpp"
+#endif

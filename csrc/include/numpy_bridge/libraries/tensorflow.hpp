@@ -8,19 +8,15 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 /// `__dlpack__` of a tensor whose elements are no numbers ends the process (TensorFlow 2.21): it is refused unasked.
-inline void refuse_tensorflow_handles(PyObject* x) {
-    if (library_of(x) != "tensorflow") return;
-    const py::object dtype = optional_attribute(x, "dtype");
-    const py::object name = dtype ? optional_attribute(dtype.ptr(), "name") : py::object();
-    const std::string type = name ? to_text(name) : "";
-    if (type == "string" || type == "resource" || type == "variant")
-        refuse("DLPack", "dtype", "numbers in one block of memory", type,
-               "TensorFlow ends the process where such a tensor is asked for its memory; take its values, x.numpy()");
-}
+void refuse_tensorflow_handles(PyObject* x);
 
-} // namespace detail
+} // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/libraries/tensorflow.cpp"
+#endif

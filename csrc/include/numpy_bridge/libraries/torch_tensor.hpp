@@ -9,201 +9,60 @@
 #include <string_view>
 
 #include <numpy_bridge/dtype_reasons.hpp>
-#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/torch.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
-
-/// A property of a tensor that makes its memory unshareable, and what to do about it.
-struct tensor_obstacle {
-    const char* attribute; ///< a boolean property or method without arguments
-    const char* expected;
-    const char* hint;
-};
-
-inline constexpr tensor_obstacle tensor_obstacles[] = {
-    {"is_meta", "a tensor with memory",
-     "a meta tensor has a shape but no values; make a real one: torch.empty_like(t, device='cpu')"},
-    {"is_sparse", "a strided tensor",
-     "share its parts, t.indices() and t.values(), or make a dense copy: t.to_dense()"},
-    {"is_sparse_csr", "a strided tensor",
-     "share its parts, t.values() and its indices, or make a dense copy: t.to_dense()"},
-    {"is_mkldnn", "a strided tensor", "make a dense copy: t.to_dense()"},
-    {"is_nested", "a strided tensor", "share its components one by one: t.unbind()"},
-    {"is_quantized", "a tensor of plain numbers",
-     "share the stored integers, t.int_repr(), or make a float copy: t.dequantize()"},
-    {"requires_grad", "a tensor that does not require grad",
-     "writes through an alias are invisible to autograd; share t.detach() if that is fine"},
-    {"is_neg", "a tensor without the negative bit",
-     "its memory holds the negated values; make a copy: t.resolve_neg()"},
-    {"is_conj", "a tensor without the conjugate bit",
-     "its memory holds the conjugated values; make a copy: t.resolve_conj()"},
-};
-
-inline bool tensor_flag(py::handle tensor, const char* name) {
-    try {
-        const py::object value = tensor.attr(name);
-        return (PyCallable_Check(value.ptr()) != 0 ? value() : value).ptr() == Py_True;
-    } catch (py::error_already_set& error) {
-        text_of_error(error); // raises what is not about the tensor
-        return false;         // kinds of tensors that cannot even be asked
-    }
-}
-
-[[noreturn]] inline void refuse_obstacle(const tensor_obstacle& why) {
-    refuse("torch", why.attribute, why.expected, std::string(why.attribute) + " = True", why.hint);
-}
-
-[[noreturn]] inline void refuse_obstacle(std::string_view attribute) {
-    for (const tensor_obstacle& why : tensor_obstacles)
-        if (attribute == why.attribute) refuse_obstacle(why);
-    throw std::invalid_argument("no such obstacle");
-}
+namespace engine {
 
 /// Says why `tensor` cannot be shared: the first obstacle found, else torch's own words.
-[[noreturn]] inline void refuse_tensor(py::handle tensor, const std::string& otherwise) {
-    for (const tensor_obstacle& why : tensor_obstacles)
-        if (tensor_flag(tensor, why.attribute)) refuse_obstacle(why);
-    const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
-    if (layout != "torch.strided")
-        refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
-    const std::string dtype = to_text(py::getattr(tensor, "dtype", py::str(""))),
-                      name = dtype.substr(dtype.find('.') + 1);
-    if (!from_name(name) && hint_for_name(name)[0] != 0)
-        refuse("torch", "dtype", "a dtype in the dtype table", dtype, hint_for_name(name));
-    refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
-           type_name(tensor) + ": " + otherwise,
-           "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
-           "t.view(torch.uint8)");
-}
-
-[[noreturn]] inline void refuse_tensor_without_memory(py::handle tensor, const dlpack::tensor& seen) {
-    refuse("torch", "data", "a pointer to memory",
-           "NULL for a " + type_name(tensor) + " of shape " + text_of(seen.shape, seen.ndim),
-           "fake, functional, wrapped and emptied tensors have a shape but no memory; share the real tensor");
-}
+[[noreturn]] void refuse_tensor(py::handle tensor, const std::string& otherwise);
 
 /// Reads the tensor's fields without taking ownership. The result points into the tensor.
-inline dlpack::tensor read_tensor(const torch_library& torch, PyObject* x) {
-    dlpack::tensor seen{};
-    if (torch.exchange_api()->tensor_from_object(x, &seen) != 0) refuse_tensor(x, text_of_pending_error());
-    const layout extents{seen.ndim, seen.shape, nullptr, 1};
-    if (seen.data == nullptr && element_count(extents) != 0) refuse_tensor_without_memory(x, seen);
-    return seen;
-}
-
-/// Whether the elements of `m` lie inside `storage`.
-inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
-    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
-    if (bounds.high == 0) return true;
-    return storage.size >= 0 && m.data + bounds.low >= storage.data &&
-           m.data + bounds.high <= storage.data + storage.size;
-}
+dlpack::tensor read_tensor(const torch_library& torch, PyObject* x);
 
 /// Refuses memory of `x` that reaches beyond its storage. torch leaves the new shape on a tensor whose
 /// storage refused to grow, and a storage can be cut under its tensors.
-inline void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m) {
-    if (torch.layout.known() && lies_inside(m, torch.layout.storage_of(x))) return;
-    const py::object storage = torch.untyped_storage(x), address = torch.data_ptr(storage.ptr());
-    const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
-    const Py_ssize_t size = PyObject_Size(storage.ptr());
-    if (!lies_inside(m, {start, size}))
-        refuse("torch", "storage", "room for shape " + text_of(m.shape, m.ndim), std::to_string(size) + " bytes",
-               "a resize_ that failed has left a wrong shape on this tensor; make a new one");
-}
+void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m);
 
 /// Checks what the exchange API leaves out: that `m`, which it read from `x`, holds the tensor's values
 /// and lies in its storage, and for `writes` that autograd does not track the tensor. Asking torch lets
 /// other threads run, so extents must have been copied; a glance at an ordinary tensor runs nothing.
-inline void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes) {
-    const torch_layout& layout = torch.layout;
-    check_inside_storage(torch, x, m);
-    if (!layout.known() || !layout.is_ordinary(x)) {
-        if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
-        if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
-    }
-    if (writes && torch.tracks_grad(x)) refuse_obstacle("requires_grad");
-    if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
-}
+void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes);
 
-/// What a tensor's memory is wanted for, and so what is checked.
-enum class tensor_use { as_it_is, reading, writing };
-
-/// Reads the tensor, with extents of its own, and checks what its use asks for.
-inline void describe_tensor(const torch_library& torch, PyObject* x, tensor_use use, imported& out) {
-    describe_dlpack(read_tensor(torch, x), false, out);
-    if (use != tensor_use::as_it_is) check_tensor(torch, x, out.description, use == tensor_use::writing);
-    out.stream = work_stream(*torch.exchange_api(), out.description.device);
-}
+/// Reads the tensor, with extents of its own, and checks what `wanted` asks for.
+void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted, imported& out);
 
 /// The storage of `x`, not resizable any more where it is on the host. It is held rather than the tensor, which
 /// `set_` and `.data =` can re-point.
-inline py::object pinned_storage(const torch_library& torch, PyObject* x) {
-    py::object storage = torch.untyped_storage(x);
-    if (!host_accessible(read_tensor(torch, x).device) || !torch.resizable.is_true(storage.ptr())) return storage;
-    torch.pin_storage(storage);
-    storage = torch.untyped_storage(x); // pinning ran Python
-    if (torch.resizable.is_true(storage.ptr()))
-        refuse("torch", "storage", "one that can be pinned", "one that stays resizable");
-    return storage;
-}
+py::object pinned_storage(const torch_library& torch, PyObject* x);
 
-/// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
-inline void share_tensor(const torch_library& torch, PyObject* x, purpose why, imported& out) {
-    py::object storage = why == purpose::share ? pinned_storage(torch, x) : torch.untyped_storage(x);
-    describe_tensor(torch, x, tensor_use::writing, out);
-    out.pin = std::move(storage);
-}
-
-/// Addresses only: no check of values, no pin.
-inline void locate_tensor(const torch_library& torch, PyObject* x, imported& out) {
-    out.pin = torch.untyped_storage(x); // so that the addresses stay taken until they are compared
-    describe_dlpack(read_tensor(torch, x), false, out);
-}
-
-/// For torch versions without the exchange API: a capsule of a detached alias, which `set_` on the
-/// original cannot re-point.
-inline void import_tensor_by_capsule(const torch_library& torch, PyObject* x, purpose why, imported& out) {
-    py::object alias = py::handle(x).attr("detach")();
-    const bool conjugated = torch.is_conj.is_true(x);
-    if (why != purpose::locate) {
-        if (conjugated || torch.requires_grad.is_true(x) || torch.is_neg.is_true(x)) refuse_tensor(x, "");
-        const py::object storage = torch.untyped_storage(alias.ptr());
-        const bool to_pin = why == purpose::share && tensor_flag(alias, "is_cpu");
-        if (to_pin && torch.resizable.is_true(storage.ptr())) torch.pin_storage(storage);
-    } else if (conjugated) {
-        alias = alias.attr("conj")(); // the same memory, which torch then agrees to export
-    }
+/// Runs `f`, which asks torch about the tensor `x`. Errors that torch raises become refusals of `x`.
+template <class F> auto asking_torch(PyObject* x, F f) {
     try {
-        import_dlpack(alias.ptr(), why, out);
-    } catch (const sharing_error& error) {
-        if (error.why().field == "data") throw;
-        refuse_tensor(x, error.why().got);
-    }
-    if (why != purpose::locate && !torch.has_whole_bytes(x, info(out.description.type.id).dlpack))
-        refuse_tensor(x, "elements of less than a byte");
-    out.pin = std::move(alias);
-}
-
-} // namespace detail
-
-/// Imports a torch.Tensor or a subclass with memory of its own. False if torch is not loaded or `x`
-/// is no tensor. For `purpose::share` raises sharing_error where the values in memory are not the
-/// tensor's values (negative or conjugate bit) or where autograd would miss writes.
-inline bool import_tensor(PyObject* x, purpose why, imported& out) {
-    const torch_library* torch = torch_library::loaded();
-    if (torch == nullptr || !torch->is_tensor(x)) return false;
-    try {
-        if (torch->exchange_api() == nullptr) detail::import_tensor_by_capsule(*torch, x, why, out);
-        else if (why == purpose::locate) detail::locate_tensor(*torch, x, out);
-        else detail::share_tensor(*torch, x, why, out);
+        return f();
     } catch (py::error_already_set& error) {
-        detail::refuse_tensor(x, detail::text_of_error(error));
+        refuse_tensor(x, text_of_error(error));
     }
-    return true;
 }
+
+bool is_tensor(PyObject* x);
+
+/// Whether the elements of `m` lie inside `storage`.
+bool lies_inside(const memory& m, storage_extent storage) noexcept;
+
+/// What finds out later whether the storage of `x` is still the same.
+witness witness_of_tensor(const torch_library& torch, PyObject* x);
+
+/// torch.Tensor
+const library& torch_row() noexcept;
+
+} // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/libraries/torch_tensor.cpp"
+#endif

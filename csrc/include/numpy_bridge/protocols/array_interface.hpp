@@ -11,7 +11,7 @@
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -36,267 +36,47 @@ inline constexpr int flag_c_contiguous = 0x1, flag_f_contiguous = 0x2, flag_alig
 
 } // namespace numpy_abi
 
-namespace detail {
+namespace engine {
 
 /// An entry of an interface dictionary; nothing if it is missing or None, which mean the same.
-inline py::object optional_entry(const py::dict& fields, const char* key) {
-    py::object value = dict_entry(fields.ptr(), key);
-    return value && value.is_none() ? py::object() : value;
-}
+py::object optional_entry(const py::dict& fields, const char* key);
 
-inline py::object required_entry(const char* protocol, const py::dict& fields, const char* key, const char* expected) {
-    if (py::object value = optional_entry(fields, key)) return value;
-    refuse(protocol, key, expected, "nothing", "the array interface requires this entry");
-}
-
-/// An integer that a producer has written down: no bool, no float, not beyond 64 bits.
-inline std::int64_t read_integer(const char* protocol, const char* field, py::handle value) {
-    if (PyBool_Check(value.ptr()) == 0 && PyIndex_Check(value.ptr()) != 0) {
-        try {
-            const py::object number = stolen(PyNumber_Index(value.ptr()));
-            int overflow = 0;
-            const long long result = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
-            if (overflow == 0) return result;
-        } catch (py::error_already_set& error) {
-            refuse(protocol, field, "integers of 64 bits", text_of_error(error));
-        }
-    }
-    refuse(protocol, field, "integers of 64 bits", shown(value));
-}
-
-/// Reads a tuple of integers into `out`, and returns how many there are.
-inline int read_integers(const char* protocol, const char* field, py::handle values, dims& out) {
-    if (!PyTuple_Check(values.ptr())) refuse(protocol, field, "a tuple of integers", shown(values));
-    const Py_ssize_t count = PyTuple_GET_SIZE(values.ptr());
-    validate_ndim(count, protocol);
-    for (Py_ssize_t i = 0; i < count; ++i)
-        out[static_cast<std::size_t>(i)] = read_integer(protocol, field, PyTuple_GET_ITEM(values.ptr(), i));
-    return static_cast<int>(count);
-}
-
-inline element_type read_typestr(const char* protocol, const char* field, py::handle value) {
-    const bool text = PyUnicode_Check(value.ptr()) != 0 || PyBytes_Check(value.ptr()) != 0;
-    if (!text) refuse(protocol, field, "a type such as '<f4'", shown(value));
-    const std::string typestr =
-        PyBytes_Check(value.ptr()) != 0 ? std::string(py::reinterpret_borrow<py::bytes>(value)) : to_text(value);
-    if (const auto type = from_typestr(typestr)) return *type;
-    const bool prefixed = !typestr.empty() && order_of_prefix(typestr.front()).has_value();
-    const std::size_t kind = prefixed ? 1 : 0;
-    refuse(protocol, field, "one number an element, such as '<f4'", shown(value),
-           kind < typestr.size() ? hint_for_kind(typestr[kind]) : "");
-}
-
-/// `descr` describes structured elements. Beside a plain number it must say the same as `typestr`.
-inline void check_descr(const char* protocol, py::handle descr, element_type type) {
-    constexpr const char* expected = "a list of one field with the type of typestr";
-    if (!PyList_Check(descr.ptr()) || PyList_GET_SIZE(descr.ptr()) != 1)
-        refuse(protocol, "descr", expected, shown(descr), hint_for_kind('V'));
-    const py::object field = stolen(PySequence_GetItem(descr.ptr(), 0));
-    if (!PyTuple_Check(field.ptr()) || PyTuple_GET_SIZE(field.ptr()) != 2)
-        refuse(protocol, "descr", expected, shown(descr), hint_for_kind('V'));
-    const element_type seen = read_typestr(protocol, "descr", PyTuple_GET_ITEM(field.ptr(), 1));
-    if (seen.id != type.id || seen.order != type.order)
-        refuse(protocol, "descr", "the type of typestr, " + name_of(type), name_of(seen));
-}
+py::object required_entry(const char* protocol, const py::dict& fields, const char* key, const char* expected);
 
 /// Reads everything but where the memory is: version, mask, typestr, descr, shape and strides.
-inline void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest, imported& out) {
-    const std::int64_t version =
-        read_integer(protocol, "version", required_entry(protocol, fields, "version", "version 3"));
-    if (version < oldest || version > 3)
-        refuse(protocol, "version", oldest == 3 ? "version 3" : "version 2 or 3", std::to_string(version));
-    if (optional_entry(fields, "mask"))
-        refuse(protocol, "mask", "memory without a mask", "a mask", "share the data and the mask one by one");
-    memory& m = out.description;
-    m.type = read_typestr(protocol, "typestr", required_entry(protocol, fields, "typestr", "a type such as '<f4'"));
-    if (const py::object descr = optional_entry(fields, "descr")) check_descr(protocol, descr, m.type);
-    m.ndim =
-        read_integers(protocol, "shape", required_entry(protocol, fields, "shape", "a tuple of integers"), out.shape);
-    validate_shape(m.ndim, out.shape.data(), itemsize(m), protocol);
-    if (const py::object strides = optional_entry(fields, "strides")) {
-        const int count = read_integers(protocol, "strides", strides, out.strides);
-        if (count != m.ndim)
-            refuse(protocol, "strides", std::to_string(m.ndim) + " byte strides", std::to_string(count));
-    } else {
-        fill_c_strides(m.ndim, out.shape.data(), itemsize(m), out.strides.data());
-    }
-    m.shape = out.shape.data();
-    m.strides = out.strides.data();
-}
+void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest, imported& out);
 
 /// Reads `data` as (pointer, read-only), and checks the whole description.
-inline void read_pointer(const char* protocol, py::handle data, imported& out) {
-    if (PyTuple_GET_SIZE(data.ptr()) != 2) refuse(protocol, "data", "a pointer and a read-only flag", shown(data));
-    const py::handle pointer = PyTuple_GET_ITEM(data.ptr(), 0), readonly = PyTuple_GET_ITEM(data.ptr(), 1);
-    if (!PyLong_Check(readonly.ptr())) refuse(protocol, "data", "a bool as read-only flag", shown(readonly));
-    if (!PyLong_Check(pointer.ptr()) || PyBool_Check(pointer.ptr()))
-        refuse(protocol, "data", "an integer as pointer", shown(pointer));
-    const std::size_t address = PyLong_AsSize_t(pointer.ptr());
-    if (PyErr_Occurred() != nullptr) {
-        PyErr_Clear();
-        refuse(protocol, "data", "an address of this machine", shown(pointer));
-    }
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): the protocol's addresses are integers
-    out.description.data = reinterpret_cast<std::byte*>(address);
-    out.description.readonly = PyObject_IsTrue(readonly.ptr()) != 0;
-    validate(out.description, protocol);
-}
+void read_pointer(const char* protocol, py::handle data, imported& out);
 
-/// Reads `data` as an object with a buffer, and checks that all elements lie inside it.
-inline void read_buffer(const char* protocol, py::handle data, std::int64_t offset, imported& out) {
-    memory& m = out.description;
-    out.lease = hold_buffer(data.ptr(), PyBUF_SIMPLE);
-    if (!out.lease) refuse(protocol, "data", "a pointer or a buffer", text_of_pending_error());
-    const auto& buffer = *static_cast<const Py_buffer*>(out.lease.context());
-    m.data = static_cast<std::byte*>(buffer.buf);
-    m.readonly = buffer.readonly != 0;
-    validate(m, protocol);
-    const auto address = reinterpret_cast<std::uintptr_t>(buffer.buf);
-    if (static_cast<std::size_t>(buffer.len) > std::numeric_limits<std::uintptr_t>::max() - address)
-        refuse(protocol, "data", "a buffer inside the address space",
-               std::to_string(buffer.len) + " bytes at address " + std::to_string(address));
-    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
-    if (offset < -bounds.low || offset > buffer.len || bounds.high > buffer.len - offset)
-        refuse(protocol, "data",
-               "room for shape " + text_of(m.shape, m.ndim) + ", strides " + text_of(m.strides, m.ndim) +
-                   " from byte " + std::to_string(offset),
-               std::to_string(buffer.len) + " bytes");
-    if (m.data != nullptr) m.data += offset;
-}
-
-/// Describes what one answer of `x.__array_interface__` says.
-inline void describe_array_interface(PyObject* x, const py::object& answer, imported& out) {
-    constexpr const char* protocol = "__array_interface__";
-    if (!PyDict_Check(answer.ptr())) refuse(protocol, "attribute", "a dictionary", shown(answer));
-    const auto fields = py::reinterpret_borrow<py::dict>(answer);
-    read_interface(protocol, fields, 3, out);
-    out.description.device = cpu_device;
-    const py::object data = optional_entry(fields, "data"), place = optional_entry(fields, "offset");
-    const std::int64_t offset = place ? read_integer(protocol, "offset", place) : 0;
-    if (!data || !PyTuple_Check(data.ptr()))
-        return read_buffer(protocol, data ? py::handle(data) : py::handle(x), offset, out);
-    if (offset != 0)
-        refuse(protocol, "offset", "none beside a pointer", std::to_string(offset), "it counts from a buffer's start");
-    read_pointer(protocol, data, out);
-}
-
-/// Describes what one answer of `x.__array_struct__` says, and holds it.
-inline void describe_array_struct(PyObject*, const py::object& answer, imported& out) {
-    constexpr const char* protocol = "__array_struct__";
-    if (PyCapsule_IsValid(answer.ptr(), nullptr) == 0) refuse(protocol, "attribute", "a capsule", shown(answer));
-    const auto& seen = *static_cast<const numpy_abi::array_struct*>(PyCapsule_GetPointer(answer.ptr(), nullptr));
-    out.pin = answer;
-    if (seen.two != 2) refuse(protocol, "two", "2", std::to_string(seen.two), "the capsule holds something else");
-    validate_ndim(seen.ndim, protocol);
-    const auto type = from_kind(seen.kind, seen.itemsize < 0 ? 0 : static_cast<std::size_t>(seen.itemsize));
-    if (!type)
-        refuse(protocol, "typekind", "a number",
-               std::to_string(seen.itemsize) + " bytes of kind " +
-                   (seen.kind > ' ' && seen.kind < 127 ? std::string(1, seen.kind) : std::to_string(seen.kind)),
-               hint_for_kind(seen.kind));
-    if (seen.ndim > 0 && seen.shape == nullptr)
-        refuse(protocol, "shape", std::to_string(seen.ndim) + " extents", "NULL");
-    std::copy_n(seen.shape, seen.ndim, out.shape.begin());
-    if (seen.strides != nullptr) std::copy_n(seen.strides, seen.ndim, out.strides.begin());
-    const bool native = (seen.flags & numpy_abi::flag_not_swapped) != 0;
-    out.description = {static_cast<std::byte*>(seen.data),
-                       in_order(*type, native ? byte_order::native : byte_order::swapped),
-                       cpu_device,
-                       (seen.flags & numpy_abi::flag_struct_writeable) == 0,
-                       seen.ndim,
-                       out.shape.data(),
-                       out.strides.data()};
-    validate_shape(seen.ndim, out.shape.data(), seen.itemsize, protocol);
-    if (seen.strides == nullptr) fill_c_strides(seen.ndim, out.shape.data(), seen.itemsize, out.strides.data());
-    validate(out.description, protocol);
-    if ((seen.flags & numpy_abi::flag_has_descr) != 0 && seen.descr != nullptr)
-        check_descr(protocol, seen.descr, out.description.type);
-}
-
-using describe_answer = void (*)(PyObject* x, const py::object& answer, imported& out);
-
-/// Asks for an attribute twice, holding the first answer: Pillow's, for one, is of new memory each time.
-inline bool import_attribute(PyObject* x, const char* name, describe_answer describe, purpose why, imported& out) {
-    const py::object first = protocol_attribute(x, name);
-    if (!first) return false;
-    describe(x, first, out);
-    const py::object second = protocol_attribute(x, name);
-    if (!second) refuse(name, "attribute", "the same at each request", "nothing at the second");
-    imported again;
-    describe(x, second, again);
-    if (same_memory(out.description, again.description)) return true;
-    if (!out.lease && !out.pin)
-        refuse(name, "data", "the same address at each request", "another one",
-               "nothing says how long the memory at either stays; make an array of it first: numpy.array(x)");
-    if (why != purpose::copy) refuse_copy(name);
-    return true;
-}
-
-} // namespace detail
+} // namespace engine
 
 /// Imports through the dictionary `x.__array_interface__`. False if `x` has none.
-inline bool import_array_interface(PyObject* x, purpose why, imported& out) {
-    return detail::import_attribute(x, "__array_interface__", detail::describe_array_interface, why, out);
-}
+bool import_array_interface(PyObject* x, const request& wanted, imported& out);
 
 /// Imports through the capsule `x.__array_struct__`. False if `x` has none.
-inline bool import_array_struct(PyObject* x, purpose why, imported& out) {
-    return detail::import_attribute(x, "__array_struct__", detail::describe_array_struct, why, out);
-}
+bool import_array_struct(PyObject* x, const request& wanted, imported& out);
 
-namespace detail {
+namespace engine {
 
-inline py::tuple tuple_of(const std::int64_t* values, int count) {
-    py::tuple result(count);
-    for (int i = 0; i < count; ++i) result[static_cast<std::size_t>(i)] = values[i];
-    return result;
-}
+py::tuple tuple_of(const std::int64_t* values, int count);
 
 /// What the dictionaries for the host and for CUDA have in common. `m` must have a typestr.
-inline py::dict export_interface(const memory& m) {
-    py::dict fields;
-    const std::string typestr = typestr_of(m.type).value_or("");
-    py::list descr;
-    descr.append(py::make_tuple("", typestr));
-    const bool packed = is_c_contiguous(layout_of(m));
-    fields["version"] = 3;
-    fields["typestr"] = typestr;
-    fields["descr"] = descr;
-    fields["shape"] = tuple_of(m.shape, m.ndim);
-    fields["strides"] = packed ? py::object(py::none()) : py::object(tuple_of(m.strides, m.ndim));
-    fields["data"] = py::make_tuple(is_empty(m) ? 0 : reinterpret_cast<std::uintptr_t>(m.data), m.readonly);
-    return fields;
-}
+py::dict export_interface(const memory& m);
 
-} // namespace detail
+} // namespace engine
 
 /// Whether the array interface has words for `m`: numbers that NumPy knows, on the host.
 inline bool has_array_interface(const memory& m) { return host_accessible(m.device) && typestr_of(m.type); }
 
 /// The dictionary for memory that passes `has_array_interface`. The consumer keeps the exporter alive.
-inline py::dict export_array_interface(const memory& m) { return detail::export_interface(m); }
+inline py::dict export_array_interface(const memory& m) { return engine::export_interface(m); }
 
 /// The capsule for memory that passes `has_array_interface`; it holds `keep`, whose extents `m` may use.
-inline py::object export_array_struct(const memory& m, anchor keep) {
-    struct block {
-        numpy_abi::array_struct interface;
-        anchor keep;
-    };
-    const layout extents = layout_of(m);
-    int flags = is_c_contiguous(extents) ? numpy_abi::flag_c_contiguous : 0;
-    if (is_f_contiguous(extents)) flags |= numpy_abi::flag_f_contiguous;
-    if (is_aligned(m, info(m.type.id).alignment)) flags |= numpy_abi::flag_aligned;
-    if (m.type.order == byte_order::native) flags |= numpy_abi::flag_not_swapped;
-    if (!m.readonly) flags |= numpy_abi::flag_struct_writeable;
-    auto* exported =
-        new block{{2, m.ndim, info(m.type.id).kind, static_cast<int>(itemsize(m)), flags,
-                   const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.shape)),
-                   const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.strides)), m.data, nullptr},
-                  std::move(keep)};
-    const auto release = [](PyObject* capsule) { delete static_cast<block*>(PyCapsule_GetPointer(capsule, nullptr)); };
-    PyObject* capsule = PyCapsule_New(exported, nullptr, release);
-    if (capsule == nullptr) delete exported;
-    return detail::stolen(capsule);
-}
+py::object export_array_struct(const memory& m, anchor keep);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/protocols/array_interface.cpp"
+#endif

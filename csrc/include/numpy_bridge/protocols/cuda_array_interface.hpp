@@ -12,88 +12,24 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
-
-/// The stream that a dictionary names; 0 for none.
-inline std::uintptr_t read_stream(const char* protocol, const py::dict& fields) {
-    const py::object stream = optional_entry(fields, "stream");
-    if (!stream) return 0;
-    constexpr const char* expected = "None, 1, 2 or a stream's handle";
-    if (!PyLong_Check(stream.ptr()) || PyBool_Check(stream.ptr())) refuse(protocol, "stream", expected, shown(stream));
-    const std::size_t handle = PyLong_AsSize_t(stream.ptr());
-    const bool fits = PyErr_Occurred() == nullptr;
-    PyErr_Clear();
-    if (!fits || handle == 0)
-        refuse(protocol, "stream", expected, shown(stream),
-               "0 could mean either default stream: 1 legacy, 2 per thread");
-    return handle;
-}
+namespace engine {
 
 /// The stream that the dictionary `x.__cuda_array_interface__` names; 0 if it names none, or cannot be read.
-inline std::uintptr_t stream_named_by(PyObject* x) {
-    constexpr const char* protocol = "__cuda_array_interface__";
-    try {
-        const py::object answer = protocol_attribute(x, protocol);
-        if (!answer || !PyDict_Check(answer.ptr())) return 0;
-        return read_stream(protocol, py::reinterpret_borrow<py::dict>(answer));
-    } catch (const sharing_error&) {
-        return 0;
-    } catch (py::error_already_set& error) {
-        text_of_error(error); // lets KeyboardInterrupt and the like through
-        return 0;
-    }
-}
+std::uintptr_t stream_named_by(PyObject* x);
 
-/// The device that `data` is on. The dictionary does not say, so the driver is asked, if this process has
-/// loaded one; without a driver there is no such memory and any answer will do.
-inline device device_of_pointer(const char* protocol, const std::byte* data) {
-    constexpr int device_ordinal = 9; // CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
-    using get_attribute = int (*)(void* out, int attribute, unsigned long long pointer);
-    void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
-    if (driver == nullptr || data == nullptr) return {device_type::cuda, 0};
-    const auto ask = reinterpret_cast<get_attribute>(dlsym(driver, "cuPointerGetAttribute"));
-    std::int32_t index = 0;
-    const int status = ask == nullptr ? 0
-                                      : ask(&index, device_ordinal,
-                                            static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(data)));
-    dlclose(driver);
-    if (status != 0)
-        refuse(protocol, "data", "a pointer to memory of a CUDA device",
-               "one that the driver does not know (CUresult " + std::to_string(status) + ")");
-    return {device_type::cuda, index};
-}
-
-} // namespace detail
+} // namespace engine
 
 /// Imports through the dictionary `x.__cuda_array_interface__`. False if `x` has none.
-inline bool import_cuda_array_interface(PyObject* x, purpose, imported& out) {
-    constexpr const char* protocol = "__cuda_array_interface__";
-    const py::object answer = detail::protocol_attribute(x, protocol);
-    if (!answer) return false;
-    if (!PyDict_Check(answer.ptr())) detail::refuse(protocol, "attribute", "a dictionary", detail::shown(answer));
-    const auto fields = py::reinterpret_borrow<py::dict>(answer);
-    detail::read_interface(protocol, fields, 2, out);
-    const py::object data = detail::required_entry(protocol, fields, "data", "a pointer and a read-only flag");
-    if (!PyTuple_Check(data.ptr()))
-        detail::refuse(protocol, "data", "a pointer and a read-only flag", detail::shown(data));
-    out.stream = detail::read_stream(protocol, fields);
-    detail::read_pointer(protocol, data, out);
-    out.description.device =
-        detail::device_of_pointer(protocol, is_empty(out.description) ? nullptr : out.description.data);
-    return true;
-}
+bool import_cuda_array_interface(PyObject* x, const request&, imported& out);
 
 /// Whether the CUDA array interface has words for `m`: numbers that NumPy knows, on a CUDA device.
-inline bool has_cuda_array_interface(const memory& m) {
-    const bool on_cuda = m.device.type == device_type::cuda || m.device.type == device_type::cuda_managed;
-    return on_cuda && typestr_of(m.type);
-}
+bool has_cuda_array_interface(const memory& m);
 
 /// The dictionary, version 3, for memory that passes `has_cuda_array_interface`; consumers wait for `stream`.
-inline py::dict export_cuda_array_interface(const memory& m, std::uintptr_t stream) {
-    py::dict fields = detail::export_interface(m);
-    fields["stream"] = stream == 0 ? py::object(py::none()) : py::object(py::int_(stream));
-    return fields;
-}
+py::dict export_cuda_array_interface(const memory& m, std::uintptr_t stream);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/protocols/cuda_array_interface.cpp"
+#endif

@@ -15,13 +15,12 @@
 #include <numpy_bridge/dlpack.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/imported.hpp>
-#include <numpy_bridge/libraries/tensorflow.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 /// Gives a tensor back to its producer. The caller keeps the producing object alive until then: some
 /// hold the struct itself.
@@ -32,206 +31,44 @@ template <class Managed> void release_dlpack(void* context) {
 }
 
 /// Reads a DLTensor, trusting none of its fields, and keeps nothing of it. Strides become bytes.
-inline void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& out) {
-    constexpr const char* protocol = "DLPack";
-    validate_ndim(t.ndim, protocol);
-    const auto type = from_dlpack(t.dtype);
-    if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype), hint_for_dlpack(t.dtype));
-    validate_device(t.device, protocol);
-    if (t.ndim > 0 && t.shape == nullptr) refuse(protocol, "shape", std::to_string(t.ndim) + " extents", "NULL");
-    const auto size = static_cast<std::int64_t>(itemsize(*type));
-
-    std::copy_n(t.shape, t.ndim, out.shape.begin());
-    if (t.strides == nullptr) {
-        validate_shape(t.ndim, out.shape.data(), size, protocol);
-        fill_c_strides(t.ndim, out.shape.data(), size, out.strides.data());
-    } else {
-        for (int i = 0; i < t.ndim; ++i) {
-            const auto bytes = multiply(t.strides[i], size);
-            if (!bytes) refuse(protocol, "strides", "byte strides below 2**63", text_of(t.strides, t.ndim));
-            out.strides[static_cast<std::size_t>(i)] = *bytes;
-        }
-    }
-    if (t.byte_offset != 0 && has_opaque_handles(t.device))
-        refuse(protocol, "byte_offset", "0 on " + name_of(t.device) + ", whose memory is behind a handle",
-               std::to_string(t.byte_offset));
-    const auto address = reinterpret_cast<std::uintptr_t>(t.data);
-    if (t.data != nullptr && t.byte_offset > std::numeric_limits<std::uintptr_t>::max() - address)
-        refuse(protocol, "byte_offset", "an offset inside the address space", std::to_string(t.byte_offset));
-
-    out.description = {t.data == nullptr ? nullptr : static_cast<std::byte*>(t.data) + t.byte_offset,
-                       {*type, byte_order::native},
-                       t.device,
-                       readonly,
-                       t.ndim,
-                       out.shape.data(),
-                       out.strides.data()};
-    validate(out.description, protocol);
-}
+void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& out);
 
 /// Takes over a versioned tensor. Of a foreign major version only the deleter is touched.
-inline void import_managed(dlpack::managed_tensor_versioned* managed, purpose why, imported& out) {
-    out.lease = owner(managed, release_dlpack<dlpack::managed_tensor_versioned>);
-    if (managed->version.major != dlpack::major_version)
-        refuse("DLPack", "version", "major version 1",
-               std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor),
-               "its layout is unknown, so it was released unread");
-    if ((managed->flags & dlpack::flag_is_copied) != 0 && why != purpose::copy)
-        refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
-               "pass copy=None or copy=True to accept a copy");
-    if ((managed->flags & dlpack::flag_subbyte_padded) != 0 && managed->tensor.dtype.bits < 8)
-        refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones", hint_for_sub_byte);
-    describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
-}
-
-/// Whether the object's own buffer says that its memory is read-only. Some describe their elements in no
-/// buffer, and answer the simplest request only.
-inline bool has_readonly_buffer(PyObject* x) {
-    if (PyObject_CheckBuffer(x) == 0) return false;
-    const py::scoped_critical_section one_at_a_time{py::handle(x)}; // as in buffer.hpp
-    Py_buffer view;
-    const auto asked = [&](int flags) { return call_or_wait([&] { return PyObject_GetBuffer(x, &view, flags); }); };
-    if (asked(PyBUF_FULL_RO) != 0) {
-        PyErr_Clear();
-        if (asked(PyBUF_SIMPLE) != 0) {
-            PyErr_Clear();
-            return false;
-        }
-    }
-    const bool readonly = view.readonly != 0;
-    PyBuffer_Release(&view);
-    return readonly;
-}
-
-/// Consumes a capsule: renames it, so that nobody else will, and takes over its tensor.
-inline void import_capsule(const py::object& capsule, PyObject* producer, purpose why, imported& out) {
-    if (!PyCapsule_CheckExact(capsule.ptr()))
-        refuse("DLPack", "__dlpack__", "a capsule", "an object of type " + type_name(capsule));
-    const char* name = PyCapsule_GetName(capsule.ptr());
-    if (name == nullptr) PyErr_Clear();
-    const std::string_view seen = name == nullptr ? "NULL" : name;
-    const auto take = [&](const char* from, const char* to) {
-        void* pointer = PyCapsule_GetPointer(capsule.ptr(), from);
-        if (pointer == nullptr || PyCapsule_SetName(capsule.ptr(), to) != 0) throw py::error_already_set();
-        return pointer;
-    };
-    if (seen == dlpack::versioned_capsule_name) {
-        void* managed = take(dlpack::versioned_capsule_name, dlpack::used_versioned_capsule_name);
-        import_managed(static_cast<dlpack::managed_tensor_versioned*>(managed), why, out);
-    } else if (seen == dlpack::capsule_name) {
-        auto* managed = static_cast<dlpack::managed_tensor*>(take(dlpack::capsule_name, dlpack::used_capsule_name));
-        out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
-        describe_dlpack(managed->tensor, has_readonly_buffer(producer), out);
-    } else {
-        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", quoted(seen),
-               "a 'used_' capsule was consumed already; ask the producer for a new one");
-    }
-}
-
-/// Calls `x.__dlpack__` in the words that it knows, and imports the capsule. No `stream` means None, the legacy
-/// default stream of CUDA. False if `x` does not know the word `copy`.
-inline bool ask_dlpack(const py::object& method, PyObject* x, purpose why, imported& out) {
-    const py::object copy = why == purpose::copy ? py::object(py::none()) : py::object(py::bool_(false));
-    const py::object version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
-    accepted_call answer{};
-    try {
-        answer = call_with_accepted(method, {{"max_version", version}, {"copy", copy}});
-    } catch (py::error_already_set& error) {
-        refuse("DLPack", "__dlpack__", "a capsule", text_of_error(error));
-    }
-    import_capsule(answer.result, x, why, out);
-    return answer.with_last;
-}
+void import_managed(dlpack::managed_tensor_versioned* managed, const request& wanted, imported& out);
 
 /// True where work is given to streams of CUDA.
-inline bool has_cuda_streams(device where) noexcept {
-    return where.type == device_type::cuda || where.type == device_type::cuda_managed;
-}
+bool has_cuda_streams(device where) noexcept;
 
 inline constexpr std::uintptr_t legacy_default_stream = 1;
 
 /// The stream that the library behind `api` works on, counted as in `imported`.
-inline std::uintptr_t work_stream(const dlpack::exchange_api& api, device where) {
-    if (!has_cuda_streams(where) || api.current_work_stream == nullptr) return 0;
-    void* stream = nullptr;
-    if (api.current_work_stream(where.type, where.index, &stream) != 0)
-        refuse("DLPack", "stream", "the producer's current stream", text_of_pending_error());
-    return stream == nullptr ? legacy_default_stream : reinterpret_cast<std::uintptr_t>(stream);
-}
+std::uintptr_t work_stream(const dlpack::exchange_api& api, device where);
 
-} // namespace detail
-
-namespace detail {
-
-/// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
-/// up in the type's own cache where that is as good as asking for the attribute.
-inline py::object exchange_capsule(PyObject* type) {
-    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<PyObject*> storage;
-    PyObject* name = storage
-                         .call_once_and_store_result([] {
-                             return stolen(PyUnicode_InternFromString("__dlpack_c_exchange_api__")).release().ptr();
-                         })
-                         .get_stored();
-#ifndef Py_GIL_DISABLED // else the reference might be lost meanwhile
-    PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);
-    if (found != nullptr && PyCapsule_CheckExact(found)) return py::reinterpret_borrow<py::object>(found);
-    if (found == nullptr && Py_IS_TYPE(type, &PyType_Type)) return {}; // no metaclass that could know it
-#endif
-    return optional_attribute(type, name);
-}
-
-} // namespace detail
+} // namespace engine
 
 /// The exchange table of `type`, or null if it has none of our major version.
-inline const dlpack::exchange_api* find_exchange_api(PyObject* type) {
-    const py::object capsule = detail::exchange_capsule(type);
-    if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
-    const auto* header =
-        static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
-    for (int tables = 0; header != nullptr && header->version.major != dlpack::major_version; ++tables)
-        header = tables < 16 ? header->previous : nullptr; // they may form a ring
-    return reinterpret_cast<const dlpack::exchange_api*>(header);
-}
+const dlpack::exchange_api* find_exchange_api(PyObject* type);
+
+namespace engine {
+
+/// Reads the bare tensor of `x` without holding anything. False where the type has no function for that, or where it
+/// refuses: the managed form then says why.
+bool read_through(const dlpack::exchange_api& api, PyObject* x, imported& out);
+
+} // namespace engine
 
 /// Imports through the C exchange API of the type of `x`. False if the type has none.
-inline bool import_exchange_api(PyObject* x, purpose why, imported& out) {
-    const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
-    if (api == nullptr || api->managed_tensor_from_object == nullptr) return false;
-    dlpack::managed_tensor_versioned* managed = nullptr;
-    if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr)
-        detail::refuse("DLPack", "exchange API", "a tensor", detail::text_of_pending_error());
-    detail::import_managed(managed, why, out);
-    out.stream = detail::work_stream(*api, out.description.device);
-    return true;
-}
+bool import_exchange_api(PyObject* x, const request& wanted, imported& out);
 
 /// Imports through `x.__dlpack__()`. False if `x` has no such method. A producer that does not know `copy` may
 /// hand out a copy without saying so: it is asked twice, and two different blocks are copies.
-inline bool import_dlpack(PyObject* x, purpose why, imported& out) {
-    const py::object method = detail::protocol_attribute(x, "__dlpack__");
-    if (!method) return false;
-    detail::refuse_tensorflow_handles(x);
-    const bool knows_copy = detail::ask_dlpack(method, x, why, out);
-    if (!knows_copy && why != purpose::copy) {
-        imported again;
-        detail::ask_dlpack(method, x, why, again);
-        if (!detail::same_memory(out.description, again.description)) detail::refuse_copy("DLPack");
-    }
-    if (detail::has_cuda_streams(out.description.device)) out.stream = detail::legacy_default_stream;
-    return true;
-}
+bool import_dlpack(PyObject* x, const request& wanted, imported& out);
 
-namespace detail {
+namespace engine {
 
 /// Strides in elements. Those that are negative or no multiple of the itemsize are left only where an extent
 /// of 0 or 1 keeps them from being used; they become 1, since consumers reject them all the same.
-inline void fill_element_strides(const memory& m, std::int64_t* strides) {
-    const unsigned exponent = itemsize_exponent(m.type.id);
-    for (int i = 0; i < m.ndim; ++i) {
-        const std::int64_t stride = m.strides[i] >> exponent;
-        strides[i] = m.strides[i] >= 0 && stride << exponent == m.strides[i] ? stride : 1;
-    }
-}
+void fill_element_strides(const memory& m, std::int64_t* strides);
 
 /// Storage for an exported tensor: the struct, its extents and what keeps the memory alive.
 template <class Managed> struct dlpack_block {
@@ -261,44 +98,14 @@ template <class Managed> struct dlpack_block {
 /// Refuses what a DLPack consumer cannot be trusted with: torch aborts the process on negative
 /// strides and crashes on elements that are not aligned to their size, and the protocol has no word for foreign
 /// byte order or odd strides.
-inline void validate_for_dlpack(const memory& m, const char* consumer) {
-    if (m.type.order != byte_order::native)
-        refuse(consumer, "byte order", "the machine's own", name_of(m.type),
-               "make a native copy: numpy_bridge.to_numpy(x).astype('" + std::string(info(m.type.id).name) + "')");
-    std::int64_t used = 0; // the bits of all strides that are ever used
-    for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
-    const bool odd = (used & (itemsize(m) - 1)) != 0;
-    const bool misaligned =
-        (reinterpret_cast<std::uintptr_t>(m.data) & static_cast<std::uintptr_t>(itemsize(m) - 1)) != 0;
-    if ((used >= 0 && !odd && !misaligned) || is_empty(m)) return;
-    const std::string got = text_of(m.strides, m.ndim) + " bytes";
-    if (used < 0)
-        refuse(consumer, "strides", "0 or more", got,
-               "pass copy=True, or share the array in its own order and flip it there");
-    if (misaligned)
-        refuse(consumer, "alignment", "an address that is a multiple of the itemsize " + std::to_string(itemsize(m)),
-               "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)),
-               "torch crashes on some of these; pass copy=True");
-    refuse(consumer, "strides", "multiples of the itemsize " + std::to_string(itemsize(m)), got,
-           "pass copy=True, or lay the elements out in steps of their size");
-}
+void validate_for_dlpack(const memory& m, const char* consumer);
 
-} // namespace detail
+} // namespace engine
 
 /// A versioned tensor over `m` that holds `keep` until its deleter runs, on any thread.
-inline dlpack::managed_tensor_versioned* export_versioned(const memory& m, anchor keep) {
-    auto* managed = detail::dlpack_block<dlpack::managed_tensor_versioned>::create(m, std::move(keep));
-    managed->version = {dlpack::major_version, dlpack::minor_version};
-    managed->flags = m.readonly ? dlpack::flag_read_only : 0;
-    return managed;
-}
+dlpack::managed_tensor_versioned* export_versioned(const memory& m, anchor keep);
 
-/// The unversioned form. It cannot say "read-only": the caller must have refused that.
-inline dlpack::managed_tensor* export_unversioned(const memory& m, anchor keep) {
-    return detail::dlpack_block<dlpack::managed_tensor>::create(m, std::move(keep));
-}
-
-namespace detail {
+namespace engine {
 
 template <class Managed>
 inline constexpr const char* capsule_name_of =
@@ -316,18 +123,16 @@ template <class Managed> py::object make_capsule(Managed* managed) {
     return stolen(capsule);
 }
 
-} // namespace detail
+} // namespace engine
 
 /// A "dltensor_versioned" capsule over `m`, to be returned from `__dlpack__`.
-inline py::object export_versioned_capsule(const memory& m, anchor keep, std::uint64_t extra_flags = 0) {
-    auto* managed = export_versioned(m, std::move(keep));
-    managed->flags |= extra_flags;
-    return detail::make_capsule(managed);
-}
+py::object export_versioned_capsule(const memory& m, anchor keep, std::uint64_t extra_flags = 0);
 
 /// A "dltensor" capsule over writable `m`.
-inline py::object export_unversioned_capsule(const memory& m, anchor keep) {
-    return detail::make_capsule(export_unversioned(m, std::move(keep)));
-}
+py::object export_unversioned_capsule(const memory& m, anchor keep);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/protocols/dlpack.cpp"
+#endif

@@ -10,24 +10,12 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Describes `data` as an array. `strides` are bytes; without them memory is in C order. The caller
 /// vouches for the address: only what can be known without reading it is checked.
-inline void import_pointer(std::byte* data, element_type type, device where, bool readonly,
+void import_pointer(std::byte* data, element_type type, device where, bool readonly,
                            const std::vector<std::int64_t>& shape,
-                           const std::optional<std::vector<std::int64_t>>& strides, imported& out) {
-    constexpr const char* protocol = "pointer";
-    validate_ndim(static_cast<std::int64_t>(shape.size()), protocol);
-    const int ndim = static_cast<int>(shape.size());
-    const auto size = static_cast<std::int64_t>(itemsize(type.id));
-    std::copy(shape.begin(), shape.end(), out.shape.begin());
-    if (!strides) {
-        fill_c_strides(ndim, out.shape.data(), size, out.strides.data());
-    } else {
-        if (strides->size() != shape.size())
-            detail::refuse(protocol, "strides", std::to_string(shape.size()) + " byte strides",
-                           std::to_string(strides->size()));
-        std::copy(strides->begin(), strides->end(), out.strides.begin());
-    }
-    out.description = {data, type, where, readonly, ndim, out.shape.data(), out.strides.data()};
-    validate(out.description, protocol);
-}
+                           const std::optional<std::vector<std::int64_t>>& strides, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/protocols/pointer.cpp"
+#endif

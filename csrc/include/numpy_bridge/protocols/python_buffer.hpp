@@ -5,12 +5,12 @@
 
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
-#include <numpy_bridge/protocols/negotiate.hpp>
+#include <numpy_bridge/protocols/keywords.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-namespace detail {
+namespace engine {
 
 /// An export of the memoryview that `__buffer__` returned. `producer` outlives it, as with every lease.
 struct python_buffer {
@@ -18,47 +18,14 @@ struct python_buffer {
     owner exported;
 };
 
-inline void release_python_buffer(void* context) {
-    const release_scope scope;
-    if (!scope.usable()) return;
-    const std::unique_ptr<python_buffer> lent(static_cast<python_buffer*>(context));
-    auto memoryview = py::reinterpret_borrow<py::object>(static_cast<const Py_buffer*>(lent->exported.context())->obj);
-    lent->exported.reset();
-    PyObject* done = PyObject_CallMethod(lent->producer, "__release_buffer__", "O", memoryview.ptr());
-    if (done == nullptr && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
-    else if (done == nullptr) PyErr_WriteUnraisable(lent->producer);
-    Py_XDECREF(done);
-}
-
-/// Whether the type of `x` has the attribute. Cheaper than asking `x`, for the many that have not.
-inline bool type_has(PyObject* x, const char* name) {
-    const py::object key = stolen(PyUnicode_InternFromString(name));
-    return _PyType_Lookup(Py_TYPE(x), key.ptr()) != nullptr;
-}
-
-} // namespace detail
+} // namespace engine
 
 /// Imports what `x.__buffer__(flags)` lends, and calls `__release_buffer__` when it is given back. False if
 /// `x` has no such method, or if Python itself turns it into a buffer.
-inline bool import_python_buffer(PyObject* x, purpose, imported& out) {
-    if (PyObject_CheckBuffer(x) != 0 || !detail::type_has(x, "__buffer__")) return false;
-    const py::object method = detail::protocol_attribute(x, "__buffer__");
-    if (!method) return false;
-    py::object lent;
-    try {
-        lent = detail::called(method, py::make_tuple(PyBUF_FULL_RO));
-    } catch (py::error_already_set& error) {
-        detail::refuse("buffer", "__buffer__", "a memoryview", detail::text_of_error(error));
-    }
-    if (PyMemoryView_Check(lent.ptr()) == 0)
-        detail::refuse("buffer", "__buffer__", "a memoryview", "an object of type " + detail::type_name(lent));
-    owner exported = detail::hold_buffer(lent.ptr());
-    if (!exported) detail::refuse("buffer", "__buffer__", "a usable memoryview", detail::text_of_pending_error());
-    const auto* buffer = static_cast<const Py_buffer*>(exported.context());
-    out.lease = owner(new detail::python_buffer{x, std::move(exported)}, detail::release_python_buffer);
-    out.pin = std::move(lent);
-    detail::describe_buffer(*buffer, out);
-    return true;
-}
+bool import_python_buffer(PyObject* x, const request&, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/protocols/python_buffer.cpp"
+#endif

@@ -1,0 +1,80 @@
+#include "copying.hpp"
+
+#include <numpy_bridge/copy.hpp>
+#include <numpy_bridge/import.hpp>
+
+#include "in_place.hpp"
+
+namespace numpy_bridge {
+
+namespace {
+
+/// A new ndarray like `from`, uninitialised and in C order.
+py::object empty_array(const memory& from) {
+    const py::module_ numpy = py::module_::import("numpy");
+    return numpy.attr("empty")(engine::tuple_of(from.shape, from.ndim), numpy_library::get().descr_for(from.type));
+}
+
+/// A new tensor like `from`, on the same CUDA device, uninitialised. Empty where torch lacks the dtype or the device.
+py::object empty_cuda_tensor(const memory& from) {
+    const py::module_ torch = py::module_::import("torch");
+    const char* dtype = info(from.type.id).name;
+    if (!py::hasattr(torch, dtype) || !torch.attr("cuda").attr("is_available")().cast<bool>()) return {};
+    return torch.attr("empty")(engine::tuple_of(from.shape, from.ndim), py::arg("dtype") = torch.attr(dtype),
+                               py::arg("device") = torch.attr("device")("cuda", from.device.index));
+}
+
+/// Copies into `to`, which nobody else has, and returns it.
+py::object filled(py::object to, const imported& from) {
+    imported target;
+    import_object(to.ptr(), {hold::call, use::writing}, target);
+    copy_in_place({target.description, target.stream}, {from.description, from.stream}, false);
+    return to;
+}
+
+/// An ndarray with the values of `x`, which may share its memory.
+py::object array_of_values(PyObject* x) {
+    if (engine::is_tensor(x)) {
+        const py::object values = engine::values_of(x);
+        return engine::array_over(values.attr("cpu")().ptr());
+    }
+    imported in;
+    import_object(x, to_copy, in);
+    if (is_cuda(in.description.device)) return filled(empty_array(in.description), in);
+    return engine::array_over(x);
+}
+
+py::object numpy_array(const py::object& array) { return py::module_::import("numpy").attr("array")(array); }
+
+} // namespace
+
+py::object copy_as_array(PyObject* x) {
+    if (numpy_library::get().is_exact_array(x)) // shared whatever its dtype, and so copied
+        return numpy_array(py::reinterpret_borrow<py::object>(x));
+    return numpy_array(array_of_values(x));
+}
+
+py::object copy_as_native_array(PyObject* x) {
+    const py::object array = array_of_values(x);
+    const py::object native = array.attr("dtype").attr("newbyteorder")("=");
+    return array.attr("astype")(native, py::arg("order") = "C", py::arg("copy") = true);
+}
+
+py::object copy_as_tensor(PyObject* x) {
+    const torch_library& torch = torch_library::get();
+    imported in;
+    if (torch.is_tensor(x)) {
+        import_object(x, to_locate, in); // torch crashes on copying tensors that have lost their memory
+        return py::handle(x).attr("clone")();
+    }
+    import_object(x, to_copy, in);
+    if (is_cuda(in.description.device))
+        if (py::object tensor = empty_cuda_tensor(in.description)) return filled(std::move(tensor), in);
+    const py::object array = copy_as_native_array(x);
+    imported copy;
+    import_object(array.ptr(), to_share, copy);
+    validate_for_torch(torch, copy.description, false);
+    return torch.new_tensor(copy.description, copy.anchored_to(array.ptr()));
+}
+
+} // namespace numpy_bridge

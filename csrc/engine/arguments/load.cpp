@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include <numpy_bridge/arguments/load.hpp>
+#include <numpy_bridge/arguments/copy.hpp>
+#include <numpy_bridge/import.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// Numbers, text and containers have no memory. Overload resolution asks about such objects all the time, so they are
+/// told apart without an exception.
+NUMPY_BRIDGE_INLINE bool has_no_memory(PyObject* x) {
+    return x == Py_None || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0 || PyUnicode_Check(x) != 0 ||
+           PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyDict_Check(x) != 0 || PyComplex_Check(x) != 0 ||
+           numpy_library::get().is_scalar(x); // which has a buffer, but is a value
+}
+
+NUMPY_BRIDGE_INLINE std::unique_ptr<refused_argument> refused_because(refused_argument::cause what) {
+    auto refused = std::make_unique<refused_argument>();
+    refused->what = what;
+    return refused;
+}
+
+NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> refused_for(const memory& found) {
+    auto refused = refused_because(refused_argument::cause::mismatch);
+    refused->extents.assign(found.shape, found.shape + found.ndim);
+    refused->extents.insert(refused->extents.end(), found.strides, found.strides + found.ndim);
+    refused->found = found;
+    refused->found.shape = refused->extents.data();
+    refused->found.strides = refused->extents.data() + found.ndim;
+    return refused;
+}
+
+NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_as_it_is(PyObject* x, const requirements& r,
+                                                                          const request& wanted, imported& in) {
+    try {
+        import_object(x, wanted, in);
+        if (meets_all(r, in.description)) return nullptr;
+        return refused_for(in.description);
+    } catch (const sharing_error& error) {
+        auto refused = refused_because(refused_argument::cause::refusal);
+        refused->why = error.why();
+        return refused;
+    } catch (const py::type_error&) {
+        return refused_because(refused_argument::cause::no_protocol);
+    }
+}
+
+/// The copy that meets `r`, or nothing where none can be made.
+NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
+    try {
+        return converted(x, r);
+    } catch (const sharing_error&) {
+    } catch (const py::type_error&) {
+    } catch (py::error_already_set& error) {
+        engine::text_of_error(error); // raises what is not about the argument
+    }
+    return {};
+}
+
+NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, hold held,
+                                                                          bool convert, loaded_argument& out) {
+    if (has_no_memory(x)) return refused_because(refused_argument::cause::no_memory);
+    const request wanted{held, r.writable ? use::writing : use::reading, false, r.checked};
+    out.object = x;
+    auto refused = load_as_it_is(x, r, wanted, out.in);
+    if (refused == nullptr || !r.may_copy || !convert) return refused;
+    const py::object copy = try_to_copy(x, r);
+    if (!copy) return refused;
+    py::detail::loader_life_support::add_patient(copy);
+    out.in.reset();
+    out.object = copy.ptr();
+    out.copied = true;
+    return load_as_it_is(copy.ptr(), r, wanted, out.in) == nullptr ? nullptr : std::move(refused);
+}
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

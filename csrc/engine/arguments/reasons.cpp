@@ -1,0 +1,105 @@
+#include <string_view>
+
+#include <numpy_bridge/arguments/reasons.hpp>
+#include <numpy_bridge/libraries/library.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": memory as far as it matters.
+NUMPY_BRIDGE_INLINE std::string words_for(const memory& m) {
+    std::string text = name_of(m.type) + " " + text_of(m.shape, m.ndim);
+    if (!is_c_contiguous(layout_of(m))) text += ", strides " + text_of(m.strides, m.ndim) + " bytes";
+    if (m.readonly) text += ", read-only";
+    if (m.device.type != device_type::cpu) text += ", on " + name_of(m.device);
+    return text;
+}
+
+/// The first accepted dtype as code: "np.float32", "torch.bfloat16", "ml_dtypes.bfloat16".
+NUMPY_BRIDGE_INLINE std::string dtype_in(std::string_view dtypes, dtype_set accepted) {
+    for (const dtype_info& row : dtype_table) {
+        if ((accepted & set_of(row.id)) == 0) continue;
+        if (dtypes != "np.") return std::string(dtypes) + row.name;
+        if (row.id == dtype::boolean) return row.name;
+        return (row.numpy_number >= 0 ? "np." : "ml_dtypes.") + std::string(row.name);
+    }
+    return {};
+}
+
+NUMPY_BRIDGE_INLINE void replace_all(std::string& text, std::string_view from, const std::string& to) {
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+        text.replace(at, from.size(), to);
+}
+
+/// The call that makes an object meet a requirement.
+NUMPY_BRIDGE_INLINE const char* remedy(mismatch found, const requirements& r, const engine::dialect& spelled) noexcept {
+    switch (found) {
+    case mismatch::device:
+        return r.where == place::cuda ? spelled.to_cuda : spelled.to_host;
+    case mismatch::dtype:
+    case mismatch::byte_order:
+        return spelled.convert;
+    case mismatch::ndim:
+    case mismatch::extents:
+        return spelled.reshape;
+    case mismatch::order:
+        return r.order == order::f ? spelled.f_order : spelled.c_order;
+    case mismatch::alignment:
+        return r.alignment > alignof(std::max_align_t) ? spelled.align : spelled.copy;
+    case mismatch::strides:
+    case mismatch::readonly:
+        return spelled.copy;
+    case mismatch::none:
+        break;
+    }
+    return "";
+}
+
+/// "x.astype(np.float32) and np.ascontiguousarray(x)": a call for each requirement that is not met.
+NUMPY_BRIDGE_INLINE std::string remedies(const requirements& r, const memory& m, const engine::dialect& spelled,
+                                         const std::string& x) {
+    std::string text;
+    for_each_mismatch(r, m, [&](mismatch which) {
+        std::string call = remedy(which, r, spelled);
+        replace_all(call, "{x}", x);
+        replace_all(call, "{dtype}", dtype_in(spelled.dtypes, r.dtypes));
+        if (text.find(call) == std::string::npos) text += (text.empty() ? "" : " and ") + call;
+        return false;
+    });
+    return text;
+}
+
+/// The remedy for numbers and sequences of them, which have no memory of their own.
+NUMPY_BRIDGE_INLINE std::string remedy_without_memory(PyObject* x, const requirements& r, const std::string& name) {
+    const bool numeric = PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 ||
+                         PyFloat_Check(x) != 0 || PyComplex_Check(x) != 0 || numpy_library::get().is_scalar(x);
+    if (!numeric) return {};
+    const bool any = r.dtypes == element_types<void>::set;
+    return "; call np.asarray(" + name + (any ? "" : ", " + dtype_in("np.", r.dtypes)) + ")";
+}
+
+NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObject* x, const requirements& r,
+                                          const std::string& name) {
+    using cause = refused_argument::cause;
+    const std::string start = name + ": expected " + std::string(words_for(r).view()) + "; got ";
+    switch (refused.what) {
+    case cause::no_memory:
+        return start + engine::type_name(x) + remedy_without_memory(x, r, name);
+    case cause::no_protocol:
+        return start + engine::type_name(x) + ", which speaks no protocol for memory";
+    case cause::mismatch:
+        return start + words_for(refused.found) + ", a " + engine::type_name(x) + "; call " +
+               remedies(r, refused.found, engine::dialect_of(x), name);
+    case cause::refusal:
+        break;
+    }
+    std::string hint = refused.why.hint;
+    replace_all(hint, " t.", " " + name + ".");
+    return start + engine::type_name(x) + ": " + refused.why.got + (hint.empty() ? "" : "; " + hint);
+}
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

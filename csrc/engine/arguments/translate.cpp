@@ -1,0 +1,23 @@
+#include <numpy_bridge/arguments/translate.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+NUMPY_BRIDGE_INLINE void translate_refusals() {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<bool> done;
+    done.call_once_and_store_result([] {
+        py::register_local_exception_translator([](std::exception_ptr pending) {
+            try {
+                std::rethrow_exception(std::move(pending));
+            } catch (const sharing_error& error) {
+                PyErr_SetString(PyExc_BufferError, error.what());
+            }
+        });
+        return true;
+    });
+}
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

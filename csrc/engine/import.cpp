@@ -1,0 +1,79 @@
+#include <numpy_bridge/import.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+NUMPY_BRIDGE_INLINE bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out) {
+    refuse_tensorflow_handles(x);
+    return import_dlpack(x, wanted, out);
+}
+
+NUMPY_BRIDGE_INLINE bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
+                         std::vector<refusal>& refusals) {
+    try {
+        return with.import(x, wanted, out);
+    } catch (const sharing_error& error) {
+        refusals.push_back(error.why());
+    } catch (py::error_already_set& error) {
+        refusals.push_back({with.name, "import", "memory", text_of_error(error), {}});
+    }
+    out.reset();
+    return false;
+}
+
+/// DLPack without a stream makes the legacy default stream wait. The producer may continue on a stream of its own,
+/// which CuPy names in `__cuda_array_interface__`.
+NUMPY_BRIDGE_INLINE void prefer_the_producers_stream(PyObject* x, imported& out) {
+    if (out.stream != legacy_default_stream || !has_cuda_streams(out.description.device)) return;
+    if (const std::uintptr_t named = stream_named_by(x); named != 0) out.stream = named;
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_object(PyObject* x, const std::vector<refusal>& refusals) {
+    if (refusals.size() == 1) throw sharing_error(refusals.front());
+    std::string got, hint;
+    for (const refusal& why : refusals) {
+        got += (got.empty() ? "" : " | ") + why.protocol + ": " + why.field + ": expected " + why.expected + ", got " +
+               why.got;
+        if (hint.empty()) hint = why.hint;
+    }
+    refuse(type_name(x).c_str(), "protocols", "one protocol that can share it", got, hint);
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_type(PyObject* x) {
+    const bool sequence =
+        PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0;
+    throw py::type_error(type_name(x) +
+                         " has no memory to share: it speaks none of the buffer protocol, DLPack, the array interfaces "
+                         "and __array__" +
+                         (sequence ? "; make an array of it first, e.g. numpy.asarray(x)" : ""));
+}
+
+/// Tries the protocols in their order. Objects of immutable libraries come in read-only; where a bare tensor is only
+/// read, nobody asks.
+NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out) {
+    std::vector<refusal> refusals;
+    for (const protocol& with : protocols) {
+        if (!try_protocol(with, x, wanted, out, refusals)) continue;
+        out.own_extents();
+        const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
+        if (!out.description.readonly && !only_read) out.description.readonly = is_immutable(x);
+        prefer_the_producers_stream(x, out);
+        return;
+    }
+    if (refusals.empty()) refuse_type(x);
+    refuse_object(x, refusals);
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE void import_object(PyObject* x, const request& wanted, imported& out) {
+    const engine::library* known = engine::find_library(x);
+    if (known == nullptr) return engine::import_by_protocol(x, wanted, out);
+    known->import(x, wanted, out);
+    if (wanted.held != hold::nothing) return;
+    out.seen.object = x;
+    out.seen.still_there = known->still_there;
+}
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -1,0 +1,39 @@
+#include <numpy_bridge/libraries/array_method.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+/// Calls `method`, asking for no copy unless one is welcome.
+NUMPY_BRIDGE_INLINE py::object call_array(const py::object& method, const request& wanted) {
+    py::object array;
+    try {
+        array = wanted.copies ? method() : call_with_accepted(method, {{"copy", py::bool_(false)}}).result;
+    } catch (py::error_already_set& error) {
+        refuse("__array__", "call", "an array without a copy", text_of_error(error),
+               "pass copy=None or copy=True to accept a copy");
+    }
+    if (!numpy_library::get().is_array(array.ptr()))
+        refuse("__array__", "call", "an ndarray", "an object of type " + type_name(array));
+    return array;
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE bool import_array_method(PyObject* x, const request& wanted, imported& out) {
+    const py::object method = engine::protocol_attribute(x, "__array__");
+    if (!method) return false;
+    py::object array = engine::call_array(method, wanted);
+    engine::import_array(array.ptr(), wanted, out);
+    out.own_extents();
+    if (!wanted.copies) {
+        const py::object second = engine::call_array(method, wanted);
+        imported again;
+        engine::import_array(second.ptr(), to_locate, again);
+        if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("__array__");
+    }
+    out.pin = py::make_tuple(std::move(array), out.pin ? out.pin : py::none());
+    return true;
+}
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -1,0 +1,54 @@
+#include <array>
+#include <stdexcept>
+
+#include <numpy_bridge/libraries/library.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+/// The one table of known libraries. Rows that are null are free.
+NUMPY_BRIDGE_INLINE std::array<const library*, 8>& known_libraries() noexcept {
+    static std::array<const library*, 8> rows = {&numpy_row(), &torch_row()};
+    return rows;
+}
+
+NUMPY_BRIDGE_INLINE const library* find_library(PyObject* x) {
+    for (const library* row : known_libraries()) {
+        if (row == nullptr) break;
+        if (row->is_mine(x)) return row;
+    }
+    return nullptr;
+}
+
+NUMPY_BRIDGE_INLINE void add_library(const library& row) {
+    for (const library*& free : known_libraries()) {
+        if (free == &row) return;
+        if (free != nullptr) continue;
+        free = &row;
+        return;
+    }
+    throw std::length_error("numpy_bridge: no room for another library");
+}
+
+/// For Python's own bytes and bytearrays.
+inline constexpr dialect spelled_for_bytes = {"np.",
+                                              "np.frombuffer({x}, {dtype})",
+                                              "np.asarray({x}).reshape(...)",
+                                              "np.ascontiguousarray({x})",
+                                              "np.asfortranarray({x})",
+                                              "torch.tensor({x})",
+                                              "np.array({x})",
+                                              "its own library's copy to the host",
+                                              "torch.as_tensor({x}).cuda()"};
+
+NUMPY_BRIDGE_INLINE const dialect& dialect_of(PyObject* x) {
+    if (const library* known = find_library(x)) return known->spelled;
+    return PyBytes_Check(x) != 0 || PyByteArray_Check(x) != 0 ? spelled_for_bytes : spelled_for_others;
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -1,0 +1,19 @@
+#include <numpy_bridge/libraries/tensorflow.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+NUMPY_BRIDGE_INLINE void refuse_tensorflow_handles(PyObject* x) {
+    if (package_of(x) != "tensorflow") return;
+    const py::object dtype = optional_attribute(x, "dtype");
+    const py::object name = dtype ? optional_attribute(dtype.ptr(), "name") : py::object();
+    const std::string type = name ? to_text(name) : "";
+    if (type == "string" || type == "resource" || type == "variant")
+        refuse("DLPack", "dtype", "numbers in one block of memory", type,
+               "TensorFlow ends the process where such a tensor is asked for its memory; take its values, x.numpy()");
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_NAMESPACE_END

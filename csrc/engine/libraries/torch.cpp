@@ -1,0 +1,161 @@
+#include <numpy_bridge/libraries/torch.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+NUMPY_BRIDGE_INLINE c_attribute::c_attribute(py::handle type, const char* name) : descriptor_(py::object(type.attr(name)).release().ptr()) {
+    if (Py_TYPE(descriptor_) == &PyMethodDescr_Type) {
+        const PyMethodDef* method = reinterpret_cast<PyMethodDescrObject*>(descriptor_)->d_method;
+        if (method->ml_flags == METH_NOARGS) {
+            function_ = method->ml_meth;
+        } else if (method->ml_flags == (METH_VARARGS | METH_KEYWORDS)) {
+            keyword_function_ =
+                reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method->ml_meth));
+            no_arguments_ = PyTuple_New(0);
+        }
+    } else if (Py_TYPE(descriptor_) == &PyGetSetDescr_Type) {
+        property_ = reinterpret_cast<PyGetSetDescrObject*>(descriptor_)->d_getset;
+    }
+}
+
+NUMPY_BRIDGE_INLINE py::object c_attribute::operator()(PyObject* self) const {
+    if (function_ != nullptr) return stolen(function_(self, nullptr));
+    if (keyword_function_ != nullptr) return stolen(keyword_function_(self, no_arguments_, nullptr));
+    if (property_ != nullptr) return stolen(property_->get(self, property_->closure));
+    return stolen(PyObject_CallOneArg(descriptor_, self));
+}
+
+/// The table, if it has the optional function that we read tensors with.
+NUMPY_BRIDGE_INLINE const dlpack::exchange_api* complete(const dlpack::exchange_api* api) {
+    return api != nullptr && api->tensor_from_object != nullptr ? api : nullptr;
+}
+
+NUMPY_BRIDGE_INLINE PyTypeObject* as_type(py::object type) {
+    return reinterpret_cast<PyTypeObject*>(type.release().ptr());
+}
+
+/// With torch's reason, for memory in which nothing wrong was seen: most often a device that it was built without.
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_as_torch_does(const memory& m, const std::string& reason) {
+    if (m.device.type == device_type::cpu) refuse("torch", "memory", "what torch can take", reason);
+    refuse("torch", "device", "one that this torch has", name_of(m.device), reason);
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE const torch_library* torch_library::look_up() {
+    const py::object module = engine::imported_module("torch");
+    if (!module) return nullptr;
+    try {
+        return publish(std::unique_ptr<const torch_library>(new torch_library(module)));
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_AttributeError)) throw;
+        return nullptr; // torch is being imported just now
+    }
+}
+
+NUMPY_BRIDGE_INLINE const torch_library& torch_library::get() {
+    if (const auto* ready = loaded()) return *ready;
+    try {
+        py::module_::import("torch");
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_ModuleNotFoundError)) throw;
+        py::raise_from(error, PyExc_ImportError,
+                       "torch is not installed; install it with: pip install 'numpy-bridge[torch]'");
+        throw py::error_already_set();
+    }
+    if (const auto* ready = loaded()) return *ready;
+    throw py::import_error("torch is only partly imported");
+}
+
+NUMPY_BRIDGE_INLINE bool torch_library::has_whole_bytes(PyObject* x, dlpack::data_type seen) const {
+    if (seen.code > dlpack::type_code::unsigned_integer || seen.bits != 8) return true;
+    const py::object type = dtype(x);
+    return type.ptr() == int8_ || type.ptr() == uint8_;
+}
+
+NUMPY_BRIDGE_INLINE void torch_library::pin_storage(const py::object& storage) const {
+    const py::handle torch(torch_);
+    const py::object bytes =
+        torch.attr("empty")(0, py::arg("dtype") = torch.attr("uint8"), py::arg("device") = "cpu").attr("set_")(storage);
+    numpy(bytes.ptr());
+}
+
+NUMPY_BRIDGE_INLINE torch_library::torch_library(const py::object& torch)
+    : is_neg(torch.attr("_C").attr("TensorBase"), "is_neg"),
+      is_conj(torch.attr("_C").attr("TensorBase"), "is_conj"),
+      requires_grad(torch.attr("_C").attr("TensorBase"), "requires_grad"),
+      untyped_storage(torch.attr("_C").attr("TensorBase"), "untyped_storage"),
+      numpy(torch.attr("_C").attr("TensorBase"), "numpy"),
+      dtype(torch.attr("_C").attr("TensorBase"), "dtype"),
+      resizable(torch.attr("_C").attr("StorageBase"), "resizable"),
+      data_ptr(torch.attr("_C").attr("StorageBase"), "data_ptr"),
+      layout(torch_layout::find(torch)),
+      tensor_base_(engine::as_type(torch.attr("_C").attr("TensorBase"))),
+      tensor_type_(engine::as_type(torch.attr("Tensor"))),
+      parameter_type_(engine::as_type(torch.attr("nn").attr("Parameter"))),
+      api_(engine::complete(find_exchange_api(torch.attr("Tensor").ptr()))),
+      torch_(torch.inc_ref().ptr()),
+      int8_(py::object(torch.attr("int8")).release().ptr()),
+      uint8_(py::object(torch.attr("uint8")).release().ptr()) {
+    for (const dtype_info& row : dtype_table)
+        dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
+}
+
+/// Several threads may get here at once; the first one's library stays, for good.
+NUMPY_BRIDGE_INLINE const torch_library* torch_library::publish(std::unique_ptr<const torch_library> fresh) {
+    const torch_library* expected = nullptr;
+    if (instance().compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel))
+        return fresh.release();
+    return expected;
+}
+
+NUMPY_BRIDGE_INLINE py::object torch_library::new_tensor(const memory& m, anchor keep) const {
+    // A function of the table that fails leaves open who owns the tensor, a capsule does not.
+    const bool surely_taken = m.device.type == device_type::cpu || m.device.type == device_type::cuda;
+    if (api_ == nullptr || !surely_taken) return new_tensor_by_capsule(m, std::move(keep));
+    auto* managed = export_versioned(m, std::move(keep));
+    managed->flags = 0; // the caller has agreed to a writable tensor
+    if (is_c_contiguous(layout_of(m))) {
+        managed->version.minor = 1;        // before DLPack 1.2 null strides mean C order,
+        managed->tensor.strides = nullptr; // which spares torch a tenth of its work
+    }
+    void* tensor = nullptr;
+    if (api_->managed_tensor_to_object(managed, &tensor) != 0) // torch may own it already: never free it twice
+        engine::refuse_as_torch_does(m, engine::text_of_pending_error());
+    return py::reinterpret_steal<py::object>(static_cast<PyObject*>(tensor));
+}
+
+NUMPY_BRIDGE_INLINE py::object torch_library::new_tensor_by_capsule(const memory& m, anchor keep) const {
+    const py::object capsule = export_unversioned_capsule(m, std::move(keep));
+    try {
+        return py::handle(torch_).attr("utils").attr("dlpack").attr("from_dlpack")(capsule);
+    } catch (py::error_already_set& error) {
+        engine::refuse_as_torch_does(m, engine::text_of_error(error));
+    }
+}
+
+NUMPY_BRIDGE_INLINE void torch_library::wait_for(std::uintptr_t stream, device where) const {
+    if (api_ != nullptr && engine::work_stream(*api_, where) == stream) return;
+    const py::object cuda = py::handle(torch_).attr("cuda");
+    const py::object given = stream == engine::legacy_default_stream // which ExternalStream does not take
+                                 ? cuda.attr("default_stream")(where.index)
+                                 : cuda.attr("ExternalStream")(stream, py::arg("device") = where.index);
+    cuda.attr("current_stream")(where.index).attr("wait_stream")(given);
+}
+
+NUMPY_BRIDGE_INLINE void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly) {
+    if (m.device.index > 127) // torch keeps the index in a signed byte
+        engine::refuse("torch", "device", "an index of 0 to 127", name_of(m.device));
+    if (m.device.type == device_type::opencl) // torch crashes on it
+        engine::refuse("torch", "device", "one that this torch has", name_of(m.device),
+                       "let its own library copy it to the host first");
+    if (m.readonly && !allow_readonly)
+        engine::refuse("torch", "readonly", "writable memory, as every tensor can be written", "read-only memory",
+                       "pass copy=True, or allow_readonly=True and never write to the tensor");
+    if (!torch.has_dtype(m.type.id))
+        engine::refuse("torch", "dtype", "a dtype that this torch has", name_of(m.type), "share its bytes as uint8");
+    engine::validate_for_dlpack(m, "torch");
+}
+
+NUMPY_BRIDGE_NAMESPACE_END

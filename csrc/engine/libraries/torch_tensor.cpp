@@ -1,0 +1,218 @@
+#include <numpy_bridge/libraries/torch_tensor.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+/// A property of a tensor that makes its memory unshareable, and what to do about it.
+struct tensor_obstacle {
+    const char* attribute; ///< a boolean property or method without arguments
+    const char* expected;
+    const char* hint;
+};
+
+inline constexpr tensor_obstacle tensor_obstacles[] = {
+    {"is_meta", "a tensor with memory",
+     "a meta tensor has a shape but no values; make a real one: torch.empty_like(t, device='cpu')"},
+    {"is_sparse", "a strided tensor",
+     "share its parts, t.indices() and t.values(), or make a dense copy: t.to_dense()"},
+    {"is_sparse_csr", "a strided tensor",
+     "share its parts, t.values() and its indices, or make a dense copy: t.to_dense()"},
+    {"is_mkldnn", "a strided tensor", "make a dense copy: t.to_dense()"},
+    {"is_nested", "a strided tensor", "share its components one by one: t.unbind()"},
+    {"is_quantized", "a tensor of plain numbers",
+     "share the stored integers, t.int_repr(), or make a float copy: t.dequantize()"},
+    {"requires_grad", "a tensor that does not require grad",
+     "writes through an alias are invisible to autograd; share t.detach() if that is fine"},
+    {"is_neg", "a tensor without the negative bit",
+     "its memory holds the negated values; make a copy: t.resolve_neg()"},
+    {"is_conj", "a tensor without the conjugate bit",
+     "its memory holds the conjugated values; make a copy: t.resolve_conj()"},
+};
+
+NUMPY_BRIDGE_INLINE bool tensor_flag(py::handle tensor, const char* name) {
+    try {
+        const py::object value = tensor.attr(name);
+        return (PyCallable_Check(value.ptr()) != 0 ? value() : value).ptr() == Py_True;
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises what is not about the tensor
+        return false;         // kinds of tensors that cannot even be asked
+    }
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_obstacle(const tensor_obstacle& why) {
+    refuse("torch", why.attribute, why.expected, std::string(why.attribute) + " = True", why.hint);
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_obstacle(std::string_view attribute) {
+    for (const tensor_obstacle& why : tensor_obstacles)
+        if (attribute == why.attribute) refuse_obstacle(why);
+    throw std::invalid_argument("no such obstacle");
+}
+
+NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& otherwise) {
+    for (const tensor_obstacle& why : tensor_obstacles)
+        if (tensor_flag(tensor, why.attribute)) refuse_obstacle(why);
+    const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
+    if (layout != "torch.strided")
+        refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
+    const std::string dtype = to_text(py::getattr(tensor, "dtype", py::str(""))),
+                      name = dtype.substr(dtype.find('.') + 1);
+    if (!from_name(name) && hint_for_name(name)[0] != 0)
+        refuse("torch", "dtype", "a dtype in the dtype table", dtype, hint_for_name(name));
+    refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
+           type_name(tensor) + ": " + otherwise,
+           "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
+           "t.view(torch.uint8)");
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_tensor_without_memory(py::handle tensor, const dlpack::tensor& seen) {
+    refuse("torch", "data", "a pointer to memory",
+           "NULL for a " + type_name(tensor) + " of shape " + text_of(seen.shape, seen.ndim),
+           "fake, functional, wrapped and emptied tensors have a shape but no memory; share the real tensor");
+}
+
+NUMPY_BRIDGE_INLINE dlpack::tensor read_tensor(const torch_library& torch, PyObject* x) {
+    dlpack::tensor seen{};
+    if (torch.exchange_api()->tensor_from_object(x, &seen) != 0) refuse_tensor(x, text_of_pending_error());
+    const layout extents{seen.ndim, seen.shape, nullptr, 1};
+    if (seen.data == nullptr && element_count(extents) != 0) refuse_tensor_without_memory(x, seen);
+    return seen;
+}
+
+NUMPY_BRIDGE_INLINE bool lies_inside(const memory& m, storage_extent storage) noexcept {
+    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
+    if (bounds.high == 0) return true;
+    return storage.size >= 0 && m.data + bounds.low >= storage.data &&
+           m.data + bounds.high <= storage.data + storage.size;
+}
+
+NUMPY_BRIDGE_INLINE void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m) {
+    if (torch.layout.known() && lies_inside(m, torch.layout.storage_of(x))) return;
+    const py::object storage = torch.untyped_storage(x), address = torch.data_ptr(storage.ptr());
+    const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
+    const Py_ssize_t size = PyObject_Size(storage.ptr());
+    if (!lies_inside(m, {start, size}))
+        refuse("torch", "storage", "room for shape " + text_of(m.shape, m.ndim), std::to_string(size) + " bytes",
+               "a resize_ that failed has left a wrong shape on this tensor; make a new one");
+}
+
+NUMPY_BRIDGE_INLINE void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes) {
+    const torch_layout& layout = torch.layout;
+    check_inside_storage(torch, x, m);
+    if (!layout.known() || !layout.is_ordinary(x)) {
+        if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
+        if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
+    }
+    if (writes && torch.tracks_grad(x)) refuse_obstacle("requires_grad");
+    if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
+}
+
+/// Whether the storage is the one that was seen. Where its fields cannot be read, torch describes the tensor again.
+NUMPY_BRIDGE_INLINE bool is_tensor_unmoved(const witness& seen, const memory& was) {
+    const torch_library& torch = *torch_library::known();
+    if (torch.layout.known()) {
+        const storage_extent now = torch.layout.storage_of(seen.object);
+        return reinterpret_cast<std::uintptr_t>(now.data) == seen.marks[0] &&
+               static_cast<std::uintptr_t>(now.size) == seen.marks[1];
+    }
+    const dlpack::tensor now = read_tensor(torch, seen.object);
+    const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
+    return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
+}
+
+NUMPY_BRIDGE_INLINE witness witness_of_tensor(const torch_library& torch, PyObject* x) {
+    witness seen{x, is_tensor_unmoved, {}};
+    if (torch.layout.known()) {
+        const storage_extent storage = torch.layout.storage_of(x);
+        seen.marks = {reinterpret_cast<std::uintptr_t>(storage.data), static_cast<std::uintptr_t>(storage.size)};
+    }
+    return seen;
+}
+
+NUMPY_BRIDGE_INLINE void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted, imported& out) {
+    describe_dlpack(read_tensor(torch, x), false, out);
+    if (wanted.checked && wanted.used != use::addresses)
+        check_tensor(torch, x, out.description, wanted.used == use::writing);
+    out.stream = work_stream(*torch.exchange_api(), out.description.device);
+}
+
+NUMPY_BRIDGE_INLINE py::object pinned_storage(const torch_library& torch, PyObject* x) {
+    py::object storage = torch.untyped_storage(x);
+    if (!host_accessible(read_tensor(torch, x).device) || !torch.resizable.is_true(storage.ptr())) return storage;
+    torch.pin_storage(storage);
+    storage = torch.untyped_storage(x); // pinning ran Python
+    if (torch.resizable.is_true(storage.ptr()))
+        refuse("torch", "storage", "one that can be pinned", "one that stays resizable");
+    return storage;
+}
+
+/// For torch versions without the exchange API: a capsule of a detached alias, which `set_` on the
+/// original cannot re-point.
+NUMPY_BRIDGE_INLINE void import_tensor_by_capsule(const torch_library& torch, PyObject* x, const request& wanted, imported& out) {
+    py::object alias = py::handle(x).attr("detach")();
+    const bool conjugated = torch.is_conj.is_true(x), read = wanted.used != use::addresses;
+    if (read && wanted.checked) {
+        if (conjugated || torch.is_neg.is_true(x)) refuse_tensor(x, "");
+        if (wanted.used == use::writing && torch.requires_grad.is_true(x)) refuse_tensor(x, "");
+    } else if (conjugated) {
+        alias = alias.attr("conj")(); // the same memory, which torch then agrees to export
+    }
+    if (read && wanted.held != hold::call && tensor_flag(alias, "is_cpu")) {
+        const py::object storage = torch.untyped_storage(alias.ptr());
+        if (torch.resizable.is_true(storage.ptr())) torch.pin_storage(storage);
+    }
+    try {
+        import_dlpack(alias.ptr(), wanted, out);
+    } catch (const sharing_error& error) {
+        if (error.why().field == "data") throw;
+        refuse_tensor(x, error.why().got);
+    }
+    if (read && !torch.has_whole_bytes(x, info(out.description.type.id).dlpack))
+        refuse_tensor(x, "elements of less than a byte");
+    out.pin = std::move(alias);
+}
+
+NUMPY_BRIDGE_INLINE bool is_tensor(PyObject* x) {
+    const torch_library* torch = torch_library::loaded();
+    return torch != nullptr && torch->is_tensor(x);
+}
+
+/// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
+NUMPY_BRIDGE_INLINE void import_tensor(PyObject* x, const request& wanted, imported& out) {
+    const torch_library& torch = *torch_library::loaded();
+    asking_torch(x, [&] {
+        if (torch.exchange_api() == nullptr) return import_tensor_by_capsule(torch, x, wanted, out);
+        py::object storage;
+        if (wanted.held == hold::call) storage = torch.untyped_storage(x);
+        else if (wanted.held == hold::lasting) storage = pinned_storage(torch, x);
+        describe_tensor(torch, x, wanted, out);
+        out.pin = std::move(storage);
+        if (wanted.held == hold::nothing) out.seen = witness_of_tensor(torch, x);
+    });
+}
+
+NUMPY_BRIDGE_INLINE py::object make_tensor(const memory& m, anchor keep) {
+    const torch_library& torch = torch_library::get();
+    validate_for_torch(torch, m, false);
+    return torch.new_tensor(m, std::move(keep));
+}
+
+inline constexpr dialect spelled_for_torch = {"torch.",
+                                              "{x}.to({dtype})",
+                                              "{x}.reshape(...)",
+                                              "{x}.contiguous()",
+                                              "{x}.mT.contiguous().mT",
+                                              "{x}.clone()",
+                                              "{x}.clone()",
+                                              "{x}.cpu()",
+                                              "{x}.cuda()"};
+
+NUMPY_BRIDGE_INLINE const library& torch_row() noexcept {
+    static const library row = {"torch", is_tensor, import_tensor, is_tensor_unmoved, make_tensor, spelled_for_torch};
+    return row;
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_NAMESPACE_END

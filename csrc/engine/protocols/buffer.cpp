@@ -1,0 +1,135 @@
+#include <numpy_bridge/protocols/buffer.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+NUMPY_BRIDGE_INLINE void release_buffer(void* context) {
+    const release_scope scope;
+    if (!scope.usable()) return;
+    const std::unique_ptr<Py_buffer> view(static_cast<Py_buffer*>(context));
+    const auto exporter = py::reinterpret_borrow<py::object>(view->obj); // so that the lock in it lasts
+    const py::scoped_critical_section one_at_a_time(exporter);
+    PyBuffer_Release(view.get());
+}
+
+NUMPY_BRIDGE_INLINE owner hold_buffer(PyObject* x, int flags) {
+    auto view = std::make_unique<Py_buffer>();
+    const py::scoped_critical_section one_at_a_time{py::handle(x)};
+    if (call_or_wait([&] { return PyObject_GetBuffer(x, view.get(), flags); }) != 0) return {};
+    return {view.release(), release_buffer};
+}
+
+NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
+    constexpr const char* protocol = "buffer";
+    validate_ndim(view.ndim, protocol);
+    if (view.itemsize <= 0) refuse(protocol, "itemsize", "1 byte or more", std::to_string(view.itemsize));
+    const std::string_view format = view.format == nullptr ? "B" : view.format;
+    const auto type = from_format(format, static_cast<std::size_t>(view.itemsize));
+    if (!type)
+        refuse(protocol, "format", "one number an element",
+               quoted(format) + " with itemsize " + std::to_string(view.itemsize), hint_for_format(format));
+    if (view.suboffsets != nullptr)
+        for (int i = 0; i < view.ndim; ++i)
+            if (view.suboffsets[i] >= 0)
+                refuse(protocol, "suboffsets", "one block of memory", "rows behind pointers",
+                       "copy it first: memoryview(x).tobytes()");
+    if (view.ndim > 0 && view.shape == nullptr && view.ndim != 1)
+        refuse(protocol, "shape", std::to_string(view.ndim) + " extents", "NULL");
+
+    for (int i = 0; i < view.ndim; ++i)
+        out.shape[static_cast<std::size_t>(i)] = view.shape == nullptr ? view.len / view.itemsize : view.shape[i];
+    if (view.strides == nullptr) fill_c_strides(view.ndim, out.shape.data(), view.itemsize, out.strides.data());
+    else std::copy_n(view.strides, view.ndim, out.strides.begin());
+
+    out.description = {static_cast<std::byte*>(view.buf),
+                       *type,
+                       cpu_device,
+                       view.readonly != 0,
+                       view.ndim,
+                       out.shape.data(),
+                       out.strides.data()};
+    validate(out.description, protocol);
+    if (view.len != byte_count(out.description))
+        refuse(protocol, "len",
+               std::to_string(byte_count(out.description)) + " bytes for shape " + text_of(out.shape.data(), view.ndim),
+               std::to_string(view.len));
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const request&, imported& out) {
+    if (PyObject_CheckBuffer(x) == 0) return false;
+    out.lease = engine::hold_buffer(x);
+    if (!out.lease) engine::refuse("buffer", "export", "a buffer", engine::text_of_pending_error());
+    engine::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), out);
+    return true;
+}
+
+NUMPY_BRIDGE_INLINE bool import_plain_bytes(PyObject* x, const request&, imported& out) {
+    if (PyObject_CheckBuffer(x) == 0 || engine::hold_buffer(x)) return false;
+    engine::text_of_pending_error(); // import_buffer has told it
+    out.lease = engine::hold_buffer(x, PyBUF_SIMPLE);
+    if (!out.lease) {
+        engine::text_of_pending_error();
+        return false;
+    }
+    const auto& bytes = *static_cast<const Py_buffer*>(out.lease.context());
+    out.shape[0] = bytes.len;
+    out.strides[0] = 1;
+    out.description = {static_cast<std::byte*>(bytes.buf),
+                       {dtype::uint8, byte_order::native},
+                       cpu_device,
+                       bytes.readonly != 0,
+                       1,
+                       out.shape.data(),
+                       out.strides.data()};
+    validate(out.description, "buffer");
+    return true;
+}
+
+namespace engine {
+
+/// The flags that `m` cannot meet, as text; null if it can. CPython's own rules: without
+/// PyBUF_STRIDES the consumer assumes C order, without PyBUF_ND one run of bytes.
+NUMPY_BRIDGE_INLINE const char* unmet_buffer_request(const memory& m, int flags) {
+    const auto asked = [flags](int bits) { return (flags & bits) == bits; };
+    const bool c_order = is_c_contiguous(layout_of(m)), f_order = is_f_contiguous(layout_of(m));
+    if (!host_accessible(m.device)) return "memory on the host";
+    if (asked(PyBUF_WRITABLE) && m.readonly) return "writable memory";
+    if (asked(PyBUF_C_CONTIGUOUS) && !c_order) return "C-contiguous memory";
+    if (asked(PyBUF_F_CONTIGUOUS) && !f_order) return "Fortran-contiguous memory";
+    if (asked(PyBUF_ANY_CONTIGUOUS) && !c_order && !f_order) return "contiguous memory";
+    if (!asked(PyBUF_STRIDES) && !c_order) return "C-contiguous memory";
+    if (asked(PyBUF_FORMAT) && !asked(PyBUF_ND)) return "PyBUF_ND together with PyBUF_FORMAT";
+    if (asked(PyBUF_FORMAT) && format_of(m.type) == nullptr) return "a dtype that PEP 3118 has a format for";
+    return nullptr;
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE void export_buffer(PyObject* exporter, const memory& m, Py_buffer* view, int flags) {
+    view->obj = nullptr;
+    if (const char* expected = engine::unmet_buffer_request(m, flags)) {
+        const std::string got = name_of(m.type) + " " + text_of(m.shape, m.ndim) + ", strides " +
+                                text_of(m.strides, m.ndim) + (m.readonly ? ", read-only, on " : ", on ") +
+                                name_of(m.device);
+        engine::refuse("buffer", "request", expected, got);
+    }
+    const bool with_shape = (flags & PyBUF_ND) == PyBUF_ND;
+    const bool with_strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES;
+    view->buf = m.data;
+    view->len = byte_count(m);
+    view->itemsize = itemsize(m);
+    view->readonly = m.readonly ? 1 : 0;
+    view->ndim = with_shape ? m.ndim : 1;
+    view->format = (flags & PyBUF_FORMAT) != 0 ? const_cast<char*>(format_of(m.type)) : nullptr;
+    view->shape = with_shape ? const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.shape)) : nullptr;
+    view->strides = with_strides ? const_cast<Py_ssize_t*>(reinterpret_cast<const Py_ssize_t*>(m.strides)) : nullptr;
+    view->suboffsets = nullptr;
+    view->internal = nullptr;
+    Py_INCREF(exporter);
+    view->obj = exporter;
+}
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -1,0 +1,117 @@
+#include <numpy_bridge/python.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+NUMPY_BRIDGE_INLINE void wait_for_the_end_of_the_process() {
+    while (true) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+NUMPY_BRIDGE_INLINE std::string to_text(py::handle object) {
+    const py::str text(object);
+    PyObject* bytes = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "replace");
+    if (bytes == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::bytes>(bytes);
+}
+
+NUMPY_BRIDGE_INLINE std::string text_of_error(py::error_already_set& error) {
+    if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw error;
+    const std::string text = to_text(error.value());
+    return to_text(error.type().attr("__name__")) + ": " + text.substr(0, text.find('\n'));
+}
+
+NUMPY_BRIDGE_INLINE std::string text_of_pending_error() {
+    if (PyErr_Occurred() == nullptr) return "a failure without an exception";
+    py::error_already_set error;
+    return text_of_error(error);
+}
+
+NUMPY_BRIDGE_INLINE py::object stolen(PyObject* result) {
+    if (result == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(result);
+}
+
+NUMPY_BRIDGE_INLINE py::object called(py::handle callable, const py::tuple& arguments) {
+    return stolen(call_or_wait([&] { return PyObject_CallObject(callable.ptr(), arguments.ptr()); }));
+}
+
+NUMPY_BRIDGE_INLINE std::string type_name(py::handle object) {
+    const py::handle type(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
+    const std::string module = to_text(py::getattr(type, "__module__", py::str("")));
+    const std::string name = to_text(py::getattr(type, "__qualname__", py::str("?")));
+    return module.empty() || module == "builtins" ? name : module + "." + name;
+}
+
+NUMPY_BRIDGE_INLINE py::object optional_attribute(PyObject* object, PyObject* name) {
+    PyObject* attribute = call_or_wait([=] { return PyObject_GetAttr(object, name); });
+    if (attribute == nullptr && !PyErr_ExceptionMatches(PyExc_AttributeError)) throw py::error_already_set();
+    PyErr_Clear();
+    return py::reinterpret_steal<py::object>(attribute);
+}
+
+NUMPY_BRIDGE_INLINE py::object optional_attribute(PyObject* object, const char* name) {
+    return optional_attribute(object, py::str(name).ptr());
+}
+
+NUMPY_BRIDGE_INLINE std::string package_of(PyObject* x) {
+    const py::object module = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), "__module__");
+    const char* name = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
+    if (name == nullptr) {
+        PyErr_Clear(); // a module without a readable name
+        return {};
+    }
+    const std::string_view path = name;
+    return std::string(path.substr(0, path.find('.')));
+}
+
+NUMPY_BRIDGE_INLINE py::object dict_entry(PyObject* dict, const char* key) {
+    PyObject* value = nullptr;
+#if PY_VERSION_HEX >= 0x030D0000
+    if (PyDict_GetItemStringRef(dict, key, &value) < 0) throw py::error_already_set();
+#else
+    value = PyDict_GetItemWithError(dict, py::str(key).ptr());
+    if (value == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    Py_XINCREF(value);
+#endif
+    return py::reinterpret_steal<py::object>(value);
+}
+
+NUMPY_BRIDGE_INLINE std::string shown(py::handle value) {
+    constexpr std::size_t longest = 80;
+    if (PyCapsule_CheckExact(value.ptr())) return "another capsule";
+    try {
+        const std::string text = to_text(py::repr(value));
+        if (text.size() <= longest && text.find('\n') == std::string::npos) return text;
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises what is not about the request
+    }
+    return "an object of type " + type_name(value);
+}
+
+NUMPY_BRIDGE_INLINE py::object protocol_attribute(PyObject* x, const char* name) {
+    if (PyType_Check(x) != 0) return {};
+    try {
+        return optional_attribute(x, name);
+    } catch (py::error_already_set& error) {
+        refuse(name, "attribute", "one that can be read", text_of_error(error));
+    }
+}
+
+NUMPY_BRIDGE_INLINE std::int64_t read_integer(const char* protocol, const char* field, py::handle value) {
+    if (PyBool_Check(value.ptr()) == 0 && PyIndex_Check(value.ptr()) != 0) {
+        try {
+            const py::object number = stolen(PyNumber_Index(value.ptr()));
+            int overflow = 0;
+            const long long result = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+            if (overflow == 0) return result;
+        } catch (py::error_already_set& error) {
+            refuse(protocol, field, "integers of 64 bits", text_of_error(error));
+        }
+    }
+    refuse(protocol, field, "integers of 64 bits", shown(value));
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -1,0 +1,89 @@
+/// The short way for the arguments of nearly every call: plain ndarrays, tensors and buffers.
+///
+/// It accepts only what `load_argument` would accept, with the same result. It raises nothing: everything that is not
+/// plain, or does not fit, is left to `load_argument`.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include <numpy_bridge/arguments/mismatch.hpp>
+#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/python.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// `meets_all` with requirements known at compile time, which takes a quarter of the time.
+template <const requirements& Wanted, mismatch... All>
+bool meets_every(mismatch_list<All...>, const memory& m) noexcept {
+    return (meets<All>(Wanted, m) && ...);
+}
+template <const requirements& Wanted> bool meets_every(const memory& m) noexcept {
+    return meets_every<Wanted>(all_mismatches{}, m);
+}
+
+/// A buffer export for the length of a call.
+class scoped_buffer {
+public:
+    scoped_buffer() noexcept { view_.obj = nullptr; } // the other fields are never read then
+    scoped_buffer(const scoped_buffer&) = delete;
+    scoped_buffer& operator=(const scoped_buffer&) = delete;
+    ~scoped_buffer() { reset(); }
+
+    /// False where `x` refuses; no exception is left.
+    bool take(PyObject* x) noexcept {
+        if (PyObject_GetBuffer(x, &view_, PyBUF_FULL_RO) == 0) return true;
+        PyErr_Clear();
+        view_.obj = nullptr;
+        return false;
+    }
+
+    /// Gives the buffer back, if there is one.
+    void reset() noexcept {
+        if (view_.obj != nullptr) release();
+    }
+
+    const Py_buffer& view() const noexcept { return view_; }
+
+private:
+    void release() noexcept;
+
+    Py_buffer view_;
+};
+
+inline bool describe_plain_array(PyObject* x, memory& out) noexcept {
+    const auto& array = *reinterpret_cast<const numpy_abi::array*>(x);
+    const auto id = from_numpy_number(array.descr->number);
+    if (!id || !numpy_abi::is_native(*array.descr)) return false;
+    out = {reinterpret_cast<std::byte*>(array.data),
+           {*id, byte_order::native},
+           cpu_device,
+           (array.flags & numpy_abi::flag_writeable) == 0,
+           array.ndim,
+           reinterpret_cast<const std::int64_t*>(array.shape),
+           reinterpret_cast<const std::int64_t*>(array.strides)};
+    return is_plainly_valid(out);
+}
+
+/// A tensor on the CPU, or one of Python's own buffers.
+struct plain_memory {
+    plain_memory() {} // NOLINT(modernize-use-equals-default): leaves the strides uninitialised on purpose
+    memory m;
+    engine::witness seen;
+    dims strides; ///< room for those of a tensor
+};
+
+/// Describes `x` where it is plain and has what `r` asks of its values; the layout is for `meets_every` to test. A buffer
+/// is exported into `buffer`.
+bool describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, plain_memory& out) noexcept;
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/arguments/fast_path.cpp"
+#endif

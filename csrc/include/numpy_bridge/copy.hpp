@@ -1,0 +1,29 @@
+/// The values of an object, to copy from. NumPy and torch make the copies.
+#pragma once
+
+#include <numpy_bridge/imported.hpp>
+#include <numpy_bridge/python.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+/// Whether a refusal of a tensor is one that a copy gets round: its values are not what its memory holds, or its memory
+/// is on a device.
+bool is_cured_by_copy(const refusal& why) noexcept;
+
+/// An object whose memory holds the values of `x`: for a tensor a tensor without negation, conjugation and autograd, for
+/// anything else an ndarray. It shares the memory of `x` where that holds the values already, and must not be written.
+/// Raises sharing_error where `x` has no values, or none that NumPy has a dtype for.
+py::object values_of(PyObject* x);
+
+/// An ndarray over the memory of `x`, which must not be written. Raises sharing_error for memory on a device.
+py::object array_over(PyObject* x);
+
+} // namespace engine
+
+NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../engine/copy.cpp"
+#endif

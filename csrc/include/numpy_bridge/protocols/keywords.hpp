@@ -1,0 +1,36 @@
+/// Calls producers that lack some of the standard's keywords.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <initializer_list>
+
+#include <numpy_bridge/python.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace engine {
+
+struct keyword {
+    const char* name;
+    py::object value;
+};
+
+/// What a producer answered, and whether it took the last keyword.
+struct accepted_call {
+    py::object result;
+    bool with_last;
+};
+
+/// Calls `method` with one or two keywords: with both, with the last alone, with the first alone, with none.
+/// Old producers raise TypeError for keywords that they do not know; where even the call without any is a
+/// TypeError, the first one is the producer's own and tells more.
+accepted_call call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords);
+
+} // namespace engine
+
+NUMPY_BRIDGE_NAMESPACE_END
+
+#ifndef NUMPY_BRIDGE_COMPILED
+#include "../../../engine/protocols/keywords.cpp"
+#endif

@@ -1,0 +1,19 @@
+/// Launches of the addition kernels. Errors are left to cudaGetLastError.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "add_grid.hpp"
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace kernels {
+
+/// Complex numbers count as two elements each.
+void add_packed_on_cuda(dtype id, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream);
+
+void add_strided_on_cuda(dtype id, const strided_walk& walk, const constant& value, cudaStream_t stream);
+
+} // namespace kernels
+
+NUMPY_BRIDGE_NAMESPACE_END

@@ -1,0 +1,103 @@
+"""Steps that several sessions of the noxfile share: what is installed, and how C++ is built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+CONSTRAINTS = ("-c", "constraints.txt")
+CPP_HEADERS = ("apache-tvm-ffi>=0.1.15", "cmeel-eigen>=3.4", "numpy>=2", "pybind11>=3.1")
+# Kernels for all architectures take minutes to compile. Most sessions never load them.
+WITHOUT_CUDA = {"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"}
+
+
+def output_of(session: nox.Session, *command: str) -> str:
+    return str(session.run(*command, silent=True, external=True)).strip()
+
+
+def installed(session: nox.Session, pattern: str) -> list[Path]:
+    """The files of the session's packages that match."""
+    return list(Path(session.virtualenv.location).glob(f"lib/python*/site-packages/{pattern}"))
+
+
+def pybind11_folder(session: nox.Session) -> str:
+    return output_of(session, "python", "-m", "pybind11", "--cmakedir")
+
+
+def install_cpp_tools(session: nox.Session) -> None:
+    """What `build` needs for the C++ tests."""
+    install_system_package(session, "/usr/include/gtest/gtest.h", "libgtest-dev")
+    session.install("cmake>=3.24", "ninja", *CPP_HEADERS)
+
+
+def build(session: nox.Session, preset: str) -> None:
+    python = Path(session.virtualenv.location, "bin", "python")
+    where = (f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={pybind11_folder(session)}")
+    session.run("cmake", "--preset", preset, *where, silent=True)
+    session.run("cmake", "--build", "--preset", preset)
+
+
+def cuda_compiler(session: nox.Session) -> dict[str, str]:
+    """The environment in which CMake finds a CUDA compiler: the machine's, or else one from wheels."""
+    if shutil.which("nvcc"):
+        return {}
+    parts = ("cuda-nvcc", "cuda-crt", "cuda-runtime", "cuda-cccl", "nvvm")
+    session.install(*(f"nvidia-{part}==13.0.*" for part in parts))
+    (toolkit,) = installed(session, "nvidia/cu13")
+    for link, there in (("lib64", "lib"), ("lib/libcudart.so", "libcudart.so.13")):  # where CMake looks
+        if not (toolkit / link).exists():
+            (toolkit / link).symlink_to(there)
+    return {"PATH": os.pathsep.join((str(toolkit / "bin"), session.bin, os.environ["PATH"]))}
+
+
+def install_for_gpu(session: nox.Session, *packages: str) -> None:
+    """Install the wheel with kernels and what its tests need, and say what it finds on this machine."""
+    session.install(*CONSTRAINTS, ".[test]", *packages, env={"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=ON"})
+    session.run("numpy-bridge", "info")
+
+
+def install_instrumented(
+    session: nox.Session, extras: str, option: str, build_type: str = "RelWithDebInfo"
+) -> None:
+    """Install the wheel, instrumented by GCC as NUMPY_BRIDGE_`option` says."""
+    settings = {
+        "build-dir": f"build/{session.name.partition('-')[0]}-wheel/{{wheel_tag}}",
+        "cmake.build-type": build_type,
+        "install.strip": "false",
+        "cmake.define.CMAKE_CXX_COMPILER": "g++",
+        "cmake.define.CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
+        "cmake.define.CMAKE_CXX_FLAGS_RELWITHDEBINFO": "-O1 -g",  # half the time of -O2 to compile
+        f"cmake.define.NUMPY_BRIDGE_{option.partition('=')[0]}": option.partition("=")[2],
+    }
+    configured = (f"--config-settings={key}={value}" for key, value in settings.items())
+    session.install(*CONSTRAINTS, "--prefer-binary", f".{extras}", *configured, env=WITHOUT_CUDA)
+
+
+def preloaded(session: nox.Session, *libraries: str) -> dict[str, str]:
+    """The environment in which a sanitizer works with an interpreter that was built without it.
+
+    Its library must be loaded first. libstdc++ must be loaded with it: the sanitizer looks up the function
+    that throws exceptions, which the interpreter does not have. Leaks are reported by the C++ tests only,
+    since CPython does not free everything when it ends.
+    """
+    found = [output_of(session, "g++", f"-print-file-name={name}") for name in (*libraries, "libstdc++.so.6")]
+    return {
+        "LD_PRELOAD": " ".join(found),
+        "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:strict_string_checks=1:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:suppressions=tests/tsan.supp",
+    }
+
+
+def install_system_package(session: nox.Session, needed: str, package: str) -> None:
+    """Install a package with apt-get where there is one, unless the program or file `needed` exists."""
+    if shutil.which(needed) or Path(needed).exists() or shutil.which("apt-get") is None:
+        return
+    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    # One at a time: apt-get fails where another one is at work.
+    apt_get = (*as_root, "flock", "/run/lock/numpy-bridge-apt-get", "apt-get")
+    session.run(*apt_get, "update", "-qq", external=True)
+    session.run(*apt_get, "install", "-y", "-qq", package, external=True)

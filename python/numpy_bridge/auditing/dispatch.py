@@ -1,0 +1,94 @@
+"""Judges a watched call and passes the conversion to the listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
+from typing import Any
+
+from numpy_bridge.errors import HiddenCopyError
+from numpy_bridge.outcome import Outcome
+from numpy_bridge.unwatched import this_thread
+
+from .judging.call_site import find_call_site
+from .judging.calls import Call
+from .judging.modes import is_tracing, torch_functions_disabled
+from .judging.operands import Operand, Trait
+from .judging.verdict import Verdict, judge
+from .model import Conversion
+
+Listener = Callable[[Conversion, Any, Any], None]
+"""Gets a conversion, its argument and its result, and keeps neither of the two."""
+
+
+class Dispatcher:
+    """Passes conversions to listeners."""
+
+    def __init__(self) -> None:
+        self.listeners: tuple[Listener, ...] = ()  # replaced as a whole: other threads read it without a lock
+
+    def report(
+        self, call: Call, keywords: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
+    ) -> None:
+        """Judge one call and notify the listeners. Only a HiddenCopyError of a listener is raised."""
+        __tracebackhide__ = True
+        listeners = self.listeners
+        if is_tracing():
+            return
+        this_thread.unwatched = True
+        try:
+            with torch_functions_disabled():
+                conversion = _conversion(call, keywords, source, result, frame)
+                if conversion is not None:
+                    _notify(listeners, conversion, source, result)
+        finally:
+            this_thread.unwatched = False
+
+
+def _notify(listeners: Iterable[Listener], conversion: Conversion, source: Any, result: Any) -> None:
+    """Notify all listeners, and then raise the first error."""
+    __tracebackhide__ = True
+    errors: list[HiddenCopyError] = []
+    for listener in listeners:
+        try:
+            listener(conversion, source, result)
+        except HiddenCopyError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def _conversion(
+    call: Call, keywords: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
+) -> Conversion | None:
+    """Return the conversion that a call made; None if there is none to report."""
+    try:
+        v = judge(call, keywords, source, result)
+    except Exception as error:
+        v = _unknown(source, result, error)
+    if Trait.NO_MEMORY in v.source.traits | v.result.traits:
+        return None
+    internal, by_torch = _is_internal(call, v), call.module == "torch.utils.dlpack"
+    site = find_call_site(frame, call.name_in_source, internal=internal, by_torch=by_torch)
+    if site is None:
+        return None
+    given, made = v.source.kind, v.result.kind
+    return Conversion(
+        site, call.label, given, made, v.outcome, v.reason, v.alternative, v.asked, times=1, nbytes=v.nbytes
+    )
+
+
+def _unknown(source: Any, result: Any, error: Exception) -> Verdict:
+    reason = f"it could not be found out: {type(error).__name__}: {error}"
+    operands = Operand("", type(source).__name__), Operand("", type(result).__name__)
+    return Verdict(*operands, Outcome.UNKNOWN.past, 0, reason, "", asked=False)
+
+
+def _is_internal(call: Call, verdict: Verdict) -> bool:
+    """Whether a library may make such a call on its own arrays, numbers or names, not for the user."""
+    source, result = verdict.source, verdict.result
+    if call.registry or source.device != result.device:
+        return False
+    if "object" in (source.dtype, result.dtype):
+        return True
+    return source.library in (result.library, "python") or not result.is_array

@@ -1,0 +1,47 @@
+"""An audit as a JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy_bridge
+
+from .model import Conversion, Line
+from .run import Run
+
+SCHEMA = "numpy-bridge/audit/1"
+
+
+def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
+    """Return the result of running `command`."""
+    return {
+        "schema": SCHEMA,
+        "version": numpy_bridge.__version__,
+        "command": list(command),
+        "status": run.status,
+        "conversions": len(run.log),
+        "copied_bytes": run.log.copied_bytes,
+        "shared_bytes": run.log.shared_bytes,
+        "hidden_copies": sum(c.times for c in run.log.hidden),
+        "lines": [_line(line) for line in run.log.lines()],
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "file": line.file,
+        "line": line.line,
+        "text": line.text,
+        "copied_bytes": line.copied_bytes,
+        "shared_bytes": line.shared_bytes,
+        "times": line.times,
+        "conversions": [_conversion(c) for c in line.conversions],
+    }
+
+
+def _conversion(c: Conversion) -> dict[str, Any]:
+    fields = asdict(c)
+    del fields["place"]
+    return {"function": c.place.function, "through": c.place.through, **fields, "hidden": c.hidden}

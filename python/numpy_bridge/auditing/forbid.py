@@ -1,0 +1,132 @@
+"""`no_copies`: a hidden copy is an error."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from _thread import get_ident  # as in threading, which takes long to import
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from numpy_bridge.errors import HiddenCopyError
+
+if TYPE_CHECKING:
+    from .model import Conversion
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class no_copies:
+    """Raise at the line that makes a hidden copy: a copy of array memory that the call does not announce.
+
+    A context manager and a decorator of functions, plain or async. A copy is not hidden if the name of the
+    call announces it (``clone``, ``tolist``, ``to``, ``cpu``, ``cuda``, ``np.copy``, collation of a batch),
+    or an argument does (``copy=True``, ``force=True``). Nor is it if nothing could be shared: memory moves to
+    another device, or values come from a list.
+
+    All threads are watched: the copy raises in the thread that makes it. An error of another thread is raised
+    again at the end of the block, unless the block raises itself. A block in an asyncio task applies to this
+    task, to tasks that are started inside the block, and to all other threads, but not to other tasks of the
+    same thread. A block outside of tasks, as around `asyncio.run`, applies to all of them.
+
+    Raises
+    ------
+    HiddenCopyError
+        Inside the block, by the call that copied; at its end, if that was in another thread.
+    TypeError
+        If an object other than a function is decorated, or a generator function, whose body runs elsewhere:
+        use a block inside it.
+    """
+
+    def __init__(self, *functions: object) -> None:
+        if functions:
+            raise TypeError("no_copies takes no arguments: decorate with @no_copies(), in parentheses")
+        self._blocks: list[_Forbid] = []
+
+    def __enter__(self) -> None:
+        from .install.installation import installation
+
+        self._blocks.append(_Forbid())
+        installation.add(self._blocks[-1])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from .install.installation import installation
+
+        __tracebackhide__ = True
+        forbid = self._blocks.pop()
+        installation.remove(forbid)
+        forbid.leave()
+        if forbid.elsewhere is not None and error is None:
+            raise forbid.elsewhere
+
+    def __call__(self, function: Function) -> Function:
+        import inspect
+
+        if not callable(function):
+            raise TypeError(f"no_copies decorates functions, not {type(function).__name__} objects")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("no_copies cannot decorate a generator function; use it as a block inside")
+        run: Any
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def run(*arguments: Any, **keywords: Any) -> Any:
+                with no_copies():
+                    return await function(*arguments, **keywords)
+
+        else:
+
+            @functools.wraps(function)
+            def run(*arguments: Any, **keywords: Any) -> Any:
+                __tracebackhide__ = True
+                with no_copies():
+                    return function(*arguments, **keywords)
+
+        return run  # type: ignore[no-any-return]
+
+
+_entered: ContextVar[frozenset[object]] = ContextVar("numpy_bridge.no_copies", default=frozenset())
+"""The marks of the blocks that a task is in. Tasks that it starts inherit them."""
+
+
+class _Forbid:
+    """Raises for hidden copies, and remembers the first error that it raised in another thread."""
+
+    def __init__(self) -> None:
+        self.elsewhere: HiddenCopyError | None = None
+        self._thread = get_ident()
+        self._mark = object() if _is_in_task() else None
+        if self._mark is not None:
+            _entered.set(_entered.get() | {self._mark})
+
+    def leave(self) -> None:
+        """End the block for tasks that start from now on."""
+        _entered.set(_entered.get() - {self._mark})
+
+    def __call__(self, conversion: Conversion, source: object, result: object) -> None:
+        __tracebackhide__ = True
+        here = get_ident() == self._thread
+        of_another_task = here and self._mark is not None and self._mark not in _entered.get()
+        if conversion.hidden and not of_another_task:
+            error = _error(conversion)
+            if not here and self.elsewhere is None:
+                self.elsewhere = error
+            raise error
+
+
+def _error(c: Conversion) -> HiddenCopyError:
+    got = f"{c.nbytes:,} bytes copied, {c.source} to {c.result}: {c.reason}"
+    return HiddenCopyError(str(c.place), c.call, got, c.alternative and f"{c.alternative} shares")
+
+
+def _is_in_task() -> bool:
+    """Whether this code runs in an asyncio task, which takes turns with other tasks of the thread."""
+    asyncio: Any = sys.modules.get("asyncio")
+    try:
+        return asyncio is not None and asyncio.current_task() is not None
+    except RuntimeError:  # no event loop runs here
+        return False

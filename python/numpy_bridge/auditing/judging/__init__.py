@@ -1,0 +1,1 @@
+"""What a watched call did with memory, and the line that made it."""

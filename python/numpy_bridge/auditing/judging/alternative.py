@@ -1,0 +1,95 @@
+"""The call that shares where a watched one copied."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numpy_bridge import libraries
+
+from .operands import Operand, Trait
+
+NOT_FOR_TORCH = {
+    Trait.NEGATIVE_STRIDES: "torch has no negative strides",
+    Trait.ODD_STRIDES: "torch's strides are whole elements",
+    Trait.MISALIGNED: "torch needs aligned elements",
+    Trait.SWAPPED: "torch has the machine's byte order only",
+}
+"""The traits of memory that torch cannot share, and why."""
+
+NOT_FOR_NUMPY = {
+    Trait.NEGATED: "NumPy has no negation bit",
+    Trait.CONJUGATED: "NumPy has no conjugation bit",
+    Trait.NOT_STRIDED: "the tensor is not strided",
+}
+"""The traits of memory that NumPy cannot share, and why."""
+
+_TIMES = ("datetime64", "timedelta64")
+
+
+def alternative(given: Operand, made: Operand) -> str:
+    """Return a call with the argument `x` that shares; empty if there is none. Both are on one device."""
+    if made.is_array and given.library == made.library:
+        return _alternative_within(given, made)
+    if made.library == "torch":
+        code = _to_torch(given)
+    elif made.dtype.startswith(_TIMES):
+        return "np.asarray(x)"
+    elif made.library == "numpy" or (made.library == libraries.PYTHON and not made.is_array):
+        code = _to_numpy(given)
+    else:
+        return ""
+    return f"{code} with x created as {made.dtype}" if code and changes_dtype(given, made) else code
+
+
+def changes_dtype(given: Operand, made: Operand) -> bool:
+    """Whether values are converted. A buffer, which often holds mere bytes, may be read as any dtype."""
+    known = made.is_array and given.library != libraries.PYTHON and given.dtype and made.dtype
+    return bool(known) and given.dtype != made.dtype
+
+
+def _alternative_within(given: Operand, made: Operand) -> str:
+    if given.dtype != made.dtype or Trait.NOT_CONTIGUOUS in given.traits - made.traits:
+        return ""
+    return {"numpy": "np.asarray(x)", "torch": "x.detach()"}.get(made.library, "")
+
+
+def _to_torch(given: Operand) -> str:
+    if given.traits & set(NOT_FOR_TORCH) or not _torch_has(given.dtype):
+        return ""
+    readonly = Trait.READ_ONLY in given.traits or _lends_readonly(given.library)
+    return f"bridge.to_torch({_shareable(given)}, allow_readonly=True)" if readonly else "bridge.to_torch(x)"
+
+
+def _lends_readonly(name: str) -> bool:
+    """Whether arrays of a library are read-only, always or at times."""
+    library = libraries.BY_NAME.get(name)
+    return library is not None and (bool(library.immutable) or library.lends_readonly)
+
+
+def _to_numpy(given: Operand) -> str:
+    if given.traits & set(NOT_FOR_NUMPY) or given.device != "cpu":
+        return ""
+    if given.library == "torch" and not _numpy_has(given.dtype):
+        return ""
+    return f"bridge.to_numpy({_shareable(given)})"
+
+
+def _shareable(given: Operand) -> str:
+    """Return the expression with `x` whose value can be shared."""
+    if Trait.VARIABLE in given.traits:
+        return "x.value()"
+    return "x.detach()" if given.library == "torch" and Trait.REQUIRES_GRAD in given.traits else "x"
+
+
+def _torch_has(dtype: str) -> bool:
+    import torch
+
+    return isinstance(getattr(torch, dtype, None), torch.dtype)
+
+
+def _numpy_has(dtype: str) -> bool:
+    try:
+        np.dtype(dtype)
+    except TypeError:
+        return False
+    return True

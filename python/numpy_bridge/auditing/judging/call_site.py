@@ -1,0 +1,128 @@
+"""The line that made a call: the nearest frame of the user's own code."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import linecache
+import re
+import sys
+import sysconfig
+from enum import Enum
+from pathlib import Path
+from types import CodeType, FrameType
+
+import numpy as np
+
+import numpy_bridge
+
+from ..model import CallSite
+
+
+class Code(Enum):
+    """Kinds of code."""
+
+    USER = "user"
+    LIBRARY = "library"
+    INTERNAL = "internal"
+    """Python's library, array libraries and numpy_bridge: never the line to blame."""
+
+
+def _folder(file: str | None) -> str:
+    return str(Path(file or "").parent) + "/"
+
+
+_SCRIPTS = sysconfig.get_path("scripts") + "/"
+_STANDARD = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib")})
+_OURS = _folder(numpy_bridge.__file__)
+_NUMPY = _folder(np.__file__)
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+
+
+@functools.lru_cache(maxsize=4096)
+def code_of(file: str) -> Code:
+    """Return which kind of code a file holds."""
+    if file.startswith(("<frozen ", "<__array_function__", "<eval_with_key>")):
+        return Code.INTERNAL
+    torch = sys.modules.get("torch")
+    internal = (_OURS, _NUMPY, _SCRIPTS, _folder(getattr(torch, "__file__", None) or "/-/-"))
+    if file.startswith(internal):
+        return Code.INTERNAL
+    if any(part in file for part in _INSTALLED):
+        return Code.LIBRARY
+    return Code.INTERNAL if file.startswith(_STANDARD) else Code.USER
+
+
+def find_call_site(
+    frame: FrameType | None, function: str, *, internal: bool, by_torch: bool
+) -> CallSite | None:
+    """Find the line of the user's code that led to a call; None if a library made the call on its own.
+
+    Libraries make `internal` calls of `function` on their own: the user's code must make them directly.
+    Constructors of torch make `by_torch` calls from C++: an expression must name the function.
+    """
+    on_its_own = (internal or by_torch) and not _is_direct(frame, function)
+    if on_its_own and (internal or not _mentions(frame, function)):
+        return None
+    return _nearest(frame)
+
+
+def _is_direct(frame: FrameType | None, function: str) -> bool:
+    """Whether the user's own code made the call of `function`.
+
+    A frame of the user's code is no proof: libraries written in C or Cython call functions without a frame of
+    their own. So the expression that is being evaluated has to mention the function too.
+    """
+    return frame is not None and code_of(frame.f_code.co_filename) is Code.USER and _mentions(frame, function)
+
+
+def _mentions(frame: FrameType | None, function: str) -> bool:
+    """Whether the expression that is being evaluated names a function, or a variable that is bound to it."""
+    if frame is None:
+        return False
+    words = _words(frame.f_code, frame.f_lasti)
+    return function in words or any(_is_named(frame.f_globals.get(word), function) for word in words)
+
+
+def _is_named(value: object, function: str) -> bool:
+    try:
+        return getattr(value, "__name__", None) == function
+    except Exception:  # an object of the program may raise anything
+        return False
+
+
+@functools.lru_cache(maxsize=4096)
+def _words(code: CodeType, instruction: int) -> frozenset[str]:
+    """Collect the names in the expression of an instruction; in the whole code if that is unknown."""
+    positions = getattr(code, "co_positions", None)  # Python 3.11
+    if positions is not None:
+        first, last, start, end = next(itertools.islice(positions(), instruction // 2, None))
+        lines = [linecache.getline(code.co_filename, line) for line in range(first or 0, (last or 0) + 1)]
+        if start is not None and all(lines):
+            lines[-1] = lines[-1].encode()[:end].decode(errors="ignore")
+            lines[0] = lines[0].encode()[start:].decode(errors="ignore")
+            return frozenset(re.findall(r"\w+", "".join(lines)))
+    return frozenset(code.co_names)
+
+
+def _nearest(frame: FrameType | None) -> CallSite:
+    """Find the nearest line of the user's code. If all code is installed, that of a library counts."""
+    below: FrameType | None = None
+    library: tuple[FrameType, FrameType | None] | None = None
+    while frame is not None:
+        code = code_of(frame.f_code.co_filename)
+        if code is Code.USER:
+            return _site(frame, below)
+        if code is Code.LIBRARY and library is None:
+            library = (frame, below)
+        below, frame = frame, frame.f_back
+    return _site(*library) if library else CallSite("<unknown>", 0, "<unknown>")
+
+
+def _site(frame: FrameType, below: FrameType | None) -> CallSite:
+    through = "" if below is None else f"{below.f_globals.get('__name__', '?')}.{_name(below)}"
+    return CallSite(frame.f_code.co_filename, frame.f_lineno, _name(frame), through)
+
+
+def _name(frame: FrameType) -> str:
+    return str(getattr(frame.f_code, "co_qualname", frame.f_code.co_name))

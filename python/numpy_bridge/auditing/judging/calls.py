@@ -1,0 +1,128 @@
+"""The table of watched calls: where each function is, its argument, and what it does with memory.
+
+docs/audit.md lists calls that cannot be watched, with the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Call:
+    """One watched call.
+
+    Parameters
+    ----------
+    module : str
+        The module that the call is looked up in, once the program has imported it.
+    name : str
+        The attribute: "tensor", or "Tensor.numpy" for a method.
+    label : str
+        Its name in reports.
+    parameter : str
+        The keyword of the argument that is converted, which is the first one.
+    copies : str
+        Why the call always copies; empty if it copies only when it has to.
+    asked : bool
+        True if the name of the call announces a copy, as clone and tolist do. Such copies are never hidden.
+    note : str
+        A remark for calls that share. It follows "the same memory".
+    position : int
+        Index of the argument that is converted.
+    registry : str
+        A dictionary in the module that holds the function as a value. Callers take it from there.
+    """
+
+    module: str
+    name: str
+    label: str
+    parameter: str = "self"
+    copies: str = ""
+    asked: bool = False
+    note: str = ""
+    position: int = 0
+    registry: str = ""
+
+    @property
+    def function(self) -> str:
+        """The name without the class."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def name_in_source(self) -> str:
+        """The name that must occur in a source line for the call to be attributed to it."""
+        return self.function if self.registry else self.label.rpartition(".")[2]
+
+    def source(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> object:
+        """Return the argument that is converted."""
+        return arguments[self.position] if len(arguments) > self.position else keywords.get(self.parameter)
+
+
+def _functions(module: str, label: str, **parameters: str) -> tuple[Call, ...]:
+    return tuple(Call(module, name, f"{label}.{name}", first) for name, first in parameters.items())
+
+
+_COLLATE = "torch.utils.data._utils.collate"
+
+CALLS: tuple[Call, ...] = (
+    Call("torch", "tensor", "torch.tensor", "data", "torch.tensor always copies"),
+    *_functions("torch", "torch", as_tensor="data", asarray="obj", from_numpy="ndarray", frombuffer="buffer"),
+    *_functions("torch", "torch", from_dlpack="ext_tensor"),
+    Call("torch.utils.dlpack", "from_dlpack", "torch.from_dlpack", "ext_tensor"),
+    Call("torch", "Tensor.numpy", "Tensor.numpy"),
+    Call("torch", "Tensor.__array__", "Tensor.__array__"),
+    Call("torch", "Tensor.__dlpack__", "Tensor.__dlpack__"),
+    Call("torch", "Tensor.tolist", "Tensor.tolist", copies="a list holds Python objects", asked=True),
+    Call("torch", "Tensor.clone", "Tensor.clone", copies="clone always copies", asked=True),
+    Call("torch", "Tensor.contiguous", "Tensor.contiguous"),
+    *(Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True) for name in ("cpu", "cuda", "to")),
+    *(
+        Call(_COLLATE, function, "default_collate", "batch", reason, True, registry="default_collate_fn_map")
+        for function, reason in {
+            "collate_tensor_fn": "the samples are stacked into one batch",
+            "collate_numpy_array_fn": "the samples are stacked into one batch",
+            "collate_numpy_scalar_fn": "the numbers are gathered into one batch",
+            "collate_float_fn": "the numbers are gathered into one batch",
+            "collate_int_fn": "the numbers are gathered into one batch",
+        }.items()
+    ),
+    Call("numpy", "array", "np.array", "object", "np.array copies unless it is told not to"),
+    Call("numpy", "copy", "np.copy", "a", "np.copy always copies", asked=True),
+    *_functions("numpy", "np", asarray="a", asanyarray="a", ascontiguousarray="a", asfortranarray="a"),
+    *_functions("numpy", "np", from_dlpack="x", frombuffer="buffer"),
+    *_functions("numpy_bridge", "bridge", to_numpy="x", to_torch="x", view="x"),
+    Call("jax.numpy", "array", "jnp.array", "object", "jnp.array copies unless it is told not to"),
+    Call("jax.numpy", "asarray", "jnp.asarray", "a"),
+    *_functions("jax.dlpack", "jax.dlpack", from_dlpack="external_array"),
+    *_functions("pyarrow", "pa", array="obj"),
+    *_functions("tensorflow", "tf", convert_to_tensor="value", constant="value"),
+    Call(
+        *("tensorflow", "Variable.__class__.__call__", "tf.Variable", "initial_value"),
+        note=", until the variable is assigned to",
+        position=1,
+    ),
+    *(
+        Call(
+            f"tensorflow.python.{module}",
+            f"{base}.numpy",
+            f"{name}.numpy",
+            copies=f"{name}.numpy always copies",
+        )
+        for module, base, name in (
+            ("framework.ops", "_EagerTensorBase", "EagerTensor"),
+            ("ops.resource_variable_ops", "BaseResourceVariable", "Variable"),
+        )
+    ),
+    Call("tensorflow.python.framework.ops", "_EagerTensorBase.__dlpack__", "EagerTensor.__dlpack__"),
+    *(
+        Call("tensorflow", name, f"tf.{name}", parameter)
+        for name, parameter in (
+            ("experimental.dlpack.to_dlpack", "tf_tensor"),
+            ("experimental.dlpack.from_dlpack", "dlcapsule"),
+        )
+    ),
+    Call("cupy", "array", "cupy.array", "obj", "cupy.array copies unless it is told not to"),
+    *_functions("cupy", "cupy", asarray="a", asnumpy="a", from_dlpack="array"),
+)

@@ -1,0 +1,195 @@
+"""What an audit found. Numbers and text only: no array is kept alive."""
+
+from __future__ import annotations
+
+import linecache
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from numpy_bridge.outcome import Outcome, Tone
+
+
+class CallSite(NamedTuple):
+    """A line of a program.
+
+    Parameters
+    ----------
+    file, line : str, int
+        Where it is, as in a traceback.
+    function : str
+        The function that the line is in; "<module>" outside of all.
+    through : str
+        The function of a library that the line called and that made the conversion; empty if the line
+        itself did.
+    """
+
+    file: str
+    line: int
+    function: str
+    through: str = ""
+
+    @property
+    def text(self) -> str:
+        """The line itself, if its file can be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass
+class Conversion:
+    """One kind of conversion at one line, however often it was made.
+
+    Parameters
+    ----------
+    place : CallSite
+        The line: ``place.file``, ``place.line``, ``place.function``, ``place.text``.
+    call : str
+        "torch.tensor", "Tensor.numpy", ...
+    source, result : str
+        The kinds of objects: "numpy float64", "torch float32 cuda:0", "list of int".
+    outcome : str
+        "shared", "copied" or "unknown".
+    reason : str
+        Why.
+    alternative : str
+        A call that shares instead, where ``x`` is the argument; empty if there is none.
+    asked : bool
+        True if the call announces a copy by its name (``clone``) or an argument (``copy=True``), or if
+        nothing could be shared: memory moves to another device, or values come from no array.
+    times, nbytes : int
+        How often, and how many bytes of results all in all.
+    """
+
+    place: CallSite
+    call: str
+    source: str
+    result: str
+    outcome: str
+    reason: str
+    alternative: str
+    asked: bool
+    times: int = field(default=0, compare=False)
+    nbytes: int = field(default=0, compare=False)
+
+    @property
+    def hidden(self) -> bool:
+        """True for a copy of array memory that the call does not announce."""
+        return self.outcome == Outcome.COPIES.past and not self.asked and self.nbytes > 0
+
+    @property
+    def verdict(self) -> str:
+        """The outcome; "hidden copy" for hidden copies."""
+        return "hidden copy" if self.hidden else self.outcome
+
+    @property
+    def tone(self) -> Tone:
+        """How reports colour it."""
+        return "bad" if self.hidden else "good" if self.outcome == Outcome.SHARES.past else "note"
+
+    def __str__(self) -> str:
+        times = "" if self.times == 1 else f", {self.times} times"
+        what = f"{self.outcome} {self.nbytes:,} bytes{times}, {self.source} to {self.result}: {self.reason}"
+        line = f"{self.place}: {self.call}: {what}"
+        return f"{line}; {self.alternative} shares" if self.alternative else line
+
+
+@dataclass(frozen=True)
+class Line:
+    """All conversions of one line of the program."""
+
+    file: str
+    line: int
+    text: str
+    conversions: tuple[Conversion, ...]
+
+    @property
+    def copied_bytes(self) -> int:
+        """Bytes that were copied, hidden or not."""
+        return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.COPIES.past)
+
+    @property
+    def shared_bytes(self) -> int:
+        """Bytes that were shared instead of copied."""
+        return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.SHARES.past)
+
+    @property
+    def times(self) -> int:
+        """Number of conversions."""
+        return sum(c.times for c in self.conversions)
+
+
+class AuditLog:
+    """The conversions that an `audit` has seen, in the order of first appearance.
+
+    Conversions that differ in nothing but the number of bytes are counted as one, so that a log stays small
+    however long the program runs.
+    """
+
+    def __init__(self) -> None:
+        self._conversions: dict[tuple[Any, ...], Conversion] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, conversion: Conversion, source: object, result: object) -> None:
+        """Count one conversion, as a listener."""
+        c = conversion
+        key = (c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked)
+        with self._lock:
+            known = self._conversions.get(key)
+            if known is None:
+                self._conversions[key] = replace(c)  # other logs may get the same one
+            else:
+                known.times += c.times
+                known.nbytes += c.nbytes
+
+    @property
+    def conversions(self) -> list[Conversion]:
+        """All conversions."""
+        with self._lock:
+            return list(self._conversions.values())
+
+    @property
+    def copies(self) -> list[Conversion]:
+        """The conversions that copied."""
+        return [c for c in self.conversions if c.outcome == Outcome.COPIES.past]
+
+    @property
+    def hidden(self) -> list[Conversion]:
+        """The hidden copies of array memory."""
+        return [c for c in self.conversions if c.hidden]
+
+    @property
+    def copied_bytes(self) -> int:
+        """Bytes that were copied."""
+        return sum(c.nbytes for c in self.copies)
+
+    @property
+    def shared_bytes(self) -> int:
+        """Bytes that were shared instead of copied."""
+        return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.SHARES.past)
+
+    def lines(self) -> list[Line]:
+        """Group by line of the program: most bytes copied first, then most bytes shared."""
+        found: dict[tuple[str, int], list[Conversion]] = {}
+        for c in self.conversions:
+            found.setdefault((c.place.file, c.place.line), []).append(c)
+        lines = [Line(*where, made[0].place.text, tuple(made)) for where, made in found.items()]
+        return sorted(lines, key=lambda line: (-line.copied_bytes, -line.shared_bytes, line.file, line.line))
+
+    def __iter__(self) -> Iterator[Conversion]:
+        return iter(self.conversions)
+
+    def __len__(self) -> int:
+        return sum(c.times for c in self.conversions)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.conversions)) or "no conversions"
+
+    def __repr__(self) -> str:
+        return (
+            f"<AuditLog: {len(self)} conversions, {self.copied_bytes:,} bytes copied, "
+            f"{self.shared_bytes:,} bytes shared>"
+        )

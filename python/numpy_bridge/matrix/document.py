@@ -1,0 +1,35 @@
+"""The matrix as a JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .model import Cell, Matrix
+
+SCHEMA = "numpy-bridge/matrix/1"
+"""Name and version of the form. The version rises when a field changes its meaning or goes."""
+
+
+def document(matrix: Matrix) -> dict[str, Any]:
+    """Return everything about a matrix, ready for `json.dumps`."""
+    producers = dict.fromkeys(cell.producer for cell in matrix.cells)
+    return {
+        "schema": SCHEMA,
+        "date": matrix.date,
+        "versions": dict(matrix.versions),
+        "not_installed": list(matrix.missing),
+        "untried": matrix.untried,
+        "counts": {"ours": matrix.counts(ours=True), "others": matrix.counts(ours=False)},
+        "made_by": {producer.name: producer.code for producer in producers},
+        "cells": [_cell(cell) for cell in matrix.cells],
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "from": cell.producer.name,
+        "to": cell.consumer.name,
+        "call": cell.consumer.call,
+        "ours": cell.consumer.ours,
+        **cell.finding.to_dict(),
+    }

@@ -1,0 +1,40 @@
+"""The folders of the C++ library, for builds of other extensions."""
+
+from __future__ import annotations
+
+import os  # pathlib takes longer to import than all of this package
+
+_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120
+
+
+def get_include() -> str:
+    """Return the folder of the C++ headers, for compilers: ``#include <numpy_bridge/pybind11.hpp>``.
+
+    See Also
+    --------
+    get_cmake_dir : for CMake, which then finds the headers.
+    """
+    return f"{_PACKAGE}/include"
+
+
+def get_sources() -> list[str]:
+    """Return the C++ files to compile once into an extension that defines ``NUMPY_BRIDGE_COMPILED``.
+
+    Without them and without that macro, each source file of the extension compiles what it includes. Which is
+    quicker depends on their number. CMake decides by itself.
+    """
+    found = (f"{folder}/{name}" for folder, _, names in os.walk(f"{_PACKAGE}/engine") for name in names)
+    return sorted(path for path in found if path.endswith(".cpp"))
+
+
+def get_cmake_dir() -> str:
+    """Return the folder of the CMake package, for ``-Dnumpy_bridge_DIR=``.
+
+    Builds with scikit-build-core find it without this.
+    """
+    return f"{_PACKAGE}/share/cmake/numpy_bridge"
+
+
+def get_pkgconfig_dir() -> str:
+    """Return the folder of the pkg-config file, for ``PKG_CONFIG_PATH``."""
+    return f"{_PACKAGE}/share/pkgconfig"

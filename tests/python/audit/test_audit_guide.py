@@ -1,0 +1,97 @@
+"""docs/audit.md is executed: its code, what it says cannot be seen, its list of calls and its numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from numpy_bridge.auditing.judging.calls import CALLS
+from repository import ROOT
+
+torch = pytest.importorskip("torch", reason="the guide is about torch")
+
+GUIDE = (ROOT / "docs/audit.md").read_text()
+KEPT = [np.array]
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the table with this first heading."""
+    rows = GUIDE.partition(f"| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def blocks(section: str, language: str) -> list[str]:
+    text = GUIDE.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("section", ["A block", "No copies"])
+def test_code_prints_what_is_shown(section: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(blocks(section, "python")[0], "<guide>", "exec"), {})
+    assert capsys.readouterr().out == blocks(section, "text")[0]
+
+
+def test_the_table_of_a_program_is_what_is_printed(tmp_path: Path) -> None:
+    pytest.importorskip("typer", reason="the command line needs typer")
+    program = blocks("A block", "python")[0].replace("import numpy_bridge as bridge\n\n", "")
+    program = program.partition("for conversion")[0].replace("with bridge.audit() as log:\n", "")
+    (tmp_path / "points.py").write_text(program.replace("    ", ""))
+    command = (sys.executable, "-m", "numpy_bridge", "audit", "points.py")
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    (shown,) = blocks("A whole program", "text")
+    assert [line.strip() for line in done.stdout.splitlines()] == [
+        line.strip() for line in shown.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(("code", "why"), table("code"))
+def test_what_cannot_be_seen(code: str, why: str) -> None:
+    assert why
+    scope: dict[str, Any] = {"np": np, "torch": torch, "a": np.ones(2), "t": torch.ones(2)}
+    scope |= {"kept_array": lambda x: KEPT[0](x), "import_tensor": bridge._core.to_numpy}
+    scope["loader_with_workers"] = torch.utils.data.DataLoader([1, 2], num_workers=1)
+    with bridge.audit() as log:
+        eval(code.strip("`"), scope)
+    assert list(log) == []
+
+
+def test_every_watched_call_is_listed() -> None:
+    listed = set(re.findall(r"`([\w.]+)`", " ".join(row[1] for row in table("library"))))
+    assert listed == {call.label for call in CALLS} | {"torch.Tensor", "torch.FloatTensor"}
+
+
+def test_a_copy_that_is_asked_for_passes() -> None:
+    scope: dict[str, Any] = {"np": np, "bridge": bridge}
+    expressions = [
+        code for row in table("asked for, so not hidden") for code in re.findall(r"`(.*?)`", row[0])
+    ]
+    calls = [code for code in expressions if "(" in code and "..." not in code and "cuda" not in code]
+    assert len(calls) == 5
+    for code in calls:
+        scope["x"] = torch.ones(2)
+        with bridge.no_copies():
+            eval(code, scope)
+
+
+def test_numbers_are_the_measured_ones() -> None:
+    newest = max((ROOT / "benchmarks/results").glob("audit-*.json"))
+    measured = json.loads(newest.read_text())
+    rows = {row["what"]: row for row in measured["rows"]}
+    listed = table("call | outside")
+    assert {cells[0].strip("`") for cells in listed} == set(rows)
+    for what, outside, inside, ratio in listed:
+        row = rows[what.strip("`")]
+        assert outside == f"{row['outside'] / 1e3:.2f} µs"
+        assert inside == f"{row['inside'] / 1e3:.1f} µs"
+        assert ratio == f"{row['ratio']:.1f}"
+    assert f"takes {measured['block_milliseconds']:.1f} ms once torch" in GUIDE

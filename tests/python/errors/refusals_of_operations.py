@@ -1,0 +1,108 @@
+"""Every text with which add_ and copy_ refuse, and what provokes it. See `refusals.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numpy_bridge import add_, copy_, from_pointer
+from support import byte_swapped, strided
+
+
+class Resizes:
+    """Moves an array while its own memory is read."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.kept = np.ones_like(array)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        self.array.resize(100_000, refcheck=False)
+        return self.kept
+
+
+def resized_meanwhile() -> object:
+    x = np.zeros(2)
+    return add_(x, Resizes(x))
+
+
+def on(device: str) -> Any:
+    return from_pointer(4096, (2,), "f4", device=device)
+
+
+FLOATS = np.zeros(2, "f4")
+REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: add_(bytes(2), 1),
+        "add_: readonly: expected memory that may be written, got read-only memory of a bytes; "
+        "write to a copy: numpy_bridge.to_numpy(x, copy=True)",
+    ),
+    (
+        resized_meanwhile,
+        "add_: memory: expected memory that stays in place during the call, got a numpy.ndarray "
+        "that was resized meanwhile; hold the objects still, or share them first: numpy_bridge.view(x)",
+    ),
+    (
+        lambda: add_(np.zeros(2, "?"), True),
+        "add_: dtype: expected integers, floats of 16 bits or more, or complex numbers, got bool; "
+        "use np.logical_or or torch.logical_or",
+    ),
+    (
+        lambda: add_(from_pointer(FLOATS.ctypes.data, 8, "float8_e5m2", owner=FLOATS), 1),
+        "add_: dtype: ..., got float8_e5m2; add in float32, and copy the result",
+    ),
+    (
+        lambda: add_(FLOATS, np.zeros(2, "f8")),
+        "add_: dtype: expected float32, as x has, got float64; "
+        "convert y first: y.astype(np.float32) or y.to(torch.float32)",
+    ),
+    (
+        lambda: add_(byte_swapped(FLOATS), 1),
+        "add_: byte order: expected native elements, got >f4; copy_ converts byte orders",
+    ),
+    (
+        lambda: add_(FLOATS, np.zeros((2, 2), "f4")),
+        "add_: shape: expected one that broadcasts to (2,), got (2, 2); "
+        "only the operand that is read is broadcast",
+    ),
+    (
+        lambda: add_(strided(FLOATS, (3,), (0,)), 1),
+        "add_: strides: expected elements that do not overlap each other, to write to, "
+        "got (0,) for shape (3,); write to a copy: "
+        "broadcast arrays and sliding windows have several elements at one address",
+    ),
+    (
+        lambda: add_(on("rocm:0"), 1),
+        "add_: device: expected memory on the host or on a CUDA device, got rocm:0; "
+        "let its own library do it, or copy it to the host first",
+    ),
+    (
+        lambda: add_(FLOATS, on("cuda:0")),
+        "add_: device: expected cpu, where x is, got cuda:0; "
+        "copy_ moves between devices: numpy_bridge.copy_(new, y), with a new array beside x",
+    ),
+    (
+        lambda: add_(from_pointer(4098, (2,), "f4", device="cuda:1"), 1),
+        "add_: alignment: expected elements at multiples of 4 bytes on a device, "
+        "got address 4098 with strides (4,); "
+        "copy_ takes memory that is not aligned: copy to new memory first",
+    ),
+    (
+        lambda: add_(np.zeros(2, "i1"), 128),
+        "add_: y: expected an integer from -128 to 127, as x is int8, got 128",
+    ),
+    (lambda: add_(np.zeros(2, "i1"), 1.5), "add_: y: expected an integer, as x is int8, got 1.5"),
+    (lambda: add_(FLOATS, 1j), "add_: y: expected a real number, as x is float32, got 1j"),
+    (lambda: add_(FLOATS, 1e39), "add_: y: expected a number in its range, as x is float32, got 1e+39"),
+    (
+        lambda: add_(FLOATS, 10**400),
+        "add_: y: expected a number in the range of float64, as x is float32, got ...",
+    ),
+    (
+        lambda: copy_(np.zeros(2, "i4"), FLOATS),
+        "copy_: dtype: expected one that casts to int32 by NumPy's rule 'same_kind', got float32; "
+        "convert src first: src.astype(np.int32) or src.to(torch.int32)",
+    ),
+]

@@ -1,0 +1,213 @@
+"""SharingError, and every text with which the compiled core refuses: provoked and read."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from fakes import FakeBuffer, FakeTensor
+from numpy_bridge import SharingError, TooHardError, view
+from refusals import REFUSALS
+from refusals_of_interfaces import REFUSALS_INTERFACES
+from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
+from refusals_of_operations import REFUSALS_OPERATIONS
+from repository import ROOT
+from support import ml_dtypes, needs_ml_dtypes, needs_torch, torch
+
+# The exception
+
+
+def test_attributes_and_text() -> None:
+    error = SharingError("buffer", "shape", "2 extents", "NULL", "share something else")
+    parts = (error.protocol, error.field, error.expected, error.got, error.hint)
+    assert parts == error.args == ("buffer", "shape", "2 extents", "NULL", "share something else")
+    assert str(error) == "buffer: shape: expected 2 extents, got NULL; share something else"
+    assert str(SharingError("a", "b", "c", "d")) == "a: b: expected c, got d"
+    assert isinstance(error, BufferError)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickling(protocol: int) -> None:
+    with pytest.raises(SharingError) as caught:
+        view(np.zeros(1, "M8[s]"))
+    again = pickle.loads(pickle.dumps(caught.value, protocol))
+    assert type(again) is SharingError
+    assert again.args == caught.value.args
+    assert vars(again) == vars(caught.value)
+    assert str(again) == str(caught.value)
+
+
+def test_copies() -> None:
+    error = SharingError("a", "b", "c", "d", "e")
+    assert vars(copy.copy(error)) == vars(copy.deepcopy(error)) == vars(error)
+    assert str(pickle.loads(pickle.dumps(TooHardError("why")))) == "why"
+
+
+def test_the_cause_of_a_failure_is_told() -> None:
+    with pytest.raises(SharingError, match="ZeroDivisionError: by nought"):
+        view(FakeTensor(error=ZeroDivisionError("by nought")))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit])
+def test_what_is_not_about_the_request_passes_through(error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        view(FakeTensor(error=error()))
+
+
+def test_a_producer_that_breaks_the_rules_of_c_is_refused() -> None:
+    """-1 without an exception, and text that is no UTF-8."""
+    for broken in (FakeBuffer(fail=True), FakeBuffer(format=b"\xff")):
+        with pytest.raises(SharingError):
+            view(broken)
+
+
+# Every refusal
+
+
+def rows() -> list[Any]:
+    marked = [(row, ()) for row in REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY + REFUSALS_OPERATIONS]
+    marked += [(row, needs_ml_dtypes) for row in REFUSALS_ML_DTYPES]
+    marked += [(row, needs_torch) for row in REFUSALS_TORCH]
+    return [pytest.param(*row, marks=marks, id=f"{n}-{row[1][:40]}") for n, (row, marks) in enumerate(marked)]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("provoke", "text"), rows())
+def test_refusal(provoke: Callable[[], Any], text: str) -> None:
+    with pytest.raises(SharingError) as caught:
+        provoke()
+    error = caught.value
+    pattern = ".*".join(map(re.escape, text.split("...")))
+    assert re.fullmatch(pattern, str(error), re.DOTALL), str(error)
+    assert "\n" not in str(error)
+    assert re.fullmatch(r"[\w.]+", error.protocol)
+    assert re.fullmatch(r"[\w ]+", error.field)
+    line = f"{error.protocol}: {error.field}: expected {error.expected}, got {error.got}"
+    assert str(error) == (f"{line}; {error.hint}" if error.hint else line)
+
+
+@needs_torch
+@needs_ml_dtypes
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+def test_refusals_without_ml_dtypes(monkeypatch: Any) -> None:
+    half = torch.zeros(2, dtype=torch.float32).to(torch.complex32)
+    monkeypatch.delattr(ml_dtypes, "complex32", raising=False)
+    with pytest.raises(SharingError, match=r"or ml_dtypes has, got complex32; .*view_as_real\(t\)$"):
+        bridge.to_numpy(half)
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    with pytest.raises(SharingError) as caught:
+        bridge.to_numpy(half)
+    assert str(caught.value) == (
+        "NumPy: dtype: expected a dtype that NumPy has, got complex32; "
+        "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'"
+    )
+
+
+SOURCES = ROOT / "csrc"
+# Cannot be provoked from Python, or only with another ml_dtypes (see above), with a driver (see
+# test_cuda_array_interface.py), without CUDA (test_without_cuda.py), before Python 3.12
+# (test_python_buffer.py), or told to a callback (test_exchange_provider.py).
+ELSEWHERE = {
+    # What would end the capture of a CUDA graph: kernels_cuda_test.cpp
+    "operands whose streams one graph captures, or none",
+    "one that is captured and one that is not",
+    "give the work on both to the captured stream, or do this before the capture",
+    "non_blocking",
+    "non_blocking=True, and packed memory of the host of the same dtype",
+    "a copy to wait for on a stream that is captured",
+    "do it before the capture",
+    "memory that is there before a graph is captured",
+    "new memory on a stream that is captured",
+    "make the copy before the capture",
+    # Where the last byte of a pointer's memory is: kernels_cuda_test.cpp
+    "elements that all lie on ",
+    ", of which the last byte is elsewhere",
+    "the block of memory is smaller: count its elements, not its bytes",
+    # What a wheel without kernels cannot do: test_without_cuda.py
+    ", which work on this memory was given to, or -1",
+    "wait for that stream yourself, and pass -1",
+    "work on the legacy default stream",
+    "work on stream ",
+    "wait for that stream first, then call x.__dlpack__(stream=-1)",
+    "memory on the host, as this wheel was built without CUDA kernels",
+    "build it where nvcc is in PATH: ",
+    "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone",
+    "a CUDA device that can be used",
+    "memory that CUDA knows",
+    "other memory of the host is on 'cpu'",
+    ", where CUDA says that it is",
+    " (numpy-bridge info tells more)",
+    "an index of 0 to 127",
+    ", whose memory is behind a handle",
+    "managed memory that no stream works on",
+    "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)",
+    "wait for that stream in the library that owns the memory, then share its address: ",
+    "what torch can take",
+    " elements",
+    "__buffer__",
+    "a memoryview",
+    "a usable memoryview",
+    "let the library of that device allocate",
+    "a pointer to memory of a CUDA device",
+    "one that the driver does not know (CUresult ",
+    "one that can be pinned",
+    "one that stays resizable",
+    "a dtype that NumPy has",
+    "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'",
+    "share its parts: torch.view_as_real(t)",
+}
+
+
+@pytest.mark.skipif(not SOURCES.exists(), reason="the C++ sources are not here")
+def test_every_text_in_the_sources_has_a_row() -> None:
+    rows = REFUSALS + REFUSALS_INTERFACES + REFUSALS_NUMPY + REFUSALS_ML_DTYPES + REFUSALS_TORCH
+    rows += REFUSALS_OPERATIONS
+    texts = " ".join(text for _, text in rows)
+    missing = set()
+    for path in SOURCES.rglob("*.?pp"):
+        source = re.sub(r"//.*", "", path.read_text())
+        calls = re.findall(r"refuse\((.*?)\);", source, re.DOTALL)
+        calls += re.findall(r"hint_for_\w+\(.*?\n}", source, re.DOTALL)
+        calls += re.findall(r"hint_for_\w+ =(.*?);\n", source, re.DOTALL)
+        calls += re.findall(r"tensor_obstacles\[\] = {(.*?)};", source, re.DOTALL)
+        for literal in re.findall(r'"((?:[^"\\\n]|\\.)*)"', " ".join(calls)):
+            if len(literal) >= 8 and literal not in texts and literal not in ELSEWHERE:
+                missing.add(f"{path.name}: {literal}")
+    assert missing == set()
+
+
+# Hints that name a way out, and whether it is one
+
+
+@needs_torch
+def test_hints_work() -> None:
+    for readonly in (b"ab", np.zeros(2)[::-1]):
+        with pytest.raises(SharingError, match="copy=True"):
+            bridge.to_torch(readonly)
+        assert len(bridge.to_torch(readonly, copy=True)) == 2
+
+
+def test_the_hint_about_a_copy_by_the_producer_works() -> None:
+    with pytest.raises(SharingError, match="pass copy=None or copy=True"):
+        bridge.to_numpy(FakeTensor(flags=2))
+    for mode in (None, True):
+        producer = FakeTensor(flags=2)
+        assert bridge.to_numpy(producer, copy=mode).tolist() == [0, 1, 2, 3, 4, 5]
+        if mode:
+            assert producer.deleted == 1
+
+
+def test_the_hint_about_memory_on_a_device_is_true() -> None:
+    """Where nothing can copy it over, copy=True must not be the advice."""
+    cuda = bridge.from_pointer(4096, (2,), "f4", device="cuda:0")
+    with pytest.raises(SharingError) as caught:
+        bridge.to_numpy(cuda, copy=True)
+    assert "copy=True" not in caught.value.hint

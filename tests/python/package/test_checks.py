@@ -1,0 +1,48 @@
+"""The list of checks is the noxfile's tags: CI and the workflow ask for it, and CONTRIBUTING explains it."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from repository import ROOT
+
+TITLES = {"`nox -t ci`": "ci", "`nox -t nightly`": "nightly", "by hand": None}
+
+
+def in_noxfile() -> dict[str, str | None]:
+    """Each session, and its tag."""
+    found = {}
+    for function in ast.parse((ROOT / "noxfile.py").read_text()).body:
+        if isinstance(function, ast.FunctionDef):
+            (decorator,) = function.decorator_list
+            given = {k.arg: k.value for k in decorator.keywords} if isinstance(decorator, ast.Call) else {}
+            (tag,) = ast.literal_eval(given["tags"]) if "tags" in given else (None,)
+            found[function.name] = tag
+    return found
+
+
+def test_contributing_names_every_session_once_with_its_minutes() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (?:\*\*(.+?)[:*].*|`(\w+)` \| (\d+) \| \S.*) \|$", text, re.MULTILINE)
+    assert len(rows) == len(re.findall(r"^\|", text, re.MULTILINE)) - 2
+    named, tag = [], None
+    for title, name, _ in rows:
+        if title:
+            tag = TITLES[title]
+        else:
+            named.append((name, tag))
+    assert sorted(named) == sorted(in_noxfile().items(), key=lambda each: each[0])
+
+
+@pytest.mark.parametrize("file", [".ci/run", ".github/workflows/ci.yml"])
+def test_ci_asks_nox_for_its_list(file: str) -> None:
+    """Neither names a session itself, but for those in the README's command."""
+    if not (ROOT / file).exists():
+        pytest.skip("the sdist is without it")
+    lines = [line for line in (ROOT / file).read_text().splitlines() if "from_readme '" not in line]
+    assert any("nox --list --json -t ci" in line for line in lines)
+    for line in lines:
+        assert not set(re.findall(r"nox -s ([\w ]+)", line)), line
