@@ -2,6 +2,9 @@
 
 #include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/import.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
+#include <numpy_bridge/protocols/array_interface.hpp>
 
 #include "in_place.hpp"
 

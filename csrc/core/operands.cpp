@@ -1,6 +1,7 @@
 #include "operands.hpp"
 
 #include <numpy_bridge/import.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
 
 namespace numpy_bridge {
 

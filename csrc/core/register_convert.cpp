@@ -4,6 +4,9 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
+
 namespace numpy_bridge {
 
 namespace {

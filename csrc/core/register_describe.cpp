@@ -4,7 +4,9 @@
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/array_method.hpp>
 #include <numpy_bridge/libraries/immutable.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
 #include <numpy_bridge/overlap.hpp>
+#include <numpy_bridge/protocols/array_interface.hpp>
 
 #include "errors.hpp"
 #include "register.hpp"

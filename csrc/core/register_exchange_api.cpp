@@ -6,6 +6,8 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <numpy_bridge/protocols/dlpack.hpp>
+
 namespace numpy_bridge {
 
 namespace {

@@ -6,6 +6,9 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <numpy_bridge/protocols/array_interface.hpp>
+#include <numpy_bridge/protocols/buffer.hpp>
+
 namespace numpy_bridge {
 
 namespace {

@@ -8,6 +8,11 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/protocols/array_interface.hpp>
+#include <numpy_bridge/protocols/cuda_array_interface.hpp>
+#include <numpy_bridge/protocols/dlpack.hpp>
+
 namespace numpy_bridge {
 
 namespace {

@@ -1,5 +1,9 @@
 #include "view.hpp"
 
+#include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/protocols/buffer.hpp>
+#include <numpy_bridge/protocols/dlpack.hpp>
+
 namespace numpy_bridge {
 
 view::view(imported& from, PyObject* source, bool readonly)

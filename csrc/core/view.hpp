@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <numpy_bridge/import.hpp>
+#include <numpy_bridge/libraries/library.hpp>
 
 namespace numpy_bridge {
 
