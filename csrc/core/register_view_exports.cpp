@@ -47,7 +47,7 @@ void order_consumer(const view& from, const py::object& stream, std::optional<st
     if (from.stream() == 0 || !consumer || *consumer == from.stream()) return;
     if (order_streams_if_possible(from.description().device, from.stream(), *consumer)) return;
     detail::refuse("DLPack", "stream",
-                   std::to_string(from.stream()) + ", which work on this memory was given to, or -1",
+                   "stream " + std::to_string(from.stream()) + ", which has pending work on this memory, or -1",
                    detail::shown(stream), "wait for that stream yourself, and pass -1");
 }
 
@@ -69,15 +69,16 @@ memory on_device(const memory& m, device wanted) {
     memory moved = m;
     moved.device = cpu_device;
     if (same_device(wanted, cpu_device) && host_accessible(m.device)) return moved;
-    refuse_device(m.device, wanted, "a View never moves memory between devices, unless copy=True says so");
+    refuse_device(m.device, wanted, "pass copy=True to copy it to another device");
 }
 
 py::object capsule_of(const memory& m, anchor keep, const version_pair& max_version, std::uint64_t flags) {
     detail::validate_for_dlpack(m, "DLPack");
     if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep), flags);
     if (m.readonly)
-        detail::refuse("DLPack", "max_version", "(1, 0) or more, to say that memory is read-only",
-                       max_version ? "an older version" : "None", "the unversioned capsule cannot carry the flag");
+        detail::refuse("DLPack", "max_version", "(1, 0) or more, which can mark memory as read-only",
+                       max_version ? "an older version" : "None",
+                       "unversioned capsules cannot mark memory as read-only");
     return export_unversioned_capsule(m, std::move(keep));
 }
 

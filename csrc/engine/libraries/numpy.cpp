@@ -56,7 +56,8 @@ NUMPY_BRIDGE_INLINE py::object numpy_library::new_array(const memory& m, py::obj
     PyObject* result = new_from_descr_(
         array_type_, descr_for(m.type).release().ptr(), m.ndim, reinterpret_cast<const Py_ssize_t*>(m.shape),
         reinterpret_cast<const Py_ssize_t*>(m.strides), m.data, m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
-    if (result == nullptr) engine::refuse("NumPy", "array", "one that NumPy can make", engine::text_of_pending_error());
+    if (result == nullptr)
+        engine::refuse("NumPy", "array", "an array that NumPy can make", engine::text_of_pending_error());
     auto array = py::reinterpret_steal<py::object>(result);
     if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
     return array;
@@ -99,12 +100,12 @@ NUMPY_BRIDGE_INLINE element_type type_of_descr(const numpy_abi::descr& descr) {
     if (!id) id = from_ml_dtype(descr);
     if (!id) {
         const py::handle object(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
-        refuse("NumPy", "dtype", "a dtype in the dtype table", py::str(object).cast<std::string>(),
+        refuse("NumPy", "dtype", "a supported number dtype", py::str(object).cast<std::string>(),
                hint_for_descr(descr));
     }
     const dtype_info& row = info(*id);
     if (!native && row.numpy_number < 0)
-        refuse("NumPy", "byte order", "the machine's own for " + std::string(row.name), "the other one",
+        refuse("NumPy", "byte order", "the machine's own byte order for " + std::string(row.name), "the other one",
                "swap the bytes first: x.view('u2').byteswap()");
     return {*id, native ? byte_order::native : byte_order::swapped};
 }

@@ -22,7 +22,7 @@ struct tensor_obstacle {
 
 inline constexpr tensor_obstacle tensor_obstacles[] = {
     {"is_meta", "a tensor with memory",
-     "a meta tensor has a shape but no values; make a real one: torch.empty_like(t, device='cpu')"},
+     "a meta tensor has a shape but no values; make a real, uninitialised one: torch.empty_like(t, device='cpu')"},
     {"is_sparse", "a strided tensor",
      "share its parts, t.indices() and t.values(), or make a dense copy: t.to_dense()"},
     {"is_sparse_csr", "a strided tensor",
@@ -68,10 +68,10 @@ NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& oth
     const std::string dtype = to_text(py::getattr(tensor, "dtype", py::str(""))),
                       name = dtype.substr(dtype.find('.') + 1);
     if (!from_name(name) && hint_for_name(name)[0] != 0)
-        refuse("torch", "dtype", "a dtype in the dtype table", dtype, hint_for_name(name));
+        refuse("torch", "dtype", "a supported number dtype", dtype, hint_for_name(name));
     refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
            type_name(tensor) + ": " + otherwise,
-           "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
+           "share the tensor itself, not the wrapper that vmap or grad made of it; for unusual dtypes share the bytes: "
            "t.view(torch.uint8)");
 }
 
@@ -102,7 +102,8 @@ NUMPY_BRIDGE_INLINE void check_inside_storage(const torch_library& torch, PyObje
     const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
     const Py_ssize_t size = PyObject_Size(storage.ptr());
     if (!lies_inside(m, {start, size}))
-        refuse("torch", "storage", "room for shape " + text_of(m.shape, m.ndim), std::to_string(size) + " bytes",
+        refuse("torch", "storage", "a storage with room for shape " + text_of(m.shape, m.ndim),
+               std::to_string(size) + " bytes",
                "a resize_ that failed has left a wrong shape on this tensor; make a new one");
 }
 
@@ -153,7 +154,7 @@ NUMPY_BRIDGE_INLINE py::object pinned_storage(const torch_library& torch, PyObje
     torch.pin_storage(storage);
     storage = torch.untyped_storage(x); // pinning ran Python
     if (torch.resizable.is_true(storage.ptr()))
-        refuse("torch", "storage", "one that can be pinned", "one that stays resizable");
+        refuse("torch", "storage", "a storage that can be pinned", "a storage that stays resizable");
     return storage;
 }
 

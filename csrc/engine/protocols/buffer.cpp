@@ -33,12 +33,13 @@ NUMPY_BRIDGE_INLINE owner hold_buffer(PyObject* x, int flags) {
 NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
     constexpr const char* protocol = "buffer";
     validate_ndim(view.ndim, protocol);
-    if (view.itemsize <= 0) refuse(protocol, "itemsize", "1 byte or more", std::to_string(view.itemsize));
+    if (view.itemsize <= 0)
+        refuse(protocol, "itemsize", "an itemsize of 1 byte or more", std::to_string(view.itemsize));
     const std::string_view format = view.format == nullptr ? "B" : view.format;
     const auto type = from_format(format, static_cast<std::size_t>(view.itemsize));
     if (!type)
-        refuse(protocol, "format", "one number an element",
-               quoted(format) + " with itemsize " + std::to_string(view.itemsize), hint_for_format(format));
+        refuse(protocol, "format", "a plain number per element",
+               "format " + quoted(format) + ", " + std::to_string(view.itemsize) + " bytes", hint_for_format(format));
     if (view.suboffsets != nullptr)
         for (int i = 0; i < view.ndim; ++i)
             if (view.suboffsets[i] >= 0)

@@ -18,7 +18,7 @@ NUMPY_BRIDGE_INLINE void describe_dlpack(const dlpack::tensor& t, bool readonly,
     constexpr const char* protocol = "DLPack";
     validate_ndim(t.ndim, protocol);
     const auto type = from_dlpack(t.dtype);
-    if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype), hint_for_dlpack(t.dtype));
+    if (!type) refuse(protocol, "dtype", "a supported number dtype", name_of(t.dtype), hint_for_dlpack(t.dtype));
     validate_device(t.device, protocol);
     if (t.ndim > 0 && t.shape == nullptr) refuse(protocol, "shape", std::to_string(t.ndim) + " extents", "NULL");
     const auto size = static_cast<std::int64_t>(itemsize(*type));
@@ -35,7 +35,7 @@ NUMPY_BRIDGE_INLINE void describe_dlpack(const dlpack::tensor& t, bool readonly,
         }
     }
     if (t.byte_offset != 0 && has_opaque_handles(t.device))
-        refuse(protocol, "byte_offset", "0 on " + name_of(t.device) + ", whose memory is behind a handle",
+        refuse(protocol, "byte_offset", "a byte_offset of 0, as memory on " + name_of(t.device) + " is a handle",
                std::to_string(t.byte_offset));
     const auto address = reinterpret_cast<std::uintptr_t>(t.data);
     if (t.data != nullptr && t.byte_offset > std::numeric_limits<std::uintptr_t>::max() - address)
@@ -55,12 +55,12 @@ NUMPY_BRIDGE_INLINE void import_managed(dlpack::managed_tensor_versioned* manage
                                         imported& out) {
     out.lease = owner(managed, release_dlpack<dlpack::managed_tensor_versioned>);
     if (managed->version.major != dlpack::major_version)
-        refuse("DLPack", "version", "major version 1",
+        refuse("DLPack", "version", "DLPack major version 1",
                std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor),
-               "its layout is unknown, so it was released unread");
+               "versions with another layout cannot be read");
     if ((managed->flags & dlpack::flag_is_copied) != 0 && !wanted.copies)
         refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
-               "pass copy=None or copy=True to accept a copy");
+               "pass copy=None or copy=True to take the copy");
     if ((managed->flags & dlpack::flag_subbyte_padded) != 0 && managed->tensor.dtype.bits < 8)
         refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones", hint_for_sub_byte);
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
@@ -106,8 +106,8 @@ NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* pro
         out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
         describe_dlpack(managed->tensor, has_readonly_buffer(producer), out);
     } else {
-        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", quoted(seen),
-               "a 'used_' capsule was consumed already; ask the producer for a new one");
+        refuse("DLPack", "capsule name", "a capsule named 'dltensor_versioned' or 'dltensor'", quoted(seen),
+               "a capsule can be imported only once; ask its producer for a new one");
     }
 }
 
@@ -232,8 +232,8 @@ NUMPY_BRIDGE_INLINE void fill_element_strides(const memory& m, std::int64_t* str
 
 NUMPY_BRIDGE_INLINE void validate_for_dlpack(const memory& m, const char* consumer) {
     if (m.type.order != byte_order::native)
-        refuse(consumer, "byte order", "the machine's own", name_of(m.type),
-               "make a native copy: numpy_bridge.to_numpy(x).astype('" + std::string(info(m.type.id).name) + "')");
+        refuse(consumer, "byte order", "the machine's own byte order", name_of(m.type),
+               "pass copy=True for a copy in native byte order");
     std::int64_t used = 0; // the bits of all strides that are ever used
     for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
     const bool odd = (used & (itemsize(m) - 1)) != 0;
@@ -242,14 +242,14 @@ NUMPY_BRIDGE_INLINE void validate_for_dlpack(const memory& m, const char* consum
     if ((used >= 0 && !odd && !misaligned) || is_empty(m)) return;
     const std::string got = text_of(m.strides, m.ndim) + " bytes";
     if (used < 0)
-        refuse(consumer, "strides", "0 or more", got,
-               "pass copy=True, or share the array in its own order and flip it there");
+        refuse(consumer, "strides", "strides of 0 or more", got,
+               "pass copy=True, or share the unreversed array and flip it in the other library");
     if (misaligned)
         refuse(consumer, "alignment", "an address that is a multiple of the itemsize " + std::to_string(itemsize(m)),
                "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)),
-               "torch crashes on some of these; pass copy=True");
-    refuse(consumer, "strides", "multiples of the itemsize " + std::to_string(itemsize(m)), got,
-           "pass copy=True, or lay the elements out in steps of their size");
+               "pass copy=True, as torch crashes on some of these");
+    refuse(consumer, "strides", "strides that are multiples of the itemsize " + std::to_string(itemsize(m)), got,
+           "pass copy=True, or use strides that are multiples of the itemsize");
 }
 
 } // namespace engine

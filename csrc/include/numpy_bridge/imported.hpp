@@ -103,8 +103,8 @@ namespace engine {
 
 /// For producers that made new memory at each of two requests.
 [[noreturn]] inline void refuse_copy(const char* protocol) {
-    refuse(protocol, "data", "the object's own memory", "new memory at each request",
-           "pass copy=None or copy=True to accept a copy");
+    refuse(protocol, "data", "the same memory at each request", "a fresh copy each time",
+           "pass copy=None or copy=True to take the copy");
 }
 
 } // namespace engine
