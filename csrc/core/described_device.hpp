@@ -1,4 +1,4 @@
-/// Pointers whose device the caller named, held against CUDA's own report.
+/// Compares the device that the caller named for a pointer with CUDA's own report.
 #pragma once
 
 #include <numpy_bridge/device.hpp>

@@ -104,7 +104,7 @@ void require_same_dtype(const memory& x, const memory& y) {
                conversion("y", x.type.id));
 }
 
-/// The checks of the array that is added to.
+/// Checks the array that is added to.
 void require_target(const memory& x) {
     require_addition(x.type.id);
     if (is_swapped(x)) refuse_order(x);

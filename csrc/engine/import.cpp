@@ -22,13 +22,13 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// `import_dlpack`, but for tensors that must not be asked.
+/// `import_dlpack`, except for tensors whose `__dlpack__` aborts the process.
 NUMPY_BRIDGE_INLINE bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out) {
     refuse_tensorflow_handles(x);
     return import_dlpack(x, wanted, out);
 }
 
-/// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
+/// The most reliable first: an exchange table is exact, a buffer has a read-only flag and locks its owner, a
 /// capsule may do neither, the array interfaces hold nothing in place, and `__array__` often copies.
 inline constexpr protocol protocol_table[] = {
     {"DLPack", "__dlpack_c_exchange_api__", import_exchange_api},
@@ -100,8 +100,8 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
     throw py::type_error(type_name(x) + " has no memory to share: " + reason);
 }
 
-/// Tries the protocols in their order. Objects of immutable libraries come in read-only; where a bare tensor is only
-/// read, nobody asks.
+/// Tries the protocols in their order. Objects of immutable libraries come in read-only; that check is skipped for bare
+/// tensors that are only read.
 NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out) {
     std::vector<refusal> refusals;
     for (const protocol& with : protocol_table) {

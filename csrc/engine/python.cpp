@@ -89,7 +89,7 @@ NUMPY_BRIDGE_INLINE std::string shown(py::handle value) {
         const std::string text = to_text(py::repr(value));
         if (text.size() <= longest && text.find('\n') == std::string::npos) return text;
     } catch (py::error_already_set& error) {
-        text_of_error(error); // raises what is not about the request
+        text_of_error(error); // raises errors that are not about the request
     }
     return "an object of type " + type_name(value);
 }

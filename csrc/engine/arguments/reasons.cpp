@@ -7,7 +7,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": memory as far as it matters.
+/// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": the properties of memory that requirements mention.
 NUMPY_BRIDGE_INLINE std::string words_for(const memory& m) {
     std::string text = name_of(m.type) + " " + text_of(m.shape, m.ndim);
     if (!is_c_contiguous(layout_of(m))) text += ", strides " + text_of(m.strides, m.ndim) + " bytes";

@@ -8,7 +8,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// Calls `method`, asking for no copy unless one is welcome.
+/// Calls `method`, with `copy=False` unless a copy is accepted.
 NUMPY_BRIDGE_INLINE py::object call_array(const py::object& method, const request& wanted) {
     py::object array;
     try {

@@ -74,7 +74,7 @@ NUMPY_BRIDGE_INLINE py::object numpy_library::descr_for(element_type type) const
 
 namespace engine {
 
-/// The row of a dtype registered by ml_dtypes: its scalar type is called as the row is.
+/// The row of a dtype registered by ml_dtypes: its scalar type has the name of the row.
 NUMPY_BRIDGE_INLINE std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
     const std::string_view name = descr.scalar_type->tp_name;
     const std::size_t dot = name.rfind('.');
@@ -85,8 +85,8 @@ NUMPY_BRIDGE_INLINE std::optional<dtype> from_ml_dtype(const numpy_abi::descr& d
     return type.ptr() == reinterpret_cast<PyObject*>(descr.scalar_type) ? id : std::nullopt;
 }
 
-/// By name for the dtypes of ml_dtypes, whose kind says nothing. NumPy's strings of variable length are numbered as if
-/// they were somebody else's, and have the scalar type of those of fixed length: only their kind tells.
+/// By name for the dtypes of ml_dtypes, which have no kind of their own. NumPy's variable-length strings have a user
+/// dtype number and the scalar type of fixed-length ones, so only their kind identifies them.
 NUMPY_BRIDGE_INLINE const char* hint_for_descr(const numpy_abi::descr& descr) {
     const std::string_view name = descr.scalar_type->tp_name;
     const char* hint = hint_for_name(name.substr(name.rfind('.') + 1));
@@ -115,9 +115,9 @@ NUMPY_BRIDGE_INLINE bool is_masked_array(PyObject* x) {
     return module && py::isinstance(py::handle(x), module.attr("MaskedArray"));
 }
 
-/// Keeps the block of `x` where it is. `ndarray.resize` refuses an array that somebody holds a weak
-/// reference to, even with `refcheck=False`; memory that NumPy was lent as a buffer is locked by an
-/// export, which `numpy.ndarray(buffer=...)` does not hold.
+/// Keeps the block of `x` where it is. `ndarray.resize` refuses an array with weak references, even with
+/// `refcheck=False`. Memory that NumPy took from a buffer is locked by an export, because
+/// `numpy.ndarray(buffer=...)` holds none.
 NUMPY_BRIDGE_INLINE void pin_array(const numpy_library& numpy, PyObject* x, imported& out) {
     PyObject* root = x;
     PyObject* base = reinterpret_cast<numpy_abi::array*>(root)->base;
@@ -129,7 +129,7 @@ NUMPY_BRIDGE_INLINE void pin_array(const numpy_library& numpy, PyObject* x, impo
         out.pin = stolen(PyWeakref_NewRef(root, nullptr));
     } else if (PyObject_CheckBuffer(base) != 0) {
         out.lease = hold_buffer(base);
-        if (!out.lease) PyErr_Clear(); // nothing to lock: the memory came to NumPy in another way
+        if (!out.lease) PyErr_Clear(); // nothing to lock: NumPy has the memory from another source
     }
 }
 

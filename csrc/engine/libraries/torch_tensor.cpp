@@ -13,7 +13,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// A property of a tensor that makes its memory unshareable, and what to do about it.
+/// A property of a tensor that prevents sharing, and a hint.
 struct tensor_obstacle {
     const char* attribute; ///< a boolean property or method without arguments
     const char* expected;
@@ -44,8 +44,8 @@ NUMPY_BRIDGE_INLINE bool tensor_flag(py::handle tensor, const char* name) {
         const py::object value = tensor.attr(name);
         return (PyCallable_Check(value.ptr()) != 0 ? value() : value).ptr() == Py_True;
     } catch (py::error_already_set& error) {
-        text_of_error(error); // raises what is not about the tensor
-        return false;         // kinds of tensors that cannot even be asked
+        text_of_error(error); // raises errors that are not about the tensor
+        return false;         // kinds of tensors without this attribute
     }
 }
 
@@ -118,7 +118,7 @@ NUMPY_BRIDGE_INLINE void check_tensor(const torch_library& torch, PyObject* x, c
     if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
 }
 
-/// Whether the storage is the one that was seen. Where its fields cannot be read, torch describes the tensor again.
+/// Whether the storage is the recorded one. If its fields cannot be read, torch describes the tensor again.
 NUMPY_BRIDGE_INLINE bool is_tensor_unmoved(const witness& seen, const memory& was) {
     const torch_library& torch = *torch_library::known();
     if (torch.layout.known()) {
@@ -190,7 +190,7 @@ NUMPY_BRIDGE_INLINE bool is_tensor(PyObject* x) {
     return torch != nullptr && torch->is_tensor(x);
 }
 
-/// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
+/// No Python code runs between taking the storage and copying the extents, so the two are consistent.
 NUMPY_BRIDGE_INLINE void import_tensor(PyObject* x, const request& wanted, imported& out) {
     const torch_library& torch = *torch_library::loaded();
     asking_torch(x, [&] {

@@ -45,7 +45,7 @@ NUMPY_BRIDGE_INLINE element_type read_typestr(const char* protocol, const char* 
            kind < typestr.size() ? hint_for_kind(typestr[kind]) : "");
 }
 
-/// `descr` describes structured elements. Beside a plain number it must say the same as `typestr`.
+/// `descr` describes structured elements. For plain numbers it must agree with `typestr`.
 NUMPY_BRIDGE_INLINE void check_descr(const char* protocol, py::handle descr, element_type type) {
     constexpr const char* expected = "a list of one field with the type of typestr";
     if (!PyList_Check(descr.ptr()) || PyList_GET_SIZE(descr.ptr()) != 1)
@@ -122,7 +122,7 @@ NUMPY_BRIDGE_INLINE void read_buffer(const char* protocol, py::handle data, std:
     if (m.data != nullptr) m.data += offset;
 }
 
-/// Describes what one answer of `x.__array_interface__` says.
+/// Describes the memory from one value of `x.__array_interface__`.
 NUMPY_BRIDGE_INLINE void describe_array_interface(PyObject* x, const py::object& answer, imported& out) {
     constexpr const char* protocol = "__array_interface__";
     if (!PyDict_Check(answer.ptr())) refuse(protocol, "attribute", "a dictionary", shown(answer));
@@ -139,7 +139,7 @@ NUMPY_BRIDGE_INLINE void describe_array_interface(PyObject* x, const py::object&
     read_pointer(protocol, data, out);
 }
 
-/// Describes what one answer of `x.__array_struct__` says, and holds it.
+/// Describes the memory from one value of `x.__array_struct__`, and holds it.
 NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answer, imported& out) {
     constexpr const char* protocol = "__array_struct__";
     if (PyCapsule_IsValid(answer.ptr(), nullptr) == 0) refuse(protocol, "attribute", "a capsule", shown(answer));
@@ -175,7 +175,7 @@ NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answ
 
 using describe_answer = void (*)(PyObject* x, const py::object& answer, imported& out);
 
-/// Asks for an attribute twice, holding the first answer: Pillow's, for one, is of new memory each time.
+/// Reads an attribute twice, holding the first value: Pillow, for example, returns new memory each time.
 NUMPY_BRIDGE_INLINE bool import_attribute(PyObject* x, const char* name, describe_answer describe,
                                           const request& wanted, imported& out) {
     const py::object first = protocol_attribute(x, name);

@@ -18,7 +18,7 @@ NUMPY_BRIDGE_INLINE void release_buffer(void* context) {
     const release_scope scope;
     if (!scope.usable()) return;
     const std::unique_ptr<Py_buffer> view(static_cast<Py_buffer*>(context));
-    const auto exporter = py::reinterpret_borrow<py::object>(view->obj); // so that the lock in it lasts
+    const auto exporter = py::reinterpret_borrow<py::object>(view->obj); // keeps the lock inside it alive
     const py::scoped_critical_section one_at_a_time(exporter);
     PyBuffer_Release(view.get());
 }
@@ -79,7 +79,7 @@ NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const request&, imported& ou
 
 NUMPY_BRIDGE_INLINE bool import_plain_bytes(PyObject* x, const request&, imported& out) {
     if (PyObject_CheckBuffer(x) == 0 || engine::hold_buffer(x)) return false;
-    engine::text_of_pending_error(); // import_buffer has told it
+    engine::text_of_pending_error(); // import_buffer has reported it
     out.lease = engine::hold_buffer(x, PyBUF_SIMPLE);
     if (!out.lease) {
         engine::text_of_pending_error();

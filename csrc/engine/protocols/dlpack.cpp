@@ -66,8 +66,8 @@ NUMPY_BRIDGE_INLINE void import_managed(dlpack::managed_tensor_versioned* manage
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
 }
 
-/// Whether the object's own buffer says that its memory is read-only. Some describe their elements in no
-/// buffer, and answer the simplest request only.
+/// Whether the object's own buffer is read-only. Some exporters do not describe their elements, and answer
+/// only the simplest request.
 NUMPY_BRIDGE_INLINE bool has_readonly_buffer(PyObject* x) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     const py::scoped_critical_section one_at_a_time{py::handle(x)}; // as in buffer.hpp
@@ -85,7 +85,7 @@ NUMPY_BRIDGE_INLINE bool has_readonly_buffer(PyObject* x) {
     return readonly;
 }
 
-/// Consumes a capsule: renames it, so that nobody else will, and takes over its tensor.
+/// Consumes a capsule: renames it, so that it is consumed only once, and takes ownership of its tensor.
 NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* producer, const request& wanted,
                                         imported& out) {
     if (!PyCapsule_CheckExact(capsule.ptr()))
@@ -111,8 +111,8 @@ NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* pro
     }
 }
 
-/// Calls `x.__dlpack__` in the words that it knows, and imports the capsule. No `stream` means None, the legacy
-/// default stream of CUDA. False if `x` does not know the word `copy`.
+/// Calls `x.__dlpack__` with the keywords that it accepts, and imports the capsule. Without `stream` the producer uses
+/// CUDA's legacy default stream. False if `x` does not accept the keyword `copy`.
 NUMPY_BRIDGE_INLINE bool ask_dlpack(const py::object& method, PyObject* x, const request& wanted, imported& out) {
     const py::object copy = wanted.copies ? py::object(py::none()) : py::object(py::bool_(false));
     const py::object version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
@@ -139,7 +139,7 @@ NUMPY_BRIDGE_INLINE std::uintptr_t work_stream(const dlpack::exchange_api& api, 
 }
 
 /// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
-/// up in the type's own cache where that is as good as asking for the attribute.
+/// up in the type's own cache if that gives the same result as reading the attribute.
 NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
     PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<PyObject*> storage;
     PyObject* name = storage
@@ -147,10 +147,10 @@ NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
                              return stolen(PyUnicode_InternFromString("__dlpack_c_exchange_api__")).release().ptr();
                          })
                          .get_stored();
-#ifndef Py_GIL_DISABLED // else the reference might be lost meanwhile
+#ifndef Py_GIL_DISABLED // otherwise another thread may drop the reference
     PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);
     if (found != nullptr && PyCapsule_CheckExact(found)) return py::reinterpret_borrow<py::object>(found);
-    if (found == nullptr && Py_IS_TYPE(type, &PyType_Type)) return {}; // no metaclass that could know it
+    if (found == nullptr && Py_IS_TYPE(type, &PyType_Type)) return {}; // no metaclass that could provide it
 #endif
     return optional_attribute(type, name);
 }
@@ -163,7 +163,7 @@ NUMPY_BRIDGE_INLINE const dlpack::exchange_api* find_exchange_api(PyObject* type
     const auto* header =
         static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
     for (int tables = 0; header != nullptr && header->version.major != dlpack::major_version; ++tables)
-        header = tables < 16 ? header->previous : nullptr; // they may form a ring
+        header = tables < 16 ? header->previous : nullptr; // the list may be circular
     return reinterpret_cast<const dlpack::exchange_api*>(header);
 }
 
@@ -261,7 +261,7 @@ NUMPY_BRIDGE_INLINE dlpack::managed_tensor_versioned* export_versioned(const mem
     return managed;
 }
 
-/// The unversioned form. It cannot say "read-only": the caller must have refused that.
+/// The unversioned form. It has no read-only flag: the caller must have refused such memory.
 NUMPY_BRIDGE_INLINE dlpack::managed_tensor* export_unversioned(const memory& m, anchor keep) {
     return engine::dlpack_block<dlpack::managed_tensor>::create(m, std::move(keep));
 }

@@ -51,7 +51,7 @@ namespace detail {
 /// A call to the CUDA runtime failed. Becomes `numpy_bridge.CudaError` in Python.
 class cuda_error : public std::runtime_error {
 public:
-    /// `name` is the error's, such as "cudaErrorInvalidValue", and `text` CUDA's words for it.
+    /// `name` is the error's, such as "cudaErrorInvalidValue", and `text` is CUDA's description.
     cuda_error(std::string call, std::string name, std::string text);
 
     const std::string& call() const noexcept { return call_; }

@@ -1,7 +1,7 @@
-/// torch.Tensor, import: shared through its storage, pinned, and refused where memory is not the whole truth.
+/// torch.Tensor, import: shared through its storage, pinned, and refused if its memory does not hold its values.
 ///
-/// Memory is read through the C exchange API of torch.Tensor (DLPack 1.2). What that API leaves out is asked
-/// of torch itself: negation and conjugation, autograd, and whether the storage can still be resized.
+/// Memory is read through the C exchange API of torch.Tensor (DLPack 1.2). torch itself is asked for the rest: negation
+/// and conjugation, autograd, and whether the storage can still be resized.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// Says why `tensor` cannot be shared: the first obstacle found, else torch's own words.
+/// Raises why `tensor` cannot be shared: the first obstacle found, else torch's own reason.
 [[noreturn]] void refuse_tensor(py::handle tensor, const std::string& otherwise);
 
 /// Reads the tensor's fields without taking ownership. The result points into the tensor.
@@ -25,18 +25,18 @@ dlpack::tensor read_tensor(const torch_library& torch, PyObject* x);
 void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m);
 
 /// Checks what the exchange API leaves out: that `m`, which it read from `x`, holds the tensor's values
-/// and lies in its storage, and for `writes` that autograd does not track the tensor. Asking torch lets
-/// other threads run, so extents must have been copied; a glance at an ordinary tensor runs nothing.
+/// and lies in its storage, and for `writes` that autograd does not track the tensor. Calling torch lets
+/// other threads run, so extents must have been copied. The check of an ordinary tensor calls nothing.
 void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes);
 
-/// Reads the tensor, with extents of its own, and checks what `wanted` asks for.
+/// Reads the tensor, with extents of its own, and checks it as `wanted` requires.
 void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted, imported& out);
 
-/// The storage of `x`, not resizable any more where it is on the host. It is held rather than the tensor, which
-/// `set_` and `.data =` can re-point.
+/// The storage of `x`, made unresizable if it is on the host. The tensor itself is not held: `set_` and `.data =`
+/// can point it to another storage.
 py::object pinned_storage(const torch_library& torch, PyObject* x);
 
-/// Runs `f`, which asks torch about the tensor `x`. Errors that torch raises become refusals of `x`.
+/// Runs `f`, which calls torch for the tensor `x`. Errors that torch raises become refusals of `x`.
 template <class F> auto asking_torch(PyObject* x, F f) {
     try {
         return f();
@@ -50,7 +50,7 @@ bool is_tensor(PyObject* x);
 /// Whether the elements of `m` lie inside `storage`.
 bool lies_inside(const memory& m, storage_extent storage) noexcept;
 
-/// What finds out later whether the storage of `x` is still the same.
+/// Records the storage of `x`, to check later whether it is still the same.
 witness witness_of_tensor(const torch_library& torch, PyObject* x);
 
 /// torch.Tensor
