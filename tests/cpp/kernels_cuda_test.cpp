@@ -424,8 +424,7 @@ TEST_F(CudaBackend, RefusesPointersThatLeadElsewhere) {
               "[pointer.device]");
     EXPECT_EQ(why(first_device, cudaMemoryTypeUnregistered, 0),
               "from_pointer cannot describe this memory: expected memory that CUDA allocated or registered, got "
-              "cuda:0. Describe other host . [pointer.device]"
-              "memory with device='cpu'");
+              "cuda:0. Describe other host memory with device='cpu'. [pointer.device]");
     const std::string beyond =
         "from_pointer cannot describe this memory: expected elements that all lie on cuda:0, got (2,), of which the "
         "last byte is elsewhere. The block of memory is smaller: count its elements, not its bytes. [pointer.shape]";

@@ -124,7 +124,7 @@ def test_what_is_wrong_anyway_is_said_first() -> None:
     x = from_pointer(4096, (2,), "f4", device="cuda:0")
     with refused("shape"):
         add_(x, from_pointer(4096, (3,), "f4", device="cuda:0"))
-    with refused("device", hint="copy_ moves"):
+    with refused("device", hint="numpy_bridge.copy_(new, y)"):
         add_(x, from_pointer(4096, (2,), "f4", device="cuda:1"))
     with refused("dtype"):
         copy_(np.zeros(2, "i4"), x)
