@@ -238,7 +238,7 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (method([1]), "__array__: call: expected an ndarray, got an object of type list"),
     (
         method(np.zeros(1, "O")),
-        "NumPy: dtype: expected a supported number dtype, got object; the elements are Python objects ...",
+        "NumPy: dtype: expected a supported number dtype, got object; the elements are Python ...",
     ),
     # DLPack and the policy
     (

@@ -246,7 +246,7 @@ DICTIONARY: dict[str, Lie] = EXTENTS | dict(
         *version_rows(3),
         *missing_rows("version", "typestr", "shape"),
         *(
-            row("offset", {"offset": each}, "offset", "none beside a pointer", str(each), "...")
+            row("offset", {"offset": each}, "offset", "no offset beside a pointer", str(each), "...")
             for each in (1, -1, 4, I64 - 1)
         ),
         *(row("offset", {"offset": each}, "offset", INTEGERS, "...") for each in ("4", 4.0, True, I64, [])),
