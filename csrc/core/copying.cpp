@@ -27,7 +27,7 @@ py::object empty_cuda_tensor(const memory& from) {
                                py::arg("device") = torch.attr("device")("cuda", from.device.index));
 }
 
-/// Copies into `to`, which nobody else has, and returns it.
+/// Copies into `to`, which is not shared yet, and returns it.
 py::object filled(py::object to, const imported& from) {
     imported target;
     import_object(to.ptr(), {hold::call, use::writing}, target);
@@ -74,7 +74,7 @@ py::object numpy_array(const py::object& array) { return py::module_::import("nu
 } // namespace
 
 py::object copy_as_array(PyObject* x) {
-    if (numpy_library::get().is_exact_array(x)) // shared whatever its dtype, and so copied
+    if (numpy_library::get().is_exact_array(x)) // NumPy copies any dtype
         return numpy_array(py::reinterpret_borrow<py::object>(x));
     return numpy_array(array_of_values(x));
 }

@@ -1,14 +1,14 @@
-/// Copies, where the caller asked for one. NumPy and torch make them; from CUDA devices our kernels do where these
-/// cannot.
+/// Copies that the caller asked for. NumPy and torch make them, or our kernels if these cannot copy from a CUDA
+/// device.
 #pragma once
 
 #include <numpy_bridge/python.hpp>
 
 namespace numpy_bridge {
 
-/// A new, writable ndarray with the values of `x`, in its dtype. Of a tensor the values count, not the bits in memory:
-/// negation and conjugation are applied, device memory is fetched, and autograd is left behind. Raises sharing_error if
-/// NumPy has no dtype for the values, or `x` has none.
+/// A new, writable ndarray with the values of `x`, in its dtype. A copy of a tensor has its values:
+/// negation and conjugation are applied, device memory is copied to the host, and autograd is detached. Raises
+/// sharing_error if NumPy has no dtype for the values, or `x` has none.
 py::object copy_as_array(PyObject* x);
 
 /// A new, C-contiguous ndarray with the values of `x`, in the machine's byte order.

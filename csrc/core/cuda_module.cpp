@@ -37,7 +37,7 @@ const cuda_backend& cuda_kernels(const char* operation, device where) {
     if (usable.load(std::memory_order_relaxed)) return *kernels;
     if (const std::string why = kernels->unavailable(); !why.empty())
         detail::refuse(operation, "device", "a CUDA device that can be used", name_of(where),
-                       why + " (numpy-bridge info tells more)");
+                       why + " (see numpy-bridge info)");
     usable.store(true, std::memory_order_relaxed);
     return *kernels;
 }

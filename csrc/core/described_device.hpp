@@ -1,4 +1,4 @@
-/// Pointers whose device the caller named, held against CUDA's own report.
+/// Compares the device that the caller named for a pointer with CUDA's own report.
 #pragma once
 
 #include <numpy_bridge/device.hpp>
@@ -13,8 +13,8 @@ namespace numpy_bridge {
 inline void require_described_device(const memory& m, const pointer_report& first, const pointer_report& last) {
     const device where = first.where;
     if (!first.known)
-        detail::refuse("pointer", "device", "memory that CUDA knows", name_of(m.device),
-                       "other memory of the host is on 'cpu'");
+        detail::refuse("pointer", "device", "memory that CUDA allocated or registered", name_of(m.device),
+                       "describe other host memory with device='cpu'");
     const bool on_any_device = where.type == device_type::cuda_managed && m.device.type == device_type::cuda;
     const bool as_described =
         where.type == m.device.type && (where.index == m.device.index || where.type != device_type::cuda);

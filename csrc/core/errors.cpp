@@ -8,7 +8,7 @@ namespace {
 
 py::object exception_class(const char* name) { return py::module_::import("numpy_bridge.errors").attr(name); }
 
-/// Producers' words may be anything, even no text.
+/// Text from a producer may not be valid UTF-8.
 py::object readable(const std::string& text) {
     return detail::stolen(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }

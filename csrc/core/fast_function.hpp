@@ -18,7 +18,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// The names that a function accepts: `positional` required ones, then keyword-only ones.
+/// The parameters of a function: `positional` required ones, then keyword-only ones.
 template <std::size_t N> struct signature {
     const char* function;
     std::size_t positional;

@@ -34,7 +34,7 @@ void require_one_device(const memory& x, const memory& y) {
     require_host_or_cuda("add_", x);
     require_host_or_cuda("add_", y);
     if (is_host(x.device) ? is_host(y.device) : is_cuda(y.device) && x.device.index == y.device.index) return;
-    refuse("add_", "device", name_of(x.device) + ", where x is", name_of(y.device),
+    refuse("add_", "device", "memory on " + name_of(x.device) + ", like x", name_of(y.device),
            "copy y first: numpy_bridge.copy_(new, y), where new is an array on " + name_of(x.device));
 }
 
@@ -45,7 +45,7 @@ void require_aligned_elements(const memory& m) {
         refuse("add_", "alignment", "elements at multiples of " + std::to_string(alignment) + " bytes on a device",
                "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)) + " with strides " +
                    text_of(m.strides, m.ndim),
-               "copy_ takes memory that is not aligned: copy to new memory first");
+               "copy_ accepts misaligned memory: copy to new memory first");
 }
 
 /// Refuses a target whose elements overlap each other.
@@ -59,8 +59,8 @@ void require_distinct_elements(const char* operation, const memory& m) {
 dims strides_for(const char* operation, const memory& target, const memory& source) {
     dims strides;
     if (!kernels::broadcast_strides(source, target.ndim, target.shape, strides))
-        refuse(operation, "shape", "one that broadcasts to " + text_of(target.shape, target.ndim),
-               text_of(source.shape, source.ndim), "only the operand that is read is broadcast");
+        refuse(operation, "shape", "a shape that broadcasts to " + text_of(target.shape, target.ndim),
+               text_of(source.shape, source.ndim), "only the operand that is read can be broadcast");
     return strides;
 }
 
@@ -86,7 +86,7 @@ void read_before_write(const memory& target, const memory& source, const dims& s
 }
 
 [[noreturn]] void refuse_order(const memory& m) {
-    refuse("add_", "byte order", "native elements", name_of(m.type), "copy_ converts byte orders");
+    refuse("add_", "byte order", "native byte order", name_of(m.type), "copy_ converts byte orders");
 }
 
 /// "convert y first: y.astype(np.float32) or y.to(torch.float32)".
@@ -100,11 +100,11 @@ std::string conversion(const std::string& argument, dtype to) {
 void require_same_dtype(const memory& x, const memory& y) {
     if (is_swapped(y)) refuse_order(y);
     if (x.type.id != y.type.id)
-        refuse("add_", "dtype", std::string(info(x.type.id).name) + ", as x has", info(y.type.id).name,
+        refuse("add_", "dtype", std::string(info(x.type.id).name) + ", like x", info(y.type.id).name,
                conversion("y", x.type.id));
 }
 
-/// The checks of the array that is added to.
+/// Checks the array that is added to.
 void require_target(const memory& x) {
     require_addition(x.type.id);
     if (is_swapped(x)) refuse_order(x);
@@ -153,7 +153,7 @@ void copy_in_place(const memory_on_stream& target, const memory_on_stream& sourc
     const memory &to = target.description, &from = source.description;
     if (!kernels::can_cast(from.type.id, to.type.id))
         refuse("copy_", "dtype",
-               std::string("one that casts to ") + info(to.type.id).name + " by NumPy's rule 'same_kind'",
+               std::string("a dtype that casts to ") + info(to.type.id).name + " by NumPy's rule 'same_kind'",
                info(from.type.id).name, conversion("src", to.type.id));
     require_host_or_cuda("copy_", to);
     require_host_or_cuda("copy_", from);

@@ -10,8 +10,7 @@ operand::operand(const char* operation, PyObject* x, bool writes) : object_(x), 
     import_object(x, wanted(hold::nothing), in_);
     in_.own_extents();
     if (writes && in_.description.readonly)
-        detail::refuse(operation, "readonly", "memory that may be written",
-                       "read-only memory of a " + detail::type_name(x),
+        detail::refuse(operation, "readonly", "writable memory", "read-only memory of a " + detail::type_name(x),
                        "write to a copy: numpy_bridge.to_numpy(x, copy=True)");
 }
 
@@ -20,8 +19,8 @@ request operand::wanted(hold held) const noexcept { return {held, writes_ ? use:
 void operand::require_unmoved(const char* operation) const {
     if (in_.still_there()) return;
     detail::refuse(operation, "memory", "memory that stays in place during the call",
-                   "a " + engine::type_name(object_) + " that was resized meanwhile",
-                   "hold the objects still, or share them first: numpy_bridge.view(x)");
+                   "a " + engine::type_name(object_) + " that was resized during the call",
+                   "do not resize it meanwhile, or share it first: numpy_bridge.view(x)");
 }
 
 void operand::pin() {

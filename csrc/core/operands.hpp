@@ -1,4 +1,4 @@
-/// The arguments of operations in place: whose memory, borrowed for one call, or a number.
+/// The operands of in-place operations, borrowed for one call.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace numpy_bridge {
 
-/// Someone's memory for the length of one call. It is not pinned: no Python code may run between `require_unmoved` of
+/// Memory borrowed for one call. It is not pinned: no Python code may run between `require_unmoved` of
 /// the last operand and the last use of the memory, unless the GIL is not needed to move it.
 class operand {
 public:
@@ -19,15 +19,15 @@ public:
 
     const memory& description() const noexcept { return in_.description; }
 
-    /// The stream that work on the memory has been given to, as in `imported`.
+    /// The stream with pending work on the memory, as in `imported`.
     std::uintptr_t stream() const noexcept { return in_.stream; }
 
     /// Importing one operand may run Python code that moves another. Raises sharing_error if the memory is no longer
     /// where it was. Runs no Python code itself.
     void require_unmoved(const char* operation) const;
 
-    /// Keeps the block in place for as long as the operand lives, so that the GIL may be released. Of tensors on the
-    /// host this is for good, as with `Tensor.numpy()`: they can no longer be resized.
+    /// Keeps the block in place for as long as the operand lives, so that the GIL may be released. For tensors on the
+    /// host this is permanent, as with `Tensor.numpy()`: they can never be resized again.
     void pin();
 
 private:

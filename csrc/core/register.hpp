@@ -1,4 +1,4 @@
-/// The parts of the module, each registered by the file that is called after it.
+/// The parts of the module, each registered by the file of the same name.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -1,4 +1,4 @@
-/// view, to_numpy and to_torch: import, then export, and a copy only where the caller wants one.
+/// view, to_numpy and to_torch: import, then export, and a copy only if the caller allows it.
 #include "copying.hpp"
 #include "fast_function.hpp"
 #include "register.hpp"
@@ -20,7 +20,7 @@ copy_mode copy_mode_of(PyObject* argument) {
     return is_true(argument, false) ? copy_mode::always : copy_mode::never;
 }
 
-/// Shares or copies as `mode` says; `share` raises sharing_error where it cannot share.
+/// Shares or copies as `mode` says; `share` raises sharing_error if it cannot share.
 template <class Share> py::object convert(PyObject* x, copy_mode mode, py::object (*copy)(PyObject*), Share share) {
     if (mode == copy_mode::always) return copy(x);
     if (mode == copy_mode::never) return share();
@@ -31,9 +31,9 @@ template <class Share> py::object convert(PyObject* x, copy_mode mode, py::objec
     }
 }
 
-/// torch's own conversion, which pins the storage as it goes: the first time it is the cheapest way.
-/// Empty where torch refuses or yields memory of NumPy's own; the general way then finds out why. Under
-/// `no_grad` torch itself would let tensors that require grad pass.
+/// torch's own conversion, which also pins the storage: the fastest way for the first conversion.
+/// Empty if torch refuses or copies; the general path then finds the reason. Under `no_grad` torch would
+/// accept tensors that require grad, so these are tested first.
 py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object array;
     if (torch.tracks_grad(x)) return {};
@@ -52,7 +52,7 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
 }
 
 /// The base of the array is the tensor's storage (the first time a detached alias, torch's choice), which
-/// keeps the block alive whatever becomes of the tensor.
+/// keeps the block alive even if the tensor gets another storage.
 py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
     if (torch.resizable.is_true(storage.ptr())) {
@@ -100,7 +100,7 @@ py::object call_to_torch(const arguments<3>& given) {
 
 constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False) -> View
 
-Share the memory behind `x` as a View, which speaks every protocol.
+Share the memory behind `x` as a View, which supports every protocol.
 
 Nothing is copied. The owner is kept alive and its block in place: tensors on the host can no
 longer be resized, bytearrays cannot grow, mmaps cannot be closed while the View lives.
@@ -108,12 +108,12 @@ longer be resized, bytearrays cannot grow, mmaps cannot be closed while the View
 Parameters
 ----------
 x : object
-    numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118, PEP
+    numpy.ndarray, torch.Tensor, View, or any object that supports the buffer protocol (PEP 3118, PEP
     688), DLPack, ``__array_interface__``, ``__array_struct__``, ``__cuda_array_interface__`` or
-    ``__array__``, as long as what it hands out is its own memory and no copy. Arrays of jax,
+    ``__array__``, as long as it shares its own memory and not a copy. Arrays of jax,
     TensorFlow and pyarrow are immutable and come in read-only.
 readonly : bool, default False
-    Hand the memory on as read-only. Memory that is read-only stays so in any case.
+    Share the memory as read-only. Read-only memory always stays read-only.
 
 Returns
 -------
@@ -124,7 +124,7 @@ Raises
 SharingError
     If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
 TypeError
-    If `x` speaks no protocol.
+    If `x` supports no protocol.
 )";
 
 constexpr const char* to_numpy_doc = R"(to_numpy(x: object, *, copy: bool | None = False) -> numpy.ndarray
@@ -154,7 +154,7 @@ SharingError
     negative or conjugate bit set, is not strided, has no memory, is not on the host, or has a
     dtype that NumPy lacks.
 TypeError
-    If `x` speaks no protocol.
+    If `x` supports no protocol.
 )";
 
 constexpr const char* to_torch_doc =
@@ -186,7 +186,7 @@ SharingError
     strides that are no multiple of the itemsize, elements that are not aligned to it, foreign
     byte order, or a dtype that torch lacks.
 TypeError
-    If `x` speaks no protocol.
+    If `x` supports no protocol.
 ImportError
     If torch is not installed.
 )";
@@ -202,7 +202,7 @@ void register_convert(py::module_& module) {
     if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
     module.def(
         "values_of", [](const py::object& x) { return make_view(x.ptr(), {hold::call, use::writing, true}, true); },
-        py::arg("x"), "A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.");
+        py::arg("x"), "A View to copy from, read-only: `x` shared, or the copy that its producer makes.");
 }
 
 } // namespace numpy_bridge

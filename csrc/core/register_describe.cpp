@@ -1,4 +1,4 @@
-/// describe and ask_protocols: what memory is and who would hand it out, as plain values that hold nothing.
+/// describe and ask_protocols: memory and protocols as plain values that hold no reference.
 #include <pybind11/typing.h>
 
 #include <numpy_bridge/import.hpp>
@@ -42,13 +42,13 @@ facts describe(const py::object& x) {
     return facts_of(in.description);
 }
 
-/// `__array__` often copies, and a tensor's pins the storage for good: it is not called to find out.
+/// `__array__` often copies, and that of a tensor pins the storage permanently, so it is not called here.
 bool is_costly(const engine::protocol& with, PyObject* x, bool described) {
     return with.import == import_array_method && (described || engine::is_tensor(x));
 }
 
-/// What one protocol makes of `x`: a dict of facts, a SharingError, None where asking might cost something. No
-/// object where `x` does not speak it.
+/// The result of one protocol for `x`: a dict of facts, a SharingError, or None if calling it might copy or pin. Empty
+/// if `x` does not support it.
 py::object answer_of(const engine::protocol& with, PyObject* x, bool described) {
     if (is_costly(with, x, described))
         return PyObject_HasAttrString(x, "__array__") != 0 ? py::object(py::none()) : py::object();
@@ -92,10 +92,10 @@ all the same. Raises as `shares_memory` does.)");
 
 False if torch is not imported, if its layout was not found, or if NUMPY_BRIDGE_FAST_TENSORS was 0 when torch was first used.)");
     module.def("ask_protocols", ask_protocols, py::arg("x"),
-               R"(What each protocol that `x` speaks would hand out: (name, answer), in the order of `view`.
+               R"(The result of each protocol that `x` supports: (name, answer), in the order of `view`.
 
-An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
-calling it might copy or pin. What was handed out has been given back.)");
+An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__`` where
+calling it might copy or pin. Nothing stays shared.)");
 }
 
 } // namespace numpy_bridge

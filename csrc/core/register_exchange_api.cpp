@@ -23,8 +23,8 @@ template <class Body> int guarded(Body body) noexcept {
     }
 }
 
-/// The View behind an object that a consumer says is one, if the table can describe it: it has no word for
-/// byte order or odd strides, and promises that work goes to the legacy default stream, which is made to wait here.
+/// The View of an object that a consumer passed, if the table can describe it. The table has no byte order or odd
+/// strides, and declares the legacy default stream as current, so that stream is made to wait here.
 const view& exportable(void* object) {
     const py::handle x(static_cast<PyObject*>(object));
     if (Py_TYPE(x.ptr()) != view_type)
@@ -47,7 +47,7 @@ int managed_tensor_from_object(void* object, dlpack::managed_tensor_versioned** 
     });
 }
 
-/// The tensor points into the View, and has no flag for read-only memory.
+/// The tensor points into the View and has no read-only flag.
 int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
     return guarded([&] {
         const view& from = exportable(object);
@@ -65,12 +65,12 @@ int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
     });
 }
 
-/// Takes the tensor over, whether it succeeds or not.
+/// Takes ownership of the tensor, even if it fails.
 int managed_tensor_to_object(dlpack::managed_tensor_versioned* tensor, void** out) noexcept {
     return guarded([&] {
         imported in;
         if (tensor == nullptr) detail::refuse("DLPack", "exchange API", "a tensor", "NULL");
-        detail::import_managed(tensor, to_copy, in); // a copy is welcome: the consumer has chosen it
+        detail::import_managed(tensor, to_copy, in); // the consumer may pass a copy
         *out = py::cast(std::make_unique<view>(in, nullptr, false)).release().ptr();
     });
 }
@@ -78,7 +78,7 @@ int managed_tensor_to_object(dlpack::managed_tensor_versioned* tensor, void** ou
 /// New memory on the CPU, uninitialised. Needs no GIL.
 dlpack::managed_tensor_versioned* allocated(const dlpack::tensor& prototype) {
     constexpr std::align_val_t alignment{64};
-    static std::byte nothing; // empty memory is somewhere, too
+    static std::byte nothing; // empty memory needs an address, too
     imported in;
     dlpack::tensor wanted = prototype;
     wanted.strides = nullptr;
@@ -108,7 +108,7 @@ int allocate(dlpack::tensor* prototype, dlpack::managed_tensor_versioned** out, 
     return -1;
 }
 
-/// `exportable` sees to it that this is the stream.
+/// `exportable` makes this the current stream.
 int current_work_stream(device_type, std::int32_t, void** out) noexcept {
     *out = nullptr;
     return 0;

@@ -12,8 +12,8 @@ namespace {
 constexpr signature<2> shares_memory_signature{"shares_memory", 2, {"a", "b"}};
 constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "b"}};
 
-/// Where both memories are. Importing the second may run Python, which must not change what is known of
-/// the first.
+/// Where both memories are. Importing the second may run Python, which must not invalidate the description
+/// of the first.
 struct located {
     explicit located(const arguments<2>& given) {
         import_object(given[0], to_locate, a);
@@ -63,7 +63,7 @@ bool
 Raises
 ------
 TypeError
-    If an object speaks no protocol that describes memory.
+    If an object supports no protocol that describes memory.
 SharingError
     If an object does, but its memory cannot be described.
 TooHardError

@@ -47,9 +47,9 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
 
 /// The view inside its Python object; null while that is being made.
 ///
-/// For the collector, which must not take locks, and which without the GIL meets objects that other threads are
-/// making: Python shows it the object before pybind11 has laid it out, and to do that pybind11 waits for a lock.
-/// Until then all fields are zero. `py::detail::is_holder_constructed` follows a pointer that is null there.
+/// For the garbage collector, which must not take locks. Without the GIL it may visit an object that another thread is
+/// still constructing, before pybind11 has initialised it, which needs a lock. All fields are zero until then.
+/// `py::detail::is_holder_constructed` would follow a null pointer.
 const view* finished_view(PyObject* self) noexcept {
     const auto* instance = reinterpret_cast<const py::detail::instance*>(self);
     const bool finished = instance->simple_layout && instance->simple_holder_constructed;
@@ -91,7 +91,7 @@ bool memoryview_reads(const py::object& x) {
     return known.ready_for_host() && format_of(known.description().type) != nullptr;
 }
 
-/// Compares values as memoryview does; what memoryview cannot read is equal to itself only.
+/// Compares values as memoryview does. Memory that memoryview cannot read is equal only to itself.
 py::object equals(const py::object& self, const py::object& other) {
     if (self.is(other)) return py::bool_(true);
     if (!memoryview_reads(self) || !memoryview_reads(other))
@@ -106,12 +106,12 @@ py::object equals(const py::object& self, const py::object& other) {
         "numpy_bridge.to_numpy(x, copy=True)");
 }
 
-constexpr const char* view_doc = R"(A share of one block of memory, which speaks every protocol.
+constexpr const char* view_doc = R"(A share of one block of memory, which supports every protocol.
 
 Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
 place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpack, hashlib,
 socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
-interfaces. Attributes of protocols that have no words for the memory, such as
+interfaces. Attributes of protocols that cannot describe the memory, such as
 ``__array_interface__`` for bfloat16 or for device memory, are absent.
 )";
 

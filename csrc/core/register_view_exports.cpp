@@ -1,4 +1,4 @@
-/// How a View hands its memory out: `__array__`, the array interfaces and `__dlpack__`.
+/// The exports of a View: `__array__`, the array interfaces and `__dlpack__`.
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
@@ -20,10 +20,10 @@ namespace {
 using version_pair = std::optional<std::pair<unsigned, unsigned>>;
 using device_pair = std::optional<std::pair<int, int>>;
 
-/// The stream that the consumer will work on; nothing on the CPU, and for -1, a consumer that sees to the order itself.
-/// None stands for CUDA's legacy default stream. It is one of the device that is asked for, though some consumers name
-/// one of the memory's own where they ask for the CPU: that is as good as None. The numbers mean what the array API
-/// standard says of `__dlpack__`, which has others for ROCm.
+/// The stream that the consumer will use. Nothing for the CPU, and for -1: the consumer then orders the work itself.
+/// None means CUDA's legacy default stream. It is a stream of the requested device; some consumers that request the CPU
+/// name a stream of the memory's device, which is treated as None. The numbers are those of `__dlpack__` in the array
+/// API standard, which differ for ROCm.
 std::optional<std::uintptr_t> consumers_stream(device from, device wanted, const py::object& stream) {
     const device counted = wanted.type == device_type::cpu ? from : wanted;
     if (counted.type == device_type::cpu) {
@@ -42,12 +42,12 @@ std::optional<std::uintptr_t> consumers_stream(device from, device wanted, const
                    number == 0 ? "0 could mean either default stream: 1 legacy, 2 per thread" : "");
 }
 
-/// Lets the consumer's stream wait for the one that work on the memory was given to.
+/// Makes the consumer's stream wait for the stream with pending work on the memory.
 void order_consumer(const view& from, const py::object& stream, std::optional<std::uintptr_t> consumer) {
     if (from.stream() == 0 || !consumer || *consumer == from.stream()) return;
     if (order_streams_if_possible(from.description().device, from.stream(), *consumer)) return;
     detail::refuse("DLPack", "stream",
-                   std::to_string(from.stream()) + ", which work on this memory was given to, or -1",
+                   "stream " + std::to_string(from.stream()) + ", which has pending work on this memory, or -1",
                    detail::shown(stream), "wait for that stream yourself, and pass -1");
 }
 
@@ -63,21 +63,22 @@ device wanted_device(const memory& m, const device_pair& wanted) {
     return wanted ? device{static_cast<device_type>(wanted->first), wanted->second} : m.device;
 }
 
-/// The memory as the consumer wants it described: on its own device, or on the CPU where the host can read it.
+/// The memory described for the requested device: its own, or the CPU if the host can read it.
 memory on_device(const memory& m, device wanted) {
     if (same_device(wanted, m.device)) return m;
     memory moved = m;
     moved.device = cpu_device;
     if (same_device(wanted, cpu_device) && host_accessible(m.device)) return moved;
-    refuse_device(m.device, wanted, "a View never moves memory between devices, unless copy=True says so");
+    refuse_device(m.device, wanted, "pass copy=True to copy it to another device");
 }
 
 py::object capsule_of(const memory& m, anchor keep, const version_pair& max_version, std::uint64_t flags) {
     detail::validate_for_dlpack(m, "DLPack");
     if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep), flags);
     if (m.readonly)
-        detail::refuse("DLPack", "max_version", "(1, 0) or more, to say that memory is read-only",
-                       max_version ? "an older version" : "None", "the unversioned capsule cannot carry the flag");
+        detail::refuse("DLPack", "max_version", "(1, 0) or more, which can mark memory as read-only",
+                       max_version ? "an older version" : "None",
+                       "unversioned capsules cannot mark memory as read-only");
     return export_unversioned_capsule(m, std::move(keep));
 }
 
@@ -118,7 +119,7 @@ py::object export_array(const py::object& self, const py::object& type, const py
     return numpy.attr("array")(shared, type, py::arg("copy") = copy);
 }
 
-/// Raised where a protocol has no words for the memory, so that `hasattr` tells the truth.
+/// Raised if a protocol cannot describe the memory, so that `hasattr` is false.
 [[noreturn]] void lacks(const char* name, const memory& m) {
     throw py::attribute_error(std::string("a View of ") + name_of(m.type) + " on " + name_of(m.device) + " has no " +
                               name);

@@ -29,7 +29,7 @@ int view::traverse(visitproc visit, void* arg) const {
 
 void view::require_ready_for_host() const {
     if (host_accessible(memory_.device) && !ready_for_host())
-        detail::refuse("CUDA", "stream", "managed memory that no stream works on",
+        detail::refuse("CUDA", "stream", "managed memory without pending work on a stream",
                        "work on stream " + std::to_string(stream_),
                        "wait for that stream in the library that owns the memory, then share its address: "
                        "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)");

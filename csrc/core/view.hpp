@@ -1,4 +1,4 @@
-/// numpy_bridge.View: memory together with what keeps it alive.
+/// numpy_bridge.View: memory and its owner.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace numpy_bridge {
 
-/// Immutable once made, so that threads may use it freely.
+/// Immutable, so that threads may use it freely.
 class view {
 public:
-    /// Takes over what was imported from `source`, which may be null.
+    /// Takes over the memory imported from `source`, which may be null.
     view(imported& from, PyObject* source, bool readonly);
 
     const memory& description() const noexcept { return memory_; }
@@ -26,14 +26,14 @@ public:
     /// The Python object behind the memory; null for a pointer without an owner.
     py::handle source() const noexcept { return held_.object(); }
 
-    /// Whether the host may read the memory now. Managed memory that work was given to on a stream is
-    /// not: whoever gave it has to wait for the stream first.
+    /// Whether the host may read the memory now. Managed memory with pending work on a stream is
+    /// not readable until that stream is synchronised.
     bool ready_for_host() const noexcept {
         const bool at_work = memory_.device.type == device_type::cuda_managed && stream_ != 0;
         return host_accessible(memory_.device) && !at_work;
     }
 
-    /// Raises sharing_error for managed memory at work; other devices are left to the protocols to refuse.
+    /// Raises sharing_error for managed memory with pending work. The protocols refuse other devices.
     void require_ready_for_host() const;
 
     /// Shows the garbage collector the references that this view holds.
@@ -52,7 +52,7 @@ inline PyTypeObject* view_type = nullptr;
 /// A new View of the memory behind `x`.
 py::object make_view(PyObject* x, const request& wanted, bool readonly);
 
-/// Views as a known library: `add_library` makes `import_object` know them.
+/// Views as a known library, for `add_library`.
 extern const engine::library view_row;
 
 /// An ndarray over everything that `x` shares, with a View as its base.

@@ -126,8 +126,8 @@ public:
     owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const override {
         const device_guard guard(device);
         if (capture_of({device, stream_of(stream)}) != 0)
-            detail::refuse("DLPack", "copy", "memory that is there before a graph is captured",
-                           "new memory on a stream that is captured", "make the copy before the capture");
+            detail::refuse("DLPack", "copy", "memory that was allocated before the capture of a graph",
+                           "new memory on a captured stream", "make the copy before the capture");
         const relaxed_capture_mode relaxed;
         void* data = nullptr;
         check_cuda(cudaMalloc(&data, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))), "cudaMalloc");

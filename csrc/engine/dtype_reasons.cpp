@@ -6,13 +6,15 @@ namespace detail {
 
 inline constexpr const char* hint_for_bytes = "share its bytes: x.view('u1') or t.view(torch.uint8)";
 inline constexpr const char* hint_for_objects =
-    "Python objects are not numbers in one block of memory; convert them first";
+    "the elements are Python objects, such as mixed or missing values; convert them to numbers first, e.g. "
+    "x.astype(float)";
 inline constexpr const char* hint_for_long_double =
     "long double differs between platforms; convert with x.astype('float64') or 'complex128'";
 
 inline constexpr const char* hint_for_fields = "share one field at a time, x['field'], or the bytes, x.view('u1')";
 inline constexpr const char* hint_for_times = "share the counts behind the times: x.view('i8')";
-inline constexpr const char* hint_for_code_points = "share the code points: x.view('u4')";
+inline constexpr const char* hint_for_code_points =
+    "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')";
 inline constexpr const char* hint_for_fixed_strings = "share the bytes: x.view('u1')";
 inline constexpr const char* hint_for_strings =
     "strings of variable length are behind pointers; convert them first, to fixed length or to numbers";
@@ -49,7 +51,7 @@ NUMPY_BRIDGE_INLINE const char* hint_for_format(std::string_view format) noexcep
         return "a structured element has several dtypes; share one field at a time: x['field']";
     if (holds("O")) return hint_for_objects;
     if (holds("g")) return hint_for_long_double;
-    if (holds("cspuw")) return "characters are not numbers; share their bytes: memoryview(x).cast('B')";
+    if (holds("cspuw")) return "text holds no numbers; share its bytes: memoryview(x).cast('B')";
     return "share its bytes: memoryview(x).cast('B')";
 }
 
@@ -99,7 +101,7 @@ NUMPY_BRIDGE_INLINE const char* hint_for_name(std::string_view name) noexcept {
 NUMPY_BRIDGE_INLINE const char* hint_for_dlpack(dlpack::data_type type) noexcept {
     if (type.code == dlpack::type_code::opaque_handle) return hint_for_objects;
     if (type.code > dlpack::type_code::float4_e2m1fn)
-        return "a later version of DLPack may name it; this one ends with code 17";
+        return "later versions of DLPack may define it; the last known code is 17";
     if (type.lanes != 1) return "vector elements are another dimension: share x as (..., lanes) of one-lane elements";
     if (type.bits < 8) return hint_for_sub_byte;
     return hint_for_bytes;

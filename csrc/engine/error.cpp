@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <numpy_bridge/error.hpp>
@@ -19,11 +20,50 @@ NUMPY_BRIDGE_INLINE void refuse(const char* protocol, const char* field, std::st
     throw sharing_error({protocol, field, std::move(expected), std::move(got), std::move(hint)});
 }
 
+/// What a protocol or a function cannot do, as the start of a message.
+struct failure {
+    std::string_view protocol, text;
+};
+
+/// Held against `numpy_bridge.errors` by a test, like all of the message.
+inline constexpr failure failures[] = {
+    {"buffer", "cannot share this through the buffer protocol"},
+    {"NumPy", "NumPy cannot share this"},
+    {"torch", "torch cannot share this"},
+    {"CUDA", "cannot share this CUDA memory"},
+    {"pointer", "from_pointer cannot describe this memory"},
+    {"returned", "cannot return this array"},
+    {"add_", "add_ cannot use these operands"},
+    {"copy_", "copy_ cannot use these operands"},
+};
+
+NUMPY_BRIDGE_INLINE std::string failure_of(const std::string& protocol) {
+    for (const auto& [name, text] : failures)
+        if (name == protocol) return std::string(text);
+    return "cannot share this through " + protocol;
+}
+
+/// The hint with a full stop, and with a capital unless it starts with code.
+NUMPY_BRIDGE_INLINE std::string as_sentence(std::string hint) {
+    const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+    std::string word = hint.substr(0, hint.find(' '));
+    if (!word.empty() && std::string_view(",:;").find(word.back()) != std::string_view::npos) word.pop_back();
+    const bool is_variable = word.size() == 1 && word != "a";
+    if (!word.empty() && !is_variable && std::all_of(word.begin(), word.end(), is_lower))
+        hint.front() = static_cast<char>(hint.front() - 'a' + 'A');
+    return hint + ".";
+}
+
 } // namespace detail
 
 NUMPY_BRIDGE_INLINE std::string refusal::message() const {
-    std::string line = protocol + ": " + field + ": expected " + expected + ", got " + got;
-    return hint.empty() ? line : line + "; " + hint;
+    if (field == "protocols") {
+        std::string text = protocol + " cannot be shared:\n  - ";
+        for (const char c : got) text += c == '\n' ? std::string("\n  - ") : std::string(1, c);
+        return hint.empty() ? text : text + "\n" + detail::as_sentence(hint);
+    }
+    return detail::failure_of(protocol) + ": expected " + expected + ", got " + got + "." +
+           (hint.empty() ? "" : " " + detail::as_sentence(hint)) + " [" + protocol + "." + field + "]";
 }
 
 NUMPY_BRIDGE_INLINE sharing_error::sharing_error(refusal why)

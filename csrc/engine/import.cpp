@@ -22,13 +22,13 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// `import_dlpack`, but for tensors that must not be asked.
+/// `import_dlpack`, except for tensors whose `__dlpack__` aborts the process.
 NUMPY_BRIDGE_INLINE bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out) {
     refuse_tensorflow_handles(x);
     return import_dlpack(x, wanted, out);
 }
 
-/// In order of trust: an exchange table answers exactly, a buffer states read-only and locks its owner, a
+/// The most reliable first: an exchange table is exact, a buffer has a read-only flag and locks its owner, a
 /// capsule may do neither, the array interfaces hold nothing in place, and `__array__` often copies.
 inline constexpr protocol protocol_table[] = {
     {"DLPack", "__dlpack_c_exchange_api__", import_exchange_api},
@@ -67,28 +67,41 @@ NUMPY_BRIDGE_INLINE void prefer_the_producers_stream(PyObject* x, imported& out)
     if (const std::uintptr_t named = stream_named_by(x); named != 0) out.stream = named;
 }
 
-[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_object(PyObject* x, const std::vector<refusal>& refusals) {
-    if (refusals.size() == 1) throw sharing_error(refusals.front());
-    std::string got, hint;
+/// A hint for objects that no protocol can share, whether or not a copy is welcome. Empty for all others.
+NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
+    const std::string package = package_of(x), type = type_name(x);
+    if (package == "jax" && type.size() > 6 && type.substr(type.size() - 6) == "Tracer")
+        return "x is a traced value inside jax.jit and has no memory yet; convert it outside the traced function";
+    const std::string dtype = package == "pandas" ? type_name(py::getattr(x, "dtype", py::none())) : "";
+    if (dtype.find("CategoricalDtype") == std::string::npos) return {};
+    return std::string("share the codes of the categories: ") + (py::hasattr(x, "codes") ? "x.codes" : "x.cat.codes");
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_object(PyObject* x, std::vector<refusal>& refusals) {
+    std::string hint = hint_for_object(x);
+    if (refusals.size() == 1) {
+        if (!hint.empty()) refusals.front().hint = std::move(hint);
+        throw sharing_error(refusals.front());
+    }
+    std::string got;
     for (const refusal& why : refusals) {
-        got += (got.empty() ? "" : " | ") + why.protocol + ": " + why.field + ": expected " + why.expected + ", got " +
-               why.got;
+        got += (got.empty() ? "" : "\n") + why.protocol + ": expected " + why.expected + ", got " + why.got;
         if (hint.empty()) hint = why.hint;
     }
     refuse(type_name(x).c_str(), "protocols", "one protocol that can share it", got, hint);
 }
 
 [[noreturn]] NUMPY_BRIDGE_INLINE void refuse_type(PyObject* x) {
-    const bool sequence =
-        PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0;
-    throw py::type_error(type_name(x) +
-                         " has no memory to share: it speaks none of the buffer protocol, DLPack, the array interfaces "
-                         "and __array__" +
-                         (sequence ? "; make an array of it first, e.g. numpy.asarray(x)" : ""));
+    const char* reason = "it supports none of: the buffer protocol, DLPack, the array interfaces, __array__";
+    if (PyList_Check(x) != 0 || PyTuple_Check(x) != 0)
+        reason = "it holds Python objects, not one block of numbers. Make an array of it first: numpy.asarray(x)";
+    else if (PyLong_Check(x) != 0 || PyFloat_Check(x) != 0)
+        reason = "it is a single Python number. Make an array of it first: numpy.asarray(x)";
+    throw py::type_error(type_name(x) + " has no memory to share: " + reason);
 }
 
-/// Tries the protocols in their order. Objects of immutable libraries come in read-only; where a bare tensor is only
-/// read, nobody asks.
+/// Tries the protocols in their order. Objects of immutable libraries come in read-only; that check is skipped for bare
+/// tensors that are only read.
 NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out) {
     std::vector<refusal> refusals;
     for (const protocol& with : protocol_table) {

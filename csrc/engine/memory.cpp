@@ -33,13 +33,13 @@ NUMPY_BRIDGE_INLINE bool same_memory(const memory& a, const memory& b) noexcept 
 }
 
 NUMPY_BRIDGE_INLINE void refuse_ndim(std::int64_t ndim, const char* protocol) {
-    refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim), std::to_string(ndim),
+    refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim) + " dimensions", std::to_string(ndim),
            ndim > max_ndim ? "merge some dimensions first: x.reshape(...)" : "");
 }
 
 NUMPY_BRIDGE_INLINE void refuse_device(device where, const char* protocol) {
     if (!is_known(where.type)) refuse(protocol, "device", "a device type of DLPack 1.3", name_of(where));
-    refuse(protocol, "device", "a non-negative index", std::to_string(where.index));
+    refuse(protocol, "device", "a non-negative device index", std::to_string(where.index));
 }
 
 /// Whether all elements lie inside the address space.
@@ -53,7 +53,7 @@ NUMPY_BRIDGE_INLINE void validate_thoroughly(const memory& m, const char* protoc
     validate_shape(m.ndim, m.shape, itemsize(m), protocol);
     const auto bounds = bounds_of(layout_of(m));
     if (!bounds)
-        refuse(protocol, "strides", "byte bounds below 2**63",
+        refuse(protocol, "strides", "strides that reach less than 2**63 bytes",
                text_of(m.strides, m.ndim) + " for shape " + text_of(m.shape, m.ndim));
     if (bounds->high == 0) return; // empty: the pointer means nothing
     if (m.data == nullptr)

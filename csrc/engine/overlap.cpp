@@ -9,7 +9,7 @@ NUMPY_BRIDGE_INLINE bool gap_free(const memory& m) {
     return is_c_contiguous(layout_of(m)) || is_f_contiguous(layout_of(m));
 }
 
-/// Whether equal addresses mean equal memory. Host and CUDA device memory never mix.
+/// Whether equal addresses mean equal memory. Host and CUDA device memory have separate addresses.
 NUMPY_BRIDGE_INLINE bool same_address_space(device a, device b) {
     if (host_accessible(a) && host_accessible(b)) return true;
     if (a.type == b.type && a.index == b.index) return true;

@@ -104,7 +104,7 @@ NUMPY_BRIDGE_INLINE std::string shown(py::handle value) {
         const std::string text = to_text(py::repr(value));
         if (text.size() <= longest && text.find('\n') == std::string::npos) return text;
     } catch (py::error_already_set& error) {
-        text_of_error(error); // raises what is not about the request
+        text_of_error(error); // raises errors that are not about the request
     }
     return "an object of type " + type_name(value);
 }
@@ -114,7 +114,7 @@ NUMPY_BRIDGE_INLINE py::object protocol_attribute(PyObject* x, const char* name)
     try {
         return optional_attribute(x, name);
     } catch (py::error_already_set& error) {
-        refuse(name, "attribute", "one that can be read", text_of_error(error));
+        refuse(name, "attribute", "an attribute that can be read", text_of_error(error));
     }
 }
 
@@ -126,10 +126,10 @@ NUMPY_BRIDGE_INLINE std::int64_t read_integer(const char* protocol, const char* 
             const long long result = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
             if (overflow == 0) return result;
         } catch (py::error_already_set& error) {
-            refuse(protocol, field, "integers of 64 bits", text_of_error(error));
+            refuse(protocol, field, "64-bit integers", text_of_error(error));
         }
     }
-    refuse(protocol, field, "integers of 64 bits", shown(value));
+    refuse(protocol, field, "64-bit integers", shown(value));
 }
 
 } // namespace engine

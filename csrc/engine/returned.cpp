@@ -15,14 +15,14 @@ NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, element_type type, bo
     : shape_(std::move(shape)),
       owner_(std::move(release)) {
     translate_refusals();
-    validate_ndim(static_cast<std::int64_t>(shape_.size()), "owned");
+    validate_ndim(static_cast<std::int64_t>(shape_.size()), "returned");
     strides_.resize(shape_.size());
     const auto ndim = static_cast<int>(shape_.size());
     const auto size = static_cast<std::int64_t>(itemsize(type.id));
-    validate_shape(ndim, shape_.data(), size, "owned");
+    validate_shape(ndim, shape_.data(), size, "returned");
     fill_c_strides(ndim, shape_.data(), size, strides_.data());
     memory_ = host_memory(data, type, readonly, ndim, nullptr, nullptr); // the vectors move with this object
-    validate(description(), "owned");
+    validate(description(), "returned");
 }
 
 NUMPY_BRIDGE_INLINE memory owned_memory::description() const noexcept {
@@ -37,7 +37,8 @@ NUMPY_BRIDGE_INLINE void check_count(const std::vector<std::int64_t>& shape, std
     const auto ndim = static_cast<int>(shape.size());
     const auto count = element_count({ndim, shape.data(), nullptr, 1});
     if (!count || *count != static_cast<std::int64_t>(available))
-        refuse("owned", "shape", std::to_string(available) + " elements", text_of(shape.data(), ndim));
+        refuse("returned", "shape", "a shape of " + std::to_string(available) + " elements",
+               text_of(shape.data(), ndim));
 }
 
 /// Memory without a Python object, for a library with an exchange table.

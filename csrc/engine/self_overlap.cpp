@@ -5,7 +5,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Whether every stride steps over all that the smaller ones reach: true of nearly all memory, and proof enough.
+/// Whether every stride steps over all that the smaller ones reach: true for nearly all memory, and sufficient.
 NUMPY_BRIDGE_INLINE bool strides_nest(const memory& m) {
     std::array<term, max_ndim> terms{};
     std::size_t count = 0;

@@ -9,12 +9,12 @@ import typing
 __all__: list[str] = ['View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
-    A share of one block of memory, which speaks every protocol.
+    A share of one block of memory, which supports every protocol.
     
     Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
     place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpack, hashlib,
     socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
-    interfaces. Attributes of protocols that have no words for the memory, such as
+    interfaces. Attributes of protocols that cannot describe the memory, such as
     ``__array_interface__`` for bfloat16 or for device memory, are absent.
     """
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
@@ -151,10 +151,10 @@ def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     """
 def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
     """
-    What each protocol that `x` speaks would hand out: (name, answer), in the order of `view`.
+    The result of each protocol that `x` supports: (name, answer), in the order of `view`.
     
-    An answer is the facts of `describe`, the SharingError that `view` would meet, or None for ``__array__`` where
-    calling it might copy or pin. What was handed out has been given back.
+    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__`` where
+    calling it might copy or pin. Nothing stays shared.
     """
 def capsule_address(capsule: typing.Any) -> int | None:
     """
@@ -267,7 +267,7 @@ def shares_memory(a: typing.Any, b: typing.Any) -> bool:
     Raises
     ------
     TypeError
-        If an object speaks no protocol that describes memory.
+        If an object supports no protocol that describes memory.
     SharingError
         If an object does, but its memory cannot be described.
     TooHardError
@@ -307,7 +307,7 @@ def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
         negative or conjugate bit set, is not strided, has no memory, is not on the host, or has a
         dtype that NumPy lacks.
     TypeError
-        If `x` speaks no protocol.
+        If `x` supports no protocol.
     """
 def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor:
     """
@@ -337,7 +337,7 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
         strides that are no multiple of the itemsize, elements that are not aligned to it, foreign
         byte order, or a dtype that torch lacks.
     TypeError
-        If `x` speaks no protocol.
+        If `x` supports no protocol.
     ImportError
         If torch is not installed.
     """
@@ -347,11 +347,11 @@ def unwatch_calls() -> None:
     """
 def values_of(x: typing.Any) -> typing.Any:
     """
-    A View to copy from, read-only: `x` shared, or a copy that its producer insists on making.
+    A View to copy from, read-only: `x` shared, or the copy that its producer makes.
     """
 def view(x: typing.Any, *, readonly: bool = False) -> View:
     """
-    Share the memory behind `x` as a View, which speaks every protocol.
+    Share the memory behind `x` as a View, which supports every protocol.
     
     Nothing is copied. The owner is kept alive and its block in place: tensors on the host can no
     longer be resized, bytearrays cannot grow, mmaps cannot be closed while the View lives.
@@ -359,12 +359,12 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
     Parameters
     ----------
     x : object
-        numpy.ndarray, torch.Tensor, View, or any object that speaks the buffer protocol (PEP 3118, PEP
+        numpy.ndarray, torch.Tensor, View, or any object that supports the buffer protocol (PEP 3118, PEP
         688), DLPack, ``__array_interface__``, ``__array_struct__``, ``__cuda_array_interface__`` or
-        ``__array__``, as long as what it hands out is its own memory and no copy. Arrays of jax,
+        ``__array__``, as long as it shares its own memory and not a copy. Arrays of jax,
         TensorFlow and pyarrow are immutable and come in read-only.
     readonly : bool, default False
-        Hand the memory on as read-only. Memory that is read-only stays so in any case.
+        Share the memory as read-only. Read-only memory always stays read-only.
     
     Returns
     -------
@@ -375,7 +375,7 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
     SharingError
         If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
     TypeError
-        If `x` speaks no protocol.
+        If `x` supports no protocol.
     """
 def watch_calls(type: type, listener: typing.Any) -> None:
     """

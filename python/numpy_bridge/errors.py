@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
+# As in csrc/engine/error.cpp
+_FAILURES = {
+    "buffer": "cannot share this through the buffer protocol",
+    "NumPy": "NumPy cannot share this",
+    "torch": "torch cannot share this",
+    "CUDA": "cannot share this CUDA memory",
+    "pointer": "from_pointer cannot describe this memory",
+    "returned": "cannot return this array",
+    "add_": "add_ cannot use these operands",
+    "copy_": "copy_ cannot use these operands",
+}
+
+
+def _sentence(hint: str) -> str:
+    """The hint with a full stop, and with a capital unless it starts with code."""
+    starts_with_word = re.match(r"(a|[a-z]{2,})[,:;]?( |$)", hint)
+    return (hint[0].upper() + hint[1:] if starts_with_word else hint) + "."
+
 
 class SharingError(BufferError):
     """Memory cannot be shared, and why.
@@ -9,11 +29,12 @@ class SharingError(BufferError):
     Parameters
     ----------
     protocol : str
-        Who refuses: "buffer", "DLPack", "pointer", "NumPy", "torch", or the type tried.
+        The protocol, library or function that refuses: "buffer", "DLPack", "NumPy", "torch", "add_".
+        The type of the object if it supports several protocols and none can share it.
     field : str
-        The part at fault: "strides", "dtype", "requires_grad", ...
+        The part at fault: "strides", "dtype", "requires_grad", ... "protocols" if several refused.
     expected, got : str
-        What would have been accepted, and what was there.
+        What is accepted, and what was found.
     hint : str, optional
         What to do about it.
     """
@@ -27,8 +48,12 @@ class SharingError(BufferError):
         self.hint = hint
 
     def __str__(self) -> str:
-        line = f"{self.protocol}: {self.field}: expected {self.expected}, got {self.got}"
-        return f"{line}; {self.hint}" if self.hint else line
+        if self.field == "protocols":
+            lines = [f"{self.protocol} cannot be shared:", *(f"  - {line}" for line in self.got.split("\n"))]
+            return "\n".join([*lines, _sentence(self.hint)] if self.hint else lines)
+        failure = _FAILURES.get(self.protocol, f"cannot share this through {self.protocol}")
+        hint = f" {_sentence(self.hint)}" if self.hint else ""
+        return f"{failure}: expected {self.expected}, got {self.got}.{hint} [{self.protocol}.{self.field}]"
 
 
 class HiddenCopyError(SharingError):
@@ -52,7 +77,8 @@ class HiddenCopyError(SharingError):
         self.place = place
 
     def __str__(self) -> str:
-        return f"{self.place}: {super().__str__()}"
+        line = f"{self.place}: {self.protocol}: copy: expected no copy, got {self.got}"
+        return f"{line}; {self.hint}" if self.hint else line
 
 
 class CudaError(RuntimeError):
@@ -77,4 +103,4 @@ class CudaError(RuntimeError):
 
 
 class TooHardError(RuntimeError):
-    """Whether two memories overlap was not decided within bounded work."""
+    """The work to decide whether two memories overlap exceeded its limit."""

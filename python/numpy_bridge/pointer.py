@@ -80,7 +80,7 @@ def from_pointer(
 def _integers(field: str, values: Iterable[Any]) -> tuple[int, ...]:
     numbers = tuple(operator.index(value) for value in values)
     if any(not -(2**63) <= number < 2**63 for number in numbers):
-        raise SharingError("pointer", field, "integers of 64 bits", str(numbers))
+        raise SharingError("pointer", field, "64-bit integers", str(numbers))
     return numbers
 
 
@@ -99,7 +99,7 @@ def _address(ptr: Any) -> int:
     except TypeError:
         raise _no_address(ptr) from None
     if not 0 <= address < 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)):
-        raise SharingError("pointer", "ptr", "an address of this machine", hex(address))
+        raise SharingError("pointer", "ptr", "an address that fits this machine", hex(address))
     return address
 
 
@@ -122,9 +122,9 @@ def _capsule_address(capsule: object) -> int:
         raise SharingError(
             "pointer",
             "ptr",
-            "a capsule of the elements themselves",
+            "a capsule that points to the elements",
             f"a DLPack capsule, {name.decode()!r}",
-            "it points to a description of memory; pass the object that made it to view()",
+            "it points to a description of memory; pass the object that made it to numpy_bridge.view",
         )
     address: int = _pointer_in_capsule(capsule, name)  # never null
     return address

@@ -12,15 +12,17 @@ using numpy_bridge::too_hard_error;
 
 namespace {
 
-const refusal without_hint{"DLPack", "strides", "0 or more", "-1", ""};
+const refusal without_hint{"DLPack", "strides", "strides of 0 or more", "-1", ""};
 const refusal with_hint{"torch", "requires_grad", "False", "True", "share t.detach()"};
 
-TEST(refusal, says_everything_in_one_line) {
-    EXPECT_EQ(with_hint.message(), "torch: requires_grad: expected False, got True; share t.detach()");
+TEST(refusal, says_what_cannot_be_done_and_why_and_what_to_do) {
+    EXPECT_EQ(with_hint.message(),
+              "torch cannot share this: expected False, got True. Share t.detach(). [torch.requires_grad]");
 }
 
 TEST(refusal, ends_after_what_it_got_when_there_is_no_hint) {
-    EXPECT_EQ(without_hint.message(), "DLPack: strides: expected 0 or more, got -1");
+    EXPECT_EQ(without_hint.message(),
+              "cannot share this through DLPack: expected strides of 0 or more, got -1. [DLPack.strides]");
 }
 
 TEST(sharing_error, says_what_its_refusal_says) {

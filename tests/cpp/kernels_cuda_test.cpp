@@ -250,8 +250,8 @@ TEST_F(CudaBackend, AllocatesMemoryThatIsReleasedOnce) {
         ADD_FAILURE() << "allocating would have ended the capture";
     } catch (const numpy_bridge::sharing_error& error) {
         EXPECT_STREQ(error.what(),
-                     "DLPack: copy: expected memory that is there before a graph is captured, got new memory "
-                     "on a stream that is captured; make the copy before the capture");
+                     "cannot share this through DLPack: expected memory that was allocated before the capture of a "
+                     "graph, got new memory on a captured stream. Make the copy before the capture. [DLPack.copy]");
     }
     EXPECT_EQ(taken_log(), lines{});
 }
@@ -316,12 +316,12 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
         return "";
     };
     const std::string streams =
-        "CUDA: stream: expected operands whose streams one graph captures, or none, got one that "
-        "is captured and one that is not; give the work on both to the captured stream, or do "
-        "this before the capture";
+        "cannot share this CUDA memory: expected operands whose streams are both captured by one graph, or neither, "
+        "got a captured and an uncaptured stream. Queue the work on both on the captured stream, or do this before "
+        "the capture. [CUDA.stream]";
     const std::string waits =
-        "copy_: non_blocking: expected non_blocking=True, and packed memory of the host of the same "
-        "dtype, got a copy to wait for on a stream that is captured; do it before the capture";
+        "copy_ cannot use these operands: expected non_blocking=True, and packed host memory of the same dtype, "
+        "got a copy that waits for a captured stream. Do it before the capture. [copy_.non_blocking]";
     const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
         return [&, own, other] { backend().add({x, own}, {y, other}, {4}, false); };
     };
@@ -415,17 +415,19 @@ TEST_F(CudaBackend, RefusesPointersThatLeadElsewhere) {
     EXPECT_EQ(why(first_device, cudaMemoryTypeManaged, 1), "");
     EXPECT_EQ(why(managed, cudaMemoryTypeManaged, 1), "");
     EXPECT_EQ(why(pinned, cudaMemoryTypeHost, 1), "");
-    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 1),
-              "pointer: device: expected cuda:1, where CUDA says that it is, got cuda:0");
-    EXPECT_EQ(why(managed, cudaMemoryTypeDevice, 0),
-              "pointer: device: expected cuda:0, where CUDA says that it is, got cuda_managed:0");
+    EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 1), "from_pointer cannot describe this memory: expected cuda:1, "
+                                                          "where CUDA says that it is, got cuda:0. [pointer.device]");
+    EXPECT_EQ(why(managed, cudaMemoryTypeDevice, 0), "from_pointer cannot describe this memory: expected cuda:0, where "
+                                                     "CUDA says that it is, got cuda_managed:0. [pointer.device]");
     EXPECT_EQ(why(first_device, cudaMemoryTypeHost, 0),
-              "pointer: device: expected cuda_host:0, where CUDA says that it is, got cuda:0");
+              "from_pointer cannot describe this memory: expected cuda_host:0, where CUDA says that it is, got cuda:0. "
+              "[pointer.device]");
     EXPECT_EQ(why(first_device, cudaMemoryTypeUnregistered, 0),
-              "pointer: device: expected memory that CUDA knows, got cuda:0; other memory of the host is on 'cpu'");
+              "from_pointer cannot describe this memory: expected memory that CUDA allocated or registered, got "
+              "cuda:0. Describe other host memory with device='cpu'. [pointer.device]");
     const std::string beyond =
-        "pointer: shape: expected elements that all lie on cuda:0, got (2,), of which the last byte "
-        "is elsewhere; the block of memory is smaller: count its elements, not its bytes";
+        "from_pointer cannot describe this memory: expected elements that all lie on cuda:0, got (2,), of which the "
+        "last byte is elsewhere. The block of memory is smaller: count its elements, not its bytes. [pointer.shape]";
     EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0, pointer_report{false, numpy_bridge::cpu_device}), beyond);
     EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0, pointer_report{true, second_device}), beyond);
     EXPECT_EQ(why(first_device, cudaMemoryTypeDevice, 0, pointer_report{true, pinned}), beyond);

@@ -48,7 +48,8 @@ TEST_P(refused_memory, is_explained_field_by_field) {
 }
 
 const std::string extents_wanted = "non-negative extents", size_wanted = "a size in bytes below 2**63",
-                  bounds_wanted = "byte bounds below 2**63", inside_wanted = "elements inside the address space",
+                  bounds_wanted = "strides that reach less than 2**63 bytes",
+                  inside_wanted = "elements inside the address space",
                   null_hint = "this object has a shape but no memory behind it";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -168,7 +169,7 @@ TEST(validate_ndim, refuses_everything_else) {
         const auto why = refusal_of([ndim] { numpy_bridge::validate_ndim(ndim, "P"); });
         EXPECT_EQ(why.protocol, "P");
         EXPECT_EQ(why.field, "ndim");
-        EXPECT_EQ(why.expected, "0 to 64");
+        EXPECT_EQ(why.expected, "0 to 64 dimensions");
         EXPECT_EQ(why.got, std::to_string(ndim));
     }
 }

@@ -1,6 +1,8 @@
 /// Memory made in C++ that becomes an array.
 #include <array>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <pybind11/stl.h>
@@ -56,4 +58,10 @@ void register_returned(py::module_& m) {
         static const float constants[] = {1, 2, 3};
         return to_torch(own(&constants[0], {3}, [](const float*) {}));
     });
+    m.def("refuse",
+          [](std::string protocol, std::string field, std::string expected, std::string got, std::string hint) {
+              detail::translate_refusals();
+              throw sharing_error(
+                  {std::move(protocol), std::move(field), std::move(expected), std::move(got), std::move(hint)});
+          });
 }

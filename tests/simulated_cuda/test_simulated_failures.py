@@ -147,7 +147,7 @@ bridge.add_(x, 1)
 """
     folder = Path(str(sys.modules["numpy_bridge._cuda"].__file__)).parent
     lines = run_python(code, str(folder), str(Path(__file__).parent)).splitlines()
-    why = "cudaErrorInvalidValue: as the simulation has it (numpy-bridge info tells more)"
+    why = "cudaErrorInvalidValue: as the simulation has it (see numpy-bridge info)"
     assert lines == [
         f"add_ device {why}",
         f"copy_ device {why}",

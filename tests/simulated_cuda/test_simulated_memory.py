@@ -89,7 +89,7 @@ def test_addresses_that_are_elsewhere(cuda: Simulation) -> None:
             shared_at(blocks[actual].ctypes.data, described)
         assert (caught.value.expected, caught.value.got) == (expected, described)
     for address in (host.ctypes.data, 4096, 2**47 - 4096):
-        with refused("device", "pointer", hint="on 'cpu'"):
+        with refused("device", "pointer", hint="device='cpu'"):
             shared_at(address, "cuda:0")
     assert bridge.shares_memory(shared_at(host.ctypes.data, "cpu"), host)
 

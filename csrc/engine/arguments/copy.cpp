@@ -11,7 +11,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// The dtype to convert to: the one that is there where it is accepted, else the widest that is.
+/// The dtype to convert to: that of `m` if it is accepted, else the widest accepted one.
 NUMPY_BRIDGE_INLINE dtype target_dtype(const requirements& r, dtype found) {
     if ((r.dtypes & set_of(found)) != 0) return found;
     const dtype_info* widest = nullptr;

@@ -6,7 +6,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// An exception that is on its way to the caller stays.
+/// Keeps an exception that is being raised.
 NUMPY_BRIDGE_INLINE void scoped_buffer::release() noexcept {
     if (PyErr_Occurred() == nullptr) return PyBuffer_Release(&view_);
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
@@ -39,7 +39,7 @@ NUMPY_BRIDGE_INLINE bool describe_plain_tensor(const torch_library& torch, PyObj
     return t.data != nullptr && is_plainly_valid(out);
 }
 
-/// torch passes its integers of less than a byte off as whole ones, and has to be asked.
+/// torch exports sub-byte integers as 8-bit integers, so torch must be asked.
 constexpr bool may_be_packed(dtype_set accepted) noexcept {
     return (accepted & (set_of(dtype::int8) | set_of(dtype::uint8))) != 0;
 }
@@ -60,7 +60,7 @@ NUMPY_BRIDGE_INLINE bool describe_plain_buffer(const Py_buffer& view, memory& ou
     return is_plainly_valid(out) && byte_count(out) == view.len;
 }
 
-/// Objects of Python's own that have a buffer and no other protocol.
+/// Python's built-in types with a buffer and no other protocol.
 NUMPY_BRIDGE_INLINE bool is_builtin_buffer(PyObject* x) noexcept {
     return PyMemoryView_Check(x) != 0 || PyBytes_CheckExact(x) != 0 || PyByteArray_CheckExact(x) != 0;
 }

@@ -11,8 +11,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Numbers, text and containers have no memory. Overload resolution asks about such objects all the time, so they are
-/// told apart without an exception.
+/// Numbers, text and containers have no memory. Overload resolution tests them often, so this test raises no
+/// exception.
 NUMPY_BRIDGE_INLINE bool has_no_memory(PyObject* x) {
     return x == Py_None || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0 || PyUnicode_Check(x) != 0 ||
            PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyDict_Check(x) != 0 || PyComplex_Check(x) != 0 ||
@@ -50,14 +50,14 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_as_it_is(PyObje
     }
 }
 
-/// The copy that meets `r`, or nothing where none can be made.
+/// The copy that meets `r`, or nothing if none can be made.
 NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
     try {
         return converted(x, r);
     } catch (const sharing_error&) {
     } catch (const py::type_error&) {
     } catch (py::error_already_set& error) {
-        engine::text_of_error(error); // raises what is not about the argument
+        engine::text_of_error(error); // raises errors that are not about the argument
     }
     return {};
 }

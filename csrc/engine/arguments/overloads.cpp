@@ -12,7 +12,7 @@ NUMPY_BRIDGE_INLINE std::string argument_name(const py::detail::function_call& c
     return "arg" + std::to_string(i - (call.func.is_method ? 1 : 0));
 }
 
-/// The first overload of the function that `of` belongs to; null if that cannot be found out.
+/// The first overload of the function that `of` belongs to; null if that is unknown.
 NUMPY_BRIDGE_INLINE const py::detail::function_record* first_overload(const py::detail::function_record& of) {
     if (of.name == nullptr || *of.name == '\0' || !of.scope) return &of; // nameless functions have no overloads
     const py::object found = py::getattr(of.scope, of.name, py::none());

@@ -7,7 +7,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": memory as far as it matters.
+/// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": the properties of memory that requirements mention.
 NUMPY_BRIDGE_INLINE std::string words_for(const memory& m) {
     std::string text = name_of(m.type) + " " + text_of(m.shape, m.ndim);
     if (!is_c_contiguous(layout_of(m))) text += ", strides " + text_of(m.strides, m.ndim) + " bytes";
@@ -87,16 +87,18 @@ NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObj
     case cause::no_memory:
         return start + engine::type_name(x) + remedy_without_memory(x, r, name);
     case cause::no_protocol:
-        return start + engine::type_name(x) + ", which speaks no protocol for memory";
+        return start + engine::type_name(x) + ", which supports no protocol for sharing memory";
     case cause::mismatch:
         return start + words_for(refused.found) + ", a " + engine::type_name(x) + "; call " +
                remedies(r, refused.found, engine::dialect_of(x), name);
     case cause::refusal:
         break;
     }
-    std::string hint = refused.why.hint;
+    std::string got = refused.why.got, hint = refused.why.hint;
+    replace_all(got, "\n", "; ");
+    if (hint.rfind("pass copy=", 0) == 0) hint = "call np.array(" + name + ")";
     replace_all(hint, " t.", " " + name + ".");
-    return start + engine::type_name(x) + ": " + refused.why.got + (hint.empty() ? "" : "; " + hint);
+    return start + engine::type_name(x) + ": " + got + (hint.empty() ? "" : "; " + hint);
 }
 
 } // namespace detail

@@ -8,14 +8,14 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// Calls `method`, asking for no copy unless one is welcome.
+/// Calls `method`, with `copy=False` unless a copy is accepted.
 NUMPY_BRIDGE_INLINE py::object call_array(const py::object& method, const request& wanted) {
     py::object array;
     try {
         array = wanted.copies ? method() : call_with_accepted(method, {{"copy", py::bool_(false)}}).result;
     } catch (py::error_already_set& error) {
-        refuse("__array__", "call", "an array without a copy", text_of_error(error),
-               "pass copy=None or copy=True to accept a copy");
+        refuse("__array__", "call", wanted.copies ? "an array" : "an array without a copy", text_of_error(error),
+               wanted.copies ? "" : "pass copy=None or copy=True to take the copy");
     }
     if (!numpy_library::get().is_array(array.ptr()))
         refuse("__array__", "call", "an ndarray", "an object of type " + type_name(array));

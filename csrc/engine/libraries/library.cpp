@@ -10,7 +10,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// The one table of known libraries. Rows that are null are free.
+/// The table of known libraries. Null rows are free.
 NUMPY_BRIDGE_INLINE std::array<const library*, 8>& known_libraries() noexcept {
     static std::array<const library*, 8> rows = {&numpy_row(), &torch_row()};
     return rows;

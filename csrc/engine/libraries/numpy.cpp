@@ -56,7 +56,8 @@ NUMPY_BRIDGE_INLINE py::object numpy_library::new_array(const memory& m, py::obj
     PyObject* result = new_from_descr_(
         array_type_, descr_for(m.type).release().ptr(), m.ndim, reinterpret_cast<const Py_ssize_t*>(m.shape),
         reinterpret_cast<const Py_ssize_t*>(m.strides), m.data, m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
-    if (result == nullptr) engine::refuse("NumPy", "array", "one that NumPy can make", engine::text_of_pending_error());
+    if (result == nullptr)
+        engine::refuse("NumPy", "array", "an array that NumPy can make", engine::text_of_pending_error());
     auto array = py::reinterpret_steal<py::object>(result);
     if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
     return array;
@@ -73,7 +74,7 @@ NUMPY_BRIDGE_INLINE py::object numpy_library::descr_for(element_type type) const
 
 namespace engine {
 
-/// The row of a dtype registered by ml_dtypes: its scalar type is called as the row is.
+/// The row of a dtype registered by ml_dtypes: its scalar type has the name of the row.
 NUMPY_BRIDGE_INLINE std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
     const std::string_view name = descr.scalar_type->tp_name;
     const std::size_t dot = name.rfind('.');
@@ -84,8 +85,8 @@ NUMPY_BRIDGE_INLINE std::optional<dtype> from_ml_dtype(const numpy_abi::descr& d
     return type.ptr() == reinterpret_cast<PyObject*>(descr.scalar_type) ? id : std::nullopt;
 }
 
-/// By name for the dtypes of ml_dtypes, whose kind says nothing. NumPy's strings of variable length are numbered as if
-/// they were somebody else's, and have the scalar type of those of fixed length: only their kind tells.
+/// By name for the dtypes of ml_dtypes, which have no kind of their own. NumPy's variable-length strings have a user
+/// dtype number and the scalar type of fixed-length ones, so only their kind identifies them.
 NUMPY_BRIDGE_INLINE const char* hint_for_descr(const numpy_abi::descr& descr) {
     const std::string_view name = descr.scalar_type->tp_name;
     const char* hint = hint_for_name(name.substr(name.rfind('.') + 1));
@@ -99,12 +100,12 @@ NUMPY_BRIDGE_INLINE element_type type_of_descr(const numpy_abi::descr& descr) {
     if (!id) id = from_ml_dtype(descr);
     if (!id) {
         const py::handle object(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
-        refuse("NumPy", "dtype", "a dtype in the dtype table", py::str(object).cast<std::string>(),
+        refuse("NumPy", "dtype", "a supported number dtype", py::str(object).cast<std::string>(),
                hint_for_descr(descr));
     }
     const dtype_info& row = info(*id);
     if (!native && row.numpy_number < 0)
-        refuse("NumPy", "byte order", "the machine's own for " + std::string(row.name), "the other one",
+        refuse("NumPy", "byte order", "the machine's own byte order for " + std::string(row.name), "the other one",
                "swap the bytes first: x.view('u2').byteswap()");
     return {*id, native ? byte_order::native : byte_order::swapped};
 }
@@ -114,9 +115,9 @@ NUMPY_BRIDGE_INLINE bool is_masked_array(PyObject* x) {
     return module && py::isinstance(py::handle(x), module.attr("MaskedArray"));
 }
 
-/// Keeps the block of `x` where it is. `ndarray.resize` refuses an array that somebody holds a weak
-/// reference to, even with `refcheck=False`; memory that NumPy was lent as a buffer is locked by an
-/// export, which `numpy.ndarray(buffer=...)` does not hold.
+/// Keeps the block of `x` where it is. `ndarray.resize` refuses an array with weak references, even with
+/// `refcheck=False`. Memory that NumPy took from a buffer is locked by an export, because
+/// `numpy.ndarray(buffer=...)` holds none.
 NUMPY_BRIDGE_INLINE void pin_array(const numpy_library& numpy, PyObject* x, imported& out) {
     PyObject* root = x;
     PyObject* base = reinterpret_cast<numpy_abi::array*>(root)->base;
@@ -128,7 +129,7 @@ NUMPY_BRIDGE_INLINE void pin_array(const numpy_library& numpy, PyObject* x, impo
         out.pin = stolen(PyWeakref_NewRef(root, nullptr));
     } else if (PyObject_CheckBuffer(base) != 0) {
         out.lease = hold_buffer(base);
-        if (!out.lease) PyErr_Clear(); // nothing to lock: the memory came to NumPy in another way
+        if (!out.lease) PyErr_Clear(); // nothing to lock: NumPy has the memory from another source
     }
 }
 

@@ -13,7 +13,7 @@ NUMPY_BRIDGE_INLINE void refuse_tensorflow_handles(PyObject* x) {
     const std::string type = name ? to_text(name) : "";
     if (type == "string" || type == "resource" || type == "variant")
         refuse("DLPack", "dtype", "numbers in one block of memory", type,
-               "TensorFlow ends the process where such a tensor is asked for its memory; take its values, x.numpy()");
+               "TensorFlow aborts the process when asked for the memory of such a tensor; take its values: x.numpy()");
 }
 
 } // namespace engine

@@ -40,10 +40,10 @@ NUMPY_BRIDGE_INLINE PyTypeObject* as_type(py::object type) {
     return reinterpret_cast<PyTypeObject*>(type.release().ptr());
 }
 
-/// With torch's reason, for memory in which nothing wrong was seen: most often a device that it was built without.
+/// Refuses valid memory with torch's reason: most often torch was built without the device.
 [[noreturn]] NUMPY_BRIDGE_INLINE void refuse_as_torch_does(const memory& m, const std::string& reason) {
-    if (m.device.type == device_type::cpu) refuse("torch", "memory", "what torch can take", reason);
-    refuse("torch", "device", "one that this torch has", name_of(m.device), reason);
+    if (m.device.type == device_type::cpu) refuse("torch", "memory", "memory that torch can take", reason);
+    refuse("torch", "device", "a device that this torch supports", name_of(m.device), reason);
 }
 
 } // namespace engine
@@ -106,7 +106,7 @@ NUMPY_BRIDGE_INLINE torch_library::torch_library(const py::object& torch)
     for (const dtype_info& row : dtype_table) dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
 }
 
-/// Several threads may get here at once; the first one's library stays, for good.
+/// Several threads may get here at once; the library of the first one is kept.
 NUMPY_BRIDGE_INLINE const torch_library* torch_library::publish(std::unique_ptr<const torch_library> fresh) {
     const torch_library* expected = nullptr;
     if (instance().compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return fresh.release();
@@ -114,7 +114,7 @@ NUMPY_BRIDGE_INLINE const torch_library* torch_library::publish(std::unique_ptr<
 }
 
 NUMPY_BRIDGE_INLINE py::object torch_library::new_tensor(const memory& m, anchor keep) const {
-    // A function of the table that fails leaves open who owns the tensor, a capsule does not.
+    // If a function of the table fails, the owner of the tensor is unclear; a capsule has a clear owner.
     const bool surely_taken = m.device.type == device_type::cpu || m.device.type == device_type::cuda;
     if (api_ == nullptr || !surely_taken) return new_tensor_by_capsule(m, std::move(keep));
     auto* managed = export_versioned(m, std::move(keep));
@@ -149,15 +149,17 @@ NUMPY_BRIDGE_INLINE void torch_library::wait_for(std::uintptr_t stream, device w
 
 NUMPY_BRIDGE_INLINE void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly) {
     if (m.device.index > 127) // torch keeps the index in a signed byte
-        engine::refuse("torch", "device", "an index of 0 to 127", name_of(m.device));
+        engine::refuse("torch", "device", "a device index of 0 to 127", name_of(m.device));
     if (m.device.type == device_type::opencl) // torch crashes on it
-        engine::refuse("torch", "device", "one that this torch has", name_of(m.device),
+        engine::refuse("torch", "device", "a device that this torch supports", name_of(m.device),
                        "let its own library copy it to the host first");
     if (m.readonly && !allow_readonly)
-        engine::refuse("torch", "readonly", "writable memory, as every tensor can be written", "read-only memory",
-                       "pass copy=True, or allow_readonly=True and never write to the tensor");
+        engine::refuse("torch", "readonly", "writable memory, as a tensor can always be written to", "read-only memory",
+                       "pass copy=True for a writable copy, or allow_readonly=True to share it and never write to it; "
+                       "memory of pandas, polars, JAX and np.load(..., mmap_mode='r') is read-only");
     if (!torch.has_dtype(m.type.id))
-        engine::refuse("torch", "dtype", "a dtype that this torch has", name_of(m.type), "share its bytes as uint8");
+        engine::refuse("torch", "dtype", "a dtype that this torch supports", name_of(m.type),
+                       "share its bytes as uint8");
     engine::validate_for_dlpack(m, "torch");
 }
 

@@ -31,11 +31,11 @@ private:
     py::object manager_;
 };
 
-/// Samples by what is known of them. All are on the CPU.
+/// Samples by their known properties. All are on the CPU.
 struct samples {
     objects plain;   ///< ordinary, own their storage, untracked
     objects views;   ///< ordinary, share a storage
-    objects tracked; ///< ordinary, autograd has a say
+    objects tracked; ///< ordinary, tracked by autograd
     py::object negated, conjugated, both, zero;
 
     explicit samples(py::handle torch) {
@@ -68,7 +68,7 @@ struct samples {
     }
 };
 
-/// Looks for the offsets in samples made with torch.
+/// Searches samples made with torch for the offsets.
 class torch_layout_finder {
 public:
     explicit torch_layout_finder(py::handle torch) {
@@ -112,7 +112,7 @@ private:
         return found;
     }
 
-    /// Null where autograd has no say, and set where it has.
+    /// Null if autograd does not track the tensor, else set.
     std::optional<std::size_t> autograd_offset(const samples& seen) const {
         objects all = seen.plain;
         all.insert(all.end(), seen.tracked.begin(), seen.tracked.end());

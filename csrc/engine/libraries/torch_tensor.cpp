@@ -13,7 +13,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// A property of a tensor that makes its memory unshareable, and what to do about it.
+/// A property of a tensor that prevents sharing, and a hint.
 struct tensor_obstacle {
     const char* attribute; ///< a boolean property or method without arguments
     const char* expected;
@@ -22,7 +22,7 @@ struct tensor_obstacle {
 
 inline constexpr tensor_obstacle tensor_obstacles[] = {
     {"is_meta", "a tensor with memory",
-     "a meta tensor has a shape but no values; make a real one: torch.empty_like(t, device='cpu')"},
+     "a meta tensor has a shape but no values; make a real, uninitialised one: torch.empty_like(t, device='cpu')"},
     {"is_sparse", "a strided tensor",
      "share its parts, t.indices() and t.values(), or make a dense copy: t.to_dense()"},
     {"is_sparse_csr", "a strided tensor",
@@ -44,8 +44,8 @@ NUMPY_BRIDGE_INLINE bool tensor_flag(py::handle tensor, const char* name) {
         const py::object value = tensor.attr(name);
         return (PyCallable_Check(value.ptr()) != 0 ? value() : value).ptr() == Py_True;
     } catch (py::error_already_set& error) {
-        text_of_error(error); // raises what is not about the tensor
-        return false;         // kinds of tensors that cannot even be asked
+        text_of_error(error); // raises errors that are not about the tensor
+        return false;         // kinds of tensors without this attribute
     }
 }
 
@@ -68,10 +68,10 @@ NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& oth
     const std::string dtype = to_text(py::getattr(tensor, "dtype", py::str(""))),
                       name = dtype.substr(dtype.find('.') + 1);
     if (!from_name(name) && hint_for_name(name)[0] != 0)
-        refuse("torch", "dtype", "a dtype in the dtype table", dtype, hint_for_name(name));
+        refuse("torch", "dtype", "a supported number dtype", dtype, hint_for_name(name));
     refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
            type_name(tensor) + ": " + otherwise,
-           "share the tensor itself rather than what vmap, grad and the like make of it; for odd dtypes its bytes: "
+           "share the tensor itself, not the wrapper that vmap or grad made of it; for unusual dtypes share the bytes: "
            "t.view(torch.uint8)");
 }
 
@@ -95,7 +95,8 @@ NUMPY_BRIDGE_INLINE void check_inside_storage(const torch_library& torch, PyObje
     const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
     const Py_ssize_t size = PyObject_Size(storage.ptr());
     if (!lies_inside(m, {start, size}))
-        refuse("torch", "storage", "room for shape " + text_of(m.shape, m.ndim), std::to_string(size) + " bytes",
+        refuse("torch", "storage", "a storage with room for shape " + text_of(m.shape, m.ndim),
+               std::to_string(size) + " bytes",
                "a resize_ that failed has left a wrong shape on this tensor; make a new one");
 }
 
@@ -136,7 +137,7 @@ NUMPY_BRIDGE_INLINE py::object pinned_storage(const torch_library& torch, PyObje
     torch.pin_storage(storage);
     storage = torch.untyped_storage(x); // pinning ran Python
     if (torch.resizable.is_true(storage.ptr()))
-        refuse("torch", "storage", "one that can be pinned", "one that stays resizable");
+        refuse("torch", "storage", "a storage that can be pinned", "a storage that stays resizable");
     return storage;
 }
 
@@ -172,7 +173,7 @@ NUMPY_BRIDGE_INLINE bool is_tensor(PyObject* x) {
     return torch != nullptr && torch->is_tensor(x);
 }
 
-/// From taking hold of the storage to copying the extents no Python code runs, so the two belong together.
+/// No Python code runs between taking the storage and copying the extents, so the two are consistent.
 NUMPY_BRIDGE_INLINE void import_tensor(PyObject* x, const request& wanted, imported& out) {
     const torch_library& torch = *torch_library::loaded();
     asking_torch(x, [&] {

@@ -41,11 +41,11 @@ NUMPY_BRIDGE_INLINE element_type read_typestr(const char* protocol, const char* 
     if (const auto type = from_typestr(typestr)) return *type;
     const bool prefixed = !typestr.empty() && order_of_prefix(typestr.front()).has_value();
     const std::size_t kind = prefixed ? 1 : 0;
-    refuse(protocol, field, "one number an element, such as '<f4'", shown(value),
+    refuse(protocol, field, "a plain number per element, such as '<f4'", shown(value),
            kind < typestr.size() ? hint_for_kind(typestr[kind]) : "");
 }
 
-/// `descr` describes structured elements. Beside a plain number it must say the same as `typestr`.
+/// `descr` describes structured elements. For plain numbers it must agree with `typestr`.
 NUMPY_BRIDGE_INLINE void check_descr(const char* protocol, py::handle descr, element_type type) {
     constexpr const char* expected = "a list of one field with the type of typestr";
     if (!PyList_Check(descr.ptr()) || PyList_GET_SIZE(descr.ptr()) != 1)
@@ -92,7 +92,7 @@ NUMPY_BRIDGE_INLINE void read_pointer(const char* protocol, py::handle data, imp
     const std::size_t address = PyLong_AsSize_t(pointer.ptr());
     if (PyErr_Occurred() != nullptr) {
         PyErr_Clear();
-        refuse(protocol, "data", "an address of this machine", shown(pointer));
+        refuse(protocol, "data", "an address that fits this machine", shown(pointer));
     }
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the protocol's addresses are integers
     out.description.data = reinterpret_cast<std::byte*>(address);
@@ -122,7 +122,7 @@ NUMPY_BRIDGE_INLINE void read_buffer(const char* protocol, py::handle data, std:
     if (m.data != nullptr) m.data += offset;
 }
 
-/// Describes what one answer of `x.__array_interface__` says.
+/// Describes the memory from one value of `x.__array_interface__`.
 NUMPY_BRIDGE_INLINE void describe_array_interface(PyObject* x, const py::object& answer, imported& out) {
     constexpr const char* protocol = "__array_interface__";
     if (!PyDict_Check(answer.ptr())) refuse(protocol, "attribute", "a dictionary", shown(answer));
@@ -134,17 +134,19 @@ NUMPY_BRIDGE_INLINE void describe_array_interface(PyObject* x, const py::object&
     if (!data || !PyTuple_Check(data.ptr()))
         return read_buffer(protocol, data ? py::handle(data) : py::handle(x), offset, out);
     if (offset != 0)
-        refuse(protocol, "offset", "none beside a pointer", std::to_string(offset), "it counts from a buffer's start");
+        refuse(protocol, "offset", "no offset beside a pointer", std::to_string(offset),
+               "it counts from a buffer's start");
     read_pointer(protocol, data, out);
 }
 
-/// Describes what one answer of `x.__array_struct__` says, and holds it.
+/// Describes the memory from one value of `x.__array_struct__`, and holds it.
 NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answer, imported& out) {
     constexpr const char* protocol = "__array_struct__";
     if (PyCapsule_IsValid(answer.ptr(), nullptr) == 0) refuse(protocol, "attribute", "a capsule", shown(answer));
     const auto& seen = *static_cast<const numpy_abi::array_struct*>(PyCapsule_GetPointer(answer.ptr(), nullptr));
     out.pin = answer;
-    if (seen.two != 2) refuse(protocol, "two", "2", std::to_string(seen.two), "the capsule holds something else");
+    if (seen.two != 2)
+        refuse(protocol, "two", "2 in the first field", std::to_string(seen.two), "the capsule holds something else");
     validate_ndim(seen.ndim, protocol);
     const auto type = from_kind(seen.kind, seen.itemsize < 0 ? 0 : static_cast<std::size_t>(seen.itemsize));
     if (!type)
@@ -173,20 +175,20 @@ NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answ
 
 using describe_answer = void (*)(PyObject* x, const py::object& answer, imported& out);
 
-/// Asks for an attribute twice, holding the first answer: Pillow's, for one, is of new memory each time.
+/// Reads an attribute twice, holding the first value: Pillow, for example, returns new memory each time.
 NUMPY_BRIDGE_INLINE bool import_attribute(PyObject* x, const char* name, describe_answer describe,
                                           const request& wanted, imported& out) {
     const py::object first = protocol_attribute(x, name);
     if (!first) return false;
     describe(x, first, out);
     const py::object second = protocol_attribute(x, name);
-    if (!second) refuse(name, "attribute", "the same at each request", "nothing at the second");
+    if (!second) refuse(name, "attribute", "the same attribute at each request", "nothing at the second");
     imported again;
     describe(x, second, again);
     if (same_memory(out.description, again.description)) return true;
     if (!out.lease && !out.pin)
         refuse(name, "data", "the same address at each request", "another one",
-               "nothing says how long the memory at either stays; make an array of it first: numpy.array(x)");
+               "neither is kept alive; make an array of it first: numpy.array(x)");
     if (!wanted.copies) refuse_copy(name);
     return true;
 }

@@ -18,7 +18,7 @@ NUMPY_BRIDGE_INLINE void release_buffer(void* context) {
     const release_scope scope;
     if (!scope.usable()) return;
     const std::unique_ptr<Py_buffer> view(static_cast<Py_buffer*>(context));
-    const auto exporter = py::reinterpret_borrow<py::object>(view->obj); // so that the lock in it lasts
+    const auto exporter = py::reinterpret_borrow<py::object>(view->obj); // keeps the lock inside it alive
     const py::scoped_critical_section one_at_a_time(exporter);
     PyBuffer_Release(view.get());
 }
@@ -33,12 +33,13 @@ NUMPY_BRIDGE_INLINE owner hold_buffer(PyObject* x, int flags) {
 NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
     constexpr const char* protocol = "buffer";
     validate_ndim(view.ndim, protocol);
-    if (view.itemsize <= 0) refuse(protocol, "itemsize", "1 byte or more", std::to_string(view.itemsize));
+    if (view.itemsize <= 0)
+        refuse(protocol, "itemsize", "an itemsize of 1 byte or more", std::to_string(view.itemsize));
     const std::string_view format = view.format == nullptr ? "B" : view.format;
     const auto type = from_format(format, static_cast<std::size_t>(view.itemsize));
     if (!type)
-        refuse(protocol, "format", "one number an element",
-               quoted(format) + " with itemsize " + std::to_string(view.itemsize), hint_for_format(format));
+        refuse(protocol, "format", "a plain number per element",
+               "format " + quoted(format) + ", " + std::to_string(view.itemsize) + " bytes", hint_for_format(format));
     if (view.suboffsets != nullptr)
         for (int i = 0; i < view.ndim; ++i)
             if (view.suboffsets[i] >= 0)
@@ -78,7 +79,7 @@ NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const request&, imported& ou
 
 NUMPY_BRIDGE_INLINE bool import_plain_bytes(PyObject* x, const request&, imported& out) {
     if (PyObject_CheckBuffer(x) == 0 || engine::hold_buffer(x)) return false;
-    engine::text_of_pending_error(); // import_buffer has told it
+    engine::text_of_pending_error(); // import_buffer has reported it
     out.lease = engine::hold_buffer(x, PyBUF_SIMPLE);
     if (!out.lease) {
         engine::text_of_pending_error();

@@ -32,13 +32,13 @@ NUMPY_BRIDGE_INLINE std::uintptr_t stream_named_by(PyObject* x) {
     } catch (const sharing_error&) {
         return 0;
     } catch (py::error_already_set& error) {
-        text_of_error(error); // lets KeyboardInterrupt and the like through
+        text_of_error(error); // raises KeyboardInterrupt and the like
         return 0;
     }
 }
 
-/// The device that `data` is on. The dictionary does not say, so the driver is asked, if this process has
-/// loaded one; without a driver there is no such memory and any answer will do.
+/// The device that `data` is on. The dictionary does not name it, so the driver is asked, if this process has
+/// loaded one. Without a driver there is no such memory, and any answer is fine.
 NUMPY_BRIDGE_INLINE device device_of_pointer(const char* protocol, const std::byte* data) {
     constexpr int device_ordinal = 9; // CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
     using get_attribute = int (*)(void* out, int attribute, unsigned long long pointer);

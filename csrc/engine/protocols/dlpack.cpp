@@ -18,7 +18,7 @@ NUMPY_BRIDGE_INLINE void describe_dlpack(const dlpack::tensor& t, bool readonly,
     constexpr const char* protocol = "DLPack";
     validate_ndim(t.ndim, protocol);
     const auto type = from_dlpack(t.dtype);
-    if (!type) refuse(protocol, "dtype", "a type in the dtype table", name_of(t.dtype), hint_for_dlpack(t.dtype));
+    if (!type) refuse(protocol, "dtype", "a supported number dtype", name_of(t.dtype), hint_for_dlpack(t.dtype));
     validate_device(t.device, protocol);
     if (t.ndim > 0 && t.shape == nullptr) refuse(protocol, "shape", std::to_string(t.ndim) + " extents", "NULL");
     const auto size = static_cast<std::int64_t>(itemsize(*type));
@@ -35,7 +35,7 @@ NUMPY_BRIDGE_INLINE void describe_dlpack(const dlpack::tensor& t, bool readonly,
         }
     }
     if (t.byte_offset != 0 && has_opaque_handles(t.device))
-        refuse(protocol, "byte_offset", "0 on " + name_of(t.device) + ", whose memory is behind a handle",
+        refuse(protocol, "byte_offset", "a byte_offset of 0, as memory on " + name_of(t.device) + " is a handle",
                std::to_string(t.byte_offset));
     const auto address = reinterpret_cast<std::uintptr_t>(t.data);
     if (t.data != nullptr && t.byte_offset > std::numeric_limits<std::uintptr_t>::max() - address)
@@ -55,19 +55,19 @@ NUMPY_BRIDGE_INLINE void import_managed(dlpack::managed_tensor_versioned* manage
                                         imported& out) {
     out.lease = owner(managed, release_dlpack<dlpack::managed_tensor_versioned>);
     if (managed->version.major != dlpack::major_version)
-        refuse("DLPack", "version", "major version 1",
+        refuse("DLPack", "version", "DLPack major version 1",
                std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor),
-               "its layout is unknown, so it was released unread");
+               "versions with another layout cannot be read");
     if ((managed->flags & dlpack::flag_is_copied) != 0 && !wanted.copies)
         refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
-               "pass copy=None or copy=True to accept a copy");
+               "pass copy=None or copy=True to take the copy");
     if ((managed->flags & dlpack::flag_subbyte_padded) != 0 && managed->tensor.dtype.bits < 8)
         refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones", hint_for_sub_byte);
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
 }
 
-/// Whether the object's own buffer says that its memory is read-only. Some describe their elements in no
-/// buffer, and answer the simplest request only.
+/// Whether the object's own buffer is read-only. Some exporters do not describe their elements, and answer
+/// only the simplest request.
 NUMPY_BRIDGE_INLINE bool has_readonly_buffer(PyObject* x) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     const py::scoped_critical_section one_at_a_time{py::handle(x)}; // as in buffer.hpp
@@ -85,7 +85,7 @@ NUMPY_BRIDGE_INLINE bool has_readonly_buffer(PyObject* x) {
     return readonly;
 }
 
-/// Consumes a capsule: renames it, so that nobody else will, and takes over its tensor.
+/// Consumes a capsule: renames it, so that it is consumed only once, and takes ownership of its tensor.
 NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* producer, const request& wanted,
                                         imported& out) {
     if (!PyCapsule_CheckExact(capsule.ptr()))
@@ -106,13 +106,13 @@ NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* pro
         out.lease = owner(managed, release_dlpack<dlpack::managed_tensor>);
         describe_dlpack(managed->tensor, has_readonly_buffer(producer), out);
     } else {
-        refuse("DLPack", "capsule name", "'dltensor_versioned' or 'dltensor'", quoted(seen),
-               "a 'used_' capsule was consumed already; ask the producer for a new one");
+        refuse("DLPack", "capsule name", "a capsule named 'dltensor_versioned' or 'dltensor'", quoted(seen),
+               "a capsule can be imported only once; ask its producer for a new one");
     }
 }
 
-/// Calls `x.__dlpack__` in the words that it knows, and imports the capsule. No `stream` means None, the legacy
-/// default stream of CUDA. False if `x` does not know the word `copy`.
+/// Calls `x.__dlpack__` with the keywords that it accepts, and imports the capsule. Without `stream` the producer uses
+/// CUDA's legacy default stream. False if `x` does not accept the keyword `copy`.
 NUMPY_BRIDGE_INLINE bool ask_dlpack(const py::object& method, PyObject* x, const request& wanted, imported& out) {
     const py::object copy = wanted.copies ? py::object(py::none()) : py::object(py::bool_(false));
     const py::object version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
@@ -139,14 +139,14 @@ NUMPY_BRIDGE_INLINE std::uintptr_t work_stream(const dlpack::exchange_api& api, 
 }
 
 /// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
-/// up in the type's own cache where that is as good as asking for the attribute.
+/// up in the type's own cache if that gives the same result as reading the attribute.
 NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
     PYBIND11_CONSTINIT static interned_name storage;
     PyObject* name = interned(storage, "__dlpack_c_exchange_api__");
-#ifndef Py_GIL_DISABLED // else the reference might be lost meanwhile
+#ifndef Py_GIL_DISABLED // otherwise another thread may drop the reference
     PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);
     if (found != nullptr && PyCapsule_CheckExact(found)) return py::reinterpret_borrow<py::object>(found);
-    if (found == nullptr && Py_IS_TYPE(type, &PyType_Type)) return {}; // no metaclass that could know it
+    if (found == nullptr && Py_IS_TYPE(type, &PyType_Type)) return {}; // no metaclass that could provide it
 #endif
     return optional_attribute(type, name);
 }
@@ -159,7 +159,7 @@ NUMPY_BRIDGE_INLINE const dlpack::exchange_api* find_exchange_api(PyObject* type
     const auto* header =
         static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
     for (int tables = 0; header != nullptr && header->version.major != dlpack::major_version; ++tables)
-        header = tables < 16 ? header->previous : nullptr; // they may form a ring
+        header = tables < 16 ? header->previous : nullptr; // the list may be circular
     return reinterpret_cast<const dlpack::exchange_api*>(header);
 }
 
@@ -228,8 +228,8 @@ NUMPY_BRIDGE_INLINE void fill_element_strides(const memory& m, std::int64_t* str
 
 NUMPY_BRIDGE_INLINE void validate_for_dlpack(const memory& m, const char* consumer) {
     if (m.type.order != byte_order::native)
-        refuse(consumer, "byte order", "the machine's own", name_of(m.type),
-               "make a native copy: numpy_bridge.to_numpy(x).astype('" + std::string(info(m.type.id).name) + "')");
+        refuse(consumer, "byte order", "the machine's own byte order", name_of(m.type),
+               "pass copy=True for a copy in native byte order");
     std::int64_t used = 0; // the bits of all strides that are ever used
     for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
     const bool odd = (used & (itemsize(m) - 1)) != 0;
@@ -238,14 +238,14 @@ NUMPY_BRIDGE_INLINE void validate_for_dlpack(const memory& m, const char* consum
     if ((used >= 0 && !odd && !misaligned) || is_empty(m)) return;
     const std::string got = text_of(m.strides, m.ndim) + " bytes";
     if (used < 0)
-        refuse(consumer, "strides", "0 or more", got,
-               "pass copy=True, or share the array in its own order and flip it there");
+        refuse(consumer, "strides", "strides of 0 or more", got,
+               "pass copy=True, or share the unreversed array and flip it in the other library");
     if (misaligned)
         refuse(consumer, "alignment", "an address that is a multiple of the itemsize " + std::to_string(itemsize(m)),
                "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)),
-               "torch crashes on some of these; pass copy=True");
-    refuse(consumer, "strides", "multiples of the itemsize " + std::to_string(itemsize(m)), got,
-           "pass copy=True, or lay the elements out in steps of their size");
+               "pass copy=True, as torch crashes on some of these");
+    refuse(consumer, "strides", "strides that are multiples of the itemsize " + std::to_string(itemsize(m)), got,
+           "pass copy=True, or use strides that are multiples of the itemsize");
 }
 
 } // namespace engine
@@ -257,7 +257,7 @@ NUMPY_BRIDGE_INLINE dlpack::managed_tensor_versioned* export_versioned(const mem
     return managed;
 }
 
-/// The unversioned form. It cannot say "read-only": the caller must have refused that.
+/// The unversioned form. It has no read-only flag: the caller must have refused such memory.
 NUMPY_BRIDGE_INLINE dlpack::managed_tensor* export_unversioned(const memory& m, anchor keep) {
     return engine::dlpack_block<dlpack::managed_tensor>::create(m, std::move(keep));
 }

@@ -19,7 +19,7 @@ NUMPY_BRIDGE_INLINE void release_python_buffer(void* context) {
     Py_XDECREF(done);
 }
 
-/// Whether the type of `x` has the attribute. Cheaper than asking `x`, for the many that have not.
+/// Whether the type of `x` has the attribute. Cheaper than reading the attribute of `x`, which most objects lack.
 NUMPY_BRIDGE_INLINE bool type_has(PyObject* x, const char* name) {
     const py::object key = stolen(PyUnicode_InternFromString(name));
     return _PyType_Lookup(Py_TYPE(x), key.ptr()) != nullptr;

@@ -1,4 +1,4 @@
-/// What keeps memory alive and in place after it was imported.
+/// Keeps imported memory alive and in place.
 #pragma once
 
 #include <utility>
@@ -9,8 +9,8 @@
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Everything that keeps a block of memory alive and in place: the Python object that it belongs to,
-/// a second one that pins it, and a lease of the protocol. Each may be empty. Made with the GIL held;
-/// let go on any thread, the lease first.
+/// a second one that pins it, and a lease of the protocol. Each may be empty. Construct it with the GIL held.
+/// It may be destroyed on any thread, and releases the lease first.
 class anchor {
 public:
     anchor() = default;
@@ -56,7 +56,7 @@ private:
 
 namespace engine {
 
-/// A capsule that holds `kept`: a Python object for where one has to keep memory alive.
+/// A capsule that holds `kept`, for APIs that need a Python object as owner.
 py::capsule capsule_over(anchor kept);
 
 } // namespace engine

@@ -8,19 +8,18 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// Whether a refusal of a tensor is one that a copy gets round: its values are not what its memory holds, or its memory
-/// is on a device.
+/// Whether a copy avoids this refusal of a tensor: negation or conjugation is pending, or the memory is on a device.
 bool is_cured_by_copy(const refusal& why) noexcept;
 
 /// An object whose memory holds the values of `x`: for a tensor a tensor without negation, conjugation and autograd,
-/// for anything else an ndarray. It shares the memory of `x` where that holds the values already, and must not be
-/// written. Raises sharing_error where `x` has no values, or none that NumPy has a dtype for.
+/// for anything else an ndarray. It shares the memory of `x` if possible, so it must not be
+/// written. Raises sharing_error if `x` has no values or NumPy lacks their dtype.
 py::object values_of(PyObject* x);
 
 /// An ndarray over the memory of `x`, which must not be written. Raises sharing_error for memory on a device.
 py::object array_over(PyObject* x);
 
-/// The same of what was imported from `x`.
+/// The same, for memory already imported from `x`.
 py::object array_over(PyObject* x, imported& in);
 
 } // namespace engine

@@ -1,4 +1,4 @@
-/// Where memory is.
+/// Devices: their types, names and which of them the host can read.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ using dlpack::device_type;
 
 inline constexpr device cpu_device{device_type::cpu, 0};
 
-/// True where the host can read the memory through its pointer.
+/// True if the host can read the memory through its pointer.
 constexpr bool host_accessible(device where) noexcept {
     switch (where.type) {
     case device_type::cpu:
@@ -33,7 +33,7 @@ constexpr bool is_cuda(device where) noexcept {
     return where.type == device_type::cuda || where.type == device_type::cuda_managed;
 }
 
-/// True where `data` is no address but a handle of the library's, to which nothing can be added.
+/// True if `data` is an opaque handle instead of an address, so that no offset can be added.
 constexpr bool has_opaque_handles(device where) noexcept {
     return where.type == device_type::metal || where.type == device_type::opencl || where.type == device_type::vulkan ||
            where.type == device_type::webgpu;

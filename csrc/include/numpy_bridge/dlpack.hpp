@@ -1,8 +1,8 @@
-/// The binary layout of DLPack 1.3, declared in our own words.
+/// The binary layout of DLPack 1.3.
 ///
 /// Source: the DLPack specification (dmlc.github.io/dlpack), C header of version 1.3. Field order,
-/// sizes and enumerators are the ABI; `tests/cpp/dlpack_abi_test.cpp` holds every one of them
-/// against the official header.
+/// sizes and enumerators are the ABI; `tests/cpp/dlpack_abi_test.cpp` compares every one of them
+/// with the official header.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace dlpack {
 inline constexpr std::uint32_t major_version = 1;
 inline constexpr std::uint32_t minor_version = 3;
 
-/// A producer whose major version differs has another layout: of such a tensor only the deleter may
-/// be called, nothing may be read.
+/// Another major version means another layout: only the deleter of such a tensor may be called,
+/// and no field may be read.
 struct version {
     std::uint32_t major;
     std::uint32_t minor;
@@ -87,7 +87,7 @@ struct tensor {
     std::uint64_t byte_offset;
 };
 
-/// The unversioned form, capsule name "dltensor". It cannot say that memory is read-only.
+/// The unversioned form, capsule name "dltensor". It has no read-only flag.
 /// `deleter` may be null; otherwise it is called exactly once and frees `self` as well.
 struct managed_tensor {
     dlpack::tensor tensor;

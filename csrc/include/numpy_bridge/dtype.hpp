@@ -1,4 +1,4 @@
-/// The one dtype table: every name that a protocol has for an element type, side by side.
+/// The table of dtypes: the names of each element type in every protocol.
 #pragma once
 
 #include <array>
@@ -51,8 +51,8 @@ struct element_type {
     byte_order order;
 };
 
-/// One row. Text that a protocol has no word for is null; `numpy_number` is -1 where NumPy itself
-/// has no such dtype (the `ml_dtypes` package may).
+/// One row. A name is null if the protocol cannot express the dtype. `numpy_number` is -1 if NumPy itself
+/// lacks it; the `ml_dtypes` package may add it.
 struct dtype_info {
     dtype id;
     const char* name;           ///< as NumPy, torch and ml_dtypes spell it
@@ -150,7 +150,7 @@ inline constexpr auto itemsize_exponents = [] {
 
 inline constexpr std::size_t dlpack_codes = 18, dlpack_sizes = 17; // bytes of one lane, 0 to 16
 
-/// Row by DLPack code and lane size, or -1: one look instead of a walk through the table.
+/// Row by DLPack code and lane size, or -1: a lookup instead of a search.
 inline constexpr auto dlpack_rows = [] {
     std::array<std::int8_t, dlpack_codes * dlpack_sizes> rows{};
     for (auto& row : rows) row = -1;
@@ -207,7 +207,7 @@ constexpr char kind_of_code(char code) noexcept {
 }
 
 /// Whether a code may stand for elements of this size. 'l', 'n' and their unsigned forms are 4 or 8
-/// bytes by platform, whatever the prefix says: `ctypes` writes '<l' for 8-byte longs.
+/// bytes by platform, and the prefix does not decide: `ctypes` writes '<l' for 8-byte longs.
 constexpr bool code_has_size(char code, std::size_t size) noexcept {
     constexpr std::string_view codes = "?bBhHiIqQefd";
     constexpr std::array<std::size_t, 12> sizes = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8};
@@ -241,7 +241,7 @@ constexpr std::optional<dtype> from_numpy_number(int number) noexcept {
 }
 
 /// Reads a PEP 3118 format for one element of `itemsize` bytes. Structured, repeated, padded and
-/// pointer formats, and sizes that contradict the code, give nothing.
+/// pointer formats give nothing, nor do sizes that contradict the code.
 constexpr std::optional<element_type> from_format(std::string_view format, std::size_t itemsize) noexcept {
     byte_order order = byte_order::native;
     if (!format.empty()) {
@@ -282,13 +282,13 @@ constexpr std::optional<element_type> from_typestr(std::string_view text) noexce
 }
 
 /// PEP 3118 format in static storage (a `Py_buffer` may outlive its exporter's other strings), or
-/// null where the protocol has no word for the dtype.
+/// null if the protocol has no format for the dtype.
 constexpr const char* format_of(element_type type) noexcept {
     const dtype_info& row = info(type.id);
     return type.order == byte_order::swapped ? row.swapped_format : row.format;
 }
 
-/// The array interface's typestr, such as "<f4", or nothing where it has no word for the dtype.
+/// The array interface's typestr, such as "<f4", or nothing if it has none for the dtype.
 std::optional<std::string> typestr_of(element_type type);
 
 /// "float32"; for foreign byte order the typestr, e.g. ">f4". `numpy.dtype` reads both.

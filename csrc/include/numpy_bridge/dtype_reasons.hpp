@@ -1,7 +1,7 @@
-/// Why some dtypes have no row in the dtype table, and the way round: the hints of refusals.
+/// Hints for unsupported dtypes: why they cannot be shared, and what to do instead.
 ///
-/// Every list of dtypes that another library or protocol has is covered by the table or by a hint
-/// from here; `tests/python/conversions/test_dtypes_complete.py` compares them.
+/// Every dtype of the supported libraries and protocols has a row in the dtype table or a hint here.
+/// `tests/python/conversions/test_dtypes_complete.py` checks that.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-/// Array arguments as Eigen maps. Optional: include it where Eigen is there.
+/// Array arguments as Eigen maps. Optional: including it needs Eigen.
 #pragma once
 
 #include <type_traits>

@@ -11,20 +11,21 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// A producer's text between quotation marks: one line, and at most 64 characters of it.
+/// A producer's text between quotation marks: one line of at most 64 characters.
 std::string quoted(std::string_view text);
 
 } // namespace detail
 
 /// What is wrong, by field.
 struct refusal {
-    std::string protocol; ///< who refuses or is refused: "DLPack", "buffer", "torch", ...
+    std::string protocol; ///< the protocol, library or function: "DLPack", "torch", "add_", ...
     std::string field;    ///< the part at fault: "strides", "dtype", "requires_grad", ...
-    std::string expected; ///< what would have been accepted
-    std::string got;      ///< what was there
+    std::string expected; ///< what is accepted
+    std::string got;      ///< what was found
     std::string hint;     ///< what to do about it; may be empty
 
-    /// One line: `protocol: field: expected ..., got ...; hint`.
+    /// For people: what cannot be done, because of what, and what to do.
+    /// The field "protocols" means that several protocols refused, one in each line of `got`.
     std::string message() const;
 };
 
@@ -50,7 +51,7 @@ namespace detail {
 /// A call to the CUDA runtime failed. Becomes `numpy_bridge.CudaError` in Python.
 class cuda_error : public std::runtime_error {
 public:
-    /// `name` is the error's, such as "cudaErrorInvalidValue", and `text` CUDA's words for it.
+    /// `name` is the error's, such as "cudaErrorInvalidValue", and `text` is CUDA's description.
     cuda_error(std::string call, std::string name, std::string text);
 
     const std::string& call() const noexcept { return call_; }

@@ -1,4 +1,4 @@
-/// The one policy that turns any Python object into memory.
+/// The import policy: how the memory of any Python object is found.
 #pragma once
 
 #include <vector>
@@ -10,15 +10,15 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// One way in which any object can offer memory.
+/// A protocol by which objects share memory.
 struct protocol {
     const char* name;      ///< as refusals give it
     const char* attribute; ///< the attribute or slot of the object
-    /// Fills `out` and returns true, returns false where `x` lacks the attribute, or raises sharing_error.
+    /// Fills `out` and returns true, or returns false if `x` lacks the attribute. May raise sharing_error.
     bool (*import)(PyObject* x, const request& wanted, imported& out);
 };
 
-/// All of them, in the order in which they are tried.
+/// All protocols, in the order in which they are tried.
 struct protocol_list {
     const protocol* first;
     const protocol* last;

@@ -1,4 +1,4 @@
-/// What an import is asked for, and what it yields.
+/// The request and the result of an import.
 #pragma once
 
 #include <algorithm>
@@ -14,23 +14,23 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// How an import keeps the memory where it is.
 enum class hold : std::uint8_t {
-    nothing, ///< not at all: ask `still_there` just before use, and run no Python code until the last use
+    nothing, ///< not at all: check `still_there` just before use, and run no Python code until the last use
     call,    ///< the block stays allocated while `imported` lives, but its owner may still resize it
     lasting, ///< the block is pinned for as long as the anchor lives
 };
 
-/// What the memory is wanted for, which decides what is checked.
+/// The intended use of the memory, which decides what is checked.
 enum class use : std::uint8_t {
     addresses, ///< to compare addresses; no value is read
     reading,
     writing,
 };
 
-/// What the caller of an import wants.
+/// Options of an import.
 struct request {
     hold held;
     use used;
-    bool copies = false; ///< a copy that the producer makes will do
+    bool copies = false; ///< accept a copy that the producer makes
     bool checked = true; ///< false: take a tensor's memory as it is; see `unchecked`
 };
 
@@ -40,24 +40,24 @@ inline constexpr request to_copy{hold::call, use::reading, true};
 
 namespace engine {
 
-/// Where memory came from that nobody holds, so that a move is noticed before the memory is used.
+/// The origin of memory that is not held, to detect a move before the memory is used.
 struct witness {
     PyObject* object = nullptr;
 
-    /// Whether the memory is where `was` describes it. Runs no Python code. Null: it is held, and cannot move.
+    /// Whether the memory is where `was` describes it. Runs no Python code. Null if it is held and cannot move.
     bool (*still_there)(const witness& seen, const memory& was) = nullptr;
 
-    std::array<std::uintptr_t, 2> marks{}; ///< what that function compares with
+    std::array<std::uintptr_t, 2> marks{}; ///< the values that the function compares with
 };
 
-/// Whether the memory that `seen` was taken of is where `was` describes it.
+/// Whether the memory recorded in `seen` is still where `was` describes it.
 inline bool is_unmoved(const witness& seen, const memory& was) {
     return seen.still_there == nullptr || seen.still_there(seen, was);
 }
 
 } // namespace engine
 
-/// A validated description, room for its extents, and what must be held besides the object itself.
+/// A validated description, storage for its extents, and the objects that keep it alive.
 ///
 /// Filled in place and never moved: `description` may point into `shape` and `strides`.
 struct imported {
@@ -71,7 +71,7 @@ struct imported {
     /// Whether memory imported with `hold::nothing` is where it was. Runs no Python code.
     bool still_there() const { return engine::is_unmoved(seen, description); }
 
-    /// Forgets a protocol that failed, so that the next one may try.
+    /// Resets everything after a protocol failed, before the next one is tried.
     void reset() {
         lease.reset();
         pin = py::object();
@@ -89,11 +89,11 @@ struct imported {
     }
 
     memory description;
-    /// The CUDA stream that work on the memory was given to, numbered as in `__cuda_array_interface__`: 1 is the
-    /// legacy default stream. 0 where there is nothing to wait for.
+    /// The CUDA stream with pending work on the memory, numbered as in `__cuda_array_interface__`: 1 is the
+    /// legacy default stream. 0 if there is nothing to wait for.
     std::uintptr_t stream = 0;
     engine::witness seen; ///< set where nothing is held
-    py::object pin;       ///< keeps the block in place, or alive where the object would not
+    py::object pin;       ///< keeps the block in place, or alive if the object does not
     owner lease;          ///< a buffer export, a DLPack tensor
     dims shape;
     dims strides;
@@ -101,10 +101,10 @@ struct imported {
 
 namespace engine {
 
-/// For producers that made new memory at each of two requests.
+/// For producers that return new memory at each request.
 [[noreturn]] inline void refuse_copy(const char* protocol) {
-    refuse(protocol, "data", "the object's own memory", "new memory at each request",
-           "pass copy=None or copy=True to accept a copy");
+    refuse(protocol, "data", "the same memory at each request", "a fresh copy each time",
+           "pass copy=None or copy=True to take the copy");
 }
 
 } // namespace engine

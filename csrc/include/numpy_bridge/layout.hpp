@@ -11,7 +11,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// Most dimensions that any of the protocols can carry (PyBUF_MAX_NDIM, NumPy 2, DLPack consumers).
+/// The most dimensions that the protocols support (PyBUF_MAX_NDIM, NumPy 2, DLPack consumers).
 inline constexpr int max_ndim = 64;
 
 /// Room for the extents or strides of any layout.
@@ -27,7 +27,7 @@ struct layout {
 
 namespace detail {
 
-/// Writes a * b for b >= 0 to `out`; true where it does not fit.
+/// Writes a * b for b >= 0 to `out`; true on overflow.
 constexpr bool overflows(std::int64_t a, std::int64_t b, std::int64_t& out) noexcept {
 #if defined(__GNUC__) || defined(__clang__) // a division costs more than the rest of a conversion's checks
     return __builtin_mul_overflow(a, b, &out);
@@ -54,14 +54,14 @@ constexpr std::optional<std::int64_t> add(std::int64_t a, std::int64_t b) noexce
 
 } // namespace detail
 
-/// Whether any extent is zero, which makes a shape empty, whatever the other extents say.
+/// Whether any extent is zero, which makes the shape empty.
 constexpr bool is_empty(const layout& l) noexcept {
     for (int i = 0; i < l.ndim; ++i)
         if (l.shape[i] == 0) return true;
     return false;
 }
 
-/// Number of elements, or nothing where the product of the extents overflows.
+/// Number of elements, or nothing if the product of the extents overflows.
 constexpr std::optional<std::int64_t> element_count(const layout& l) noexcept {
     if (is_empty(l)) return 0;
     std::int64_t count = 1;
@@ -84,8 +84,8 @@ struct byte_bounds {
     std::int64_t high = 0;
 };
 
-/// Bounds of all elements, or nothing where strides times extents overflow. Strides that are never
-/// used, of extents of 1 or in empty memory, may be anything.
+/// Bounds of all elements, or nothing if strides times extents overflow. Unused strides, of extents
+/// of 1 or in empty memory, are ignored.
 constexpr std::optional<byte_bounds> bounds_of(const layout& l) noexcept {
     if (is_empty(l)) return byte_bounds{};
     std::int64_t below = 0;
@@ -103,7 +103,7 @@ constexpr std::optional<byte_bounds> bounds_of(const layout& l) noexcept {
 
 namespace detail {
 
-/// Whether memory is packed when walked from dimension `first` in steps of `step`, fastest first.
+/// Whether memory is packed in the order of dimensions `first`, `first + step`, ..., fastest first.
 /// Dimensions of extent 1 may have any stride; empty memory is always packed.
 constexpr bool packed(const layout& l, int first, int step) noexcept {
     auto expected = static_cast<std::uint64_t>(l.itemsize); // wraps only for shapes that hold a zero
@@ -126,7 +126,7 @@ constexpr bool is_c_contiguous(const layout& l) noexcept { return detail::packed
 constexpr bool is_f_contiguous(const layout& l) noexcept { return detail::packed(l, 0, 1); }
 
 /// Writes row-major byte strides for `shape` to `strides`. Zero extents count as one, as in NumPy;
-/// where that overflows, memory is empty and the stride stays what it was.
+/// if that overflows, memory is empty and the stride is left unchanged.
 constexpr void fill_c_strides(int ndim, const std::int64_t* shape, std::int64_t itemsize,
                               std::int64_t* strides) noexcept {
     std::int64_t step = itemsize;

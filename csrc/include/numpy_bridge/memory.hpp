@@ -1,4 +1,4 @@
-/// A description of a block of memory, and the one place where descriptions are checked.
+/// Descriptions of blocks of memory, and their validation.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// What a block of memory is: pointer, element type, shape, byte strides, device, read-only flag.
-/// It owns nothing; `shape` and `strides` have `ndim` entries and belong to whoever filled it in.
+/// A block of memory: pointer, element type, shape, byte strides, device, read-only flag.
+/// Owns nothing. `shape` and `strides` point to `ndim` entries that must outlive it.
 struct memory {
     std::byte* data = nullptr; ///< the first element
     element_type type{dtype::uint8, byte_order::native};
@@ -38,7 +38,7 @@ inline bool is_empty(const memory& m) noexcept { return is_empty(layout_of(m)); 
 /// Number of elements of validated memory.
 inline std::int64_t element_count(const memory& m) noexcept { return element_count(layout_of(m)).value_or(0); }
 
-/// Whether every element lies at a multiple of `alignment`, a power of two.
+/// Whether the address of every element is a multiple of `alignment`, a power of two.
 inline bool is_aligned(const memory& m, std::int64_t alignment) noexcept {
     if (is_empty(m)) return true;
     const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
@@ -54,8 +54,8 @@ std::string text_of(const std::int64_t* values, int count);
 
 namespace detail {
 
-/// True for everyday memory, in one quick pass: elements, sizes that fit, and an address with room for
-/// the elements' span on both sides. All else, empty memory included, is left to `validate`.
+/// A fast test that accepts most memory: it has elements, sizes without overflow, and an address with room for
+/// the elements' span on both sides. Everything else, empty memory included, is left to `validate`.
 inline bool is_plainly_valid(const memory& m) noexcept {
     std::int64_t bytes = itemsize(m);
     auto span = static_cast<std::uint64_t>(bytes);
@@ -80,21 +80,21 @@ void validate_thoroughly(const memory& m, const char* protocol);
 
 } // namespace detail
 
-/// Refuses a number of dimensions that no protocol can mean. Call it before reading shape or strides.
+/// Refuses an impossible number of dimensions. Call it before reading shape or strides.
 inline void validate_ndim(std::int64_t ndim, const char* protocol) {
     if (ndim < 0 || ndim > max_ndim) detail::refuse_ndim(ndim, protocol);
 }
 
-/// Refuses devices that no library can mean.
+/// Refuses unknown device types and negative indices.
 inline void validate_device(device where, const char* protocol) {
     if (!is_known(where.type) || where.index < 0) detail::refuse_device(where, protocol);
 }
 
-/// Refuses negative extents and element counts whose bytes cannot be counted.
+/// Refuses negative extents and sizes in bytes that overflow.
 void validate_shape(int ndim, const std::int64_t* shape, std::int64_t itemsize, const char* protocol);
 
-/// Checks everything about `m` that can be known without reading its memory. Behind this call the
-/// description is trusted: sizes and bounds free of overflow, a pointer where there are elements.
+/// Checks everything about `m` that can be checked without reading its memory. Later code relies on it:
+/// sizes and bounds do not overflow, and the pointer is set if there are elements.
 /// `ndim` must have passed `validate_ndim`.
 inline void validate(const memory& m, const char* protocol) {
     if (!detail::is_plainly_valid(m)) detail::validate_thoroughly(m, protocol);

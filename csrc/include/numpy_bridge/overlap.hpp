@@ -1,4 +1,4 @@
-/// Do two strided memories share a byte? Exact, with bounded work.
+/// Decides exactly, with bounded work, whether two strided memories share a byte.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// Search nodes after which `overlaps` gives up; about a tenth of a second.
+/// The most search nodes that `overlaps` visits; about a tenth of a second.
 inline constexpr std::int64_t default_overlap_work = std::int64_t{1} << 16U;
 
 enum class overlap { no, yes, too_hard };
@@ -21,7 +21,7 @@ struct address_range {
 /// The addresses between the first and the last byte of validated memory.
 address_range addresses_of(const memory& m);
 
-/// Whether the address ranges of two validated memories intersect. Cheap; true does not mean that
+/// Whether the address ranges of two validated memories intersect. Cheap. True does not imply that
 /// they share an element.
 bool bounds_overlap(const memory& a, const memory& b);
 

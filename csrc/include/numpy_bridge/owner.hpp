@@ -1,4 +1,4 @@
-/// What keeps a block of memory alive.
+/// Ownership of a block of memory.
 #pragma once
 
 #include <memory>
@@ -7,11 +7,11 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// Releases whatever `context` stands for. Must be callable on any thread, with or without the GIL,
+/// Releases `context`. Must be callable on any thread, with or without the GIL,
 /// and must not throw.
 using release_function = void (*)(void* context);
 
-/// The sole right, and duty, to release something once. Empty when there is nothing to release.
+/// Owns a resource and releases it exactly once. May be empty.
 class owner {
 public:
     owner() noexcept : holder_(nullptr, [](void*) {}) {}

@@ -5,7 +5,7 @@
 ///
 ///     m.def("scale", [](borrowed<float, ndim<2>, c_contiguous> x, float k) { ... x(i, j) *= k ... });
 ///
-/// Accepts whatever `numpy_bridge.view` accepts: NumPy arrays, torch, JAX and CuPy tensors,
+/// Accepts every object that `numpy_bridge.view` accepts: NumPy arrays, torch, JAX and CuPy tensors,
 /// buffers, DLPack, array interfaces. Nothing is converted unless the type says `allow_copy`. Needs these headers to
 /// build and nothing of numpy_bridge to run.
 #pragma once

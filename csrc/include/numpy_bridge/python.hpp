@@ -1,4 +1,4 @@
-/// Small tools over the CPython API that every protocol needs.
+/// Helpers for the CPython API that every protocol uses.
 #pragma once
 
 #include <cstdint>
@@ -38,13 +38,13 @@ inline bool interpreter_is_finalizing() noexcept {
 #endif
 }
 
-/// Where a thread goes that Python ends while the interpreter goes away. Until Python 3.14 it does so by unwinding the
-/// thread's stack, and unwinding through the destructors and handlers that got there ends the process. Such a thread
-/// waits for the end of the process instead, as it does from 3.14 on.
+/// Blocks a thread that Python ends during finalisation. Before 3.14 Python unwinds the thread's stack, and unwinding
+/// through C++ destructors and handlers aborts the process. Such a thread waits for the end of the process instead, as
+/// it does in Python 3.14.
 [[noreturn]] void wait_for_the_end_of_the_process();
 
-/// `f()`, a call of CPython's that may run Python code or wait for the GIL; or else waits for the end of the process.
-/// Nothing in `f` may have a destructor: a thread that Python ends has lost the GIL, which destructors need.
+/// Runs `f()`, a CPython call that may run Python code or wait for the GIL. If Python ends the thread meanwhile, waits
+/// for the end of the process. `f` must not hold objects with destructors: the thread no longer has the GIL.
 template <class F> auto call_or_wait(F f) {
     struct guard {
         bool returned = false;
@@ -59,9 +59,8 @@ template <class F> auto call_or_wait(F f) {
 
 inline PyGILState_STATE take_gil() noexcept { return call_or_wait(PyGILState_Ensure); }
 
-/// Holds the GIL and sets the exception that is being raised, if any, aside, so that things can be
-/// released on any thread. Once the interpreter is going away nothing can be released safely any
-/// more: then `usable()` is false and what is left belongs to the end of the process.
+/// Holds the GIL and saves the current exception, so that Python objects can be released on any thread.
+/// During finalisation nothing can be released safely: `usable()` is then false, and the objects are leaked.
 class release_scope {
 public:
     release_scope() noexcept : usable_(Py_IsInitialized() != 0 && !interpreter_is_finalizing()) {
@@ -87,20 +86,20 @@ private:
     PyObject* traceback_ = nullptr;
 };
 
-/// `str(object)` as UTF-8, whatever it holds: lone surrogates become question marks.
+/// `str(object)` as UTF-8. Lone surrogates become question marks.
 std::string to_text(py::handle object);
 
 /// "BufferError: the text": what a producer raised, without the C++ stack that torch appends. Errors that are not about
-/// the request, such as KeyboardInterrupt and MemoryError, go on as they are.
+/// the request, such as KeyboardInterrupt and MemoryError, are raised again.
 std::string text_of_error(py::error_already_set& error);
 
-/// The text of the Python exception that a C function should have set, and clears it.
+/// Returns the text of the pending Python exception, if any, and clears it.
 std::string text_of_pending_error();
 
 /// Turns a null result of the CPython API into a C++ exception.
 py::object stolen(PyObject* result);
 
-/// `callable(*arguments)`, which may run Python code for long.
+/// `callable(*arguments)`, which may run for a long time.
 py::object called(py::handle callable, const py::tuple& arguments);
 
 /// "torch.Tensor", "bytearray": the type as a user would write it.
@@ -122,18 +121,18 @@ PyObject* interned(interned_name& storage, const char* text);
 /// taken by CPython where it can.
 py::object dict_entry(PyObject* dict, const char* key);
 
-/// `sys.modules.get(name)`: a module only if somebody has imported it already. May be empty.
+/// `sys.modules.get(name)`: the module if it is imported already, else empty.
 inline py::object imported_module(const char* name) { return dict_entry(PyImport_GetModuleDict(), name); }
 
-/// The value as an error shows it: short, and whatever its `__repr__` does. Capsules are not asked: their name may
-/// be memory that their maker has freed.
+/// The value as error messages show it: short, even if `__repr__` fails. Capsules are not formatted: their producer may
+/// have freed the name.
 std::string shown(py::handle value);
 
-/// `x.<name>`, or nothing if there is none. Classes have such attributes for their instances, not for
-/// themselves. Raises sharing_error where looking it up fails.
+/// `x.<name>`, or nothing if there is none. Attributes of classes are ignored: they are meant for
+/// instances. Raises sharing_error if the lookup fails.
 py::object protocol_attribute(PyObject* x, const char* name);
 
-/// An integer that a producer has written down: no bool, no float, not beyond 64 bits.
+/// Reads a producer's integer. Refuses bools, floats and values beyond 64 bits.
 std::int64_t read_integer(const char* protocol, const char* field, py::handle value);
 
 } // namespace engine

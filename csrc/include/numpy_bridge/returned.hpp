@@ -1,4 +1,4 @@
-/// Memory made in C++ becomes an array of the caller's choosing, without a copy.
+/// Returns memory from C++ to Python as an array, without a copy.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +20,10 @@ class owned_memory {
 public:
     owned_memory(void* data, element_type type, bool readonly, std::vector<std::int64_t> shape, owner release);
 
-    /// What Python is going to see.
+    /// The memory that Python will use.
     memory description() const noexcept;
 
-    /// Hands over the duty to free the memory.
+    /// Transfers ownership of the memory.
     owner release() noexcept { return std::move(owner_); }
 
 private:
@@ -48,7 +48,7 @@ py::object object_like(py::handle like, owned_memory&& from);
 template <class T> class owned : public engine::owned_memory {
 public:
     /// `data` holds elements of the given shape in C order, and `release` frees it. Raises
-    /// sharing_error for impossible shapes; nothing is lost then: `release` still frees `data`.
+    /// sharing_error for impossible shapes, and frees `data` then as well.
     owned(T* data, std::vector<std::int64_t> shape, owner release)
         : owned_memory(const_cast<std::remove_const_t<T>*>(data),
                        {element<std::remove_const_t<T>>::id, byte_order::native}, std::is_const_v<T>, std::move(shape),
@@ -64,7 +64,7 @@ template <class T> owner owner_of(std::unique_ptr<T> kept) {
 } // namespace detail
 
 /// Takes over a contiguous container (std::vector, std::array, ...). Without a shape the array is
-/// one-dimensional. Raises sharing_error, a BufferError in Python, where shape and size differ.
+/// one-dimensional. Raises sharing_error, a BufferError in Python, if shape and size differ.
 template <class Container, class T = std::remove_reference_t<decltype(*std::declval<Container&>().data())>>
 owned<T> own(Container&& container, std::optional<std::vector<std::int64_t>> shape = std::nullopt) {
     static_assert(!std::is_lvalue_reference_v<Container>, "own() takes the container over: pass std::move(container)");
@@ -93,7 +93,7 @@ template <class T, class Deleter> owned<T> own(T* data, std::vector<std::int64_t
 template <class T> py::object to_numpy(owned<T> from) { return engine::numpy_array_of(std::move(from)); }
 
 /// A torch tensor over the memory. Imports torch; raises sharing_error for dtypes that it lacks and for
-/// const elements, as every tensor can be written.
+/// const elements, because tensors are always writable.
 template <class T> py::object to_torch(owned<T> from) { return engine::torch_tensor_of(std::move(from)); }
 
 /// A `numpy_bridge.View` of the memory. Imports numpy_bridge, which must be installed.

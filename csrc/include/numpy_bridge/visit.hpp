@@ -1,4 +1,4 @@
-/// From what is known at run time to what is known at compile time: generic code over dtypes and dimensions.
+/// Dispatch from run-time dtypes and dimensions to compile-time ones, for generic code.
 #pragma once
 
 #include <string>
@@ -26,7 +26,7 @@ template <> struct candidate_types<void> {
 
 template <class U, class T> using const_as = std::conditional_t<std::is_const_v<T>, const U, U>;
 
-/// Calls `f` with `x` typed as the one of `T...` that it is. The branches are compared in order.
+/// Calls `f` with `x` typed as the matching one of `T...`, tried in order.
 template <class First, class... Rest, class X, class F>
 decltype(auto) visit_types(one_of<First, Rest...>, const X& x, F&& f) {
     if constexpr (sizeof...(Rest) > 0)

@@ -105,7 +105,7 @@ def _small_tensor(x: Any) -> Any:
 
 
 def _first_sentence(error: Exception) -> str:
-    sentence = next(iter(str(error).splitlines()), "").partition(". ")[0]
+    sentence = next(iter(str(error).replace("\n  -", "").splitlines()), "").partition(". ")[0]
     text = shorten(sentence, 160, placeholder=" ...")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

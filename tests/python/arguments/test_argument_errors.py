@@ -82,7 +82,7 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
     ("anything", lambda: (1, 2), "any dtype, CPU", "tuple", "; call np.asarray(x)"),
     ("anything", lambda: "text", "any dtype, CPU", "str", ""),
     ("anything", lambda: None, "any dtype, CPU", "NoneType", ""),
-    ("anything", object, "any dtype, CPU", "object, which speaks no protocol for memory", ""),
+    ("anything", object, "any dtype, CPU", "object, which supports no protocol for sharing memory", ""),
     (
         "points",
         lambda: np.zeros((5, 2), F32),

@@ -125,7 +125,7 @@ def test_numpy(dtype: np.dtype[Any]) -> None:
 @pytest.mark.skipif(not hasattr(np, "dtypes"), reason="NumPy 1.x has no strings of variable length")
 def test_strings_of_variable_length_are_not_said_to_be_of_fixed_length() -> None:
     array = np.array(["a", "longer"], np.dtypes.StringDType())
-    with pytest.raises(bridge.SharingError, match="strings of variable length") as caught:
+    with pytest.raises(bridge.SharingError, match="Strings of variable length") as caught:
         view(array)
     assert caught.value.hint == row_or_hint(array.dtype)
     fixed = array.astype("U6")  # the way round
@@ -240,7 +240,7 @@ def test_dlpack(code: int) -> None:
 
 def test_later_codes() -> None:
     for code in (18, 99, 255):
-        with pytest.raises(bridge.SharingError, match="a later version of DLPack"):
+        with pytest.raises(bridge.SharingError, match="Later versions of DLPack"):
             view(FakeTensor(dtype=(code, 8, 1)))
 
 

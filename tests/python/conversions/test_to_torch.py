@@ -49,8 +49,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "reversed": (lambda: base_array()[::-1], "strides", "copy=True"),
     "reversed-rows": (lambda: base_array().reshape(4, 6)[::-1, ::2], "strides", "copy=True"),
     "odd-strides": (lambda: with_odd_strides(base_array()), "strides", "copy=True"),
-    "byte-swapped": (lambda: byte_swapped(base_array()), "byte order", "native copy"),
-    "byte-swapped-ctypes": (lambda: (ctypes.c_int32.__ctype_be__ * 2)(1, 2), "byte order", "native copy"),
+    "byte-swapped": (lambda: byte_swapped(base_array()), "byte order", "native byte order"),
+    "byte-swapped-ctypes": (
+        lambda: (ctypes.c_int32.__ctype_be__ * 2)(1, 2),
+        "byte order",
+        "native byte order",
+    ),
     "readonly": (lambda: readonly(base_array()), "readonly", "allow_readonly=True"),
     "broadcast_to": (lambda: np.broadcast_to(base_array(), (2, 24)), "readonly", "allow_readonly=True"),
 }

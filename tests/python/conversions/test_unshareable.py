@@ -215,7 +215,7 @@ ARRAYS: dict[str, tuple[Callable[[], Any], str, str]] = {
     "timedelta": (lambda: np.zeros(2, "m8[s]"), "dtype", "x.view('i8')"),
     "text": (lambda: np.zeros(2, "U3"), "dtype", "x.view('u4')"),
     "bytes": (lambda: np.zeros(2, "S3"), "dtype", "x.view('u1')"),
-    "object": (lambda: np.array([None, 1]), "dtype", "convert them first"),
+    "object": (lambda: np.array([None, 1]), "dtype", "convert them to numbers first"),
     "longdouble": (lambda: np.zeros(2, np.longdouble), "dtype", "x.astype('float64')"),
     "clongdouble": (lambda: np.zeros(2, np.clongdouble), "dtype", "complex128"),
     "masked": (lambda: np.ma.masked_array([1, 2], [0, 1]), "type", "x.filled()"),
@@ -287,7 +287,7 @@ BUFFERS: dict[str, tuple[Callable[[], Any], str]] = {
         "dtype",
     ),
     "long double": (lambda: (ctypes.c_longdouble * 2)(), "float64"),
-    "objects": (lambda: (ctypes.py_object * 2)(1, 2), "convert them first"),
+    "objects": (lambda: (ctypes.py_object * 2)(1, 2), "convert them to numbers first"),
     "structured array": (lambda: memoryview(np.zeros(2, "i4,f4")), "x['field']"),
 }
 

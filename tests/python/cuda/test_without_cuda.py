@@ -27,11 +27,14 @@ for call in (lambda: bridge.add_(x, 1), lambda: bridge.copy_(x, x), lambda: brid
         print(error)
 """
     why = (
-        "device: expected memory on the host, as this wheel was built without CUDA kernels, got cuda:0; "
-        "build it where nvcc is in PATH: "
+        "cannot use these operands: expected memory on the host, as this wheel was built without CUDA "
+        "kernels, "
+        "got cuda:0. Build it where nvcc is in PATH: "
         "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone"
     )
-    assert run_python(code).splitlines() == [f"{name}: {why}" for name in ("add_", "copy_", "copy_")]
+    assert run_python(code).splitlines() == [
+        f"{name} {why}. [{name}.device]" for name in ("add_", "copy_", "copy_")
+    ]
 
 
 def test_a_wheel_without_kernels_cannot_put_streams_in_order() -> None:
@@ -58,14 +61,16 @@ for own, consumers in refused.items():
 
     def capsule(own: int, consumer: int | None) -> str:
         return (
-            f"DLPack: stream: expected {own}, which work on this memory was given to, or -1, got {consumer}; "
-            "wait for that stream yourself, and pass -1"
+            f"cannot share this through DLPack: expected stream {own}, which has pending work on this "
+            "memory, or -1, "
+            f"got {consumer}. Wait for that stream yourself, and pass -1. [DLPack.stream]"
         )
 
     def table(own: int) -> str:
         return (
-            f"DLPack: stream: expected work on the legacy default stream, got work on stream {own}; "
-            "wait for that stream first, then call x.__dlpack__(stream=-1)"
+            "cannot share this through DLPack: expected work on the legacy default stream, got work on "
+            f"stream {own}. "
+            "Wait for that stream first, then call x.__dlpack__(stream=-1). [DLPack.stream]"
         )
 
     expected = [capsule(1, 2), capsule(1, 7), *(capsule(2, s) for s in (None, 1, 7)), table(2)]
@@ -110,7 +115,7 @@ def test_a_machine_without_a_usable_device_says_why() -> None:
         lambda: view(np.zeros(2)).__dlpack__(copy=True, dl_device=(2, 0)),
     )
     for call in calls:
-        with refused("device", hint=f"{why} (numpy-bridge info tells more)"):
+        with refused("device", hint=f"{why} (see numpy-bridge info)"):
             call()
 
 
@@ -119,7 +124,7 @@ def test_what_is_wrong_anyway_is_said_first() -> None:
     x = from_pointer(4096, (2,), "f4", device="cuda:0")
     with refused("shape"):
         add_(x, from_pointer(4096, (3,), "f4", device="cuda:0"))
-    with refused("device", hint="copy_ moves"):
+    with refused("device", hint="numpy_bridge.copy_(new, y)"):
         add_(x, from_pointer(4096, (2,), "f4", device="cuda:1"))
     with refused("dtype"):
         copy_(np.zeros(2, "i4"), x)

@@ -19,7 +19,7 @@ from support import byte_swapped, with_odd_strides
 
 
 class Both(FakeBuffer, FakeTensor):
-    """Speaks two protocols, and neither well."""
+    """Supports two protocols, and neither well."""
 
     def __init__(self) -> None:
         FakeTensor.__init__(self, version=(2, 0))
@@ -50,32 +50,34 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     # The buffer protocol, import
     (
         lambda: view(FakeBuffer(ndim=65)),
-        "buffer: ndim: expected 0 to 64, got 65; merge some dimensions first: x.reshape(...)",
+        "buffer: ndim: expected 0 to 64 dimensions, got 65; merge some dimensions first: x.reshape(...)",
     ),
-    (lambda: view(FakeBuffer(ndim=-1)), "buffer: ndim: expected 0 to 64, got -1"),
-    (lambda: view(FakeBuffer(itemsize=0)), "buffer: itemsize: expected 1 byte or more, got 0"),
+    (lambda: view(FakeBuffer(ndim=-1)), "buffer: ndim: expected 0 to 64 dimensions, got -1"),
+    (lambda: view(FakeBuffer(itemsize=0)), "buffer: itemsize: expected an itemsize of 1 byte or more, got 0"),
     (
         lambda: view((ctypes.c_wchar * 1)()),
-        "buffer: format: expected one number an element, got '...' with itemsize 4; "
-        f"characters are not numbers; share their bytes: {CAST}",
+        "buffer: format: expected a plain number per element, got format '...', 4 bytes; "
+        f"text holds no numbers; share its bytes: {CAST}",
     ),
     (
         lambda: view((ctypes.c_void_p * 1)()),
-        f"buffer: format: expected one number an element, got '<P' with itemsize 8; share its bytes: {CAST}",
+        "buffer: format: expected a plain number per element, got format '<P', 8 bytes; share its bytes: "
+        f"{CAST}",
     ),
     (
         lambda: view(memoryview(np.zeros(1, "i4,f4"))),
-        "buffer: format: expected one number an element, got 'T{i:f0:f:f1:}' with itemsize 8; "
+        "buffer: format: expected a plain number per element, got format 'T{i:f0:f:f1:}', 8 bytes; "
         "a structured element has several dtypes; share one field at a time: x['field']",
     ),
     (
         lambda: view(memoryview(np.zeros(1, "O"))),
-        "buffer: format: expected one number an element, got 'O' with itemsize 8; "
-        "Python objects are not numbers in one block of memory; convert them first",
+        "buffer: format: expected a plain number per element, got format 'O', 8 bytes; "
+        "the elements are Python objects, such as mixed or missing values; convert them to numbers "
+        "first, e.g. x.astype(float)",
     ),
     (
         lambda: view((ctypes.c_longdouble * 1)()),
-        "buffer: format: expected one number an element, got '<g' with itemsize 16; "
+        "buffer: format: expected a plain number per element, got format '<g', 16 bytes; "
         "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
     ),
     (
@@ -91,7 +93,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(FakeBuffer(strides=(2**62,))),
-        f"buffer: strides: expected byte bounds below 2**63, got ({2**62},) for shape (3,)",
+        f"buffer: strides: expected strides that reach less than 2**63 bytes, got ({2**62},) for shape (3,)",
     ),
     (
         lambda: view(FakeBuffer(buf=None)),
@@ -136,22 +138,26 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "buffer: request: expected a dtype that PEP 3118 has a format for, got bfloat16 (2,), ...",
     ),
     # DLPack, import
-    (lambda: view(FakeTensor(ndim=65)), "DLPack: ndim: expected 0 to 64, got 65; ..."),
+    (lambda: view(FakeTensor(ndim=65)), "DLPack: ndim: expected 0 to 64 dimensions, got 65; ..."),
     (
         lambda: view(FakeTensor(dtype=(3, 64, 1))),
-        "DLPack: dtype: expected a type in the dtype table, got code 3, 64 bits, 1 lanes; "
-        "Python objects are not numbers in one block of memory; convert them first",
+        "DLPack: dtype: expected a supported number dtype, got code 3, 64 bits, 1 lanes; "
+        "the elements are Python objects, such as mixed or missing values; convert them to numbers "
+        "first, e.g. x.astype(float)",
     ),
     (
         lambda: view(FakeTensor(dtype=(2, 32, 4))),
-        "DLPack: dtype: expected a type in the dtype table, got code 2, 32 bits, 4 lanes; "
+        "DLPack: dtype: expected a supported number dtype, got code 2, 32 bits, 4 lanes; "
         "vector elements are another dimension: share x as (..., lanes) of one-lane elements",
     ),
     (
         lambda: view(FakeTensor(device=(99, 0))),
         "DLPack: device: expected a device type of DLPack 1.3, got unknown device type 99",
     ),
-    (lambda: view(FakeTensor(device=(1, -1))), "DLPack: device: expected a non-negative index, got -1"),
+    (
+        lambda: view(FakeTensor(device=(1, -1))),
+        "DLPack: device: expected a non-negative device index, got -1",
+    ),
     (lambda: view(FakeTensor(shape=None, ndim=3)), "DLPack: shape: expected 3 extents, got NULL"),
     (lambda: view(FakeTensor(shape=(-1,))), "DLPack: shape: expected non-negative extents, got (-1,)"),
     (
@@ -164,7 +170,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(FakeTensor(strides=(2**60,))),
-        f"DLPack: strides: expected byte bounds below 2**63, got ({2**62},) for shape (6,)",
+        f"DLPack: strides: expected strides that reach less than 2**63 bytes, got ({2**62},) for shape (6,)",
     ),
     (
         lambda: view(FakeTensor(byte_offset=2**64 - 1)),
@@ -173,13 +179,13 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: view(FakeTensor(data=None)), "DLPack: data: expected a pointer to 6 elements, got NULL; ..."),
     (
         lambda: view(FakeTensor(version=(2, 1))),
-        "DLPack: version: expected major version 1, got 2.1; its layout is unknown, so it was "
-        "released unread",
+        "DLPack: version: expected DLPack major version 1, got 2.1; "
+        "versions with another layout cannot be read",
     ),
     (
         lambda: view(FakeTensor(flags=2)),
         "DLPack: flags: expected the producer's own memory, got a copy that the producer made; "
-        "pass copy=None or copy=True to accept a copy",
+        "pass copy=None or copy=True to take the copy",
     ),
     (
         lambda: view(FakeTensor(flags=4, dtype=(17, 4, 2))),
@@ -192,12 +198,13 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(FakeTensor(name=b"used_dltensor")),
-        "DLPack: capsule name: expected 'dltensor_versioned' or 'dltensor', got 'used_dltensor'; "
-        "a 'used_' capsule was consumed already; ask the producer for a new one",
+        "DLPack: capsule name: expected a capsule named 'dltensor_versioned' or 'dltensor', got "
+        "'used_dltensor'; "
+        "a capsule can be imported only once; ask its producer for a new one",
     ),
     (
         lambda: view(FakeTensor(answer=new_capsule(1, None, None))),
-        "DLPack: capsule name: expected 'dltensor_versioned' or 'dltensor', got 'NULL'; ...",
+        "DLPack: capsule name: expected a capsule named 'dltensor_versioned' or 'dltensor', got 'NULL'; ...",
     ),
     (
         lambda: view(exchanged(None)),
@@ -205,17 +212,15 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(Both()),
-        "refusals.Both: protocols: expected one protocol that can share it, got buffer: ndim: "
-        "expected 0 to 64, "
-        "got 65 | DLPack: version: expected major version 1, got 2.0; "
+        "refusals.Both: protocols: expected one protocol that can share it, got buffer: "
+        "expected 0 to 64 dimensions, got 65\nDLPack: expected DLPack major version 1, got 2.0; "
         "merge some dimensions first: x.reshape(...)",
     ),
     # DLPack, export
     (lambda: view(b"").__dlpack__(stream=1), "DLPack: stream: expected None for memory on the CPU, got 1"),
     (
         lambda: view(MATRIX).__dlpack__(dl_device=(2, 0)),
-        "DLPack: dl_device: expected cpu, got (2, 0); "
-        "a View never moves memory between devices, unless copy=True says so",
+        "DLPack: dl_device: expected cpu, got (2, 0); pass copy=True to copy it to another device",
     ),
     (
         lambda: view(MATRIX).__dlpack__(dl_device=(1, 1), copy=True),
@@ -223,31 +228,31 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(b"").__dlpack__(),
-        "DLPack: max_version: expected (1, 0) or more, to say that memory is read-only, got None; "
-        "the unversioned capsule cannot carry the flag",
+        "DLPack: max_version: expected (1, 0) or more, which can mark memory as read-only, got None; "
+        "unversioned capsules cannot mark memory as read-only",
     ),
     (
         lambda: view(b"").__dlpack__(max_version=(0, 8)),
-        "DLPack: max_version: expected (1, 0) or more, to say that memory is read-only, got an older "
+        "DLPack: max_version: expected (1, 0) or more, which can mark memory as read-only, got an older "
         "version; ...",
     ),
     (
         lambda: view(byte_swapped(np.zeros(2))).__dlpack__(),
-        "DLPack: byte order: expected the machine's own, got >f8; "
-        "make a native copy: numpy_bridge.to_numpy(x).astype('float64')",
+        "DLPack: byte order: expected the machine's own byte order, got >f8; "
+        "pass copy=True for a copy in native byte order",
     ),
     (
         lambda: view(np.zeros(2)[::-1]).__dlpack__(),
-        "DLPack: strides: expected 0 or more, got (-8,) bytes; "
-        "pass copy=True, or share the array in its own order and flip it there",
+        "DLPack: strides: expected strides of 0 or more, got (-8,) bytes; "
+        "pass copy=True, or share the unreversed array and flip it in the other library",
     ),
     (
         lambda: view(with_odd_strides(np.zeros(5))).__dlpack__(),
-        "DLPack: strides: expected multiples of the itemsize 8, got (9,) bytes; "
-        "pass copy=True, or lay the elements out in steps of their size",
+        "DLPack: strides: expected strides that are multiples of the itemsize 8, got (9,) bytes; "
+        "pass copy=True, or use strides that are multiples of the itemsize",
     ),
     # Pointers
-    (lambda: from_pointer(8, (1,) * 65, "u1"), "pointer: ndim: expected 0 to 64, got 65; ..."),
+    (lambda: from_pointer(8, (1,) * 65, "u1"), "pointer: ndim: expected 0 to 64 dimensions, got 65; ..."),
     (lambda: from_pointer(8, (2,), "u1", strides=()), "pointer: strides: expected 1 byte strides, got 0"),
     (
         lambda: from_pointer(8, (1,), "f3"),
@@ -258,5 +263,8 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: from_pointer(8, (1,), "u1", device="x"),
         "pointer: device: expected 'cpu' or 'cuda:<index>', got 'x'",
     ),
-    (lambda: from_pointer(-1, (1,), "u1"), "pointer: ptr: expected an address of this machine, got -0x1"),
+    (
+        lambda: from_pointer(-1, (1,), "u1"),
+        "pointer: ptr: expected an address that fits this machine, got -0x1",
+    ),
 ]

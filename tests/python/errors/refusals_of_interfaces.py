@@ -83,7 +83,7 @@ class Refuses:
 
 
 class Everything(FakeBuffer, FakeInterface, Refuses):
-    """Speaks three protocols, and none of them well."""
+    """Supports three protocols, and none of them well."""
 
     def __init__(self) -> None:
         FakeInterface.__init__(self, shape=[6])
@@ -105,12 +105,13 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     # The dictionary
     (
         lambda: view(Broken()),
-        "__array_interface__: attribute: expected one that can be read, got RuntimeError: broken",
+        "__array_interface__: attribute: expected an attribute that can be read, got RuntimeError: broken",
     ),
     (lambda: view(NoDictionary()), "__array_interface__: attribute: expected a dictionary, got 5"),
     (
         lambda: view(Once()),
-        "__array_interface__: attribute: expected the same at each request, got nothing at the second",
+        "__array_interface__: attribute: expected the same attribute at each request, got nothing at the "
+        "second",
     ),
     (
         interface(version=MISSING),
@@ -129,7 +130,7 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         interface(typestr="<M8[s]"),
-        "__array_interface__: typestr: expected one number an element, such as '<f4', got '<M8[s]'; "
+        "__array_interface__: typestr: expected a plain number per element, such as '<f4', got '<M8[s]'; "
         "share the counts behind the times: x.view('i8')",
     ),
     (
@@ -147,19 +148,23 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
         "__array_interface__: descr: expected the type of typestr, float32, got int32",
     ),
     (interface(shape=[6]), "__array_interface__: shape: expected a tuple of integers, got [6]"),
-    (interface(shape=(6.0,)), "__array_interface__: shape: expected integers of 64 bits, got 6.0"),
+    (interface(shape=(6.0,)), "__array_interface__: shape: expected 64-bit integers, got 6.0"),
     (
         interface(shape=(2**63,)),
-        "__array_interface__: shape: expected integers of 64 bits, got 9223372036854775808",
+        "__array_interface__: shape: expected 64-bit integers, got 9223372036854775808",
     ),
     (interface(strides=(4, 4)), "__array_interface__: strides: expected 1 byte strides, got 2"),
     (interface(data=(1,)), f"__array_interface__: data: expected {TUPLE}, got (1,)"),
     (interface(data=(8, "no")), "__array_interface__: data: expected a bool as read-only flag, got 'no'"),
     (interface(data=("8", False)), "__array_interface__: data: expected an integer as pointer, got '8'"),
-    (interface(data=(-8, False)), "__array_interface__: data: expected an address of this machine, got -8"),
+    (
+        interface(data=(-8, False)),
+        "__array_interface__: data: expected an address that fits this machine, got -8",
+    ),
     (
         interface(offset=4),
-        "__array_interface__: offset: expected none beside a pointer, got 4; it counts from a buffer's start",
+        "__array_interface__: offset: expected no offset beside a pointer, got 4; it counts from a "
+        "buffer's start",
     ),
     (
         interface(data=5),
@@ -174,21 +179,24 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(FreshBytes()),
-        "__array_interface__: data: expected the object's own memory, got new memory at each request; "
-        "pass copy=None or copy=True to accept a copy",
+        "__array_interface__: data: expected the same memory at each request, got a fresh copy each time; "
+        "pass copy=None or copy=True to take the copy",
     ),
     (
         lambda: view(Wandering()),
         "__array_interface__: data: expected the same address at each request, got another one; "
-        "nothing says how long the memory at either stays; make an array of it first: numpy.array(x)",
+        "neither is kept alive; make an array of it first: numpy.array(x)",
     ),
     # The C structure
     (struct(answer=5), "__array_struct__: attribute: expected a capsule, got 5"),
-    (struct(two=3), "__array_struct__: two: expected 2, got 3; the capsule holds something else"),
+    (
+        struct(two=3),
+        "__array_struct__: two: expected 2 in the first field, got 3; the capsule holds something else",
+    ),
     (
         struct(kind=b"U"),
         "__array_struct__: typekind: expected a number, got 4 bytes of kind U; "
-        "share the code points: x.view('u4')",
+        "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
     ),
     (
         struct(kind=b"T", itemsize=16),
@@ -225,17 +233,17 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(Refuses()),
         "__array__: call: expected an array without a copy, got ValueError: only copies; "
-        "pass copy=None or copy=True to accept a copy",
+        "pass copy=None or copy=True to take the copy",
     ),
     (method([1]), "__array__: call: expected an ndarray, got an object of type list"),
     (
         method(np.zeros(1, "O")),
-        "NumPy: dtype: expected a dtype in the dtype table, got object; Python objects are not numbers ...",
+        "NumPy: dtype: expected a supported number dtype, got object; the elements are Python ...",
     ),
     # DLPack and the policy
     (
         lambda: view(FakeTensor(dtype=(15, 6, 1))),
-        "DLPack: dtype: expected a type in the dtype table, got code 15, 6 bits, 1 lanes; libraries pack ...",
+        "DLPack: dtype: expected a supported number dtype, got code 15, 6 bits, 1 lanes; libraries pack ...",
     ),
     (
         lambda: view(FakeTensor(dtype=(2, 128, 1))),
@@ -243,20 +251,20 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(FakeTensor(dtype=(99, 8, 1))),
-        "DLPack: dtype: ...; a later version of DLPack may name it; this one ends with code 17",
+        "DLPack: dtype: ...; later versions of DLPack may define it; the last known code is 17",
     ),
     (
         lambda: from_pointer(4100, (2,), "f8").__dlpack__(),
         "DLPack: alignment: expected an address that is a multiple of the itemsize 8, got address 4100; "
-        "torch crashes on some of these; pass copy=True",
+        "pass copy=True, as torch crashes on some of these",
     ),
     (lambda: view(OfMeta()), "DLPack: import: expected memory, got RuntimeError: broken metaclass"),
     (
         lambda: view(Everything()),
         "refusals_of_interfaces.Everything: protocols: expected one protocol that can share it, got "
-        "buffer: ndim: expected 0 to 64, got 65 | "
-        "__array_interface__: shape: expected a tuple of integers, got [6] | "
-        "__array__: call: expected an array without a copy, got ValueError: only copies; "
+        "buffer: expected 0 to 64 dimensions, got 65\n"
+        "__array_interface__: expected a tuple of integers, got [6]\n"
+        "__array__: expected an array without a copy, got ValueError: only copies; "
         "merge some dimensions first: x.reshape(...)",
     ),
     (

@@ -59,7 +59,7 @@ def of_tensorflow(dtype: str) -> Any:
 REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: bridge.to_numpy(bridge.from_pointer(8, (0, 2**62), "f8", strides=(8, 8))),
-        "NumPy: array: expected one that NumPy can make, got ValueError: ...",
+        "NumPy: array: expected an array that NumPy can make, got ValueError: ...",
     ),
     (
         lambda: bridge.to_numpy(cuda()),
@@ -73,14 +73,18 @@ REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(np.zeros(1, "M8[s]")),
-        "NumPy: dtype: expected a dtype in the dtype table, got datetime64[s]; "
+        "NumPy: dtype: expected a supported number dtype, got datetime64[s]; "
         "share the counts behind the times: x.view('i8')",
     ),
     (
         lambda: view(np.zeros(1, "V4")),
         "NumPy: dtype: ...; share one field at a time, x['field'], or the bytes, x.view('u1')",
     ),
-    (lambda: view(np.zeros(1, "U4")), "NumPy: dtype: ..., got <U4; share the code points: x.view('u4')"),
+    (
+        lambda: view(np.zeros(1, "U4")),
+        "NumPy: dtype: ..., got <U4; "
+        "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
+    ),
     (lambda: view(np.zeros(1, "S4")), "NumPy: dtype: ..., got |S4; share the bytes: x.view('u1')"),
     (
         lambda: view(np.zeros(1, "g")),
@@ -89,15 +93,15 @@ REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(of_tensorflow("string")),
-        "DLPack: dtype: expected numbers in one block of memory, got string; TensorFlow ends the process "
-        "where such a tensor is asked for its memory; take its values, x.numpy()",
+        "DLPack: dtype: expected numbers in one block of memory, got string; TensorFlow aborts the process "
+        "when asked for the memory of such a tensor; take its values: x.numpy()",
     ),
     (lambda: view(of_tensorflow("resource")), "DLPack: dtype: ..., got resource; ..."),
     (lambda: view(of_tensorflow("variant")), "DLPack: dtype: ..., got variant; ..."),
     (
         lambda: view(np.zeros(1, "O")),
-        "NumPy: dtype: ..., got object; Python objects are not numbers in one block of memory; "
-        "convert them first",
+        "NumPy: dtype: ..., got object; the elements are Python objects, such as mixed or "
+        "missing values; convert them to numbers first, e.g. x.astype(float)",
     ),
 ]
 REFUSALS_ML_DTYPES: list[tuple[Callable[[], Any], str]] = [
@@ -108,37 +112,42 @@ REFUSALS_ML_DTYPES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: bridge.to_numpy(view(foreign_bfloat16())),
-        "NumPy: byte order: expected the machine's own for bfloat16, got the other one; "
+        "NumPy: byte order: expected the machine's own byte order for bfloat16, got the other one; "
         "swap the bytes first: x.view('u2').byteswap()",
     ),
 ]
 REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: bridge.to_torch(b"ab"),
-        "torch: readonly: expected writable memory, as every tensor can be written, got read-only memory; "
-        "pass copy=True, or allow_readonly=True and never write to the tensor",
+        "torch: readonly: expected writable memory, as a tensor can always be written to, got read-only "
+        "memory; "
+        "pass copy=True for a writable copy, or allow_readonly=True to share it and never write to it; "
+        "memory of pandas, polars, JAX and np.load(..., mmap_mode='r') is read-only",
     ),
     (
         lambda: bridge.to_torch(from_pointer(4096, (2,), "float8_e3m4")),
-        "torch: dtype: expected a dtype that this torch has, got float8_e3m4; share its bytes as uint8",
+        "torch: dtype: expected a dtype that this torch supports, got float8_e3m4; share its bytes as uint8",
     ),
     (
         lambda: bridge.to_torch(from_pointer(4096, (2,), "f4", device="vpi:1")),
-        "torch: device: expected one that this torch has, got vpi:1; ...",
+        "torch: device: expected a device that this torch supports, got vpi:1; ...",
     ),
     (
         lambda: bridge.to_torch(from_pointer(4096, (2,), "f4", device="opencl:0")),
-        "torch: device: expected one that this torch has, got opencl:0; "
+        "torch: device: expected a device that this torch supports, got opencl:0; "
         "let its own library copy it to the host first",
     ),
     (
         lambda: bridge.to_torch(byte_swapped(np.zeros(2))),
-        "torch: byte order: expected the machine's own, got >f8; ...",
+        "torch: byte order: expected the machine's own byte order, got >f8; ...",
     ),
-    (lambda: bridge.to_torch(np.zeros(2)[::-1]), "torch: strides: expected 0 or more, got (-8,) bytes; ..."),
+    (
+        lambda: bridge.to_torch(np.zeros(2)[::-1]),
+        "torch: strides: expected strides of 0 or more, got (-8,) bytes; ...",
+    ),
     (
         lambda: bridge.to_torch(with_odd_strides(np.zeros(5))),
-        "torch: strides: expected multiples of the itemsize 8, got (9,) bytes; ...",
+        "torch: strides: expected strides that are multiples of the itemsize 8, got (9,) bytes; ...",
     ),
     (
         lambda: view(exchange_of_torch()),
@@ -146,7 +155,7 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(cut()),
-        "torch: storage: expected room for shape (4,), got 8 bytes; "
+        "torch: storage: expected a storage with room for shape (4,), got 8 bytes; "
         "a resize_ that failed has left a wrong shape on this tensor; make a new one",
     ),
     (
@@ -156,14 +165,14 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(torch.zeros(1, dtype=torch.uint8).view(torch.bits8)),
-        "torch: dtype: expected a dtype in the dtype table, got torch.bits8; "
+        "torch: dtype: expected a supported number dtype, got torch.bits8; "
         "share its bytes: x.view('u1') or t.view(torch.uint8)",
     ),
     (
         lambda: view(of_vmap()),
         "torch: memory: expected a strided tensor of numbers with memory of its own, got torch.Tensor: ...; "
-        "share the tensor itself rather than what vmap, grad and the like make of it; "
-        "for odd dtypes its bytes: t.view(torch.uint8)",
+        "share the tensor itself, not the wrapper that vmap or grad made of it; "
+        "for unusual dtypes share the bytes: t.view(torch.uint8)",
     ),
     (
         lambda: view(torch.eye(2).to_sparse_csc()),
@@ -172,7 +181,8 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(torch.ones(1, device="meta")),
         "torch: is_meta: expected a tensor with memory, got is_meta = True; "
-        "a meta tensor has a shape but no values; make a real one: torch.empty_like(t, device='cpu')",
+        "a meta tensor has a shape but no values; make a real, uninitialised one: torch.empty_like(t, "
+        "device='cpu')",
     ),
     (
         lambda: view(torch.eye(2).to_sparse()),

@@ -36,13 +36,14 @@ FLOATS = np.zeros(2, "f4")
 REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: add_(bytes(2), 1),
-        "add_: readonly: expected memory that may be written, got read-only memory of a bytes; "
+        "add_: readonly: expected writable memory, got read-only memory of a bytes; "
         "write to a copy: numpy_bridge.to_numpy(x, copy=True)",
     ),
     (
         resized_meanwhile,
         "add_: memory: expected memory that stays in place during the call, got a numpy.ndarray "
-        "that was resized meanwhile; hold the objects still, or share them first: numpy_bridge.view(x)",
+        "that was resized during the call; do not resize it meanwhile, or share it first: "
+        "numpy_bridge.view(x)",
     ),
     (
         lambda: add_(np.zeros(2, "?"), True),
@@ -55,17 +56,17 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: add_(FLOATS, np.zeros(2, "f8")),
-        "add_: dtype: expected float32, as x has, got float64; "
+        "add_: dtype: expected float32, like x, got float64; "
         "convert y first: y.astype(np.float32) or y.to(torch.float32)",
     ),
     (
         lambda: add_(byte_swapped(FLOATS), 1),
-        "add_: byte order: expected native elements, got >f4; copy_ converts byte orders",
+        "add_: byte order: expected native byte order, got >f4; copy_ converts byte orders",
     ),
     (
         lambda: add_(FLOATS, np.zeros((2, 2), "f4")),
-        "add_: shape: expected one that broadcasts to (2,), got (2, 2); "
-        "only the operand that is read is broadcast",
+        "add_: shape: expected a shape that broadcasts to (2,), got (2, 2); "
+        "only the operand that is read can be broadcast",
     ),
     (
         lambda: add_(strided(FLOATS, (3,), (0,)), 1),
@@ -80,14 +81,14 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: add_(FLOATS, on("cuda:0")),
-        "add_: device: expected cpu, where x is, got cuda:0; "
+        "add_: device: expected memory on cpu, like x, got cuda:0; "
         "copy y first: numpy_bridge.copy_(new, y), where new is an array on cpu",
     ),
     (
         lambda: add_(from_pointer(4098, (2,), "f4", device="cuda:1"), 1),
         "add_: alignment: expected elements at multiples of 4 bytes on a device, "
         "got address 4098 with strides (4,); "
-        "copy_ takes memory that is not aligned: copy to new memory first",
+        "copy_ accepts misaligned memory: copy to new memory first",
     ),
     (
         lambda: add_(np.zeros(2, "i1"), 128),
@@ -102,7 +103,7 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: copy_(np.zeros(2, "i4"), FLOATS),
-        "copy_: dtype: expected one that casts to int32 by NumPy's rule 'same_kind', got float32; "
+        "copy_: dtype: expected a dtype that casts to int32 by NumPy's rule 'same_kind', got float32; "
         "convert src first: src.astype(np.int32) or src.to(torch.int32)",
     ),
 ]

@@ -48,7 +48,7 @@ def test_refusals_of_protocols_are_told_where_nothing_shares() -> None:
     explanation = bridge.explain(FakeTensor(version=(2, 0)))
     (protocol,) = explanation.protocols
     assert (protocol.name, protocol.outcome) == ("__dlpack__", "refuses")
-    assert "major version 1" in protocol.because
+    assert "DLPack major version 1" in protocol.because
     assert explanation.what.refusal == protocol.because
     assert spoken([1.0]) == {}
 

@@ -89,7 +89,8 @@ def test_managed_memory_at_work_is_not_for_the_host() -> None:
     view = bridge.view(Managed())
     for function in (bridge.to_numpy, memoryview, np.asarray):
         with pytest.raises(
-            BufferError, match="CUDA: stream: expected managed memory that no stream works on"
+            BufferError,
+            match="cannot share this CUDA memory: expected managed memory without pending work on a stream",
         ):
             function(view)
     with pytest.raises(BufferError, match="work on stream 1"):
@@ -113,6 +114,7 @@ def test_a_device_that_torch_would_mistake_is_refused() -> None:
     pytest.importorskip("torch")
     view = bridge.from_pointer(4096, 3, "u1", device="cuda:256")
     with pytest.raises(
-        bridge.SharingError, match="torch: device: expected an index of 0 to 127, got cuda:256"
+        bridge.SharingError,
+        match="torch cannot share this: expected a device index of 0 to 127, got cuda:256",
     ):
         bridge.to_torch(view)

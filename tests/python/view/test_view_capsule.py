@@ -61,7 +61,7 @@ def test_memory_moves_to_a_device_only_when_a_copy_is_asked_for(copy: bool | Non
 def test_readonly_needs_a_version() -> None:
     shared = view(base_array(), readonly=True)
     for keywords in ({}, {"max_version": None}, {"max_version": (0, 8)}):
-        with refused("max_version", "DLPack", hint="flag"):
+        with refused("max_version", "DLPack", hint="read-only"):
             shared.__dlpack__(**keywords)
 
 
@@ -71,7 +71,7 @@ def test_readonly_needs_a_version() -> None:
         (lambda: BACKWARD["reversed"](base_array()), "strides", ""),
         (lambda: BACKWARD["reversed-rows"](base_array()), "strides", ""),
         (lambda: with_odd_strides(base_array()), "strides", ""),
-        (lambda: byte_swapped(base_array()), "byte order", "astype('float64')"),
+        (lambda: byte_swapped(base_array()), "byte order", "copy=True"),
     ],
     ids=["reversed", "reversed-rows", "odd-strides", "byte-swapped"],
 )
@@ -140,7 +140,7 @@ def test_a_capsule_is_consumed_once(keywords: dict[str, Any], consume: Callable[
     assert capsule_name(producer.capsule).startswith(b"used_dltensor")
     with pytest.raises((ValueError, BufferError)):
         consume(producer)
-    with refused("capsule name", "DLPack", hint="used_"):
+    with refused("capsule name", "DLPack", hint="only once"):
         view(producer)
     del producer
     gc.collect()

@@ -38,7 +38,7 @@ private:
     std::shared_ptr<const anchor> anchor_;
 };
 
-/// What is known of an imported argument besides its elements.
+/// The device, stream and owner of an imported argument.
 struct argument_facts {
     numpy_bridge::device device = cpu_device;
     void* stream = nullptr;
@@ -46,7 +46,7 @@ struct argument_facts {
     bool copied = false;
 };
 
-/// What an array argument is: how it holds the memory, its element type, its constraints.
+/// The parts of an argument type: how it holds the memory, its element type, its constraints.
 template <class Hold, class T, class... Constraints> struct argument_spec {
     using hold = Hold;
     using element = T;
@@ -83,14 +83,14 @@ public:
     /// "cpu", or the CUDA device and its index.
     numpy_bridge::device device() const noexcept { return facts_.device; }
 
-    /// For CUDA memory the stream on which its producer works now, as a cudaStream_t: launch there, and
-    /// no synchronisation is needed. Null for host memory.
+    /// For CUDA memory the producer's current stream, as a cudaStream_t. Work launched there needs
+    /// no synchronisation. Null for host memory.
     void* stream() const noexcept { return facts_.stream; }
 
-    /// Whether the memory may not be written. Never true where the elements are not const.
+    /// Whether the memory is read-only. Always false if the elements are not const.
     bool readonly() const noexcept { return facts_.readonly; }
 
-    /// Whether `allow_copy` had to copy, so that this is not the caller's memory.
+    /// Whether `allow_copy` made a copy, so that this is not the caller's memory.
     bool copied() const noexcept { return facts_.copied; }
 
     /// The Python object that was passed. Needs the GIL.
@@ -111,7 +111,7 @@ public:
                 strides.data()};
     }
 
-    /// The same elements as U and under more constraints, which the caller knows to hold; see `visit`.
+    /// The same elements as U and under more constraints, which the caller has checked; see `visit`.
     template <class U, class... More> auto as() const {
         static_assert(std::is_const_v<U> || !std::is_const_v<typename Spec::element>, "const elements stay const");
         dims strides;

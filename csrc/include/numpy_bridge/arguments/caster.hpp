@@ -19,7 +19,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Whether the GIL keeps borrowed blocks where they are while the function runs. Where there is none, each is pinned.
+/// Whether the GIL keeps borrowed blocks in place while the function runs. Without a GIL each is pinned.
 #ifdef Py_GIL_DISABLED
 inline constexpr bool gil_holds_borrows = false;
 #else
@@ -89,7 +89,7 @@ public:
         return load_anything(x.ptr(), convert);
     }
 
-    /// Why `load` returned false, in words; `called` is the argument's name.
+    /// The reason why `load` returned false, as text; `called` is the argument's name.
     std::string reason(py::handle x, const std::string& called) const {
         return words_for(*refused_, x.ptr(), wanted, called);
     }
@@ -100,7 +100,7 @@ public:
     explicit operator argument&&() { return std::move(checked()); }
 
 private:
-    /// False leaves the decision to `load_anything`.
+    /// If false, `load_anything` decides.
     bool load_plain(PyObject* x) {
         if (numpy_library::get().is_exact_array(x)) {
             memory m;
@@ -124,7 +124,7 @@ private:
     static bool fits(const memory& m) noexcept { return meets_every<wanted>(m); }
 
     void accept(const memory& m, PyObject* x) noexcept {
-        // In place: to write the fields one by one and then to copy them in larger pieces stalls the processor.
+        // In place: copying fields in larger pieces just after writing them one by one stalls the processor.
         static_assert(std::is_trivially_destructible_v<argument>);
         ::new (static_cast<void*>(&value_)) argument(m, nullptr, false, borrow(x));
     }

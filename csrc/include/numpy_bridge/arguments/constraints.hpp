@@ -1,4 +1,4 @@
-/// What a C++ function asks of an array argument, written as types: `borrowed<float, ndim<2>, c_contiguous>`.
+/// Requirements of an array argument, written as types: `borrowed<float, ndim<2>, c_contiguous>`.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ template <int N> struct ndim {
     static_assert(N >= 0 && N <= max_ndim, "ndim<N> needs N from 0 to 64");
 };
 
-/// These extents, one a dimension; -1 stands for any.
+/// These extents, one per dimension; -1 accepts any.
 template <std::int64_t... E> struct extents {
     static_assert(((E >= -1) && ...), "extents<...> takes extents of 0 or more, or -1 for any");
 };
@@ -31,21 +31,21 @@ struct cpu {};            ///< memory that the host can read: the default
 struct cuda {};           ///< memory of a CUDA device
 struct any_device {};     ///< memory anywhere
 
-/// The first element lies at a multiple of Bytes. Without it: of the element's own alignment.
+/// The first element lies at a multiple of Bytes. Default: the element's own alignment.
 template <std::size_t Bytes> struct aligned {
     static_assert(Bytes > 0 && (Bytes & (Bytes - 1)) == 0, "aligned<Bytes> needs a power of two");
 };
 
-/// Takes a tensor's memory as it is: no test for negation, conjugation, autograd or a broken storage.
-/// The values may then differ from the tensor's own.
+/// Skips the tests for negation, conjugation, autograd and a broken storage. The values in memory may
+/// differ from the tensor's.
 struct unchecked {};
 
-/// Converts where it cannot borrow: dtype (NumPy's "same_kind"), byte order, layout, alignment,
-/// negation and conjugation, never the device. For const elements only; `copied()` tells.
+/// Copies and converts if it cannot borrow: dtype (NumPy's "same_kind"), byte order, layout, alignment,
+/// negation and conjugation, never the device. For const elements only; `copied()` is then true.
 struct allow_copy {};
 
 /// `numpy_bridge::element<T>::id` names the row of the dtype table for a C++ type. Specialise it for
-/// types that the table knows and C++17 does not: `template <> struct element<my_half> { static
+/// types in the table that C++17 lacks: `template <> struct element<my_half> { static
 /// constexpr dtype id = dtype::float16; };`
 template <class T, class = void> struct element {};
 
@@ -63,7 +63,7 @@ static_assert(dtype_table.size() <= 32);
 
 constexpr dtype_set set_of(dtype id) noexcept { return dtype_set{1} << static_cast<unsigned>(id); }
 
-/// Constraints as values: what `check` compares memory with and what error messages spell out.
+/// Constraints as values: `check` compares memory with them, and error messages name them.
 struct requirements {
     dtype_set dtypes = 0;
     int ndim = -1; ///< -1: any

@@ -1,4 +1,4 @@
-/// The short way for the arguments of nearly every call: plain ndarrays, tensors and buffers.
+/// The fast path for the most common arguments: plain ndarrays, tensors and buffers.
 ///
 /// It accepts only what `load_argument` would accept, with the same result. It raises nothing: everything that is not
 /// plain, or does not fit, is left to `load_argument`.
@@ -28,12 +28,12 @@ template <const requirements& Wanted> bool meets_every(const memory& m) noexcept
 /// A buffer export for the length of a call.
 class scoped_buffer {
 public:
-    scoped_buffer() noexcept { view_.obj = nullptr; } // the other fields are never read then
+    scoped_buffer() noexcept { view_.obj = nullptr; } // no other field is read in this state
     scoped_buffer(const scoped_buffer&) = delete;
     scoped_buffer& operator=(const scoped_buffer&) = delete;
     ~scoped_buffer() { reset(); }
 
-    /// False where `x` refuses; no exception is left.
+    /// False if `x` refuses; no exception is set then.
     bool take(PyObject* x) noexcept {
         if (PyObject_GetBuffer(x, &view_, PyBUF_FULL_RO) == 0) return true;
         PyErr_Clear();
@@ -41,7 +41,7 @@ public:
         return false;
     }
 
-    /// Gives the buffer back, if there is one.
+    /// Releases the buffer, if there is one.
     void reset() noexcept {
         if (view_.obj != nullptr) release();
     }
@@ -76,7 +76,7 @@ struct plain_memory {
     dims strides; ///< room for those of a tensor
 };
 
-/// Describes `x` where it is plain and has what `r` asks of its values; the layout is for `meets_every` to test. A
+/// Describes `x` if it is plain and its values meet `r`; `meets_every` tests the layout. A
 /// buffer is exported into `buffer`.
 bool describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, plain_memory& out) noexcept;
 

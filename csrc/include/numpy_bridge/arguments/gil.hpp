@@ -40,14 +40,14 @@ private:
 
 /// Releases the GIL for a scope, after pinning the borrowed arrays given, which other threads could
 /// otherwise resize meanwhile. Arrays that are not named here must not be touched in the scope.
-/// Pinning a tensor's storage is for good, as with `Tensor.numpy()`: it can no longer be resized.
+/// Pinning a tensor's storage is permanent, as with `Tensor.numpy()`: it can never be resized again.
 ///
 ///     borrowed<float> x; ...
 ///     { const gil_released scope(x); work(x.data()); }
 template <class... Arguments> class gil_released {
 public:
     explicit gil_released(const Arguments&... arguments) : pins_{detail::pin(arguments)...} { release_.emplace(); }
-    ~gil_released() = default; // takes the GIL back before the pins go
+    ~gil_released() = default; // takes the GIL back before the pins are released
     gil_released(const gil_released&) = delete;
     gil_released& operator=(const gil_released&) = delete;
 

@@ -1,4 +1,4 @@
-/// Loads one argument of a call: imports it, compares it with what the function asks for, copies where that is allowed.
+/// Loads one argument of a call: imports it, compares it with the requirements, and copies it if allowed.
 #pragma once
 
 #include <memory>
@@ -10,16 +10,16 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// What loading an argument yields.
+/// The result of loading an argument.
 struct loaded_argument {
     imported in;
-    PyObject* object = nullptr; ///< the caller's, or the copy that was made of it
+    PyObject* object = nullptr; ///< the caller's, or the copy of it
     bool copied = false;
 };
 
 /// Imports `x` and tests it against `r`. Where `r` allows copies and `convert` is true, an argument that does not fit
-/// is copied, and the copy lives until the bound function returns. Returns null where the argument was loaded, else the
-/// reason. Raises only what is not about the argument, such as KeyboardInterrupt.
+/// is copied, and the copy lives until the bound function returns. Returns null on success, else the
+/// reason. Raises only errors that are not about the argument, such as KeyboardInterrupt.
 std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, hold held, bool convert,
                                                       loaded_argument& out);
 

@@ -1,8 +1,8 @@
-/// Arguments that are refused say why.
+/// A loader that reports why arguments were refused.
 ///
 /// pybind11 answers a call that no overload accepts with the list of signatures. Functions with array
-/// arguments are loaded by the class below instead, which knows the call: it names the argument, and
-/// when the last overload has failed it raises one TypeError with the reasons of all.
+/// arguments are loaded by the class below instead. It names the argument, and after the last overload
+/// has failed it raises one TypeError with the reasons of all.
 #pragma once
 
 #include <cstddef>
@@ -41,12 +41,12 @@ template <class... Args> class array_argument_loader {
     using indices = std::index_sequence_for<Args...>;
 
 public:
-    // What pybind11 reads of a loader; the last two are -1 where there is none.
+    // pybind11 reads these members of a loader; the last two are -1 if there is none.
     static constexpr bool has_kwargs = (is_kwargs<Args>::value || ...);
     static constexpr int args_pos = py::detail::constexpr_last<is_args, Args...>();
     static constexpr auto arg_names = py::detail::concat(py::detail::type_descr(call_caster<Args>::type::name)...);
 
-    /// Raises TypeError with the reasons where no overload is left to try.
+    /// Raises TypeError with the reasons if no overload is left to try.
     bool load_args(py::detail::function_call& call) { return load(call, indices{}); }
 
     /// With `call_guard<gil_scoped_release>` borrowed arrays are pinned first; other guards may not release the GIL.
@@ -72,8 +72,8 @@ private:
         return false;
     }
 
-    /// Of argument `i`, if it is an array that was refused. The arguments behind the first refused one, number
-    /// `accepted`, have not been loaded yet.
+    /// The reason for argument `i`, if it is an array that was refused. The arguments behind the first refused one,
+    /// number `accepted`, have not been loaded yet.
     template <class A, class Caster>
     static void add_reason(Caster& caster, const py::detail::function_call& call, std::size_t i, std::size_t accepted,
                            reasons& out) {
@@ -113,7 +113,7 @@ private:
     std::tuple<typename call_caster<Args>::type...> casters_;
 };
 
-/// `First`, where one of the arguments is an array; else a substitution failure.
+/// `First` if one of the arguments is an array, else a substitution failure.
 template <class First, class... Rest>
 using first_of_array_call =
     std::enable_if_t<(array_argument_traits<First>::value || ... || array_argument_traits<Rest>::value), First>;

@@ -11,7 +11,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// What a requirement is about.
+/// The property that a requirement is about.
 enum class mismatch : std::uint8_t {
     none,
     device,
@@ -58,7 +58,7 @@ constexpr bool order_fits(order wanted, const memory& m) noexcept {
     return true;
 }
 
-/// Whether strides count whole elements, where they are used at all.
+/// Whether all used strides are multiples of the itemsize.
 inline bool strides_fit(const memory& m) noexcept {
     std::int64_t used = 0;
     for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
@@ -86,7 +86,7 @@ template <mismatch Which> bool meets(const requirements& r, const memory& m) noe
 
 template <mismatch...> struct mismatch_list {};
 
-/// All of them, in the order in which they are compared.
+/// All requirements, in the order in which they are compared.
 using all_mismatches =
     mismatch_list<mismatch::device, mismatch::dtype, mismatch::byte_order, mismatch::ndim, mismatch::extents,
                   mismatch::order, mismatch::strides, mismatch::alignment, mismatch::readonly>;

@@ -1,4 +1,4 @@
-/// When to speak: the reasons why each overload of a function refused a call.
+/// Decides when to raise, and collects the reasons why each overload refused a call.
 #pragma once
 
 #include <cstddef>
@@ -18,13 +18,13 @@ using reasons = std::vector<std::string>;
 /// The name of argument `i` in the function's signature; "arg0" where it was given none.
 std::string argument_name(const py::detail::function_call& call, std::size_t i);
 
-/// The first overload of the function that is called, if a refusal may be the last word; else null. pybind11 tries all
+/// The first overload of the function that is called, if a refusal may be final, else null. pybind11 tries all
 /// overloads without conversions first, then again with; only the second round, or the only one of a function without
 /// overloads, is final.
 const py::detail::function_record* worth_explaining(const py::detail::function_call& call);
 
 /// Called when `current`, an overload with array arguments, has refused a call. Raises TypeError if nothing else
-/// can accept it; otherwise remembers why, and pybind11 goes on to the next overload.
+/// can accept it; otherwise records the reason, and pybind11 tries the next overload.
 void refuse_call(const py::detail::function_record& first, const py::detail::function_record& current,
                  const reasons& why);
 

@@ -1,4 +1,4 @@
-/// Requirements and refusals in words: signatures and errors say the same.
+/// The text of requirements and refusals, in signatures and errors alike.
 #pragma once
 
 #include <array>
@@ -67,7 +67,7 @@ constexpr void write_shape(fixed_text& out, const requirements& r) noexcept {
     out << (r.ndim == 1 ? ",)" : ")");
 }
 
-/// "float32, C-contiguous, 2-D, writable, CPU": everything that an argument asks for.
+/// "float32, C-contiguous, 2-D, writable, CPU": all requirements of an argument.
 constexpr fixed_text words_for(const requirements& r) noexcept {
     constexpr std::string_view orders[] = {"", ", C-contiguous", ", Fortran-contiguous", ", contiguous"};
     constexpr std::string_view places[] = {", CPU", ", CUDA", ", any device"};
@@ -80,7 +80,7 @@ constexpr fixed_text words_for(const requirements& r) noexcept {
     return out << places[static_cast<std::size_t>(r.where)];
 }
 
-/// Why an argument was refused. Recorded while it is loaded, worded only if nothing accepts the call.
+/// Why an argument was refused. Recorded while it is loaded; the text is made only if no overload accepts the call.
 struct refused_argument {
     enum class cause : std::uint8_t {
         no_memory,   ///< numbers, text and containers

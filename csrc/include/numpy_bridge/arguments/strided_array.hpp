@@ -1,4 +1,4 @@
-/// Elements in memory, reached by index: what borrowed and shared arguments have in common.
+/// Strided elements in memory: the common base of borrowed and shared arguments.
 #pragma once
 
 #include <array>
@@ -58,14 +58,14 @@ public:
 
 private:
     int ndim_ = 0;
-    dims values_; // the first `ndim_` of them are meant, the others are never read
+    dims values_; // only the first `ndim_` are used
 };
 
 } // namespace detail
 
 /// Pointer, shape and strides of elements of type T (const T for read-only memory; void where the
 /// dtype is known at run time only). N is the number of dimensions, -1 if it is not fixed. Owns
-/// nothing, and knows no Python. Strides count elements.
+/// nothing and does not use Python. Strides count elements.
 template <class T, int N, detail::order Order> class strided_array {
 public:
     using element_type = T;
@@ -111,7 +111,7 @@ public:
     }
     bool empty() const noexcept { return size() == 0; }
 
-    /// The element at these indices, one a dimension. Not checked, except by assertions.
+    /// The element at these indices, one per dimension. Not checked, except by assertions.
     template <class... Index> auto& operator()(Index... index) const noexcept {
         static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
         static_assert(N == -1 || sizeof...(Index) == N, "one index for each dimension");
@@ -137,7 +137,7 @@ public:
 #endif
 
 #ifdef __cpp_lib_mdspan
-    /// A std::mdspan, whose layouts know neither negative strides nor those of 0: not for `a[::-1]` and broadcasts.
+    /// A std::mdspan. Its layouts allow no negative or zero strides, so `a[::-1]` and broadcasts are refused.
     auto as_mdspan() const noexcept {
         static_assert(N >= 0, "as_mdspan needs ndim<N> or extents<...>");
         using shape_type = std::dextents<std::int64_t, N>;

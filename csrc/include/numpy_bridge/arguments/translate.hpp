@@ -1,4 +1,4 @@
-/// Refusals as Python exceptions, in extensions that know nothing of numpy_bridge's own.
+/// Refusals as Python exceptions, in extensions that do not import numpy_bridge.
 #pragma once
 
 #include <numpy_bridge/error.hpp>
@@ -8,7 +8,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// From now on a sharing_error that leaves a function of this extension is a BufferError, as SharingError is.
+/// Registers sharing_error as a BufferError for this extension. SharingError is a BufferError, too.
 void translate_refusals();
 
 } // namespace detail

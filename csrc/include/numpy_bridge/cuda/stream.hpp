@@ -36,9 +36,9 @@ inline unsigned long long capture_of(device_stream s) {
 /// Refuses two streams if only one is being captured: an event between them would end the capture.
 inline void require_one_capture(device_stream a, device_stream b) {
     if (capture_of(a) != capture_of(b))
-        detail::refuse("CUDA", "stream", "operands whose streams one graph captures, or none",
-                       "one that is captured and one that is not",
-                       "give the work on both to the captured stream, or do this before the capture");
+        detail::refuse("CUDA", "stream", "operands whose streams are both captured by one graph, or neither",
+                       "a captured and an uncaptured stream",
+                       "queue the work on both on the captured stream, or do this before the capture");
 }
 
 /// Makes later work on `later` wait for all earlier work on `earlier`. The host does not wait, and a capture of both

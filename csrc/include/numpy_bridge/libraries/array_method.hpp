@@ -1,4 +1,4 @@
-/// NumPy's `__array__` method, import: the last word of wrappers around an array, such as pandas'.
+/// NumPy's `__array__` method, import: for wrappers around an array, such as those of pandas.
 #pragma once
 
 #include <numpy_bridge/imported.hpp>
@@ -7,9 +7,9 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// Imports the array that `x.__array__()` returns. False if `x` has no such method. `copy=False` is a
-/// keyword that many do not know and others ignore, so the method is called twice: two different
-/// blocks are copies.
+/// Imports the array that `x.__array__()` returns. False if `x` has no such method. Many methods lack the
+/// keyword `copy` or ignore it, so the method is called twice. Two different blocks mean
+/// that it copies.
 bool import_array_method(PyObject* x, const request& wanted, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END

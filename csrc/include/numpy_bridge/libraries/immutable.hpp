@@ -1,4 +1,4 @@
-/// Libraries whose arrays must never be written, whatever their protocols say of them.
+/// Libraries whose arrays must never be written, even if their protocols allow it.
 #pragma once
 
 #include <numpy_bridge/python.hpp>
@@ -7,8 +7,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// jax and TensorFlow arrays are values, and so are pyarrow's arrays; pyarrow.Tensor and pyarrow.Buffer say
-/// themselves whether they may be written.
+/// jax and TensorFlow arrays are values, and so are pyarrow's arrays; pyarrow.Tensor and pyarrow.Buffer report
+/// themselves whether they are read-only.
 bool is_immutable(PyObject* x);
 
 } // namespace engine

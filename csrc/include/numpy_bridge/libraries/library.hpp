@@ -1,4 +1,4 @@
-/// Libraries whose objects are known exactly. They are asked before any protocol.
+/// Libraries with an importer of their own, which is tried before any protocol.
 ///
 /// A library is one row of functions. `numpy.ndarray` and `torch.Tensor` are always known; `add_library` adds others,
 /// in any extension module, without changing a header.
@@ -36,7 +36,7 @@ inline constexpr dialect spelled_for_others = {"np.",
                                                "its own library's copy to the host",
                                                "torch.as_tensor({x}).cuda()"};
 
-/// A library whose objects are known exactly.
+/// A library with an importer of its own.
 struct library {
     const char* name;
 

@@ -1,8 +1,8 @@
 /// numpy.ndarray, import and export, through NumPy's C API.
 ///
-/// The few structures and table slots that are needed are declared here, in our own words, so that
-/// extensions built on these headers need no NumPy to build and run on NumPy 1.26 and 2.x alike.
-/// `tests/cpp/numpy_abi_test.cpp` holds them against NumPy's own headers.
+/// The few structures and table slots that are needed are declared here, so that extensions build without
+/// NumPy and run on NumPy 1.26 and 2.x alike. `tests/cpp/numpy_abi_test.cpp` compares them with NumPy's
+/// own headers.
 #pragma once
 
 #include <pybind11/gil_safe_call_once.h>
@@ -57,7 +57,7 @@ enum slot : int {
 
 } // namespace numpy_abi
 
-/// What is needed of the NumPy that this process runs.
+/// The parts of this process's NumPy that are needed.
 class numpy_library {
 public:
     /// Imports NumPy on the first call. Call with the GIL held.
@@ -75,7 +75,7 @@ public:
     /// sharing_error for memory that is not on the host and dtypes that NumPy lacks.
     py::object new_array(const memory& m, py::object base) const;
 
-    /// The `numpy.dtype` of an element type. Raises sharing_error where NumPy has none.
+    /// The `numpy.dtype` of an element type. Raises sharing_error if NumPy has none.
     py::object descr_for(element_type type) const;
 
 private:
@@ -95,7 +95,7 @@ private:
 
 namespace engine {
 
-/// Whether the ndarray still has the address, shape and strides that it had.
+/// Whether the ndarray still has the recorded address, shape and strides.
 bool is_array_unmoved(const witness& seen, const memory& was);
 
 /// Imports a numpy.ndarray or a subclass. Raises sharing_error for dtypes that are not numbers, and for masked arrays.

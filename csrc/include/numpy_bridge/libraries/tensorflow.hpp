@@ -1,4 +1,4 @@
-/// Tensors of TensorFlow that must not be asked for their memory.
+/// TensorFlow tensors whose DLPack export aborts the process.
 #pragma once
 
 #include <numpy_bridge/memory.hpp>
@@ -8,7 +8,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// `__dlpack__` of a tensor whose elements are no numbers ends the process (TensorFlow 2.21): it is refused unasked.
+/// `__dlpack__` of a tensor without numbers aborts the process (TensorFlow 2.21), so it is never called.
 void refuse_tensorflow_handles(PyObject* x);
 
 } // namespace engine

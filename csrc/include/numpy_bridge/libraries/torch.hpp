@@ -1,4 +1,4 @@
-/// The torch that this process runs, without linking libtorch, and tensors made over our memory.
+/// Access to torch without linking libtorch, and new tensors over given memory.
 ///
 /// torch is reached through the C exchange API of torch.Tensor (DLPack 1.2) and the C functions behind
 /// its attributes. `torch_tensor.hpp` imports tensors.
@@ -19,8 +19,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// An attribute of a C type, called without arguments and without Python's call machinery where that is
-/// possible: a method through its C function, a property through its C getter.
+/// An attribute of a C type, called without arguments and, if possible, without Python's call machinery:
+/// a method through its C function, a property through its C getter.
 class c_attribute {
 public:
     c_attribute(py::handle type, const char* name);
@@ -40,7 +40,7 @@ private:
 
 } // namespace engine
 
-/// What is needed of the torch that this process runs.
+/// The parts of this process's torch that are needed.
 class torch_library {
 public:
     /// The library if the process has imported torch already, else null. Never imports it.
@@ -49,10 +49,10 @@ public:
         return ready != nullptr ? ready : look_up();
     }
 
-    /// The same if `loaded` has been asked before, else null: nothing is looked up.
+    /// The same if `loaded` found it before, else null. Looks nothing up.
     static const torch_library* known() noexcept { return instance().load(std::memory_order_acquire); }
 
-    /// The library, importing torch if need be. Raises ImportError where it is not installed.
+    /// The library, importing torch if need be. Raises ImportError if it is not installed.
     static const torch_library& get();
 
     bool is_tensor(PyObject* x) const noexcept { return PyObject_TypeCheck(x, tensor_base_) != 0; }
@@ -64,16 +64,16 @@ public:
     /// Null for torch versions without the exchange API.
     const dlpack::exchange_api* exchange_api() const noexcept { return api_; }
 
-    /// False for torch's integers of less than a byte, which its DLPack export passes off as whole bytes.
+    /// False for sub-byte integers (int4 ...), which torch exports as 8-bit integers.
     bool has_whole_bytes(PyObject* x, dlpack::data_type seen) const;
 
-    /// Of torch.Tensor; `numpy` marks the storage as not resizable for good.
+    /// Attributes of torch.Tensor; `numpy` makes the storage permanently unresizable.
     const engine::c_attribute is_neg, is_conj, requires_grad, untyped_storage, numpy, dtype;
 
-    /// Of storages.
+    /// Attributes of storages.
     const engine::c_attribute resizable, data_ptr;
 
-    /// The quick way to the answers of most of these.
+    /// A faster way to read most of these.
     const torch_layout layout;
 
     /// `x.requires_grad`.
@@ -81,14 +81,14 @@ public:
         return !(layout.known() && layout.is_untracked(x)) && requires_grad.is_true(x);
     }
 
-    /// Pins a storage whatever the dtype of the tensors over it.
+    /// Pins a storage, for any dtype of the tensors over it.
     void pin_storage(const py::object& storage) const;
 
-    /// A tensor over `m` that holds `keep` until torch lets go of its storage.
+    /// A tensor over `m` that holds `keep` until torch releases its storage.
     py::object new_tensor(const memory& m, anchor keep) const;
 
-    /// Lets what torch's current stream is given from now on come after the work on memory at `where` that was given to
-    /// `stream` (counted as in `imported`). The host waits for neither.
+    /// Orders later work on torch's current stream after all earlier work on `stream` of the device `where` (numbered
+    /// as in `imported`). The host does not wait.
     void wait_for(std::uintptr_t stream, device where) const;
 
 private:
@@ -115,7 +115,7 @@ private:
     std::bitset<dtype_table.size()> dtypes_;
 };
 
-/// Refuses memory that torch cannot take, before torch sees it: some of it would abort the process.
+/// Refuses memory that torch cannot take, some of which would make torch abort the process.
 void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly);
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -1,11 +1,11 @@
-/// Where torch keeps what the exchange API leaves out, found at run time.
+/// Offsets of torch's internal fields that the exchange API leaves out, found at run time.
 ///
 /// Asking torch whether a tensor is negated, conjugated or tracked by autograd, and where its storage
 /// ends, takes about 200 ns through Python's attributes: three times as long as reading the tensor.
-/// The answers are words in the C++ objects behind it (`c10::TensorImpl`, `c10::StorageImpl`). Their offsets
-/// are no public interface, so none is written down here: they are found by looking at sample tensors whose
-/// answers are known, each must be found exactly once, and every kind of tensor that has to be told apart is
-/// among the samples. If anything is not as expected, nothing is known and torch is asked.
+/// The answers are fields of the C++ objects behind it (`c10::TensorImpl`, `c10::StorageImpl`). Their offsets
+/// are not public, so they are found by comparing sample tensors with known answers. Each offset must be found
+/// exactly once, and the samples cover every kind of tensor that must be distinguished. If anything is
+/// unexpected, the offsets are unknown and torch's attributes are read instead.
 ///
 /// The environment variable NUMPY_BRIDGE_FAST_TENSORS=0 turns the search off. Unset, or with any other value, it is on.
 #pragma once
@@ -19,7 +19,7 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
-/// The host memory behind a tensor, as its storage knows it.
+/// The host memory of a tensor's storage.
 struct storage_extent {
     const std::byte* data;
     std::int64_t size; ///< bytes
@@ -31,7 +31,7 @@ inline bool operator==(const storage_extent& a, const storage_extent& b) noexcep
 
 namespace engine {
 
-/// The word at `offset` bytes behind `object`.
+/// The 8 bytes at `offset` in `object`.
 inline std::uintptr_t word_at(const void* object, std::size_t offset) noexcept {
     std::uintptr_t word = 0;
     std::memcpy(&word, static_cast<const std::byte*>(object) + offset, sizeof word);
@@ -48,7 +48,7 @@ class torch_layout_finder;
 /// The offsets, if they were found. Reading needs the GIL and a tensor that has a C++ object.
 class torch_layout {
 public:
-    torch_layout() = default; ///< nothing is known
+    torch_layout() = default; ///< no offset is known
 
     bool known() const noexcept { return known_; }
 
@@ -58,10 +58,10 @@ public:
         return engine::word_at(impl_of(tensor), key_set_) == ordinary_keys_;
     }
 
-    /// Whether autograd knows nothing of the tensor. False means: ask torch.
+    /// True if autograd does not track the tensor. False means: ask torch.
     bool is_untracked(PyObject* tensor) const noexcept { return engine::word_at(impl_of(tensor), autograd_) == 0; }
 
-    /// A size of -1 where there is no storage.
+    /// A size of -1 if there is no storage.
     storage_extent storage_of(PyObject* tensor) const noexcept {
         const void* storage = engine::pointer_of(engine::word_at(impl_of(tensor), storage_));
         if (storage == nullptr) return {nullptr, -1};
@@ -69,7 +69,7 @@ public:
                 static_cast<std::int64_t>(engine::word_at(storage, size_))};
     }
 
-    /// Looks at samples made with `torch`, unless the environment turns this off. Never raises.
+    /// Finds the offsets from samples made with `torch`, unless the environment turns this off. Never raises.
     static torch_layout find(py::handle torch) noexcept;
 
 private:

@@ -1,7 +1,7 @@
-/// torch.Tensor, import: shared through its storage, pinned, and refused where memory is not the whole truth.
+/// torch.Tensor, import: shared through its storage, pinned, and refused if its memory does not hold its values.
 ///
-/// Memory is read through the C exchange API of torch.Tensor (DLPack 1.2). What that API leaves out is asked
-/// of torch itself: negation and conjugation, autograd, and whether the storage can still be resized.
+/// Memory is read through the C exchange API of torch.Tensor (DLPack 1.2). torch itself is asked for the rest: negation
+/// and conjugation, autograd, and whether the storage can still be resized.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// Says why `tensor` cannot be shared: the first obstacle found, else torch's own words.
+/// Raises why `tensor` cannot be shared: the first obstacle found, else torch's own reason.
 [[noreturn]] void refuse_tensor(py::handle tensor, const std::string& otherwise);
 
 /// Reads the tensor's fields without taking ownership. The result points into the tensor.
@@ -25,18 +25,18 @@ dlpack::tensor read_tensor(const torch_library& torch, PyObject* x);
 void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m);
 
 /// Checks what the exchange API leaves out: that `m`, which it read from `x`, holds the tensor's values
-/// and lies in its storage, and for `writes` that autograd does not track the tensor. Asking torch lets
-/// other threads run, so extents must have been copied; a glance at an ordinary tensor runs nothing.
+/// and lies in its storage, and for `writes` that autograd does not track the tensor. Calling torch lets
+/// other threads run, so extents must have been copied. The check of an ordinary tensor calls nothing.
 void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes);
 
-/// Reads the tensor, with extents of its own, and checks what `wanted` asks for.
+/// Reads the tensor, with extents of its own, and checks it as `wanted` requires.
 void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted, imported& out);
 
-/// The storage of `x`, not resizable any more where it is on the host. It is held rather than the tensor, which
-/// `set_` and `.data =` can re-point.
+/// The storage of `x`, made unresizable if it is on the host. The tensor itself is not held: `set_` and `.data =`
+/// can point it to another storage.
 py::object pinned_storage(const torch_library& torch, PyObject* x);
 
-/// Runs `f`, which asks torch about the tensor `x`. Errors that torch raises become refusals of `x`.
+/// Runs `f`, which calls torch for the tensor `x`. Errors that torch raises become refusals of `x`.
 template <class F> auto asking_torch(PyObject* x, F f) {
     try {
         return f();
@@ -55,10 +55,10 @@ inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
            m.data + bounds.high <= storage.data + storage.size;
 }
 
-/// Whether the storage is the one that was seen. Where its fields cannot be read, torch describes the tensor again.
+/// Whether the storage is the recorded one. If its fields cannot be read, torch describes the tensor again.
 bool is_tensor_unmoved(const witness& seen, const memory& was);
 
-/// What finds out later whether the storage of `x` is still the same.
+/// Records the storage of `x`, to check later whether it is still the same.
 inline witness witness_of_storage(PyObject* x, storage_extent storage) noexcept {
     return {x,
             is_tensor_unmoved,

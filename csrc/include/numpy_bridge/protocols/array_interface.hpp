@@ -32,12 +32,12 @@ inline constexpr int flag_c_contiguous = 0x1, flag_f_contiguous = 0x2, flag_alig
 
 namespace engine {
 
-/// An entry of an interface dictionary; nothing if it is missing or None, which mean the same.
+/// An entry of an interface dictionary, or nothing if it is missing or None.
 py::object optional_entry(const py::dict& fields, const char* key);
 
 py::object required_entry(const char* protocol, const py::dict& fields, const char* key, const char* expected);
 
-/// Reads everything but where the memory is: version, mask, typestr, descr, shape and strides.
+/// Reads everything except the address: version, mask, typestr, descr, shape and strides.
 void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest, imported& out);
 
 /// Reads `data` as (pointer, read-only), and checks the whole description.
@@ -55,12 +55,12 @@ namespace engine {
 
 py::tuple tuple_of(const std::int64_t* values, int count);
 
-/// What the dictionaries for the host and for CUDA have in common. `m` must have a typestr.
+/// The common part of the dictionaries for the host and for CUDA. `m` must have a typestr.
 py::dict export_interface(const memory& m);
 
 } // namespace engine
 
-/// Whether the array interface has words for `m`: numbers that NumPy knows, on the host.
+/// Whether the array interface can describe `m`: a dtype of NumPy's own, on the host.
 inline bool has_array_interface(const memory& m) { return host_accessible(m.device) && typestr_of(m.type); }
 
 /// The dictionary for memory that passes `has_array_interface`. The consumer keeps the exporter alive.

@@ -8,28 +8,28 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-// Exports are taken and given back by one thread at a time for each exporter: without the GIL, CPython 3.13 counts
-// those of bytearray and memoryview without a lock or an atomic, and a lost one would let a bytearray move under its
+// One thread at a time takes or releases exports of an exporter. Without the GIL, CPython 3.13 counts those of
+// bytearray and memoryview without a lock or an atomic, and a lost count would let a bytearray move under its
 // aliases.
 
 void release_buffer(void* context);
 
-/// A buffer export of `x`, whose context is the Py_buffer. Empty, with a Python exception set, where
+/// A buffer export of `x`, whose context is the Py_buffer. Empty, with a Python exception set, if
 /// `x` refuses.
 owner hold_buffer(PyObject* x, int flags = PyBUF_FULL_RO);
 
-/// Reads the fields of a filled Py_buffer, trusting none of them.
+/// Reads the fields of a filled Py_buffer and validates all of them.
 void describe_buffer(const Py_buffer& view, imported& out);
 
 } // namespace engine
 
-/// Takes a buffer export of `x` and holds it until `out.lease` goes: a bytearray cannot grow and a
+/// Takes a buffer export of `x` and holds it in `out.lease`: a bytearray cannot grow and a
 /// mmap cannot close meanwhile. False if the type has no buffer; raises sharing_error if it has one
 /// that cannot be shared.
 bool import_buffer(PyObject* x, const request&, imported& out);
 
-/// The last resort: exporters that refuse to describe their elements and answer PyBUF_SIMPLE only lend bytes.
-/// False where `import_buffer` has come further than that.
+/// The last resort: shares the bytes of exporters that answer PyBUF_SIMPLE only and do not describe elements.
+/// False if `import_buffer` could take an export.
 bool import_plain_bytes(PyObject* x, const request&, imported& out);
 
 /// Fills `view` for a consumer, as `bf_getbuffer` of `exporter` must; `exporter` keeps `m` alive.

@@ -19,7 +19,7 @@ std::uintptr_t stream_named_by(PyObject* x);
 /// Imports through the dictionary `x.__cuda_array_interface__`. False if `x` has none.
 bool import_cuda_array_interface(PyObject* x, const request&, imported& out);
 
-/// Whether the CUDA array interface has words for `m`: numbers that NumPy knows, on a CUDA device.
+/// Whether the CUDA array interface can describe `m`: a dtype of NumPy's own, on a CUDA device.
 bool has_cuda_array_interface(const memory& m);
 
 /// The dictionary, version 3, for memory that passes `has_cuda_array_interface`; consumers wait for `stream`.

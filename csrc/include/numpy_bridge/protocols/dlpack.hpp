@@ -16,26 +16,26 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// Gives a tensor back to its producer. The caller keeps the producing object alive until then: some
-/// hold the struct itself.
+/// Calls the tensor's deleter. The caller keeps the producing object alive until then: some
+/// objects hold the struct itself.
 template <class Managed> void release_dlpack(void* context) {
     const release_scope scope;
     auto* managed = static_cast<Managed*>(context);
     if (scope.usable() && managed->deleter != nullptr) managed->deleter(managed);
 }
 
-/// Reads a DLTensor, trusting none of its fields, and keeps nothing of it. Strides become bytes.
+/// Reads a DLTensor and validates all of its fields. Keeps no pointer to it. Strides become bytes.
 void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& out);
 
-/// Takes over a versioned tensor. Of a foreign major version only the deleter is touched.
+/// Takes ownership of a versioned tensor. Of another major version only the deleter is called.
 void import_managed(dlpack::managed_tensor_versioned* managed, const request& wanted, imported& out);
 
-/// True where work is given to streams of CUDA.
+/// True if work on the device uses CUDA streams.
 bool has_cuda_streams(device where) noexcept;
 
 inline constexpr std::uintptr_t legacy_default_stream = 1;
 
-/// The stream that the library behind `api` works on, counted as in `imported`.
+/// The current stream of the library behind `api`, numbered as in `imported`.
 std::uintptr_t work_stream(const dlpack::exchange_api& api, device where);
 
 } // namespace engine
@@ -45,8 +45,8 @@ const dlpack::exchange_api* find_exchange_api(PyObject* type);
 
 namespace engine {
 
-/// Reads the bare tensor of `x` without holding anything. False where the type has no function for that, or where it
-/// refuses: the managed form then says why.
+/// Reads the bare tensor of `x` without holding anything. False if the type has no function for that or refuses; the
+/// managed form then gives the reason.
 bool read_through(const dlpack::exchange_api& api, PyObject* x, imported& out);
 
 } // namespace engine
@@ -54,17 +54,17 @@ bool read_through(const dlpack::exchange_api& api, PyObject* x, imported& out);
 /// Imports through the C exchange API of the type of `x`. False if the type has none.
 bool import_exchange_api(PyObject* x, const request& wanted, imported& out);
 
-/// Imports through `x.__dlpack__()`. False if `x` has no such method. A producer that does not know `copy` may
-/// hand out a copy without saying so: it is asked twice, and two different blocks are copies.
+/// Imports through `x.__dlpack__()`. False if `x` has no such method. A producer without the keyword `copy` may
+/// return an unmarked copy, so it is called twice. Two different blocks mean that it copies.
 bool import_dlpack(PyObject* x, const request& wanted, imported& out);
 
 namespace engine {
 
-/// Strides in elements. Those that are negative or no multiple of the itemsize are left only where an extent
-/// of 0 or 1 keeps them from being used; they become 1, since consumers reject them all the same.
+/// Strides in elements. Validated memory has negative or odd ones only in unused dimensions, of extent 0
+/// or 1. They become 1, because consumers reject them anyway.
 void fill_element_strides(const memory& m, std::int64_t* strides);
 
-/// Storage for an exported tensor: the struct, its extents and what keeps the memory alive.
+/// Storage for an exported tensor: the struct, its extents and the owner of the memory.
 template <class Managed> struct dlpack_block {
     Managed managed{};
     anchor keep;
@@ -89,9 +89,9 @@ template <class Managed> struct dlpack_block {
     }
 };
 
-/// Refuses what a DLPack consumer cannot be trusted with: torch aborts the process on negative
-/// strides and crashes on elements that are not aligned to their size, and the protocol has no word for foreign
-/// byte order or odd strides.
+/// Refuses memory that DLPack consumers mishandle: torch aborts the process on negative strides and crashes
+/// on misaligned elements. DLPack cannot describe foreign byte order or strides that are no multiple of the
+/// itemsize.
 void validate_for_dlpack(const memory& m, const char* consumer);
 
 } // namespace engine

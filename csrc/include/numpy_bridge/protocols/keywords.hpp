@@ -14,15 +14,15 @@ struct keyword {
     py::object value;
 };
 
-/// What a producer answered, and whether it took the last keyword.
+/// A producer's answer, and whether it accepted the last keyword.
 struct accepted_call {
     py::object result;
     bool with_last;
 };
 
 /// Calls `method` with one or two keywords: with both, with the last alone, with the first alone, with none.
-/// Old producers raise TypeError for keywords that they do not know; where even the call without any is a
-/// TypeError, the first one is the producer's own and tells more.
+/// Old producers raise TypeError for unknown keywords. If even the call without keywords raises one, the
+/// first TypeError is raised: it is the producer's own.
 accepted_call call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords);
 
 } // namespace engine

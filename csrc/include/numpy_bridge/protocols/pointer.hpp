@@ -11,7 +11,7 @@
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Describes `data` as an array. `strides` are bytes; without them memory is in C order. The caller
-/// vouches for the address: only what can be known without reading it is checked.
+/// guarantees the address: it is never read here.
 void import_pointer(std::byte* data, element_type type, device where, bool readonly,
                     const std::vector<std::int64_t>& shape, const std::optional<std::vector<std::int64_t>>& strides,
                     imported& out);

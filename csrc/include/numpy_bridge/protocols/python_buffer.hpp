@@ -1,4 +1,4 @@
-/// PEP 688 before Python 3.12: a `__buffer__` method written in Python, which that Python's C API does not see.
+/// PEP 688 before Python 3.12: a `__buffer__` method written in Python, which the C API of these versions ignores.
 #pragma once
 
 #include <numpy_bridge/imported.hpp>
@@ -17,7 +17,7 @@ struct python_buffer {
 
 } // namespace engine
 
-/// Imports what `x.__buffer__(flags)` lends, and calls `__release_buffer__` when it is given back. False if
+/// Imports the result of `x.__buffer__(flags)`, and calls `__release_buffer__` at the end. False if
 /// `x` has no such method, or if Python itself turns it into a buffer.
 bool import_python_buffer(PyObject* x, const request&, imported& out);
 

@@ -14,9 +14,12 @@ HALF = sys.maxsize // 2
 # Formats that are no number, or no number of this size, and a part of the way round
 
 CAST = "share its bytes: memoryview(x).cast('B')"
-TEXT = "characters are not numbers; share their bytes: memoryview(x).cast('B')"
+TEXT = "text holds no numbers; share its bytes: memoryview(x).cast('B')"
 FIELDS = "a structured element has several dtypes; share one field at a time: x['field']"
-OBJECTS = "Python objects are not numbers in one block of memory; convert them first"
+OBJECTS = (
+    "the elements are Python objects, such as mixed or missing values; convert them to numbers "
+    "first, e.g. x.astype(float)"
+)
 LONG_DOUBLE = "long double differs between platforms; convert with x.astype('float64') or 'complex128'"
 
 FORMATS: dict[bytes, str] = {
@@ -51,10 +54,10 @@ def shown(text: bytes) -> str:
 
 
 def format_lie(text: bytes | None, itemsize: int = 8, hint: str = CAST) -> tuple[str, Lie]:
-    seen = f"{shown(b'B' if text is None else text)} with itemsize {itemsize}"
+    seen = f"format {shown(b'B' if text is None else text)}, {itemsize} bytes"
     fields = {"format": text, "itemsize": itemsize, "shape": POISON, "strides": POISON}
     return f"format is {text[:20] if text else text!r}, itemsize {itemsize}", Lie(
-        fields, "format", "one number an element", seen, hint
+        fields, "format", "a plain number per element", seen, hint
     )
 
 
@@ -87,7 +90,7 @@ NUMBERS: dict[str, Lie] = {
         f"ndim is {ndim}": Lie(
             {"ndim": ndim, "shape": POISON, "strides": POISON, "suboffsets": POISON},
             "ndim",
-            "0 to 64",
+            "0 to 64 dimensions",
             str(ndim),
             "merge some dimensions first: x.reshape(...)" if ndim > 0 else "",
         )
@@ -95,7 +98,10 @@ NUMBERS: dict[str, Lie] = {
     },
     **{
         f"itemsize is {itemsize}": Lie(
-            {"itemsize": itemsize, "shape": POISON}, "itemsize", "1 byte or more", str(itemsize)
+            {"itemsize": itemsize, "shape": POISON},
+            "itemsize",
+            "an itemsize of 1 byte or more",
+            str(itemsize),
         )
         for itemsize in (0, -1, -8, -I64)
     },
@@ -122,7 +128,7 @@ NUMBERS: dict[str, Lie] = {
         f"strides are {strides} for {shape}": Lie(
             {"strides": strides, "shape": shape, "ndim": len(shape)},
             "strides",
-            "byte bounds below 2**63",
+            "strides that reach less than 2**63 bytes",
             f"{strides} for shape {shape}",
         )
         for strides, shape in [

@@ -22,9 +22,12 @@ ODD_BITS = (0, 1, 2, 4, 6, 7, 9, 12, 24, 31, 33, 48, 63, 80, 127, 136, 255)
 
 def way_round(code: int, bits: int, lanes: int) -> str:
     if code == 3:
-        return "Python objects are not numbers in one block of memory; convert them first"
+        return (
+            "the elements are Python objects, such as mixed or missing values; convert them to "
+            "numbers first, e.g. x.astype(float)"
+        )
     if code > 17:
-        return "a later version of DLPack may name it; this one ends with code 17"
+        return "later versions of DLPack may define it; the last known code is 17"
     if lanes != 1:
         return "vector elements are another dimension: share x as (..., lanes) of one-lane elements"
     return "...share their bytes..." if bits < 8 else "share its bytes..."
@@ -34,7 +37,7 @@ def dtype_lie(*dtype: int) -> tuple[str, Lie]:
     code, bits, lanes = dtype
     fields = {"dtype": dtype, "shape": POISON, "strides": POISON, "ndim": 1}
     seen = f"code {code}, {bits} bits, {lanes} lanes"
-    return f"dtype is {seen}", Lie(fields, "dtype", "a type in the dtype table", seen, way_round(*dtype))
+    return f"dtype is {seen}", Lie(fields, "dtype", "a supported number dtype", seen, way_round(*dtype))
 
 
 def dtype_lies() -> dict[str, Lie]:
@@ -55,7 +58,7 @@ def ndim_lies() -> dict[str, Lie]:
         f"ndim is {ndim}": Lie(
             {"ndim": ndim, "shape": POISON, "strides": POISON},
             "ndim",
-            "0 to 64",
+            "0 to 64 dimensions",
             str(ndim),
             merge if ndim > 0 else "",
         )
@@ -142,7 +145,7 @@ OVERFLOWING_STRIDES = dict(
     ]
 )
 FAR_STRIDES = dict(
-    stride_lie("byte bounds below 2**63", f"... for shape {shape}", *strides, shape=shape)
+    stride_lie("strides that reach less than 2**63 bytes", f"... for shape {shape}", *strides, shape=shape)
     for strides, shape in [
         ((2**60,), (6,)),
         ((-(2**60),), (6,)),
@@ -202,7 +205,7 @@ DEVICES = {
 }
 INDICES = {
     f"device index is {index} of type {kind}": Lie(
-        {"device": (kind, index)}, "device", "a non-negative index", str(index)
+        {"device": (kind, index)}, "device", "a non-negative device index", str(index)
     )
     for kind in (1, 2, 3, 8, 13)
     for index in (-1, -(2**31))
@@ -240,9 +243,9 @@ VERSIONED_LIES: dict[str, Lie] = {
     f"version is {major}.{minor}": Lie(
         {"version": (major, minor)},
         "version",
-        "major version 1",
+        "DLPack major version 1",
         f"{major}.{minor}",
-        "its layout is unknown, so it was released unread",
+        "versions with another layout cannot be read",
     )
     for major, minor in FOREIGN_VERSIONS
 } | {

@@ -11,7 +11,7 @@ from hostile import POISON, Lie
 
 TOP, I64 = 2**64, 2**63
 REQUIRED = "the array interface requires this entry"
-INTEGERS = "integers of 64 bits"
+INTEGERS = "64-bit integers"
 FIELDS = "share one field at a time, x['field'], or the bytes, x.view('u1')"
 NO_MEMORY = "this object has a shape but no memory behind it"
 
@@ -48,7 +48,7 @@ EXTENTS: dict[str, Lie] = dict(
             "strides",
             {"strides": strides, "shape": shape},
             "strides",
-            "byte bounds below 2**63",
+            "strides that reach less than 2**63 bytes",
             f"{strides} for shape {shape}",
         )
         for strides, shape in FAR
@@ -62,9 +62,12 @@ NO_NUMBERS: dict[Any, str] = {
     "|V0": FIELDS,
     "<M8[ns]": "share the counts behind the times: x.view('i8')",
     "<m8": "share the counts behind the times: x.view('i8')",
-    "<U3": "share the code points: x.view('u4')",
+    "<U3": "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
     "|S5": "share the bytes: x.view('u1')",
-    "|O8": "Python objects are not numbers in one block of memory; convert them first",
+    "|O8": (
+        "the elements are Python objects, such as mixed or missing values; convert them to numbers "
+        "first, e.g. x.astype(float)"
+    ),
     "<f16": "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
     "<c32": "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
     "|t1": "libraries pack elements of less than a byte...",
@@ -117,7 +120,7 @@ NO_INTEGERS = [
 
 
 def typestr_rows() -> list[Row]:
-    one = "one number an element, such as '<f4'"
+    one = "a plain number per element, such as '<f4'"
     rows = [
         row("typestr", {"typestr": text}, "typestr", one, "...", hint) for text, hint in NO_NUMBERS.items()
     ]
@@ -185,7 +188,10 @@ def extent_rows() -> list[Row]:
     ]
     merge = "merge some dimensions first: x.reshape(...)"
     rows += [
-        (f"{what} has {count} entries", Lie({what: (1,) * count}, "ndim", "0 to 64", str(count), merge))
+        (
+            f"{what} has {count} entries",
+            Lie({what: (1,) * count}, "ndim", "0 to 64 dimensions", str(count), merge),
+        )
         for what in ("shape", "strides")
         for count in (65, 1000)
     ]
@@ -194,7 +200,7 @@ def extent_rows() -> list[Row]:
 
 def pointer_rows() -> list[Row]:
     pair = "a pointer and a read-only flag"
-    address = "an address of this machine"
+    address = "an address that fits this machine"
     inside = "elements inside the address space"
     return [
         *(row("data", {"data": each}, "data", pair, "...") for each in [(), (1,), (1, False, 2), (None,)]),
@@ -240,7 +246,7 @@ DICTIONARY: dict[str, Lie] = EXTENTS | dict(
         *version_rows(3),
         *missing_rows("version", "typestr", "shape"),
         *(
-            row("offset", {"offset": each}, "offset", "none beside a pointer", str(each), "...")
+            row("offset", {"offset": each}, "offset", "no offset beside a pointer", str(each), "...")
             for each in (1, -1, 4, I64 - 1)
         ),
         *(row("offset", {"offset": each}, "offset", INTEGERS, "...") for each in ("4", 4.0, True, I64, [])),

@@ -11,11 +11,18 @@ from hostile_interfaces import EXTENTS, NO_MEMORY, TOP, TRUE_OF_BOTH, VALUES, ro
 STRUCT: dict[str, Lie] = EXTENTS | dict(
     [
         *(
-            row("two", {"two": each, "shape": POISON}, "two", "2", str(each), "...")
+            row("two", {"two": each, "shape": POISON}, "two", "2 in the first field", str(each), "...")
             for each in (0, 1, 3, -2, 2**31 - 1)
         ),
         *(
-            row("nd", {"nd": each, "shape": POISON, "strides": POISON}, "ndim", "0 to 64", str(each), "...")
+            row(
+                "nd",
+                {"nd": each, "shape": POISON, "strides": POISON},
+                "ndim",
+                "0 to 64 dimensions",
+                str(each),
+                "...",
+            )
             for each in (-1, 65, 2**31 - 1, -(2**31))
         ),
         *(

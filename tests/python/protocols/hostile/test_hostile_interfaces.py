@@ -135,7 +135,7 @@ def test_an_attribute_that_raises(name: str, consumer: str) -> None:
 
     producer = type("Raising", (), {name: property(fail)})()
     error = refusal_of(CONSUMERS[consumer], producer)
-    assert error[:4] == (name, "attribute", "one that can be read", "RuntimeError: no")
+    assert error[:4] == (name, "attribute", "an attribute that can be read", "RuntimeError: no")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit])
@@ -180,7 +180,7 @@ def test_integers_that_raise(consumer: str) -> None:
         producer = FakeInterface(**{entry: (Index(fail),)})
         assert refusal_of(CONSUMERS[consumer], producer)[1:] == (
             entry,
-            "integers of 64 bits",
+            "64-bit integers",
             "ZeroDivisionError: no",
             "",
         )
@@ -227,4 +227,4 @@ def test_an_array_method_that_copies_now_and_then(consumer: str) -> None:
     array = np.zeros(6)
     answers = [array, array.copy()]
     producer = ArrayMethod(lambda: answers.pop())
-    assert refusal_of(CONSUMERS[consumer], producer)[3] == "new memory at each request"
+    assert refusal_of(CONSUMERS[consumer], producer)[3] == "a fresh copy each time"

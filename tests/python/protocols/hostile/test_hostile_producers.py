@@ -49,7 +49,7 @@ ERRORS: dict[str, tuple[Callable[[], BaseException], str]] = {
     "KeyError": (lambda: KeyError("no"), "KeyError: 'no'"),
     "SharingError": (
         lambda: bridge.SharingError("a", "b", "c", "d"),
-        "SharingError: a: b: expected c, got d",
+        "SharingError: cannot share this through a: expected c, got d. [a.b]",
     ),
     "without text": (lambda: ValueError(), "ValueError: "),
     "with lines": (lambda: ValueError("first\nsecond"), "ValueError: first"),
