@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+import numpy_bridge
 from side_by_side import Row
 
 HERE = Path(__file__).parent
@@ -39,6 +40,7 @@ class Build:
             "Python_EXECUTABLE": sys.executable,
             "pybind11_DIR": printed("pybind11", "--cmakedir"),
             "nanobind_DIR": printed("nanobind", "--cmake_dir"),
+            "numpy_bridge_DIR": numpy_bridge.get_cmake_dir(),
             "tvm_ffi_DIR": printed("tvm_ffi.config", "--cmakedir"),
             "WITH_LIBTORCH": "ON" if libtorch else "OFF",
             "CMAKE_PREFIX_PATH": torch.utils.cmake_prefix_path,
