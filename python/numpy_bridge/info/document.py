@@ -50,8 +50,8 @@ def describe_fast_tensors() -> dict[str, Any]:
         return {"on": True, "reason": None}
     if os.environ.get("NUMPY_BRIDGE_FAST_TENSORS") == "0":
         return {"on": False, "reason": "turned off by NUMPY_BRIDGE_FAST_TENSORS=0"}
-    if "torch" in sys.modules:
-        return {"on": False, "reason": f"not found for torch {sys.modules['torch'].__version__}"}
+    if (torch := sys.modules.get("torch")) is not None:  # None blocks its import
+        return {"on": False, "reason": f"not found for torch {torch.__version__}"}
     if not BY_NAME["torch"].installed:
         return {"on": False, "reason": "torch is not installed"}
     return {"on": None, "reason": "torch is not imported"}
