@@ -112,7 +112,7 @@ def test_results_are_of_its_class(extension: ModuleType) -> None:
 
 def test_memory_that_it_cannot_take_is_freed(extension: ModuleType) -> None:
     before = extension.freed()
-    with pytest.raises(BufferError, match="CuPy: dtype: expected float32 in one dimension"):
+    with pytest.raises(BufferError, match=r"expected float32 in one dimension, .*\[CuPy\.dtype\]"):
         extension.like(new(extension))  # six float32 in two dimensions
     assert extension.freed() == before + 1
     with pytest.raises(BufferError, match="got float64"):
