@@ -7,6 +7,7 @@
 
 #include <numpy_bridge/arguments/mismatch.hpp>
 #include <numpy_bridge/arguments/strided_array.hpp>
+#include <numpy_bridge/arguments/words.hpp>
 
 #include "support.hpp"
 

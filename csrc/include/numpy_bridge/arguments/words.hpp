@@ -1,0 +1,81 @@
+/// Requirements in words, as signatures and errors have them. Needs no Python.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <numpy_bridge/arguments/constraints.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// Text of bounded length that can be written in constant expressions.
+class fixed_text {
+public:
+    constexpr fixed_text& operator<<(std::string_view more) noexcept {
+        for (const char c : more)
+            if (size_ < text_.size()) text_[size_++] = c;
+        return *this;
+    }
+    constexpr fixed_text& operator<<(std::uint64_t number) noexcept {
+        if (number >= 10) *this << number / 10;
+        const char digit = static_cast<char>('0' + number % 10);
+        return *this << std::string_view(&digit, 1);
+    }
+
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr std::string_view view() const noexcept { return {text_.data(), size_}; }
+
+private:
+    std::array<char, 512> text_{};
+    std::size_t size_ = 0;
+};
+
+/// "float32 or float64"; "any dtype".
+constexpr void write_dtypes(fixed_text& out, dtype_set set) noexcept {
+    if (set == element_types<void>::set) {
+        out << "any dtype";
+        return;
+    }
+    const char* separator = "";
+    for (const dtype_info& row : dtype_table) {
+        if ((set & set_of(row.id)) == 0) continue;
+        out << separator << row.name;
+        separator = " or ";
+    }
+}
+
+/// "shape (any, 3)", "2-D", or nothing.
+constexpr void write_shape(fixed_text& out, const requirements& r) noexcept {
+    if (!r.has_extents) {
+        if (r.ndim >= 0) out << ", " << static_cast<std::uint64_t>(r.ndim) << "-D";
+        return;
+    }
+    out << ", shape (";
+    for (int i = 0; i < r.ndim; ++i) {
+        if (i > 0) out << ", ";
+        if (r.extents[i] == -1) out << "any";
+        else out << static_cast<std::uint64_t>(r.extents[i]);
+    }
+    out << (r.ndim == 1 ? ",)" : ")");
+}
+
+/// "float32, C-contiguous, 2-D, writable, CPU": all requirements of an argument.
+constexpr fixed_text words_for(const requirements& r) noexcept {
+    constexpr std::string_view orders[] = {"", ", C-contiguous", ", Fortran-contiguous", ", contiguous"};
+    constexpr std::string_view places[] = {", CPU", ", CUDA", ", any device"};
+    fixed_text out;
+    write_dtypes(out, r.dtypes);
+    out << orders[static_cast<std::size_t>(r.order)];
+    write_shape(out, r);
+    if (r.alignment > alignof(std::max_align_t)) out << ", " << r.alignment << "-byte aligned";
+    if (r.writable) out << ", writable";
+    return out << places[static_cast<std::size_t>(r.where)];
+}
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END
