@@ -52,6 +52,23 @@ py::object native(const py::object& array) {
     return array.attr("astype")(dtype, py::arg("order") = "C", py::arg("copy") = true);
 }
 
+/// Refuses a tensor that has lost its memory: torch crashes on copying it. It copies all others, whatever we refuse.
+void require_memory(PyObject* tensor) {
+    imported in;
+    try {
+        import_object(tensor, to_copy, in);
+    } catch (const sharing_error& error) {
+        if (error.why().field == "data" || error.why().field == "storage") throw;
+    }
+}
+
+/// A tensor over what was imported, which `kept` holds, behind all work on it.
+py::object tensor_over(const torch_library& torch, const imported& in, const py::object& kept, bool allow_readonly) {
+    validate_for_torch(torch, in.description, allow_readonly);
+    if (in.stream != 0) torch.wait_for(in.stream, in.description.device);
+    return torch.new_tensor(in.description, anchor(kept.ptr(), {}, {}));
+}
+
 py::object numpy_array(const py::object& array) { return py::module_::import("numpy").attr("array")(array); }
 
 } // namespace
@@ -62,23 +79,35 @@ py::object copy_as_array(PyObject* x) {
     return numpy_array(array_of_values(x));
 }
 
-py::object copy_as_native_array(PyObject* x) { return native(array_of_values(x)); }
+py::object copy_as_native_array(PyObject* x) {
+    imported in;
+    import_object(x, to_copy, in);
+    const bool ready = host_accessible(in.description.device) && in.stream == 0;
+    return native(ready ? engine::array_over(x, in) : array_of_values(x));
+}
 
 py::object copy_as_tensor(PyObject* x) {
     const torch_library& torch = torch_library::get();
-    imported in;
     if (torch.is_tensor(x)) {
-        import_object(x, to_locate, in); // torch crashes on copying tensors that have lost their memory
+        require_memory(x);
         return py::handle(x).attr("clone")();
     }
+    imported in;
     import_object(x, to_copy, in);
-    if (is_cuda(in.description.device))
+    in.own_extents();
+    const py::object kept = engine::capsule_over(in.anchored_to(x));
+    try {
+        return tensor_over(torch, in, kept, true).attr("clone")();
+    } catch (const sharing_error&) {
+        if (!is_cuda(in.description.device)) {
+            imported copy;
+            const py::object array = native(numpy_library::get().new_array(in.description, kept));
+            import_object(array.ptr(), to_share, copy);
+            return tensor_over(torch, copy, array, false);
+        }
         if (py::object tensor = empty_cuda_tensor(in.description)) return filled(std::move(tensor), in);
-    const py::object array = native(engine::array_over(x, in));
-    imported copy;
-    import_object(array.ptr(), to_share, copy);
-    validate_for_torch(torch, copy.description, false);
-    return torch.new_tensor(copy.description, copy.anchored_to(array.ptr()));
+        throw;
+    }
 }
 
 } // namespace numpy_bridge

@@ -122,7 +122,7 @@ NUMPY_BRIDGE_INLINE void import_object(PyObject* x, const request& wanted, impor
     const engine::library* known = engine::find_library(x);
     if (known == nullptr) return engine::import_by_protocol(x, wanted, out);
     known->import(x, wanted, out);
-    if (wanted.held != hold::nothing) return;
+    if (wanted.held != hold::nothing || out.pin || out.lease) return;
     out.seen.object = x;
     out.seen.still_there = known->still_there;
 }

@@ -59,15 +59,30 @@ NUMPY_BRIDGE_INLINE py::object optional_attribute(PyObject* object, const char* 
     return optional_attribute(object, py::str(name).ptr());
 }
 
+NUMPY_BRIDGE_INLINE PyObject* interned(interned_name& storage, const char* text) {
+    return storage
+        .call_once_and_store_result([text] { return stolen(PyUnicode_InternFromString(text)).release().ptr(); })
+        .get_stored();
+}
+
 NUMPY_BRIDGE_INLINE std::string package_of(PyObject* x) {
-    const py::object module = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), "__module__");
-    const char* name = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
-    if (name == nullptr) {
-        PyErr_Clear(); // a module without a readable name
-        return {};
+    PyTypeObject* type = Py_TYPE(x);
+    const auto first_part = [](std::string_view path) { return std::string(path.substr(0, path.find('.'))); };
+    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) { // named with its module, or built in
+        const std::string_view name = type->tp_name;
+        return name.find('.') == std::string_view::npos ? std::string() : first_part(name);
     }
-    const std::string_view path = name;
-    return std::string(path.substr(0, path.find('.')));
+    PYBIND11_CONSTINIT static interned_name attribute;
+    PyObject* key = interned(attribute, "__module__");
+#ifdef Py_GIL_DISABLED // else the reference might be lost meanwhile
+    const py::object module = optional_attribute(reinterpret_cast<PyObject*>(type), key);
+#else
+    const auto module = py::reinterpret_borrow<py::object>(_PyType_Lookup(type, key));
+#endif
+    const char* path = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
+    if (path != nullptr) return first_part(path);
+    PyErr_Clear(); // a module without a readable name
+    return {};
 }
 
 NUMPY_BRIDGE_INLINE py::object dict_entry(PyObject* dict, const char* key) {

@@ -1,4 +1,7 @@
 /// One function for each constraint, and overloads: what callers read when they are refused.
+#include <optional>
+#include <string>
+
 #include <pybind11/stl.h>
 
 #include <numpy_bridge/pybind11.hpp>
@@ -72,6 +75,26 @@ void register_overloads(py::module_& m) {
     m.def("or_text", [](borrowed<const float>) { return "array"; }, py::arg("x"));
 }
 
+/// Arguments in every form that a caster can pass, and beside others.
+void register_positions(py::module_& m) {
+    m.def(
+        "six",
+        [](borrowed<float> a, const borrowed<float>& b, borrowed<float>&& c, const borrowed<float>* d,
+           std::optional<borrowed<float>> e, const shared<float>& f) {
+            return a.size() + b.size() + c.size() + d->size() + (e ? e->size() : 0) + f.size();
+        },
+        py::arg("a"), py::arg("b"), py::arg("c"), py::arg("d"), py::arg("e"), py::arg("f"));
+    m.def(
+        "mixed",
+        [](int, borrowed<float> b, const std::string&, const borrowed<float>& d, double, const shared<float>& f) {
+            return b.size() + d.size() + f.size();
+        },
+        py::arg("a"), py::arg("b"), py::arg("c"), py::arg("d"), py::arg("e"), py::arg("f"));
+    m.def("sixfold", [](int, int, int, int, int, borrowed<float>) { return "float32"; });
+    m.def("sixfold", [](int, int, int, int, int, borrowed<double>&&) { return "float64"; });
+    m.def("sixfold", [](int, int, int, int, int, std::optional<shared<std::int64_t>>) { return "int64"; });
+}
+
 struct operand {
     bool operator_called = false;
 };
@@ -81,10 +104,14 @@ struct operand {
 void register_errors(py::module_& m) {
     register_constraints(m);
     register_overloads(m);
+    register_positions(m);
     py::class_<operand>(m, "Operand")
         .def(py::init<>())
         .def(
             "__add__", [](const operand&, borrowed<const float> x) { return x.size(); }, py::is_operator())
         .def("method", [](const operand&, borrowed<const float> x) { return x.size(); })
+        .def(
+            "pair", [](operand&, borrowed<float> x, const shared<float>* y) { return x.size() + y->size(); },
+            py::arg("x"), py::arg("y"))
         .def_property("array", [](const operand&) { return 0; }, [](operand&, borrowed<const float>) {});
 }

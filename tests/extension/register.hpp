@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 void register_arguments(pybind11::module_& module);
+void register_cupy_row(pybind11::module_& module);
 void register_errors(pybind11::module_& module);
 void register_returned(pybind11::module_& module);
 void register_safety(pybind11::module_& module);

@@ -44,13 +44,6 @@ constexpr bool may_be_packed(dtype_set accepted) noexcept {
     return (accepted & (set_of(dtype::int8) | set_of(dtype::uint8))) != 0;
 }
 
-/// The fast form of `check_tensor`.
-NUMPY_BRIDGE_INLINE bool is_plain_tensor(const torch_layout& layout, PyObject* x, const memory& m,
-                                         bool writes) noexcept {
-    return layout.known() && layout.is_ordinary(x) && lies_inside(m, layout.storage_of(x)) &&
-           (!writes || layout.is_untracked(x));
-}
-
 NUMPY_BRIDGE_INLINE bool describe_plain_buffer(const Py_buffer& view, memory& out) noexcept {
     if (view.ndim < 1 || view.ndim > max_ndim || view.shape == nullptr || view.strides == nullptr ||
         view.suboffsets != nullptr || view.itemsize <= 0)
@@ -77,10 +70,12 @@ NUMPY_BRIDGE_INLINE bool describe_plain(PyObject* x, const requirements& r, scop
     const torch_library* torch = torch_library::known();
     if (torch != nullptr && torch->is_exact_tensor(x)) {
         if (torch->exchange_api() == nullptr || (r.checked && may_be_packed(r.dtypes))) return false;
-        if (!describe_plain_tensor(*torch, x, out.strides, out.m)) return false;
-        if (r.checked && !is_plain_tensor(torch->layout, x, out.m, r.writable)) return false;
-        out.seen = witness_of_tensor(*torch, x);
-        return true;
+        const torch_layout& layout = torch->layout;
+        if (!layout.known() || !describe_plain_tensor(*torch, x, out.strides, out.m)) return false;
+        const storage_extent storage = layout.storage_of(x);
+        out.seen = engine::witness_of_storage(x, storage);
+        if (!r.checked) return true; // else what `check_tensor` finds out, at a glance
+        return layout.is_ordinary(x) && engine::lies_inside(out.m, storage) && (!r.writable || layout.is_untracked(x));
     }
     if (!is_builtin_buffer(x) || !buffer.take(x)) return false;
     if (describe_plain_buffer(buffer.view(), out.m)) return true;

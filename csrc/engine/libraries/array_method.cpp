@@ -28,7 +28,9 @@ NUMPY_BRIDGE_INLINE bool import_array_method(PyObject* x, const request& wanted,
     const py::object method = engine::protocol_attribute(x, "__array__");
     if (!method) return false;
     py::object array = engine::call_array(method, wanted);
-    engine::import_array(array.ptr(), wanted, out);
+    request held = wanted;
+    if (held.held == hold::nothing) held.held = hold::call; // `x` may resize what it answers with
+    engine::import_array(array.ptr(), held, out);
     out.own_extents();
     if (!wanted.copies) {
         const py::object second = engine::call_array(method, wanted);

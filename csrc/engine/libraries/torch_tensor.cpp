@@ -89,13 +89,6 @@ NUMPY_BRIDGE_INLINE dlpack::tensor read_tensor(const torch_library& torch, PyObj
     return seen;
 }
 
-NUMPY_BRIDGE_INLINE bool lies_inside(const memory& m, storage_extent storage) noexcept {
-    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
-    if (bounds.high == 0) return true;
-    return storage.size >= 0 && m.data + bounds.low >= storage.data &&
-           m.data + bounds.high <= storage.data + storage.size;
-}
-
 NUMPY_BRIDGE_INLINE void check_inside_storage(const torch_library& torch, PyObject* x, const memory& m) {
     if (torch.layout.known() && lies_inside(m, torch.layout.storage_of(x))) return;
     const py::object storage = torch.untyped_storage(x), address = torch.data_ptr(storage.ptr());
@@ -118,7 +111,6 @@ NUMPY_BRIDGE_INLINE void check_tensor(const torch_library& torch, PyObject* x, c
     if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");
 }
 
-/// Whether the storage is the recorded one. If its fields cannot be read, torch describes the tensor again.
 NUMPY_BRIDGE_INLINE bool is_tensor_unmoved(const witness& seen, const memory& was) {
     const torch_library& torch = *torch_library::known();
     if (torch.layout.known()) {
@@ -129,15 +121,6 @@ NUMPY_BRIDGE_INLINE bool is_tensor_unmoved(const witness& seen, const memory& wa
     const dlpack::tensor now = read_tensor(torch, seen.object);
     const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
     return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
-}
-
-NUMPY_BRIDGE_INLINE witness witness_of_tensor(const torch_library& torch, PyObject* x) {
-    witness seen{x, is_tensor_unmoved, {}};
-    if (torch.layout.known()) {
-        const storage_extent storage = torch.layout.storage_of(x);
-        seen.marks = {reinterpret_cast<std::uintptr_t>(storage.data), static_cast<std::uintptr_t>(storage.size)};
-    }
-    return seen;
 }
 
 NUMPY_BRIDGE_INLINE void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted,
@@ -200,7 +183,8 @@ NUMPY_BRIDGE_INLINE void import_tensor(PyObject* x, const request& wanted, impor
         else if (wanted.held == hold::lasting) storage = pinned_storage(torch, x);
         describe_tensor(torch, x, wanted, out);
         out.pin = std::move(storage);
-        if (wanted.held == hold::nothing) out.seen = witness_of_tensor(torch, x);
+        if (wanted.held == hold::nothing && torch.layout.known())
+            out.seen = witness_of_storage(x, torch.layout.storage_of(x));
     });
 }
 

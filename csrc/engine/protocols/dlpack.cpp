@@ -141,12 +141,8 @@ NUMPY_BRIDGE_INLINE std::uintptr_t work_stream(const dlpack::exchange_api& api, 
 /// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
 /// up in the type's own cache if that gives the same result as reading the attribute.
 NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
-    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<PyObject*> storage;
-    PyObject* name = storage
-                         .call_once_and_store_result([] {
-                             return stolen(PyUnicode_InternFromString("__dlpack_c_exchange_api__")).release().ptr();
-                         })
-                         .get_stored();
+    PYBIND11_CONSTINIT static interned_name storage;
+    PyObject* name = interned(storage, "__dlpack_c_exchange_api__");
 #ifndef Py_GIL_DISABLED // otherwise another thread may drop the reference
     PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);
     if (found != nullptr && PyCapsule_CheckExact(found)) return py::reinterpret_borrow<py::object>(found);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include <pybind11/gil_safe_call_once.h>
 #include <pybind11/pybind11.h>
 
 #include <numpy_bridge/error.hpp>
@@ -111,6 +112,10 @@ py::object optional_attribute(PyObject* object, const char* name);
 
 /// "tensorflow": the package that defines the type of `x`. Empty if the type has no readable `__module__`.
 std::string package_of(PyObject* x);
+
+/// A name that is made once, for look-ups.
+using interned_name = py::gil_safe_call_once_and_store<PyObject*>;
+PyObject* interned(interned_name& storage, const char* text);
 
 /// `dict.get(key)`; may be empty. Without the GIL another thread may remove the entry at any time, so the reference is
 /// taken by CPython where it can.

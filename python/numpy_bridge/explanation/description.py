@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 from numpy_bridge.libraries import library_of, type_name
 from numpy_bridge.memory import Memory
-from numpy_bridge.tensors import is_tensor
+from numpy_bridge.tensors import is_tensor, unpinned_view
 
 from .model import Description
 from .owners import movable, owners
@@ -16,20 +15,12 @@ from .owners import movable, owners
 _TENSOR_FLAGS = {"requires_grad": "requires grad", "is_neg": "negative bit", "is_conj": "conjugate bit"}
 
 
-def shareable(x: Any) -> _core.View:
-    """Return a View of `x` that does not pin a tensor's storage. Use it at once, and only to read its fields.
-
-    `view` pins the storage of a tensor permanently. `values_of` makes the same checks without pinning.
-    """
-    return _core.values_of(x) if is_tensor(x) else _core.view(x)
-
-
 def describe(x: Any) -> Description:
     """Describe `x` without changing it."""
     memory, refusal = None, ""
     try:
         memory = Memory.of(x)
-        shareable(x)
+        unpinned_view(x)
     except (SharingError, TypeError) as error:
         refusal = str(error)
     can_move, because = movable(x) if memory else ("no", "there is no memory")

@@ -1,11 +1,11 @@
-"""Tries a library's call: on the object itself if it is small, else on a part of it."""
+"""Tries libraries' calls: on the object itself if it is small, else on a part of it."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from textwrap import shorten
 from typing import Any
@@ -32,8 +32,12 @@ def names(x: Any) -> dict[str, Any]:
     return {"x": x, "np": np, "bridge": bridge, "torch": sys.modules.get("torch")}
 
 
-def try_call(call: str, probe: Any) -> Trial:
-    """Make the call on the probe, which may be the user's own object: nothing is written to it."""
+def try_calls(calls: Iterable[str], probe: Any) -> dict[str, Trial]:
+    """Make each call on the probe, which may be the user's own object: nothing is written to it."""
+    return {call: _try_call(call, probe) for call in calls}
+
+
+def _try_call(call: str, probe: Any) -> Trial:
     with quiet():
         try:
             result = eval(call, names(probe))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,3 +67,44 @@ def test_other_overloads_keep_their_turn(extension: ModuleType) -> None:
         extension.or_text(np.zeros(3))
     with pytest.raises(TypeError, match="incompatible function arguments"):
         extension.or_number(np.zeros(3))
+
+
+class Counted:
+    """Six of one dtype, and how often they were asked for."""
+
+    def __init__(self, dtype: str = "i2") -> None:
+        self.values = np.zeros(6, dtype)
+        self.asked = 0
+
+    def __dlpack__(self, **keywords: Any) -> object:
+        self.asked += 1
+        return self.values.__dlpack__(**keywords)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+def test_each_overload_asks_once_a_pass(extension: ModuleType) -> None:
+    """pybind11 tries all overloads without conversions, then again with. Nobody asks for the wording."""
+    x = Counted()
+    with pytest.raises(TypeError) as caught:
+        extension.by_dtype(x)
+    assert str(caught.value).count("got int16 (6,)") == 3
+    assert x.asked == 6
+    x = Counted("i8")  # the last overload
+    assert extension.by_dtype(x) == "int64"
+    assert x.asked == 3
+
+
+def test_reasons_of_overloads_in_the_sixth_position(extension: ModuleType) -> None:
+    assert extension.sixfold(*range(5), np.zeros(3, F32)) == "float32"
+    assert extension.sixfold(*range(5), np.zeros(3)) == "float64"
+    assert extension.sixfold(*range(5), np.zeros(3, "i8")) == extension.sixfold(*range(5), None) == "int64"
+    x = Counted()
+    with pytest.raises(TypeError) as caught:
+        extension.sixfold(*range(5), x)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "sixfold(): no overload accepts these arguments:"
+    for line, name in zip(lines[2::2], ["float32", "float64", "int64"], strict=True):
+        assert line.startswith(f"     arg5: expected {name}, writable, CPU; got int16 (6,)")
+    assert x.asked == 6

@@ -261,6 +261,35 @@ def test_copy_of_tensor_is_a_clone() -> None:
     assert_independent(plain, to_torch(plain, copy=True))
 
 
+@pytest.mark.parametrize("kind", ["meta", "sparse", "conj"])
+def test_what_cannot_be_shared_is_cloned(kind: str) -> None:
+    tensor = TENSORS[kind]()
+    copy = to_torch(tensor, copy=True)
+    assert copy is not tensor
+    assert (copy.layout, copy.device, copy.shape) == (tensor.layout, tensor.device, tensor.shape)
+
+
+def test_a_tensor_that_has_lost_its_memory_is_not_cloned() -> None:
+    emptied, cut = torch.ones(4), torch.ones(4)
+    emptied.untyped_storage().resize_(0)
+    cut.untyped_storage().resize_(4)
+    for tensor, field in [(emptied, "data"), (cut, "storage")]:
+        with refused(field, "torch"):
+            to_torch(tensor, copy=True)
+
+
+def test_torch_copies_what_numpy_has_no_dtype_for() -> None:
+    tensor = torch.zeros(3, dtype=torch.complex32)
+    copy = to_torch(bridge.view(tensor), copy=True)
+    assert (copy.dtype, copy.shape) == (torch.complex32, (3,))
+    assert not bridge.shares_memory(copy, tensor)
+
+
+def test_a_copy_keeps_the_order_of_the_axes() -> None:
+    array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    assert to_torch(array, copy=True).stride() == to_torch(array).stride() == (1, 2)
+
+
 # Arguments, and torch missing
 
 

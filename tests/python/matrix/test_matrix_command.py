@@ -20,7 +20,7 @@ from numpy_bridge.matrix import Cell, Consumer, Finding, Matrix, Outcome, Produc
 from repository import ROOT
 from support import needs_ml_dtypes, needs_torch, run_python
 
-README, GUIDE = ((ROOT / name).read_text() for name in ("README.md", "docs/matrix.md"))
+COMPARISON, GUIDE = ((ROOT / "docs" / name).read_text() for name in ("comparison.md", "matrix.md"))
 
 SOURCES = [Producer("numpy", "numpy", "x = 1 < 2"), Producer("torch | cuda", "torch", "x = 2")]
 OURS = Consumer("numpy", "ours", "bridge.to_numpy(x)", ours=True)
@@ -81,7 +81,7 @@ def test_real_run() -> None:
 @needs_torch
 @needs_ml_dtypes
 def test_the_run_in_readme() -> None:
-    (shown,) = re.findall(r"```console\n\$ numpy-bridge matrix (.*?)\n(.*?)```", README, re.S)
+    (shown,) = re.findall(r"```console\n\$ numpy-bridge matrix (.*?)\n(.*?)```", COMPARISON, re.S)
     printed = [line.rstrip() for line in invoke(*shown[0].split()).output.splitlines()]
     table = shown[1].splitlines()
     start = printed.index(table[0])

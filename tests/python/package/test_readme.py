@@ -1,10 +1,17 @@
-"""README is executed: its code, every line of its tables, and its commands' names."""
+"""README and the pages of its tables are executed: code, tables, signatures, numbers, links."""
 
 import array
+import ast
+import inspect
+import io
+import itertools
 import json
 import multiprocessing
 import re
 import statistics
+import subprocess
+import sys
+from multiprocessing import shared_memory
 
 import numpy as np
 import pytest
@@ -14,22 +21,37 @@ from repository import ROOT
 
 torch = pytest.importorskip("torch", reason="README's tables compare with torch")
 
-README = (ROOT / "README.md").read_text()
+PAGES = {
+    name: (ROOT / name).read_text()
+    for name in ("README.md", "docs/comparison.md", "docs/speed.md", "docs/troubleshooting.md")
+}
+README = PAGES["README.md"]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def tables(heading: str) -> list[list[list[str]]]:
+    """The cells of the tables with this first heading, of all pages."""
+    found = []
+    for page in PAGES.values():
+        lines = page.splitlines()
+        for start in (i for i, line in enumerate(lines) if line.startswith(f"| {heading} |")):
+            rows = itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+            found.append([[cell.strip() for cell in row.strip("|").split("|")] for row in rows])
+    return found
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """Each row of these tables once."""
+    rows = [row for table in tables(heading) for row in table]
+    return [row for i, row in enumerate(rows) if row not in rows[:i]]
 
 
 def table(heading: str) -> list[list[str]]:
-    """The cells of the table with this first heading, without code quotes."""
-    lines = README.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    """The only table with this first heading."""
+    (rows,) = tables(heading)
     return rows
 
 
@@ -62,13 +84,23 @@ def classify(setup: str, expression: str) -> str:
     return "wrong" if isinstance(source, bytes) else "shares"
 
 
+def crashes(setup: str, expression: str) -> bool:
+    """Whether a conversion ends a process."""
+    code = f"import numpy as np, torch; import numpy_bridge as bridge; {setup}; {expression}"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    return done.returncode < 0
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "row", table("you have"), ids=lambda row: f"{row[0]} {row[1]} {row[3]}".replace("`", "")
+    "row", rows_of("you have"), ids=lambda row: f"{row[0]} {row[1]} {row[3]}".replace("`", "")
 )
 def test_who_shares_who_copies_who_refuses(row):
     setup, theirs, their_result, ours, our_result = (cell.strip("`") for cell in row)
-    assert classify(setup, theirs) == their_result
+    if their_result == "crashes":
+        assert crashes(setup, theirs)
+    else:
+        assert classify(setup, theirs) == their_result
     assert classify(setup, ours) == our_result
 
 
@@ -103,7 +135,7 @@ def _holds_owner(shared: object) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("row", table("you share"), ids=lambda row: f"{row[0]} {row[1]}".replace("`", ""))
+@pytest.mark.parametrize("row", rows_of("you share"), ids=lambda row: f"{row[0]} {row[1]}".replace("`", ""))
 def test_what_happens_afterwards(row):
     theirs, ours = (expression.strip("` ") for expression in row[0].split(" / "))
     then = row[1].strip("`")
@@ -111,10 +143,43 @@ def test_what_happens_afterwards(row):
     assert afterwards(ours, then) == row[3]
 
 
-def test_example_runs_and_prints_what_is_shown(capsys):
-    for code in blocks("python"):
-        exec(code, {})
-    assert capsys.readouterr().out == "".join(blocks("text"))
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", ["README.md", "docs/troubleshooting.md"])
+def test_code_runs_and_prints_what_is_shown(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Later blocks go on with the names of earlier ones."""
+    scope: dict[str, object] = {}
+    for code in blocks("python", PAGES[page]):
+        exec(compile(code, page, "exec"), scope)
+    assert capsys.readouterr().out == "".join(blocks("text", PAGES[page]))
+
+
+def test_troubleshooting_has_the_messages_as_headings() -> None:
+    """Word for word, so that a search finds them."""
+    page = PAGES["docs/troubleshooting.md"]
+    messages = [" ".join(text.split()) for text in blocks("text", page)]
+    headings = re.findall(r"^## \w+: (.+)$", page, re.MULTILINE)
+    assert len(headings) == len(messages) == 4
+    for heading, message in zip(headings, messages, strict=True):
+        assert message.startswith(heading)
+
+
+def test_troubleshooting_has_the_messages_of_other_owners() -> None:
+    page = PAGES["docs/troubleshooting.md"]
+    numbers = array.array("d", [1])
+    segment = shared_memory.SharedMemory(create=True, size=8)
+    stream = io.BytesIO(bytes(8))
+    kept = [bridge.view(numbers), bridge.view(segment.buf), bridge.view(stream.getbuffer())]
+    for lock, message in (
+        (lambda: numbers.append(2), "cannot resize an array that is exporting buffers"),
+        (segment.close, "memoryview has 1 exported buffer"),
+        (lambda: stream.write(bytes(9)), "Existing exports of data: object cannot be re-sized"),
+    ):
+        with pytest.raises(BufferError, match=re.escape(message)):
+            lock()
+        assert message in page
+    kept.clear()
+    segment.close()
+    segment.unlink()
 
 
 def test_cpp_code_is_the_guides_which_is_compiled() -> None:
@@ -146,7 +211,7 @@ def test_numbers_of_calls_are_the_measured_ones() -> None:
 def test_numbers_of_conversions_are_the_measured_ones() -> None:
     newest = max((ROOT / "benchmarks/results").glob("conversions-*.json"))
     measured = {row["what"]: row for row in json.loads(newest.read_text())["rows"]}
-    rows = table("ours")
+    rows = rows_of("ours")
     assert len(rows) == 6
     for ours, theirs, *numbers in rows:
         row = measured[f"{ours}  |  {theirs}".replace("`", "")]
@@ -167,13 +232,33 @@ def test_numbers_of_operations_in_place_are_the_measured_ones() -> None:
         assert numbers == [str(len(ratios)), f"{statistics.median(ratios):.2f}", quartile]
 
 
-def test_signatures_are_the_real_ones():
-    for call in re.findall(r"^\| `([a-z_]+\(.*?\))` \|", README, re.MULTILINE):
-        name, arguments = re.fullmatch(r"(\w+)\((.*)\)", call).groups()
-        for keyword in re.findall(r"(\w+)=", arguments):
-            assert f"{keyword}:" in (getattr(bridge, name).__doc__ or "") or keyword in str(
-                getattr(bridge, name).__annotations__
-            )
+def parameters(signature: str) -> list[str]:
+    """Names, defaults and marks: "a: object, *, b: bool = False" becomes ["a", "*", "b=False"]."""
+    parsed = ast.parse(f"def f({signature}): pass").body[0]
+    assert isinstance(parsed, ast.FunctionDef)
+    given = parsed.args
+    for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+        argument.annotation = None
+    return ast.unparse(given).split(", ")
+
+
+def test_signatures_are_the_real_ones() -> None:
+    calls = re.findall(r"`([a-z_]+)\((.*?)\)`", "".join(row[0] for row in table("call")))
+    assert len(calls) == 12
+    for name, written in calls:
+        function = getattr(bridge, name)
+        if name in ("explain", "audit", "no_copies"):  # overloads, and blocks
+            continue
+        shown = re.match(rf"{name}\((.*)\) ->", function.__doc__)
+        real = shown[1] if shown else str(inspect.signature(function)).rpartition(" -> ")[0][1:-1]
+        assert parameters(written) == parameters(real)
+
+
+def test_the_commands_of_ci_are_lines_of_their_own() -> None:
+    """`.ci/run` takes them from here, word for word."""
+    lines = README.splitlines()
+    assert "pip install -c constraints.txt '.[tour]' && numpy-bridge tour" in lines
+    assert "pip install nox && nox -s tests cpp" in lines
 
 
 def test_share_memory_moves_the_block_under_every_alias():
@@ -184,16 +269,19 @@ def test_share_memory_moves_the_block_under_every_alias():
     assert not bridge.shares_memory(tensor, array)
 
 
-PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+def prose(page: str) -> str:
+    return re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", PROSE))
-def test_links_lead_somewhere(link):
+@pytest.mark.parametrize(
+    ("page", "link"), [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)]+)\)", prose(page))]
+)
+def test_links_lead_somewhere(page: str, link: str) -> None:
     path, _, anchor = link.partition("#")
-    assert (ROOT / path).exists()
+    assert ((ROOT / page).parent / path).exists()
     headings = [
         re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
-        for line in README.splitlines()
+        for line in PAGES[page].splitlines()
         if line.startswith("## ")
     ]
     assert not anchor or path or anchor in headings

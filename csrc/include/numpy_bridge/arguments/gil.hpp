@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
@@ -17,17 +18,20 @@ public:
     template <class Argument> explicit pin(const Argument&) noexcept {}
 
     template <class T, class... C> explicit pin(const borrowed<T, C...>& x) {
-        const py::object object = x.object();
-        if (object && !x.copied()) keep(object.ptr(), x.data());
+        if (const py::object object = x.object(); object && !x.copied()) keep(object.ptr(), x);
     }
 
     template <class T, class... C> explicit pin(const std::optional<borrowed<T, C...>>& x) {
-        if (x && !x->copied()) keep(x->object().ptr(), x->data());
+        if (x && !x->copied()) keep(x->object().ptr(), *x);
     }
 
 private:
-    /// Raises TypeError if the memory is no longer at `borrowed_data`.
-    void keep(PyObject* x, const void* borrowed_data);
+    template <class Argument> void keep(PyObject* x, const Argument& argument) {
+        keep(x, argument.data(), argument.shape(), argument.ndim());
+    }
+
+    /// Raises TypeError if `x` no longer has the address and the shape that were borrowed.
+    void keep(PyObject* x, const void* data, const std::int64_t* shape, int ndim);
 
     std::optional<anchor> kept_;
 };

@@ -46,7 +46,8 @@ struct library {
     /// Fills `out` as `wanted` asks, or raises sharing_error. With `hold::nothing` it may leave marks in `out.seen`.
     void (*import)(PyObject* x, const request& wanted, imported& out);
 
-    /// As `witness::still_there`, for memory imported with `hold::nothing`. Null where `import` always holds.
+    /// As `witness::still_there`, for memory imported with `hold::nothing`. Not asked where `import` left a pin or a
+    /// lease all the same. Null where memory cannot move.
     bool (*still_there)(const witness& seen, const memory& was);
 
     /// A new object over `m`, which keeps `keep` until it is released. Raises sharing_error for memory that the

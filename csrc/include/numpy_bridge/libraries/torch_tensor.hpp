@@ -48,10 +48,22 @@ template <class F> auto asking_torch(PyObject* x, F f) {
 bool is_tensor(PyObject* x);
 
 /// Whether the elements of `m` lie inside `storage`.
-bool lies_inside(const memory& m, storage_extent storage) noexcept;
+inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
+    const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
+    if (bounds.high == 0) return true;
+    return storage.size >= 0 && m.data + bounds.low >= storage.data &&
+           m.data + bounds.high <= storage.data + storage.size;
+}
+
+/// Whether the storage is the recorded one. If its fields cannot be read, torch describes the tensor again.
+bool is_tensor_unmoved(const witness& seen, const memory& was);
 
 /// Records the storage of `x`, to check later whether it is still the same.
-witness witness_of_tensor(const torch_library& torch, PyObject* x);
+inline witness witness_of_storage(PyObject* x, storage_extent storage) noexcept {
+    return {x,
+            is_tensor_unmoved,
+            {reinterpret_cast<std::uintptr_t>(storage.data), static_cast<std::uintptr_t>(storage.size)}};
+}
 
 /// torch.Tensor
 const library& torch_row() noexcept;
