@@ -149,7 +149,7 @@ py::typing::Dict<py::str, py::object> cuda_array_interface(const view& self) {
 void register_view_exports(py::module_& module) {
     static_cast<py::class_<view>>(module.attr("View"))
         .def("__array__", export_array, py::arg("dtype") = py::none(), py::arg("copy") = py::none(),
-             "The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.")
+             "The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.")
         .def_property_readonly("__array_interface__", array_interface,
                                "NumPy's array interface, version 3; absent for device memory and dtypes that it lacks.")
         .def_property_readonly("__array_struct__", array_struct,

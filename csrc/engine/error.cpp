@@ -43,6 +43,11 @@ NUMPY_BRIDGE_INLINE std::string failure_of(const std::string& protocol) {
     return "cannot share this through " + protocol;
 }
 
+NUMPY_BRIDGE_INLINE std::string with_full_stop(std::string text) {
+    if (text.empty() || text.back() != '.') text += '.';
+    return text;
+}
+
 /// The hint with a full stop, and with a capital unless it starts with code.
 NUMPY_BRIDGE_INLINE std::string as_sentence(std::string hint) {
     const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
@@ -51,7 +56,7 @@ NUMPY_BRIDGE_INLINE std::string as_sentence(std::string hint) {
     const bool is_variable = word.size() == 1 && word != "a";
     if (!word.empty() && !is_variable && std::all_of(word.begin(), word.end(), is_lower))
         hint.front() = static_cast<char>(hint.front() - 'a' + 'A');
-    return hint + ".";
+    return with_full_stop(std::move(hint));
 }
 
 } // namespace detail
@@ -62,7 +67,7 @@ NUMPY_BRIDGE_INLINE std::string refusal::message() const {
         for (const char c : got) text += c == '\n' ? std::string("\n  - ") : std::string(1, c);
         return hint.empty() ? text : text + "\n" + detail::as_sentence(hint);
     }
-    return detail::failure_of(protocol) + ": expected " + expected + ", got " + got + "." +
+    return detail::failure_of(protocol) + ": expected " + expected + ", got " + detail::with_full_stop(got) +
            (hint.empty() ? "" : " " + detail::as_sentence(hint)) + " [" + protocol + "." + field + "]";
 }
 

@@ -20,7 +20,7 @@ class View:
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
     def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
         """
-        The memory as an ndarray; NumPy calls this where PEP 3118 has no word for the dtype.
+        The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.
         """
     def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, dl_device: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, copy: bool | None = None) -> typing.Any:
         """

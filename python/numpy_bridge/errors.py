@@ -17,10 +17,14 @@ _FAILURES = {
 }
 
 
+def _with_full_stop(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
 def _sentence(hint: str) -> str:
     """The hint with a full stop, and with a capital unless it starts with code."""
     starts_with_word = re.match(r"(a|[a-z]{2,})[,:;]?( |$)", hint)
-    return (hint[0].upper() + hint[1:] if starts_with_word else hint) + "."
+    return _with_full_stop(hint[0].upper() + hint[1:] if starts_with_word else hint)
 
 
 class SharingError(BufferError):
@@ -53,7 +57,8 @@ class SharingError(BufferError):
             return "\n".join([*lines, _sentence(self.hint)] if self.hint else lines)
         failure = _FAILURES.get(self.protocol, f"cannot share this through {self.protocol}")
         hint = f" {_sentence(self.hint)}" if self.hint else ""
-        return f"{failure}: expected {self.expected}, got {self.got}.{hint} [{self.protocol}.{self.field}]"
+        got = _with_full_stop(self.got)
+        return f"{failure}: expected {self.expected}, got {got}{hint} [{self.protocol}.{self.field}]"
 
 
 class HiddenCopyError(SharingError):

@@ -1,16 +1,11 @@
 #include <numpy_bridge/arguments/overloads.hpp>
 
+#include <cstddef>
 #include <utility>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
-
-NUMPY_BRIDGE_INLINE std::string argument_name(const py::detail::function_call& call, std::size_t i) {
-    const auto& names = call.func.args;
-    if (i < names.size() && names[i].name != nullptr) return names[i].name;
-    return "arg" + std::to_string(i - (call.func.is_method ? 1 : 0));
-}
 
 /// The first overload of the function that `of` belongs to; null if that is unknown.
 NUMPY_BRIDGE_INLINE const py::detail::function_record* first_overload(const py::detail::function_record& of) {

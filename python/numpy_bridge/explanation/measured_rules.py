@@ -46,7 +46,7 @@ def measured(description: Description, protocols: Sequence[Protocol], shared: bo
             instead = by_view if shared and trial.outcome.shared else ""
             yield Target(title, direct, own.outcome, own.because, instead)
         elif not shared:
-            yield Target(title, by_view, Outcome.REFUSES, "DLPack has no word for it")
+            yield Target(title, by_view, Outcome.REFUSES, "DLPack cannot describe it")
         elif own and memory.readonly and description.library not in ("numpy", "numpy_bridge"):
             because = "nothing was measured for read-only memory of others"
             yield Target(title, direct, Outcome.UNTRIED, because)

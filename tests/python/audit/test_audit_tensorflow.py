@@ -21,9 +21,9 @@ NAMES = {"np": np, "tf": tf, "torch": torch, "bridge": bridge}
 TENSOR, VARIABLE = "tf.constant([1.0, 2.0])", "tf.Variable([1.0, 2.0])"
 ARRAY, OF_TORCH = "np.ones(3, np.float32)", "torch.ones(64)"
 SAME, UNTIL = "the same memory", "the same memory, until the variable is assigned to"
-OBJECTS = "Python objects are no block of memory: their values are converted"
+OBJECTS = "Python objects are not a block of memory: their values are converted"
 TEXT = "text is no block of numbers: its characters are converted"
-NUMBER = "a number is no block of memory"
+NUMBER = "a number is a value, not a block of memory"
 TO_NUMPY, TO_TORCH = "bridge.to_numpy(x)", "bridge.to_torch(x, allow_readonly=True)"
 VALUE = "bridge.to_numpy(x.value())"
 

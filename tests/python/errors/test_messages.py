@@ -120,6 +120,7 @@ def test_message(provoke: Callable[[], Any], text: str) -> None:
         ("Python says so", "Python says so."),
         ("être", "être."),
         ("a.b", "a.b."),
+        ("It is over.", "It is over."),
     ],
 )
 def test_a_hint_is_a_sentence_and_keeps_code_as_it_is(hint: str, sentence: str) -> None:
@@ -160,7 +161,7 @@ def test_cpp_composes_the_same_text(extension: ModuleType) -> None:
     """In an extension, where the package may not be importable, C++ composes the text."""
     for protocol in PROTOCOLS:
         for hint in HINTS:
-            for field, got in (("field", "that"), ("protocols", "a: one\nb: two")):
+            for field, got in (("field", "that"), ("field", "No."), ("protocols", "a: one\nb: two")):
                 with pytest.raises(BufferError) as caught:
                     extension.refuse(protocol, field, "this", got, hint)
                 assert str(caught.value) == str(SharingError(protocol, field, "this", got, hint))

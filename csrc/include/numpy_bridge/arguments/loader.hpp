@@ -26,6 +26,13 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
+/// The name of argument `i` in the function's signature; "arg0" where it was given none.
+inline std::string argument_name(const py::detail::function_call& call, std::size_t i) {
+    const auto& names = call.func.args;
+    if (i < names.size() && names[i].name != nullptr) return names[i].name;
+    return "arg" + std::to_string(i - (call.func.is_method ? 1 : 0));
+}
+
 /// The caster of one argument of a call.
 template <class A, bool = array_argument_traits<A>::value> struct call_caster {
     using type = py::detail::make_caster<A>;

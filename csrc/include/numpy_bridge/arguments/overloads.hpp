@@ -1,7 +1,6 @@
 /// Decides when to raise, and collects the reasons why each overload refused a call.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -14,9 +13,6 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace detail {
 
 using reasons = std::vector<std::string>;
-
-/// The name of argument `i` in the function's signature; "arg0" where it was given none.
-std::string argument_name(const py::detail::function_call& call, std::size_t i);
 
 /// The first overload of the function that is called, if a refusal may be final, else null. pybind11 tries all
 /// overloads without conversions first, then again with; only the second round, or the only one of a function without

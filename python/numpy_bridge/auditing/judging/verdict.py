@@ -139,9 +139,9 @@ def _is_number(memory: Operand) -> bool:
 
 def _no_block(given: Operand) -> str:
     if _is_number(given):
-        return "a number is no block of memory"
+        return "a number is a value, not a block of memory"
     if given.kind == TEXT_OF_TENSORFLOW:
         return "text is no block of numbers: its characters are converted"
     if given.library == "python":
-        return "Python objects are no block of memory: their values are converted"
+        return "Python objects are not a block of memory: their values are converted"
     return "several arrays are no one block of memory: they are put together"
