@@ -21,9 +21,14 @@ view::view(imported& from, PyObject* source, bool readonly)
     memory_.readonly = memory_.readonly || readonly;
 }
 
+/// Memoryviews are not shown to the collector. It would clear one that is garbage although the view still has an export
+/// of it, and CPython then crashes. So a cycle through a view of a memoryview is never freed.
 int view::traverse(visitproc visit, void* arg) const {
+    PyObject* exporter = nullptr;
     if (held_.lease().releases_with(detail::release_buffer))
-        Py_VISIT(static_cast<const Py_buffer*>(held_.lease().context())->obj);
+        exporter = static_cast<const Py_buffer*>(held_.lease().context())->obj;
+    if (exporter != nullptr && PyMemoryView_Check(exporter) != 0) return 0;
+    Py_VISIT(exporter);
     return held_.traverse(visit, arg);
 }
 

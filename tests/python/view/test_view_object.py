@@ -24,6 +24,7 @@ from support import (
     needs_ml_dtypes,
     needs_torch,
     readonly,
+    run_python,
     torch,
 )
 
@@ -157,6 +158,32 @@ def test_a_cycle_is_collected(make: Callable[[], Any], through: Callable[[Any], 
     del owner
     gc.collect()
     assert seen() is None
+
+
+CYCLE_OF_MEMORYVIEW = """
+import gc, sys
+import numpy as np
+from numpy_bridge import view
+
+class Holder: pass
+
+owner = bytearray(b"abcd")
+gc.disable()
+for _ in range(3):
+    exporter = memoryview(owner)  # tracked first, so it would be cleared first
+    holder = Holder()
+    holder.itself, holder.exporter = holder, exporter
+    holder.shared = eval(sys.argv[1])
+    del holder, exporter
+    gc.collect()
+"""
+
+
+@pytest.mark.parametrize(
+    "shared", ["view(exporter)", "view(view(exporter))", "view(np.frombuffer(exporter, np.uint8))"]
+)
+def test_collection_of_a_cycle_with_a_memoryview_does_not_crash(shared: str) -> None:
+    run_python(CYCLE_OF_MEMORYVIEW, shared)
 
 
 def test_a_cycle_through_from_pointer_is_collected() -> None:
