@@ -30,7 +30,7 @@ py::object empty_cuda_tensor(const memory& from) {
 /// Copies into `to`, which is not shared yet, and returns it.
 py::object filled(py::object to, const imported& from) {
     imported target;
-    import_object(to.ptr(), {hold::call, use::writing}, target);
+    import_object(to.ptr(), {engine::hold::call, engine::use::writing}, target);
     copy_in_place({target.description, target.stream}, {from.description, from.stream}, false);
     return to;
 }
@@ -42,7 +42,7 @@ py::object array_of_values(PyObject* x) {
         return engine::array_over(values.attr("cpu")().ptr());
     }
     imported in;
-    import_object(x, to_copy, in);
+    import_object(x, engine::to_copy, in);
     if (is_cuda(in.description.device)) return filled(empty_array(in.description), in);
     return engine::array_over(x, in);
 }
@@ -56,7 +56,7 @@ py::object native(const py::object& array) {
 void require_memory(PyObject* tensor) {
     imported in;
     try {
-        import_object(tensor, to_copy, in);
+        import_object(tensor, engine::to_copy, in);
     } catch (const sharing_error& error) {
         if (error.why().field == "data" || error.why().field == "storage") throw;
     }
@@ -81,7 +81,7 @@ py::object copy_as_array(PyObject* x) {
 
 py::object copy_as_native_array(PyObject* x) {
     imported in;
-    import_object(x, to_copy, in);
+    import_object(x, engine::to_copy, in);
     const bool ready = host_accessible(in.description.device) && in.stream == 0;
     return native(ready ? engine::array_over(x, in) : array_of_values(x));
 }
@@ -93,7 +93,7 @@ py::object copy_as_tensor(PyObject* x) {
         return py::handle(x).attr("clone")();
     }
     imported in;
-    import_object(x, to_copy, in);
+    import_object(x, engine::to_copy, in);
     in.own_extents();
     const py::object kept = engine::capsule_over(in.anchored_to(x));
     try {
@@ -102,7 +102,7 @@ py::object copy_as_tensor(PyObject* x) {
         if (!is_cuda(in.description.device)) {
             imported copy;
             const py::object array = native(numpy_library::get().new_array(in.description, kept));
-            import_object(array.ptr(), to_share, copy);
+            import_object(array.ptr(), engine::to_share, copy);
             return tensor_over(torch, copy, array, false);
         }
         if (py::object tensor = empty_cuda_tensor(in.description)) return filled(std::move(tensor), in);

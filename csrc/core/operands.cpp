@@ -7,14 +7,16 @@ namespace numpy_bridge {
 
 operand::operand(const char* operation, PyObject* x, bool writes) : object_(x), writes_(writes) {
     if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
-    import_object(x, wanted(hold::nothing), in_);
+    import_object(x, wanted(engine::hold::nothing), in_);
     in_.own_extents();
     if (writes && in_.description.readonly)
         detail::refuse(operation, "readonly", "writable memory", "read-only memory of a " + detail::type_name(x),
                        "write to a copy: numpy_bridge.to_numpy(x, copy=True)");
 }
 
-request operand::wanted(hold held) const noexcept { return {held, writes_ ? use::writing : use::reading, !writes_}; }
+engine::request operand::wanted(engine::hold held) const noexcept {
+    return {held, writes_ ? engine::use::writing : engine::use::reading, !writes_};
+}
 
 void operand::require_unmoved(const char* operation) const {
     if (in_.still_there()) return;
@@ -26,7 +28,7 @@ void operand::require_unmoved(const char* operation) const {
 void operand::pin() {
     if (in_.seen.still_there == nullptr) return; // held already
     imported again;
-    import_object(object_, wanted(hold::lasting), again);
+    import_object(object_, wanted(engine::hold::lasting), again);
     pinned_.emplace(again.anchored_to(object_));
 }
 

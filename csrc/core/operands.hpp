@@ -31,7 +31,7 @@ public:
     void pin();
 
 private:
-    request wanted(hold held) const noexcept;
+    engine::request wanted(engine::hold held) const noexcept;
 
     PyObject* object_;
     bool writes_;

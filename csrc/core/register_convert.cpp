@@ -46,7 +46,7 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     imported in;
     if (!numpy_library::get().is_exact_array(array.ptr())) return {};
     if ((reinterpret_cast<numpy_abi::array*>(array.ptr())->flags & numpy_abi::flag_own_data) != 0) return {};
-    engine::import_array(array.ptr(), to_locate, in);
+    engine::import_array(array.ptr(), engine::to_locate, in);
     engine::check_inside_storage(torch, x, in.description);
     return array;
 }
@@ -57,10 +57,10 @@ py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage = torch.untyped_storage(x);
     if (torch.resizable.is_true(storage.ptr())) {
         if (py::object array = first_array_of_tensor(torch, x)) return array;
-        return array_of_view(make_view(x, to_share, false));
+        return array_of_view(make_view(x, engine::to_share, false));
     }
     imported in;
-    engine::describe_tensor(torch, x, to_share, in);
+    engine::describe_tensor(torch, x, engine::to_share, in);
     return numpy_library::get().new_array(in.description, std::move(storage));
 }
 
@@ -69,14 +69,14 @@ py::object share_as_array(PyObject* x) {
     const torch_library* torch = torch_library::loaded();
     if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr)
         return engine::asking_torch(x, [&] { return array_of_tensor(*torch, x); });
-    return array_of_view(make_view(x, to_share, false));
+    return array_of_view(make_view(x, engine::to_share, false));
 }
 
 py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     const torch_library& torch = torch_library::get();
     if (torch.is_tensor(x)) return py::reinterpret_borrow<py::object>(x);
     imported in;
-    import_object(x, to_share, in);
+    import_object(x, engine::to_share, in);
     validate_for_torch(torch, in.description, allow_readonly);
     if (in.stream != 0) torch.wait_for(in.stream, in.description.device);
     return torch.new_tensor(in.description, in.anchored_to(x));
@@ -86,7 +86,9 @@ constexpr signature<2> view_signature{"view", 1, {"x", "readonly"}};
 constexpr signature<2> to_numpy_signature{"to_numpy", 1, {"x", "copy"}};
 constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly"}};
 
-py::object call_view(const arguments<2>& given) { return make_view(given[0], to_share, is_true(given[1], false)); }
+py::object call_view(const arguments<2>& given) {
+    return make_view(given[0], engine::to_share, is_true(given[1], false));
+}
 
 py::object call_to_numpy(const arguments<2>& given) {
     return convert(given[0], copy_mode_of(given[1]), copy_as_array, [&] { return share_as_array(given[0]); });
@@ -201,7 +203,8 @@ void register_convert(py::module_& module) {
         {nullptr, nullptr, 0, nullptr}};
     if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
     module.def(
-        "values_of", [](const py::object& x) { return make_view(x.ptr(), {hold::call, use::writing, true}, true); },
+        "values_of",
+        [](const py::object& x) { return make_view(x.ptr(), {engine::hold::call, engine::use::writing, true}, true); },
         py::arg("x"), "A View to copy from, read-only: `x` shared, or the copy that its producer makes.");
 }
 

@@ -38,7 +38,7 @@ facts facts_of(const memory& m) {
 
 facts describe(const py::object& x) {
     imported in;
-    import_object(x.ptr(), to_locate, in);
+    import_object(x.ptr(), engine::to_locate, in);
     return facts_of(in.description);
 }
 
@@ -54,7 +54,7 @@ py::object answer_of(const engine::protocol& with, PyObject* x, bool described) 
         return PyObject_HasAttrString(x, "__array__") != 0 ? py::object(py::none()) : py::object();
     std::vector<refusal> refusals;
     imported in;
-    if (engine::try_protocol(with, x, to_share, in, refusals)) {
+    if (engine::try_protocol(with, x, engine::to_share, in, refusals)) {
         in.description.readonly = in.description.readonly || engine::is_immutable(x);
         return facts_of(in.description);
     }

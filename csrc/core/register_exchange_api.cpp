@@ -70,7 +70,7 @@ int managed_tensor_to_object(dlpack::managed_tensor_versioned* tensor, void** ou
     return guarded([&] {
         imported in;
         if (tensor == nullptr) detail::refuse("DLPack", "exchange API", "a tensor", "NULL");
-        detail::import_managed(tensor, to_copy, in); // the consumer may pass a copy
+        detail::import_managed(tensor, engine::to_copy, in); // the consumer may pass a copy
         *out = py::cast(std::make_unique<view>(in, nullptr, false)).release().ptr();
     });
 }

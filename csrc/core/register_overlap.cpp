@@ -16,9 +16,9 @@ constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "
 /// of the first.
 struct located {
     explicit located(const arguments<2>& given) {
-        import_object(given[0], to_locate, a);
+        import_object(given[0], engine::to_locate, a);
         a.own_extents();
-        import_object(given[1], to_locate, b);
+        import_object(given[1], engine::to_locate, b);
     }
     imported a, b;
 };

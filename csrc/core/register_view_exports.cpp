@@ -95,7 +95,7 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
         !(same_device(wanted, from.description().device) && host_accessible(wanted)))
         refuse_device(from.description().device, wanted, "copies are made on the CPU and on CUDA devices");
     const py::object array = copy_as_native_array(self.ptr());
-    engine::import_array(array.ptr(), to_locate, in);
+    engine::import_array(array.ptr(), engine::to_locate, in);
     return capsule_of(in.description, in.anchored_to(array.ptr()), max_version, dlpack::flag_is_copied);
 }
 

@@ -44,7 +44,7 @@ namespace {
 
 bool is_view(PyObject* x) { return Py_TYPE(x) == view_type; }
 
-void import_view(PyObject* x, const request&, imported& out) {
+void import_view(PyObject* x, const engine::request&, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();
     out.description = known.description();
     out.stream = known.stream();
@@ -61,7 +61,7 @@ py::object view_over(const memory& m, anchor keep) {
 
 const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others};
 
-py::object make_view(PyObject* x, const request& wanted, bool readonly) {
+py::object make_view(PyObject* x, const engine::request& wanted, bool readonly) {
     imported in;
     import_object(x, wanted, in);
     return py::cast(std::make_unique<view>(in, x, readonly));

@@ -50,7 +50,7 @@ private:
 inline PyTypeObject* view_type = nullptr;
 
 /// A new View of the memory behind `x`.
-py::object make_view(PyObject* x, const request& wanted, bool readonly);
+py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);
 
 /// Views as a known library, for `add_library`.
 extern const engine::library view_row;

@@ -118,11 +118,11 @@ NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, 
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE void import_object(PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE void import_object(PyObject* x, const engine::request& wanted, imported& out) {
     const engine::library* known = engine::find_library(x);
     if (known == nullptr) return engine::import_by_protocol(x, wanted, out);
     known->import(x, wanted, out);
-    if (wanted.held != hold::nothing || out.pin || out.lease) return;
+    if (wanted.held != engine::hold::nothing || out.pin || out.lease) return;
     out.seen.object = x;
     out.seen.still_there = known->still_there;
 }

@@ -56,9 +56,9 @@ bool is_mine(PyObject* x) { return reinterpret_cast<PyObject*>(Py_TYPE(x)) == ar
 
 array& array_of(PyObject* x) { return py::handle(x).cast<array&>(); }
 
-void import_array(PyObject* x, const request& wanted, imported& out) {
+void import_array(PyObject* x, const engine::request& wanted, imported& out) {
     out.description = array_of(x).description();
-    if (wanted.held != hold::nothing) out.lease = array_of(x).pinned();
+    if (wanted.held != engine::hold::nothing) out.lease = array_of(x).pinned();
 }
 
 bool still_there(const engine::witness& seen, const memory& was) {

@@ -22,7 +22,7 @@ NUMPY_BRIDGE_INLINE dtype target_dtype(const requirements& r, dtype found) {
 
 NUMPY_BRIDGE_INLINE py::object converted_array(const py::object& values, const requirements& r) {
     imported in;
-    engine::import_array(values.ptr(), to_locate, in);
+    engine::import_array(values.ptr(), engine::to_locate, in);
     const py::object type =
         numpy_library::get().descr_for({target_dtype(r, in.description.type.id), byte_order::native});
     const char* layout = r.order == order::f ? "F" : r.order == order::any ? "K" : "C";

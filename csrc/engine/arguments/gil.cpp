@@ -12,7 +12,7 @@ namespace detail {
 NUMPY_BRIDGE_INLINE void pin::keep(PyObject* x, const void* data, const std::int64_t* shape, int ndim) {
     translate_refusals();
     imported in;
-    import_object(x, {hold::lasting, use::reading, false, false}, in);
+    import_object(x, {engine::hold::lasting, engine::use::reading, false, false}, in);
     const memory& now = in.description;
     if (static_cast<const void*>(now.data) != data || now.ndim != ndim || !std::equal(shape, shape + ndim, now.shape))
         throw py::type_error("the memory of a borrowed array changed before it could be pinned");

@@ -36,7 +36,7 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> refused_for(const me
 }
 
 NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_as_it_is(PyObject* x, const requirements& r,
-                                                                          const request& wanted, imported& in) {
+                                                                          const engine::request& wanted, imported& in) {
     try {
         import_object(x, wanted, in);
         if (meets_all(r, in.description)) return nullptr;
@@ -62,10 +62,10 @@ NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
     return {};
 }
 
-NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, hold held,
-                                                                          bool convert, loaded_argument& out) {
+NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument>
+load_argument(PyObject* x, const requirements& r, engine::hold held, bool convert, loaded_argument& out) {
     if (has_no_memory(x)) return refused_because(refused_argument::cause::no_memory);
-    const request wanted{held, r.writable ? use::writing : use::reading, false, r.checked};
+    const engine::request wanted{held, r.writable ? engine::use::writing : engine::use::reading, false, r.checked};
     out.object = x;
     auto refused = load_as_it_is(x, r, wanted, out.in);
     if (refused == nullptr || !r.may_copy || !convert) return refused;

@@ -24,18 +24,18 @@ NUMPY_BRIDGE_INLINE py::object call_array(const py::object& method, const reques
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_array_method(PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_array_method(PyObject* x, const engine::request& wanted, imported& out) {
     const py::object method = engine::protocol_attribute(x, "__array__");
     if (!method) return false;
     py::object array = engine::call_array(method, wanted);
-    request held = wanted;
-    if (held.held == hold::nothing) held.held = hold::call; // `x` may resize what it answers with
+    engine::request held = wanted;
+    if (held.held == engine::hold::nothing) held.held = engine::hold::call; // `x` may resize what it answers with
     engine::import_array(array.ptr(), held, out);
     out.own_extents();
     if (!wanted.copies) {
         const py::object second = engine::call_array(method, wanted);
         imported again;
-        engine::import_array(second.ptr(), to_locate, again);
+        engine::import_array(second.ptr(), engine::to_locate, again);
         if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("__array__");
     }
     out.pin = py::make_tuple(std::move(array), out.pin ? out.pin : py::none());

@@ -23,13 +23,13 @@ NUMPY_BRIDGE_INLINE py::object ml_dtype(const dtype_info& row) {
         module = py::module_::import("ml_dtypes");
     } catch (py::error_already_set& error) {
         if (!error.matches(PyExc_ImportError)) throw;
-        engine::refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
-                       "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'");
+        refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
+               "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'");
     }
     if (!py::hasattr(module, row.name))
-        engine::refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
-                       row.id == dtype::complex32 ? "share its parts: torch.view_as_real(t)"
-                                                  : "share its bytes: t.view(torch.uint8)");
+        refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
+               row.id == dtype::complex32 ? "share its parts: torch.view_as_real(t)"
+                                          : "share its bytes: t.view(torch.uint8)");
     return module.attr(row.name);
 }
 

@@ -195,11 +195,11 @@ NUMPY_BRIDGE_INLINE bool import_attribute(PyObject* x, const char* name, describ
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_array_interface(PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_array_interface(PyObject* x, const engine::request& wanted, imported& out) {
     return engine::import_attribute(x, "__array_interface__", engine::describe_array_interface, wanted, out);
 }
 
-NUMPY_BRIDGE_INLINE bool import_array_struct(PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_array_struct(PyObject* x, const engine::request& wanted, imported& out) {
     return engine::import_attribute(x, "__array_struct__", engine::describe_array_struct, wanted, out);
 }
 

@@ -69,7 +69,7 @@ NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const request&, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const engine::request&, imported& out) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     out.lease = engine::hold_buffer(x);
     if (!out.lease) engine::refuse("buffer", "export", "a buffer", engine::text_of_pending_error());
@@ -77,7 +77,7 @@ NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const request&, imported& ou
     return true;
 }
 
-NUMPY_BRIDGE_INLINE bool import_plain_bytes(PyObject* x, const request&, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_plain_bytes(PyObject* x, const engine::request&, imported& out) {
     if (PyObject_CheckBuffer(x) == 0 || engine::hold_buffer(x)) return false;
     engine::text_of_pending_error(); // import_buffer has reported it
     out.lease = engine::hold_buffer(x, PyBUF_SIMPLE);

@@ -58,7 +58,7 @@ NUMPY_BRIDGE_INLINE device device_of_pointer(const char* protocol, const std::by
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_cuda_array_interface(PyObject* x, const request&, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_cuda_array_interface(PyObject* x, const engine::request&, imported& out) {
     constexpr const char* protocol = "__cuda_array_interface__";
     const py::object answer = engine::protocol_attribute(x, protocol);
     if (!answer) return false;

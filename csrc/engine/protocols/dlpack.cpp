@@ -190,10 +190,10 @@ NUMPY_BRIDGE_INLINE bool read_through(const dlpack::exchange_api& api, PyObject*
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_exchange_api(PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_exchange_api(PyObject* x, const engine::request& wanted, imported& out) {
     const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x)));
     if (api == nullptr) return false;
-    if (wanted.held == hold::nothing && engine::read_through(*api, x, out)) return true;
+    if (wanted.held == engine::hold::nothing && engine::read_through(*api, x, out)) return true;
     if (api->managed_tensor_from_object == nullptr) return false;
     dlpack::managed_tensor_versioned* managed = nullptr;
     if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr)
@@ -203,7 +203,7 @@ NUMPY_BRIDGE_INLINE bool import_exchange_api(PyObject* x, const request& wanted,
     return true;
 }
 
-NUMPY_BRIDGE_INLINE bool import_dlpack(PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_dlpack(PyObject* x, const engine::request& wanted, imported& out) {
     const py::object method = engine::protocol_attribute(x, "__dlpack__");
     if (!method) return false;
     const bool knows_copy = engine::ask_dlpack(method, x, wanted, out);

@@ -27,7 +27,7 @@ NUMPY_BRIDGE_INLINE bool type_has(PyObject* x, const char* name) {
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_python_buffer(PyObject* x, const request&, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_python_buffer(PyObject* x, const engine::request&, imported& out) {
     if (PyObject_CheckBuffer(x) != 0 || !engine::type_has(x, "__buffer__")) return false;
     const py::object method = engine::protocol_attribute(x, "__buffer__");
     if (!method) return false;

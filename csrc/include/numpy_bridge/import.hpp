@@ -38,7 +38,7 @@ bool try_protocol(const protocol& with, PyObject* x, const request& wanted, impo
 /// Objects of known libraries are imported by these, all others by the first protocol that succeeds. Raises
 /// sharing_error with the reason of every protocol that was tried, or TypeError for objects without any. Needs
 /// the GIL.
-void import_object(PyObject* x, const request& wanted, imported& out);
+void import_object(PyObject* x, const engine::request& wanted, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
 

@@ -12,6 +12,8 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
+namespace engine {
+
 /// How an import keeps the memory where it is.
 enum class hold : std::uint8_t {
     nothing, ///< not at all: check `still_there` just before use, and run no Python code until the last use
@@ -37,8 +39,6 @@ struct request {
 inline constexpr request to_locate{hold::call, use::addresses};
 inline constexpr request to_share{hold::lasting, use::writing};
 inline constexpr request to_copy{hold::call, use::reading, true};
-
-namespace engine {
 
 /// The origin of memory that is not held, to detect a move before the memory is used.
 struct witness {

@@ -110,15 +110,19 @@ private:
             seen_.still_there = engine::is_array_unmoved;
             return true;
         }
-        plain_memory found;
-        if (!describe_plain(x, wanted, keeper_.buffer(), found)) return false;
-        if (!fits(found.m)) {
-            keeper_.buffer().reset();
-            return false;
+        return load_plain_tensor_or_buffer(x);
+    }
+
+    PYBIND11_NOINLINE bool load_plain_tensor_or_buffer(PyObject* x) {
+        dims strides;
+        const memory m = describe_plain(x, wanted, keeper_.buffer(), strides, seen_);
+        if (m.ndim < 0) return false;
+        if (fits(m)) {
+            accept(m, x);
+            return true;
         }
-        accept(found.m, x);
-        seen_ = found.seen;
-        return true;
+        keeper_.buffer().reset();
+        return false;
     }
 
     static bool fits(const memory& m) noexcept { return meets_every<wanted>(m); }
@@ -131,8 +135,8 @@ private:
 
     PYBIND11_NOINLINE bool load_anything(PyObject* x, bool convert) {
         loaded_argument loaded;
-        refused_ = load_argument(x, wanted, holds_nothing ? numpy_bridge::hold::nothing : numpy_bridge::hold::lasting,
-                                 convert, loaded);
+        refused_ =
+            load_argument(x, wanted, holds_nothing ? engine::hold::nothing : engine::hold::lasting, convert, loaded);
         if (refused_ != nullptr) return false;
         imported& in = loaded.in;
         if constexpr (borrows) {

@@ -68,17 +68,11 @@ inline bool describe_plain_array(PyObject* x, memory& out) noexcept {
     return is_plainly_valid(out);
 }
 
-/// A tensor on the CPU, or one of Python's own buffers.
-struct plain_memory {
-    plain_memory() {} // NOLINT(modernize-use-equals-default): leaves the strides uninitialised on purpose
-    memory m;
-    engine::witness seen;
-    dims strides; ///< room for those of a tensor
-};
-
-/// Describes `x` if it is plain and its values meet `r`; `meets_every` tests the layout. A
-/// buffer is exported into `buffer`.
-bool describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, plain_memory& out) noexcept;
+/// Describes a tensor on the CPU or one of Python's own buffers, if it is plain and its values meet `r`; `meets_every`
+/// tests the layout. Everything else gets an `ndim` of -1. A buffer is exported into `buffer`; the description of a
+/// tensor points into `strides`, and `seen` records where it is.
+memory describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, dims& strides,
+                      engine::witness& seen) noexcept;
 
 } // namespace detail
 

@@ -20,8 +20,8 @@ struct loaded_argument {
 /// Imports `x` and tests it against `r`. Where `r` allows copies and `convert` is true, an argument that does not fit
 /// is copied, and the copy lives until the bound function returns. Returns null on success, else the
 /// reason. Raises only errors that are not about the argument, such as KeyboardInterrupt.
-std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, hold held, bool convert,
-                                                      loaded_argument& out);
+std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, engine::hold held,
+                                                      bool convert, loaded_argument& out);
 
 } // namespace detail
 

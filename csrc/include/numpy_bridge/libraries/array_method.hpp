@@ -10,7 +10,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 /// Imports the array that `x.__array__()` returns. False if `x` has no such method. Many methods lack the
 /// keyword `copy` or ignore it, so the method is called twice. Two different blocks mean
 /// that it copies.
-bool import_array_method(PyObject* x, const request& wanted, imported& out);
+bool import_array_method(PyObject* x, const engine::request& wanted, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
 

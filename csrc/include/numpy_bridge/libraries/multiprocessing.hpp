@@ -9,7 +9,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// Imports the ctypes object inside, without taking the lock: aliases outlive any lock. False if `x` is no
 /// such wrapper.
-bool import_synchronized(PyObject* x, const request& wanted, imported& out);
+bool import_synchronized(PyObject* x, const engine::request& wanted, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
 

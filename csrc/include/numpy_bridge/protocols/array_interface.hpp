@@ -46,10 +46,10 @@ void read_pointer(const char* protocol, py::handle data, imported& out);
 } // namespace engine
 
 /// Imports through the dictionary `x.__array_interface__`. False if `x` has none.
-bool import_array_interface(PyObject* x, const request& wanted, imported& out);
+bool import_array_interface(PyObject* x, const engine::request& wanted, imported& out);
 
 /// Imports through the capsule `x.__array_struct__`. False if `x` has none.
-bool import_array_struct(PyObject* x, const request& wanted, imported& out);
+bool import_array_struct(PyObject* x, const engine::request& wanted, imported& out);
 
 namespace engine {
 

@@ -26,11 +26,11 @@ void describe_buffer(const Py_buffer& view, imported& out);
 /// Takes a buffer export of `x` and holds it in `out.lease`: a bytearray cannot grow and a
 /// mmap cannot close meanwhile. False if the type has no buffer; raises sharing_error if it has one
 /// that cannot be shared.
-bool import_buffer(PyObject* x, const request&, imported& out);
+bool import_buffer(PyObject* x, const engine::request&, imported& out);
 
 /// The last resort: shares the bytes of exporters that answer PyBUF_SIMPLE only and do not describe elements.
 /// False if `import_buffer` could take an export.
-bool import_plain_bytes(PyObject* x, const request&, imported& out);
+bool import_plain_bytes(PyObject* x, const engine::request&, imported& out);
 
 /// Fills `view` for a consumer, as `bf_getbuffer` of `exporter` must; `exporter` keeps `m` alive.
 /// Raises sharing_error (a BufferError) for requests that `m` cannot meet.

@@ -17,7 +17,7 @@ std::uintptr_t stream_named_by(PyObject* x);
 } // namespace engine
 
 /// Imports through the dictionary `x.__cuda_array_interface__`. False if `x` has none.
-bool import_cuda_array_interface(PyObject* x, const request&, imported& out);
+bool import_cuda_array_interface(PyObject* x, const engine::request&, imported& out);
 
 /// Whether the CUDA array interface can describe `m`: a dtype of NumPy's own, on a CUDA device.
 bool has_cuda_array_interface(const memory& m);

@@ -52,11 +52,11 @@ bool read_through(const dlpack::exchange_api& api, PyObject* x, imported& out);
 } // namespace engine
 
 /// Imports through the C exchange API of the type of `x`. False if the type has none.
-bool import_exchange_api(PyObject* x, const request& wanted, imported& out);
+bool import_exchange_api(PyObject* x, const engine::request& wanted, imported& out);
 
 /// Imports through `x.__dlpack__()`. False if `x` has no such method. A producer without the keyword `copy` may
 /// return an unmarked copy, so it is called twice. Two different blocks mean that it copies.
-bool import_dlpack(PyObject* x, const request& wanted, imported& out);
+bool import_dlpack(PyObject* x, const engine::request& wanted, imported& out);
 
 namespace engine {
 

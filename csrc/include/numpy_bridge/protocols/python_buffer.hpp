@@ -19,7 +19,7 @@ struct python_buffer {
 
 /// Imports the result of `x.__buffer__(flags)`, and calls `__release_buffer__` at the end. False if
 /// `x` has no such method, or if Python itself turns it into a buffer.
-bool import_python_buffer(PyObject* x, const request&, imported& out);
+bool import_python_buffer(PyObject* x, const engine::request&, imported& out);
 
 NUMPY_BRIDGE_NAMESPACE_END
 
