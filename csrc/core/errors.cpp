@@ -9,7 +9,7 @@ namespace {
 py::object exception_class(const char* name) { return py::module_::import("numpy_bridge.errors").attr(name); }
 
 /// Text from a producer may not be valid UTF-8.
-py::object readable(const std::string& text) {
+py::object decoded(const std::string& text) {
     return detail::stolen(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
@@ -32,8 +32,8 @@ void translate(std::exception_ptr pending) {
 
 py::object python_exception(const refusal& why) {
     return detail::called(exception_class("SharingError"),
-                          py::make_tuple(readable(why.protocol), readable(why.field), readable(why.expected),
-                                         readable(why.got), readable(why.hint)));
+                          py::make_tuple(decoded(why.protocol), decoded(why.field), decoded(why.expected),
+                                         decoded(why.got), decoded(why.hint)));
 }
 
 void set_python_exception() noexcept {

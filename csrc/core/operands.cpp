@@ -5,17 +5,13 @@
 
 namespace numpy_bridge {
 
-operand::operand(const char* operation, PyObject* x, bool writes) : object_(x), writes_(writes) {
+operand::operand(const char* operation, PyObject* x, bool writes, engine::hold held) : object_(x) {
     if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
-    import_object(x, wanted(engine::hold::nothing), in_);
+    import_object(x, {held, writes ? engine::use::writing : engine::use::reading, !writes}, in_);
     in_.own_extents();
     if (writes && in_.description.readonly)
         detail::refuse(operation, "readonly", "writable memory", "read-only memory of a " + detail::type_name(x),
                        "write to a copy: numpy_bridge.to_numpy(x, copy=True)");
-}
-
-engine::request operand::wanted(engine::hold held) const noexcept {
-    return {held, writes_ ? engine::use::writing : engine::use::reading, !writes_};
 }
 
 void operand::require_unmoved(const char* operation) const {
@@ -23,13 +19,6 @@ void operand::require_unmoved(const char* operation) const {
     detail::refuse(operation, "memory", "memory that stays in place during the call",
                    "a " + engine::type_name(object_) + " that was resized during the call",
                    "do not resize it meanwhile, or share it first: numpy_bridge.view(x)");
-}
-
-void operand::pin() {
-    if (in_.seen.still_there == nullptr) return; // held already
-    imported again;
-    import_object(object_, wanted(engine::hold::lasting), again);
-    pinned_.emplace(again.anchored_to(object_));
 }
 
 } // namespace numpy_bridge

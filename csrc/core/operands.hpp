@@ -3,19 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include <numpy_bridge/imported.hpp>
 
 namespace numpy_bridge {
 
-/// Memory borrowed for one call. It is not pinned: no Python code may run between `require_unmoved` of
-/// the last operand and the last use of the memory, unless the GIL is not needed to move it.
+/// Memory borrowed for one call. With `hold::nothing` no Python code may run between `require_unmoved` of the last
+/// operand and the last use of the memory.
 class operand {
 public:
     /// Reads the memory of `x`, and where it `writes` checks that this is allowed: not read-only, not tracked by
     /// autograd. Raises sharing_error in the name of `operation`, or TypeError for objects without memory.
-    operand(const char* operation, PyObject* x, bool writes);
+    /// With `hold::lasting` the block stays in place while the operand lives, so that the GIL may be released. For
+    /// tensors on the host this is permanent, as with `Tensor.numpy()`: they can never be resized again.
+    operand(const char* operation, PyObject* x, bool writes, engine::hold held = engine::hold::nothing);
 
     const memory& description() const noexcept { return in_.description; }
 
@@ -26,17 +27,9 @@ public:
     /// where it was. Runs no Python code itself.
     void require_unmoved(const char* operation) const;
 
-    /// Keeps the block in place for as long as the operand lives, so that the GIL may be released. For tensors on the
-    /// host this is permanent, as with `Tensor.numpy()`: they can never be resized again.
-    void pin();
-
 private:
-    engine::request wanted(engine::hold held) const noexcept;
-
     PyObject* object_;
-    bool writes_;
     imported in_;
-    std::optional<anchor> pinned_;
 };
 
 } // namespace numpy_bridge

@@ -45,14 +45,16 @@ py::object call_copy(const arguments<3>& given) {
     const bool non_blocking = is_true(given[2], false);
     require_memory("copy_", "dst", given[0], "pass an array or a tensor");
     require_memory("copy_", "src", given[1], "use np.asarray(src)");
-    operand target("copy_", given[0], true), source("copy_", given[1], false);
-    if (waits_for_copy(target.description(), source.description())) {
-        target.pin();
-        source.pin();
-    }
-    target.require_unmoved("copy_");
-    source.require_unmoved("copy_");
-    copy_in_place({target.description(), target.stream()}, {source.description(), source.stream()}, non_blocking);
+    const auto copy = [&](engine::hold held) {
+        const operand target("copy_", given[0], true, held), source("copy_", given[1], false, held);
+        const bool waits = waits_for_copy(target.description(), source.description());
+        if (waits && held == engine::hold::nothing) return false; // without the GIL: hold first
+        target.require_unmoved("copy_");
+        source.require_unmoved("copy_");
+        copy_in_place({target.description(), target.stream()}, {source.description(), source.stream()}, non_blocking);
+        return true;
+    };
+    if (!copy(engine::hold::nothing)) copy(engine::hold::lasting);
     return py::reinterpret_borrow<py::object>(given[0]);
 }
 

@@ -90,7 +90,7 @@ NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObj
         return start + engine::type_name(x) + ", which supports no protocol for sharing memory";
     case cause::mismatch:
         return start + words_for(refused.found) + ", a " + engine::type_name(x) + "; call " +
-               remedies(r, refused.found, engine::dialect_of(x), name);
+               remedies(r, refused.found, engine::spelling_of(x), name);
     case cause::refusal:
         break;
     }

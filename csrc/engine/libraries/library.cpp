@@ -45,7 +45,7 @@ inline constexpr dialect spelled_for_bytes = {"np.",
                                               "its own library's copy to the host",
                                               "torch.as_tensor({x}).cuda()"};
 
-NUMPY_BRIDGE_INLINE const dialect& dialect_of(PyObject* x) {
+NUMPY_BRIDGE_INLINE const dialect& spelling_of(PyObject* x) {
     if (const library* known = find_library(x)) return known->spelled;
     return PyBytes_Check(x) != 0 || PyByteArray_Check(x) != 0 ? spelled_for_bytes : spelled_for_others;
 }

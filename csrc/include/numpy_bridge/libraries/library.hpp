@@ -68,7 +68,7 @@ const library* find_library(PyObject* x);
 void add_library(const library& row);
 
 /// How to spell a remedy for `x`: as its library does; else with NumPy.
-const dialect& dialect_of(PyObject* x);
+const dialect& spelling_of(PyObject* x);
 
 } // namespace engine
 
