@@ -26,12 +26,9 @@ function(numpy_bridge_add_targets folder)
     $<IF:$<TARGET_EXISTS:pybind11::pybind11>,numpy_bridge_engine,numpy_bridge_header_only>)
 endfunction()
 
-# Suits the engine to the builds of others: quick to compile, as small as its modules allow, without our warnings.
-function(numpy_bridge_suit_users folder)
-  set_property(TARGET numpy_bridge_header_only PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${folder}/include)
-
-  # Three files instead of all, since parsing pybind11 takes most of the time: what programs without Python link, what
-  # runs in every call, and the rest. Only the second is compiled for speed.
+# Compiles the engine as three files instead of all, since parsing pybind11 takes most of the time: base is what programs
+# without Python link, call is what runs in every call, and rest the rest.
+function(numpy_bridge_compile_in_three folder)
   set(base device dtype dtype_reasons error memory overlap self_overlap)
   set(call arguments/fast_path arguments/load import libraries/library libraries/numpy libraries/torch
     libraries/torch_tensor protocols/dlpack python)
@@ -45,8 +42,16 @@ function(numpy_bridge_suit_users folder)
     list(APPEND files ${CMAKE_CURRENT_BINARY_DIR}/numpy_bridge_engine/${group}.cpp)
   endforeach()
   set_property(TARGET numpy_bridge_engine PROPERTY SOURCES ${files})
+  set(numpy_bridge_engine_files ${files} PARENT_SCOPE)
+endfunction()
 
+# Suits the engine to the builds of others: quick to compile, as small as its modules allow, without our warnings.
+function(numpy_bridge_suit_users folder)
+  set_property(TARGET numpy_bridge_header_only PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${folder}/include)
+
+  numpy_bridge_compile_in_three(${folder})
   if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set(files ${numpy_bridge_engine_files})
     list(POP_AT files 1 call)
     set_property(SOURCE ${files} PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release,MinSizeRel>:-Os>)
     set_property(SOURCE ${call} PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release,MinSizeRel>:-O2>)

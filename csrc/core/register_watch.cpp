@@ -52,7 +52,7 @@ PyObject* call_and_report(PyObject* self, PyObject* arguments, PyObject* keyword
 /// Replaces the slot of `type`, unless it is replaced already.
 void replace_slot(PyTypeObject* type) {
     static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
+    const std::scoped_lock lock(one_at_a_time);
     if (watched_type == type) return;
     if (watched_type != nullptr) throw py::value_error("watch_calls watches one type only");
     watched_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));

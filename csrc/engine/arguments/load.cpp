@@ -55,11 +55,13 @@ NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
     try {
         return converted(x, r);
     } catch (const sharing_error&) {
+        return {};
     } catch (const py::type_error&) {
+        return {};
     } catch (py::error_already_set& error) {
         engine::text_of_error(error); // raises errors that are not about the argument
+        return {};
     }
-    return {};
 }
 
 NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument>

@@ -23,9 +23,9 @@ NUMPY_BRIDGE_INLINE const py::detail::function_record* first_overload(const py::
 
 /// How many arguments a call of this overload can have.
 struct arity {
-    std::size_t least, most;
+    std::size_t least = 0, most;
 
-    explicit arity(const py::detail::function_record& f) : least(0), most(f.nargs) {
+    explicit arity(const py::detail::function_record& f) : most(f.nargs) {
         if (f.has_args || f.has_kwargs) {
             most = static_cast<std::size_t>(-1);
             return;

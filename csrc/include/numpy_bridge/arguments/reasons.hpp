@@ -25,8 +25,8 @@ struct refused_argument {
 
     cause what;
     refusal why{};
-    memory found{};                      ///< points into `extents`
-    std::vector<std::int64_t> extents{}; ///< shape, then strides
+    memory found{};                    ///< points into `extents`
+    std::vector<std::int64_t> extents; ///< shape, then strides
 };
 
 /// The reason as the caller reads it: "x: expected float32, 2-D; got float64 (3,), a numpy.ndarray; call ...".

@@ -103,9 +103,6 @@ void import_array(PyObject* x, const request& wanted, imported& out);
 
 inline bool is_array(PyObject* x) { return numpy_library::get().is_array(x); }
 
-/// numpy.ndarray
-const library& numpy_row() noexcept;
-
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -65,9 +65,6 @@ inline witness witness_of_storage(PyObject* x, storage_extent storage) noexcept 
             {reinterpret_cast<std::uintptr_t>(storage.data), static_cast<std::uintptr_t>(storage.size)}};
 }
 
-/// torch.Tensor
-const library& torch_row() noexcept;
-
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
