@@ -104,10 +104,11 @@ def test_ways_to_build_are_those_of_the_projects_beside() -> None:
     assert ways["Meson"].split("`")[0] in HERE.joinpath("meson-python/meson.build").read_text()
     shell = [way for way in ways.values() if "$(python" in way]
     assert len(shell) == 3
-    for way in shell:
-        command = shlex.split(re.search(r"\$\((.*)\)", way)[1])
-        folder = subprocess.check_output([sys.executable, *command[1:]], text=True).strip()
-        assert Path(folder.removeprefix("-I")).is_dir()
+    for substitution in re.findall(r"\$\((.*?)\)", " ".join(shell)):
+        command = [sys.executable, *shlex.split(substitution)[1:]]
+        folders = shlex.split(subprocess.check_output(command, text=True))
+        assert folders
+        assert all(Path(folder.removeprefix("-I")).is_dir() for folder in folders)
 
 
 # What an argument asks for
