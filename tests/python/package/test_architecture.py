@@ -120,7 +120,7 @@ class Entries:
 @pytest.mark.parametrize("make", ["np.ones((5, 2))", "torch.ones(3)"])
 def test_explain_enters_each_file_at_most_twice(make: str) -> None:
     names: dict[str, object] = {"np": np}
-    names["torch"] = pytest.importorskip("torch", reason="rules for torch's calls stand in one by one without it")
+    names["torch"] = pytest.importorskip("torch", reason="without it, rules are asked one by one")
     x = eval(make, names)
     bridge.explain(x)  # imports what is imported once
     entries = Entries()
