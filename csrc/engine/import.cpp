@@ -1,6 +1,8 @@
 #include <numpy_bridge/import.hpp>
 
+#include <cstdint>
 #include <iterator>
+#include <string>
 
 #include <numpy_bridge/libraries/array_method.hpp>
 #include <numpy_bridge/libraries/immutable.hpp>
@@ -14,9 +16,6 @@
 #include <numpy_bridge/protocols/cuda_array_interface.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 #include <numpy_bridge/protocols/python_buffer.hpp>
-
-#include <cstdint>
-#include <string>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -63,7 +62,7 @@ NUMPY_BRIDGE_INLINE bool try_protocol(const protocol& with, PyObject* x, const r
 /// DLPack without a stream makes the legacy default stream wait. The producer may continue on a stream of its own,
 /// which CuPy names in `__cuda_array_interface__`.
 NUMPY_BRIDGE_INLINE void prefer_the_producers_stream(PyObject* x, imported& out) {
-    if (out.stream != legacy_default_stream || !has_cuda_streams(out.description.device)) return;
+    if (out.stream != legacy_default_stream || !is_cuda(out.description.device)) return;
     if (const std::uintptr_t named = stream_named_by(x); named != 0) out.stream = named;
 }
 

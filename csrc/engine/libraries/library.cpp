@@ -35,15 +35,11 @@ NUMPY_BRIDGE_INLINE void add_library(const library& row) {
 }
 
 /// For Python's own bytes and bytearrays.
-inline constexpr dialect spelled_for_bytes = {"np.",
-                                              "np.frombuffer({x}, {dtype})",
-                                              "np.asarray({x}).reshape(...)",
-                                              "np.ascontiguousarray({x})",
-                                              "np.asfortranarray({x})",
-                                              "torch.tensor({x})",
-                                              "np.array({x})",
-                                              "its own library's copy to the host",
-                                              "torch.as_tensor({x}).cuda()"};
+inline constexpr dialect spelled_for_bytes = [] {
+    dialect spelled = spelled_for_others;
+    spelled.convert = "np.frombuffer({x}, {dtype})";
+    return spelled;
+}();
 
 NUMPY_BRIDGE_INLINE const dialect& spelling_of(PyObject* x) {
     if (const library* known = find_library(x)) return known->spelled;

@@ -148,13 +148,9 @@ NUMPY_BRIDGE_INLINE void import_array(PyObject* x, const request& wanted, import
     if (wanted.held != hold::nothing && wanted.used != use::addresses)
         pin_array(numpy, x, out); // may run Python, so it comes first
     const auto& array = *reinterpret_cast<numpy_abi::array*>(x);
-    out.description = {reinterpret_cast<std::byte*>(array.data),
-                       type_of_descr(*array.descr),
-                       cpu_device,
-                       (array.flags & numpy_abi::flag_writeable) == 0,
-                       array.ndim,
-                       reinterpret_cast<const std::int64_t*>(array.shape),
-                       reinterpret_cast<const std::int64_t*>(array.strides)};
+    out.description = host_memory(
+        array.data, type_of_descr(*array.descr), (array.flags & numpy_abi::flag_writeable) == 0, array.ndim,
+        reinterpret_cast<const std::int64_t*>(array.shape), reinterpret_cast<const std::int64_t*>(array.strides));
     validate(out.description, "NumPy");
 }
 

@@ -118,9 +118,7 @@ NUMPY_BRIDGE_INLINE bool is_tensor_unmoved(const witness& seen, const memory& wa
         return reinterpret_cast<std::uintptr_t>(now.data) == seen.marks[0] &&
                static_cast<std::uintptr_t>(now.size) == seen.marks[1];
     }
-    const dlpack::tensor now = read_tensor(torch, seen.object);
-    const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
-    return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
+    return is_at(read_tensor(torch, seen.object), was);
 }
 
 NUMPY_BRIDGE_INLINE void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted,

@@ -159,13 +159,9 @@ NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answ
     std::copy_n(seen.shape, seen.ndim, out.shape.begin());
     if (seen.strides != nullptr) std::copy_n(seen.strides, seen.ndim, out.strides.begin());
     const bool native = (seen.flags & numpy_abi::flag_not_swapped) != 0;
-    out.description = {static_cast<std::byte*>(seen.data),
-                       in_order(*type, native ? byte_order::native : byte_order::swapped),
-                       cpu_device,
-                       (seen.flags & numpy_abi::flag_struct_writeable) == 0,
-                       seen.ndim,
-                       out.shape.data(),
-                       out.strides.data()};
+    out.description = host_memory(seen.data, in_order(*type, native ? byte_order::native : byte_order::swapped),
+                                  (seen.flags & numpy_abi::flag_struct_writeable) == 0, seen.ndim, out.shape.data(),
+                                  out.strides.data());
     validate_shape(seen.ndim, out.shape.data(), seen.itemsize, protocol);
     if (seen.strides == nullptr) fill_c_strides(seen.ndim, out.shape.data(), seen.itemsize, out.strides.data());
     validate(out.description, protocol);

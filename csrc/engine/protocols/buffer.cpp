@@ -53,13 +53,7 @@ NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
     if (view.strides == nullptr) fill_c_strides(view.ndim, out.shape.data(), view.itemsize, out.strides.data());
     else std::copy_n(view.strides, view.ndim, out.strides.begin());
 
-    out.description = {static_cast<std::byte*>(view.buf),
-                       *type,
-                       cpu_device,
-                       view.readonly != 0,
-                       view.ndim,
-                       out.shape.data(),
-                       out.strides.data()};
+    out.description = host_memory(view.buf, *type, view.readonly != 0, view.ndim, out.shape.data(), out.strides.data());
     validate(out.description, protocol);
     if (view.len != byte_count(out.description))
         refuse(protocol, "len",
@@ -88,13 +82,8 @@ NUMPY_BRIDGE_INLINE bool import_plain_bytes(PyObject* x, const engine::request&,
     const auto& bytes = *static_cast<const Py_buffer*>(out.lease.context());
     out.shape[0] = bytes.len;
     out.strides[0] = 1;
-    out.description = {static_cast<std::byte*>(bytes.buf),
-                       {dtype::uint8, byte_order::native},
-                       cpu_device,
-                       bytes.readonly != 0,
-                       1,
-                       out.shape.data(),
-                       out.strides.data()};
+    out.description = host_memory(bytes.buf, {dtype::uint8, byte_order::native}, bytes.readonly != 0, 1,
+                                  out.shape.data(), out.strides.data());
     validate(out.description, "buffer");
     return true;
 }

@@ -75,10 +75,7 @@ NUMPY_BRIDGE_INLINE bool import_cuda_array_interface(PyObject* x, const engine::
     return true;
 }
 
-NUMPY_BRIDGE_INLINE bool has_cuda_array_interface(const memory& m) {
-    const bool on_cuda = m.device.type == device_type::cuda || m.device.type == device_type::cuda_managed;
-    return on_cuda && typestr_of(m.type);
-}
+NUMPY_BRIDGE_INLINE bool has_cuda_array_interface(const memory& m) { return is_cuda(m.device) && typestr_of(m.type); }
 
 NUMPY_BRIDGE_INLINE py::dict export_cuda_array_interface(const memory& m, std::uintptr_t stream) {
     py::dict fields = engine::export_interface(m);

@@ -126,12 +126,8 @@ NUMPY_BRIDGE_INLINE bool ask_dlpack(const py::object& method, PyObject* x, const
     return answer.with_last;
 }
 
-NUMPY_BRIDGE_INLINE bool has_cuda_streams(device where) noexcept {
-    return where.type == device_type::cuda || where.type == device_type::cuda_managed;
-}
-
 NUMPY_BRIDGE_INLINE std::uintptr_t work_stream(const dlpack::exchange_api& api, device where) {
-    if (!has_cuda_streams(where) || api.current_work_stream == nullptr) return 0;
+    if (!is_cuda(where) || api.current_work_stream == nullptr) return 0;
     void* stream = nullptr;
     if (api.current_work_stream(where.type, where.index, &stream) != 0)
         refuse("DLPack", "stream", "the producer's current stream", text_of_pending_error());
@@ -165,14 +161,18 @@ NUMPY_BRIDGE_INLINE const dlpack::exchange_api* find_exchange_api(PyObject* type
 
 namespace engine {
 
+NUMPY_BRIDGE_INLINE bool is_at(const dlpack::tensor& now, const memory& was) noexcept {
+    const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
+    return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
+}
+
 /// Whether the producer still describes the memory as it did. The address of its table is the first mark.
 NUMPY_BRIDGE_INLINE bool is_unmoved_for_producer(const witness& seen, const memory& was) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): `read_through` made it of a pointer
     const auto* api = reinterpret_cast<const dlpack::exchange_api*>(seen.marks[0]);
     dlpack::tensor now{};
     if (api->tensor_from_object(seen.object, &now) != 0) throw py::error_already_set();
-    const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
-    return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
+    return is_at(now, was);
 }
 
 NUMPY_BRIDGE_INLINE bool read_through(const dlpack::exchange_api& api, PyObject* x, imported& out) {
@@ -212,7 +212,7 @@ NUMPY_BRIDGE_INLINE bool import_dlpack(PyObject* x, const engine::request& wante
         engine::ask_dlpack(method, x, wanted, again);
         if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("DLPack");
     }
-    if (engine::has_cuda_streams(out.description.device)) out.stream = engine::legacy_default_stream;
+    if (is_cuda(out.description.device)) out.stream = engine::legacy_default_stream;
     return true;
 }
 
@@ -230,8 +230,7 @@ NUMPY_BRIDGE_INLINE void validate_for_dlpack(const memory& m, const char* consum
     if (m.type.order != byte_order::native)
         refuse(consumer, "byte order", "the machine's own byte order", name_of(m.type),
                "pass copy=True for a copy in native byte order");
-    std::int64_t used = 0; // the bits of all strides that are ever used
-    for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
+    const std::int64_t used = used_strides(layout_of(m));
     const bool odd = (used & (itemsize(m) - 1)) != 0;
     const bool misaligned =
         (reinterpret_cast<std::uintptr_t>(m.data) & static_cast<std::uintptr_t>(itemsize(m) - 1)) != 0;

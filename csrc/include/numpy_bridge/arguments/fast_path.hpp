@@ -58,13 +58,9 @@ inline bool describe_plain_array(PyObject* x, memory& out) noexcept {
     const auto& array = *reinterpret_cast<const numpy_abi::array*>(x);
     const auto id = from_numpy_number(array.descr->number);
     if (!id || !numpy_abi::is_native(*array.descr)) return false;
-    out = {reinterpret_cast<std::byte*>(array.data),
-           {*id, byte_order::native},
-           cpu_device,
-           (array.flags & numpy_abi::flag_writeable) == 0,
-           array.ndim,
-           reinterpret_cast<const std::int64_t*>(array.shape),
-           reinterpret_cast<const std::int64_t*>(array.strides)};
+    out = host_memory(array.data, {*id, byte_order::native}, (array.flags & numpy_abi::flag_writeable) == 0, array.ndim,
+                      reinterpret_cast<const std::int64_t*>(array.shape),
+                      reinterpret_cast<const std::int64_t*>(array.strides));
     return is_plainly_valid(out);
 }
 

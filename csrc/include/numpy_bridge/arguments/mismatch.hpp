@@ -60,9 +60,7 @@ constexpr bool order_fits(order wanted, const memory& m) noexcept {
 
 /// Whether all used strides are multiples of the itemsize.
 inline bool strides_fit(const memory& m) noexcept {
-    std::int64_t used = 0;
-    for (int i = 0; i < m.ndim; ++i) used |= m.shape[i] > 1 ? m.strides[i] : 0;
-    return (used & (info(m.type.id).itemsize - 1)) == 0 || is_empty(m);
+    return (used_strides(layout_of(m)) & (info(m.type.id).itemsize - 1)) == 0 || is_empty(m);
 }
 
 inline bool alignment_fits(const requirements& r, const memory& m) noexcept {

@@ -30,8 +30,8 @@ void describe_dlpack(const dlpack::tensor& t, bool readonly, imported& out);
 /// Takes ownership of a versioned tensor. Of another major version only the deleter is called.
 void import_managed(dlpack::managed_tensor_versioned* managed, const request& wanted, imported& out);
 
-/// True if work on the device uses CUDA streams.
-bool has_cuda_streams(device where) noexcept;
+/// Whether a producer that describes `now` still has the elements of `was` at their address.
+bool is_at(const dlpack::tensor& now, const memory& was) noexcept;
 
 inline constexpr std::uintptr_t legacy_default_stream = 1;
 
