@@ -14,6 +14,7 @@
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/fast_path.hpp>
 #include <numpy_bridge/arguments/load.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -75,6 +76,14 @@ template <class Spec, class Keeper = kept_by_call> class argument_caster {
 
 public:
     argument_caster() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
+    argument_caster(argument_caster&&) = default; // before it is used
+    argument_caster& operator=(argument_caster&&) = delete;
+
+    /// A function that was called has written to what it was given.
+    ~argument_caster() {
+        if constexpr (wanted.writable)
+            if (passed_ != nullptr) engine::note_write_quietly(passed_);
+    }
 
     static constexpr auto name = [] {
         constexpr auto text = words_for(wanted);
@@ -131,6 +140,7 @@ private:
         // In place: copying fields in larger pieces just after writing them one by one stalls the processor.
         static_assert(std::is_trivially_destructible_v<argument>);
         ::new (static_cast<void*>(&value_)) argument(m, nullptr, false, borrow(x));
+        object_ = x;
     }
 
     PYBIND11_NOINLINE bool load_anything(PyObject* x, bool convert) {
@@ -146,6 +156,7 @@ private:
         } else {
             value_ = argument(in.description, stream_of(in), false, share(in.anchored_to(x)));
         }
+        object_ = loaded.object;
         return true;
     }
 
@@ -154,7 +165,16 @@ private:
     argument& checked() {
         if (!is_unmoved())
             throw py::type_error("the memory of a borrowed array changed while other arguments were converted");
+        if constexpr (wanted.writable) passed_ = origin();
         return value_;
+    }
+
+    /// Where writes are counted: the object, or what an ndarray, which counts none, has its memory from. Often null
+    /// then.
+    PyObject* origin() const noexcept {
+        if (seen_.still_there == engine::is_array_unmoved)
+            return reinterpret_cast<const numpy_abi::array*>(seen_.object)->base;
+        return object_;
     }
 
     bool is_unmoved() const {
@@ -173,6 +193,8 @@ private:
 
     argument value_;
     engine::witness seen_{};
+    PyObject* object_ = nullptr;
+    PyObject* passed_ = nullptr;
     std::unique_ptr<const refused_argument> refused_;
     Keeper keeper_;
 };
