@@ -14,6 +14,7 @@ REQUIRES_GRAD: Final = 1
 CONJUGATED: Final = 2
 NEGATED: Final = 4
 PARAMETER: Final = 8
+ALL_FLAGS: Final = 15
 
 
 class Tensor(NamedTuple):
@@ -114,12 +115,16 @@ def rebuild(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, fla
         x = _in_storage(frame, view)
     if flags == 0:
         return x
+    if type(flags) is not int or not 0 < flags <= ALL_FLAGS:
+        raise _unknown_flags(f"{flags!r:.200}")
     try:
         return _with_flags(x, flags)
-    except (RuntimeError, TypeError) as error:  # flags that no tensor of this dtype has
-        raise SharingError(
-            "unpickle", "metadata", "the flags of a tensor", f"{flags!r:.200}: {error}"
-        ) from None
+    except RuntimeError as error:  # not those of a tensor of this dtype
+        raise _unknown_flags(f"{flags}: {error}") from None
+
+
+def _unknown_flags(got: str) -> SharingError:
+    return SharingError("unpickle", "metadata", "the flags of a tensor", got)
 
 
 def _with_flags(x: Any, flags: int) -> Any:
