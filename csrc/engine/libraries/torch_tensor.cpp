@@ -178,15 +178,20 @@ NUMPY_BRIDGE_INLINE void note_write(PyObject* x) {
         if (torch->is_tensor(x)) return torch->count_write(x);
 }
 
-NUMPY_BRIDGE_INLINE void note_write_quietly(PyObject* x) noexcept {
+NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* objects, std::size_t count) noexcept {
     const torch_library* torch = torch_library::known();
     if (torch == nullptr) return;
-    if (torch->is_tensor(x) && torch->layout.count_write(x)) return; // calls nothing
-    const py::error_scope keeps_what_is_raised;
-    try {
-        note_write(x);
-    } catch (py::error_already_set& error) {
-        error.discard_as_unraisable("counting a write to a tensor");
+    for (std::size_t i = 0; i < count; ++i) {
+        PyObject* x = objects[i];
+        if (x == nullptr) continue;
+        if (numpy_library::get().is_exact_array(x)) x = reinterpret_cast<const numpy_abi::array*>(x)->base;
+        if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
+        const py::error_scope keeps_what_is_raised;
+        try {
+            note_write(x);
+        } catch (py::error_already_set& error) {
+            error.discard_as_unraisable("counting a write to a tensor");
+        }
     }
 }
 

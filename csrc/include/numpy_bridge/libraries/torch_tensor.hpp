@@ -51,8 +51,14 @@ bool is_tensor(PyObject* x);
 /// to that tensor: `backward` then refuses values that an operation had saved before.
 void note_write(PyObject* x);
 
-/// The same in destructors: errors are reported as unraisable.
-void note_write_quietly(PyObject* x) noexcept;
+/// The same for all objects that are not null. Errors are reported as unraisable.
+void note_writes(PyObject* const* objects, std::size_t count) noexcept;
+
+/// Notes the writes to these objects, borrowed, when the scope ends.
+template <std::size_t N> struct writes_noted_at_end {
+    PyObject* objects[N];
+    ~writes_noted_at_end() { note_writes(objects, N); }
+};
 
 /// Whether the elements of `m` lie inside `storage`.
 inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
