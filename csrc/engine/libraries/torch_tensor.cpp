@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -178,11 +179,11 @@ NUMPY_BRIDGE_INLINE void note_write(PyObject* x) {
         if (torch->is_tensor(x)) return torch->count_write(x);
 }
 
-NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* objects, std::size_t count) noexcept {
+NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count) noexcept {
     const torch_library* torch = torch_library::known();
     if (torch == nullptr) return;
     for (std::size_t i = 0; i < count; ++i) {
-        PyObject* x = objects[i];
+        PyObject* x = written[i];
         if (x == nullptr) continue;
         if (numpy_library::get().is_exact_array(x)) x = reinterpret_cast<const numpy_abi::array*>(x)->base;
         if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
