@@ -4,6 +4,8 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <optional>
+
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
@@ -54,11 +56,17 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
 /// The base of the array is the tensor's storage (the first time a detached alias, torch's choice), which
 /// keeps the block alive even if the tensor gets another storage.
 py::object array_of_tensor(const torch_library& torch, PyObject* x) {
-    py::object storage = torch.untyped_storage(x);
-    if (torch.resizable.is_true(storage.ptr())) {
+    py::object storage;
+    std::optional<bool> resizable = torch.layout.is_resizable(x);
+    if (!resizable) {
+        storage = torch.untyped_storage(x);
+        resizable = torch.resizable.is_true(storage.ptr());
+    }
+    if (*resizable) {
         if (py::object array = first_array_of_tensor(torch, x)) return array;
         return array_of_view(make_view(x, engine::to_share, false));
     }
+    if (!storage) storage = torch.untyped_storage(x);
     imported in;
     engine::describe_tensor(torch, x, engine::to_share, in);
     return numpy_library::get().new_array(in.description, std::move(storage));
