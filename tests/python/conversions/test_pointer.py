@@ -281,7 +281,9 @@ def test_wrong_arguments(block: np.ndarray) -> None:
         lambda: from_pointer(),
         lambda: from_pointer(address, (1,)),
         lambda: from_pointer(address, (1,), "f8", (8,)),
-        lambda: from_pointer(address, (1,), "f8", strides=8),
+        lambda: from_pointer(
+            address, (1,), "f8", strides=None, owner=block, device="cpu", readonly=True, x=1
+        ),
         lambda: from_pointer(address, (1,), "f8", strides=(1.5,)),
         lambda: from_pointer(address, (1,), "f8", unknown=1),
     ):

@@ -14,14 +14,11 @@ HALF = sys.maxsize // 2
 
 # Formats that are no number, or no number of this size, and a part of the way round
 
-CAST = "share its bytes: memoryview(x).cast('B')"
-TEXT = "text holds no numbers; share its bytes: memoryview(x).cast('B')"
-FIELDS = "a structured element has several dtypes; share one field at a time: x['field']"
-OBJECTS = (
-    "the elements are Python objects, such as mixed or missing values; convert them to numbers "
-    "first, e.g. x.astype(float)"
-)
-LONG_DOUBLE = "long double differs between platforms; convert with x.astype('float64') or 'complex128'"
+CAST = "share its bytes: np.frombuffer(x, 'u1')"
+TEXT = "text holds no numbers; share its bytes: np.frombuffer(x, 'u1')"
+FIELDS = "a structured element has several dtypes; share one field at a time: np.asarray(x)['...']"
+OBJECTS = "the elements are Python objects, such as mixed or missing values; convert them to numbers first"
+LONG_DOUBLE = "long double differs between platforms; convert with np.frombuffer(x, '...').astype('...')"
 
 FORMATS: dict[bytes, str] = {
     **dict.fromkeys(
@@ -93,7 +90,7 @@ NUMBERS: dict[str, Lie] = {
             "ndim",
             "0 to 64 dimensions",
             str(ndim),
-            "merge some dimensions first: x.reshape(...)" if ndim > 0 else "",
+            "merge some dimensions first" if ndim > 0 else "",
         )
         for ndim in (-(2**31), -1, 65, 66, 1000, 2**31 - 1)
     },

@@ -13,7 +13,11 @@ TOP, I64 = 2**64, 2**63
 LIMIT = 2**57  # where the address space of a process ends, on any processor
 REQUIRED = "the array interface requires this entry"
 INTEGERS = "64-bit integers"
-FIELDS = "share one field at a time, x['field'], or the bytes, x.view('u1')"
+FIELDS = "share one field at a time, or the bytes: np.ascontiguousarray(x).view('u1')"
+LONG_DOUBLE = (
+    "long double differs between platforms; convert with np.asarray(x).astype('float64') or 'complex128'"
+)
+ON_DEVICE = "let its own library convert it to plain numbers first"
 NO_MEMORY = "this object has a shape but no memory behind it"
 
 Row = tuple[str, Lie]
@@ -56,7 +60,13 @@ EXTENTS: dict[str, Lie] = dict(
         for strides, shape in FAR
     ]
     + [
-        row("strides", {"strides": strides, "shape": shape}, "data", "elements inside the address space", "...")
+        row(
+            "strides",
+            {"strides": strides, "shape": shape},
+            "data",
+            "elements inside the address space",
+            "...",
+        )
         for strides, shape in OUTSIDE
     ]
 )
@@ -66,16 +76,13 @@ EXTENTS: dict[str, Lie] = dict(
 NO_NUMBERS: dict[Any, str] = {
     "|V8": FIELDS,
     "|V0": FIELDS,
-    "<M8[ns]": "share the counts behind the times: x.view('i8')",
-    "<m8": "share the counts behind the times: x.view('i8')",
-    "<U3": "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
-    "|S5": "share the bytes: x.view('u1')",
-    "|O8": (
-        "the elements are Python objects, such as mixed or missing values; convert them to numbers "
-        "first, e.g. x.astype(float)"
-    ),
-    "<f16": "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
-    "<c32": "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
+    "<M8[ns]": "share the counts behind the times: np.asarray(x).view('i8')",
+    "<m8": "share the counts behind the times: np.asarray(x).view('i8')",
+    "<U3": "convert text to numbers, or share its code points: np.ascontiguousarray(x).view('u4')",
+    "|S5": "share the bytes: np.ascontiguousarray(x).view('u1')",
+    "|O8": "the elements are Python objects, such as mixed or missing values; convert them to numbers first",
+    "<f16": LONG_DOUBLE,
+    "<c32": LONG_DOUBLE,
     "|t1": "libraries pack elements of less than a byte...",
 }
 NONSENSE = [
@@ -192,7 +199,7 @@ def extent_rows() -> list[Row]:
         row("strides", {"strides": each}, "strides", "1 byte strides", str(len(each)))
         for each in [(), (4, 4), (4,) * 64]
     ]
-    merge = "merge some dimensions first: x.reshape(...)"
+    merge = "merge some dimensions first"
     rows += [
         (
             f"{what} has {count} entries",
