@@ -28,6 +28,7 @@ NUMPY_BRIDGE_INLINE py::object array_over(PyObject* x, imported& in) {
 
 NUMPY_BRIDGE_INLINE py::object values_of(PyObject* x) {
     if (!is_tensor(x)) return array_over(x);
+    if (torch_library::loaded()->is_export_only(x)) return values_of(torch_library::loaded()->unwrapped(x).ptr());
     try {
         imported in;
         import_object(x, to_copy, in); // torch crashes on copying tensors that have lost their memory

@@ -24,7 +24,8 @@ inline constexpr tensor_obstacle tensor_obstacles[] = {
     {"is_meta", "a tensor with memory",
      "a meta tensor has a shape but no values; make a real, uninitialised one: torch.empty_like(t, device='cpu')"},
     {"is_sparse", "a strided tensor",
-     "share its parts, t.coalesce().indices() and t.coalesce().values(), or make a dense copy: t.to_dense()"},
+     "share its parts, t.coalesce().indices() and t.coalesce().values(), "
+     "or make a dense copy: t.to_dense()"},
     {"is_sparse_csr", "a strided tensor",
      "share its parts, t.values() and its indices, or make a dense copy: t.to_dense()"},
     {"is_mkldnn", "a strided tensor", "make a dense copy: t.to_dense()"},

@@ -200,7 +200,8 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(torch.eye(2).to_sparse()),
         "torch: is_sparse: expected a strided tensor, got is_sparse = True; "
-        "share its parts, t.coalesce().indices() and t.coalesce().values(), or make a dense copy: t.to_dense()",
+        "share its parts, t.coalesce().indices() and t.coalesce().values(), "
+        "or make a dense copy: t.to_dense()",
     ),
     (
         lambda: view(torch.eye(2).to_sparse_csr()),

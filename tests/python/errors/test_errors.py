@@ -157,7 +157,7 @@ ELSEWHERE = {
     "share the codes of the categories: ",
     "x.cat.codes",
     "x is a traced value inside jax.jit and has no memory yet; convert it outside the traced function",
-    # Parts of hints that are completed for one array, test_hints.py, and kinds of tensors that torch will have
+    # Parts of hints that are completed for one array, test_hints.py, and dtypes that torch will have
     "share one field at a time, x['field'], or the bytes, x.view('u1')",
     "share one field at a time, x['field'], or the bytes,",
     "a structured element has several dtypes; share one field at a time: np.asarray(x)['",

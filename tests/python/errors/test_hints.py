@@ -193,7 +193,10 @@ if torch is not None:
         CASES |= {f"{consumer.__name__}: tensor: {name}": (make, consumer) for name, make in TENSORS.items()}
     for name, make in TENSORS.items():
         for copy in (None, True):
-            convert = lambda x, copy=copy: bridge.to_numpy(x, copy=copy)
+
+            def convert(x, copy=copy):
+                return bridge.to_numpy(x, copy=copy)
+
             CASES[f"to_numpy, copy={copy}: tensor: {name}"] = (make, convert)
     TO_TORCH: dict[str, Callable[[], Any]] = {
         "read-only": lambda: np.broadcast_to(np.arange(2.0), (2, 2)),

@@ -248,7 +248,7 @@ def test_a_failing_wait_is_not_passed_over(monkeypatch: Any) -> None:
 @pytest.mark.parametrize("copy", [False, None, True])
 @pytest.mark.parametrize("stream", [None, 1, 2, 7])
 def test_memory_for_which_torch_has_no_backend(stream: int | None, copy: bool | None) -> None:
-    """torch would make a tensor that cannot even be printed, or raise an error of its own about the stream."""
+    """torch would make a tensor that cannot be printed, or raise an error of its own about the stream."""
     if torch.cuda.is_available():
         pytest.skip("this torch has a backend")
     with refused("device", hint=None):

@@ -186,8 +186,17 @@ PLACES: dict[str, Lie] = {
             "elements inside the address space",
             f"address {buf} with bytes [...)",
         )
-        for buf, stride in [(TOP - 8, 8), (TOP - 1, 8), (8, -8), (2**40, -(2**40)), (TOP - 2**40, 2**40)]
-        + [(LIMIT - 16, 8), (LIMIT, 8), (I64, 8), (2**40, LIMIT // 2)]
+        for buf, stride in [
+            (TOP - 8, 8),
+            (TOP - 1, 8),
+            (8, -8),
+            (2**40, -(2**40)),
+            (TOP - 2**40, 2**40),
+            (LIMIT - 16, 8),
+            (LIMIT, 8),
+            (I64, 8),
+            (2**40, LIMIT // 2),
+        ]
     },
     **{
         f"two elements are {stride} bytes apart": Lie(

@@ -228,8 +228,16 @@ def pointer_rows() -> list[Row]:
         *(row("data", {"data": (each, False)}, "data", address, "...") for each in [-1, -8, TOP, 10**400]),
         *(
             row("data", {"data": (each, False), "strides": (stride,)}, "data", inside, "address ...")
-            for each, stride in [(TOP - 4, 4), (TOP - 1, 4), (8, -4), (2**40, -(2**40)), (TOP - 2**40, 2**40)]
-            + [(LIMIT - 20, 4), (LIMIT, 4), (I64, 4)]
+            for each, stride in [
+                (TOP - 4, 4),
+                (TOP - 1, 4),
+                (8, -4),
+                (2**40, -(2**40)),
+                (TOP - 2**40, 2**40),
+                (LIMIT - 20, 4),
+                (LIMIT, 4),
+                (I64, 4),
+            ]
         ),
         row("data", {"data": (0, False)}, "data", "a pointer to 6 elements", "NULL", NO_MEMORY),
         row("data", {"data": (0, True), "shape": ()}, "data", "a pointer to 1 elements", "NULL", NO_MEMORY),
@@ -294,9 +302,20 @@ DICTIONARY: dict[str, Lie] = EXTENTS | dict(
         ),
     ]
 )
+
+
+def on_device(row: Row) -> Row:
+    """NumPy cannot help with memory of a GPU."""
+    name, lie = row
+    return name, lie._replace(hint=ON_DEVICE) if len(lie.hint) > 3 and lie.field in (
+        "typestr",
+        "descr",
+    ) else lie
+
+
 CUDA: dict[str, Lie] = EXTENTS | dict(
     [
-        *COMMON,
+        *map(on_device, COMMON),
         *version_rows(2),
         *missing_rows("version", "typestr", "shape", "data"),
         *(
