@@ -1,7 +1,7 @@
 """A tensor that may only be exported, as torch.utils.dlpack.ReadOnlyTensorWrapper of torch 2.14.
 
-It refuses every function of torch but the two of DLPack, and its type has an exchange table of its own. torch before
-2.14 has no such class, so one of the same behaviour stands in for it.
+It refuses every function of torch but the two of DLPack, and its type has an exchange table of its own. Where
+torch is older, a class of the same behaviour stands in for it.
 """
 
 from __future__ import annotations
