@@ -20,15 +20,34 @@ copy_mode copy_mode_of(PyObject* argument) {
     return is_true(argument, false) ? copy_mode::always : copy_mode::never;
 }
 
+/// Whether a producer of read-only memory makes it anew for each request.
+bool is_fresh(PyObject* x, const memory& lent) {
+    imported again;
+    import_object(x, engine::to_copy, again);
+    return !engine::same_memory(lent, again.description);
+}
+
+/// Shares, or copies what cannot be shared. A producer that computes its values is asked at most twice: where a copy
+/// will do, the one that it makes will do, and what it has once made is copied if it must be.
+template <class Share> py::object share_or_copy(PyObject* x, py::object (*copy)(PyObject*), Share share) {
+    constexpr engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true};
+    py::object lent = py::reinterpret_borrow<py::object>(x);
+    try {
+        if (engine::find_library(x) == nullptr) {
+            lent = make_view(x, to_share_or_copy, false);
+            const memory& m = lent.cast<const view&>().description();
+            if (m.readonly && is_fresh(x, m)) return copy(lent.ptr()); // a copy is writable
+        }
+        return share(lent.ptr());
+    } catch (const sharing_error&) {
+        return copy(lent.ptr());
+    }
+}
+
 /// Shares or copies as `mode` says; `share` raises sharing_error if it cannot share.
 template <class Share> py::object convert(PyObject* x, copy_mode mode, py::object (*copy)(PyObject*), Share share) {
     if (mode == copy_mode::always) return copy(x);
-    if (mode == copy_mode::never) return share();
-    try {
-        return share();
-    } catch (const sharing_error&) {
-        return copy(x);
-    }
+    return mode == copy_mode::never ? share(x) : share_or_copy(x, copy, share);
 }
 
 /// torch's own conversion, which also pins the storage: the fastest way for the first conversion.
@@ -91,13 +110,13 @@ py::object call_view(const arguments<2>& given) {
 }
 
 py::object call_to_numpy(const arguments<2>& given) {
-    return convert(given[0], copy_mode_of(given[1]), copy_as_array, [&] { return share_as_array(given[0]); });
+    return convert(given[0], copy_mode_of(given[1]), copy_as_array, share_as_array);
 }
 
 py::object call_to_torch(const arguments<3>& given) {
     const bool allow_readonly = is_true(given[2], false);
     return convert(given[0], copy_mode_of(given[1]), copy_as_tensor,
-                   [&] { return share_as_tensor(given[0], allow_readonly); });
+                   [&](PyObject* x) { return share_as_tensor(x, allow_readonly); });
 }
 
 constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False) -> View

@@ -153,8 +153,8 @@ def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
     """
     The result of each protocol that `x` supports: (name, answer), in the order of `view`.
     
-    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__`` where
-    calling it might copy or pin. Nothing stays shared.
+    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__``, which
+    is not called: it might copy, compute or pin. Nothing stays shared.
     """
 def capsule_address(capsule: typing.Any) -> int | None:
     """
