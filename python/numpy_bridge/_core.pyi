@@ -216,7 +216,7 @@ def describe(x: typing.Any) -> dict[str, typing.Any]:
     Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
     all the same. Raises as `shares_memory` does.
     """
-def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
+def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str | tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], owner: typing.Any, readonly: bool) -> View:
     """
     A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.
     """

@@ -1,7 +1,7 @@
 """Every object of the suite, explained one by one; run as a program, which a bad explanation ends.
 
-`helpers` and `protocols/hostile` have to be importable. Prints the name of each object before it is explained,
-and what is wrong with the explanation.
+Imports from `helpers` and `protocols/hostile`. Prints the name of each object before it is
+explained, and what is wrong with the explanation.
 """
 
 from __future__ import annotations

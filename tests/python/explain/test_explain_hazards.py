@@ -57,7 +57,7 @@ class Refusing(Legacy):
 class Claiming(Versioned):
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        return torch.Tensor
+        return torch.UntypedStorage
 
 
 def outcomes(x: Any) -> dict[str, str]:
@@ -97,6 +97,14 @@ READS_DLPACK = ("torch.as_tensor(x)", "torch.tensor(x)", "torch.from_dlpack(x)")
 def test_what_is_fatal_is_not_handed_over(x: Any, calls: tuple[str, ...], outcome: str) -> None:
     found = outcomes(x)
     assert {call: found[call] for call in calls} == dict.fromkeys(calls, outcome)
+
+
+@needs_torch
+def test_an_object_in_place_of_a_tensor() -> None:
+    proxy = weakref.proxy(tensor := torch.zeros(3))
+    found = outcomes(proxy)
+    assert {found.get(call, "refuses") for call in READS_DLPACK} <= {"refuses", "unsafe"}
+    assert tensor.untyped_storage().resizable()
 
 
 @needs_torch

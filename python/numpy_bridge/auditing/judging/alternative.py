@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from numpy_bridge import libraries
+from numpy_bridge import _core, libraries
+from numpy_bridge.tensors import unpinned_view
 
 from .operands import Operand, Trait
 
@@ -25,9 +29,43 @@ NOT_FOR_NUMPY = {
 
 _TIMES = ("datetime64", "timedelta64")
 
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    "x": lambda x: x,
+    "x.data": lambda x: x.data,
+    "x.detach()": lambda x: x.detach(),
+    "x.value()": lambda x: x.value(),
+}
+"""The expressions of `_shareable`, and their values."""
 
-def alternative(given: Operand, made: Operand) -> str:
-    """Return a call with the argument `x` that shares; empty if there is none. Both are on one device."""
+
+def alternative(source: object, given: Operand, made: Operand) -> str:
+    """Return a call with the argument `x` that shares; empty if there is none. Both are on one device.
+
+    Calls of ours are tried on the argument itself: what can be shared is for the importer to say.
+    """
+    code = _alternative(given, made)
+    if not code.startswith("bridge."):
+        return code
+    for form in (code, code.replace("(x)", "(x, allow_readonly=True)")):
+        if _shares(form, source):
+            return form
+    return ""
+
+
+def _shares(code: str, source: object) -> bool:
+    expression = next(each for each in sorted(_VALUES, key=len, reverse=True) if f"({each}" in code)
+    try:
+        view = unpinned_view(_VALUES[expression](source))
+        if code.startswith("bridge.to_torch"):
+            _core.to_torch(view, allow_readonly="allow_readonly" in code)
+        else:
+            _core.to_numpy(view)
+    except Exception:  # also those of the libraries
+        return False
+    return True
+
+
+def _alternative(given: Operand, made: Operand) -> str:
     if made.is_array and given.library == made.library:
         return _alternative_within(given, made)
     if made.library == "torch":
@@ -57,7 +95,8 @@ def _to_torch(given: Operand) -> str:
     if given.traits & set(NOT_FOR_TORCH) or not _torch_has(given.dtype):
         return ""
     readonly = Trait.READ_ONLY in given.traits or _lends_readonly(given.library)
-    return f"bridge.to_torch({_shareable(given)}, allow_readonly=True)" if readonly else "bridge.to_torch(x)"
+    options = ", allow_readonly=True" if readonly else ""
+    return f"bridge.to_torch({_shareable(given)}{options})"
 
 
 def _lends_readonly(name: str) -> bool:
@@ -78,6 +117,8 @@ def _shareable(given: Operand) -> str:
     """Return the expression with `x` whose value can be shared."""
     if Trait.VARIABLE in given.traits:
         return "x.value()"
+    if Trait.MASKED in given.traits:
+        return "x.data"
     return "x.detach()" if given.library == "torch" and Trait.REQUIRES_GRAD in given.traits else "x"
 
 

@@ -47,7 +47,7 @@ def judge(call: Call, keywords: Mapping[str, Any], source: Any, result: Any) -> 
     values = not given.is_array or _is_number(made)
     asked = bool(call.asked or explicit or moved or values or call.label.startswith(_OURS))
     reason = "; ".join(_reasons(call, explicit, given, made))
-    instead = "" if values or moved else alternative(given, made)
+    instead = "" if values or moved else alternative(source, given, made)
     return Verdict(given, made, outcome.past, made.nbytes, reason, instead, asked)
 
 
