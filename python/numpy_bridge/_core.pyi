@@ -34,9 +34,9 @@ class View:
         ...
     def __hash__(self) -> int:
         ...
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         """
-        Views cannot be pickled or copied.
+        A description, and the bytes of the elements; see `numpy_bridge.dumps`.
         """
     def __repr__(self) -> str:
         ...

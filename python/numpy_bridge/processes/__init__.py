@@ -1,0 +1,7 @@
+"""Beyond one process: messages whose memory is not copied."""
+
+from .pickling import Pickler as Pickler
+from .pickling import ReducerMixin as ReducerMixin
+from .pickling import dumps as dumps
+from .pickling import loads as loads
+from .pickling import register_reducers as register_reducers
