@@ -101,10 +101,9 @@ def test_what_is_fatal_is_not_handed_over(x: Any, calls: tuple[str, ...], outcom
 
 @needs_torch
 def test_an_object_in_place_of_a_tensor() -> None:
-    proxy = weakref.proxy(tensor := torch.zeros(3))
-    found = outcomes(proxy)
+    tensor = torch.zeros(3)
+    found = outcomes(weakref.proxy(tensor))
     assert {found.get(call, "refuses") for call in READS_DLPACK} <= {"refuses", "unsafe"}
-    assert tensor.untyped_storage().resizable()
 
 
 @needs_torch
