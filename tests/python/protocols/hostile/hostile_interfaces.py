@@ -56,7 +56,13 @@ EXTENTS: dict[str, Lie] = dict(
         for strides, shape in FAR
     ]
     + [
-        row("strides", {"strides": strides, "shape": shape}, "data", "elements inside the address space", "...")
+        row(
+            "strides",
+            {"strides": strides, "shape": shape},
+            "data",
+            "elements inside the address space",
+            "...",
+        )
         for strides, shape in OUTSIDE
     ]
 )

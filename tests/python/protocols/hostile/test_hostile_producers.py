@@ -187,7 +187,9 @@ def test_another_device_than_the_capsule_is_on(named: Any, versioned: bool, cons
     assert producer.handed_out == producer.deleted > 0
 
 
-@pytest.mark.parametrize(("on", "named"), [((2, 0), (2, 1)), ((3, 0), (1, 0)), ((13, 0), (2, 0)), ((1, 0), (2, 0))])
+@pytest.mark.parametrize(
+    ("on", "named"), [((2, 0), (2, 1)), ((3, 0), (1, 0)), ((13, 0), (2, 0)), ((1, 0), (2, 0))]
+)
 @versions
 def test_device_memory_that_is_named_otherwise(
     on: tuple[int, int], named: tuple[int, int], versioned: bool
