@@ -149,7 +149,7 @@ def _in_storage(frame: Frame, view: _core.View) -> Any:
         return like
     steps = [stride // view.itemsize for stride in view.strides]
     torch = sys.modules["torch"]
-    x = torch.empty(0, dtype=like.dtype)
+    x = torch.empty(0, dtype=like.dtype, device="cpu")
     return x.set_(frame.tensor.untyped_storage(), position, view.shape, steps)
 
 

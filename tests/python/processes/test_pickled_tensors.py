@@ -194,3 +194,12 @@ def test_tied_parameters_stay_tied() -> None:
     assert arrived[0].weight is arrived[1].weight
     assert_aliases(arrived[0].bias.data, arrived[1].bias.data)
     assert len(buffers_of(model)) == 2
+
+
+def test_the_default_device_and_modes_of_the_receiver_do_not_matter() -> None:
+    source = [torch.arange(6.0), torch.arange(6.0)[1:]]
+    with torch.device("meta"):
+        arrived = out_of_band([source[0], source[0][1:]])
+    assert [x.device.type for x in arrived] == ["cpu", "cpu"]
+    with torch.inference_mode():
+        assert out_of_band(source)[1].tolist() == [1, 2, 3, 4, 5]
