@@ -99,6 +99,8 @@ class Message:
         for region in self._regions[first:last]:
             if low < region.high and _share(view, region.view):
                 yield region
+        if not self._packed:
+            return
         same = self._packed_by_layout.get(_key(view))
         first = bisect_right(self._packed, low - self._widest, key=by_address)
         last = bisect_left(self._packed, high, key=by_address)
