@@ -17,7 +17,7 @@ element_type parse_dtype(const std::string& text) {
     if (const auto id = from_name(text)) return {*id, byte_order::native};
     if (const auto type = from_typestr(text)) return *type;
     detail::refuse("pointer", "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
-                   "'" + text + "'", detail::hint_for_name(text));
+                   "'" + text + "'", detail::hint_for_address(text));
 }
 
 std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape,
