@@ -19,6 +19,7 @@ if sys.version_info < (3, 12):  # which refuses by itself; older ones would wait
     del interpreters
 
 from numpy_bridge._core import (
+    SharedBlock,
     View,
     __version__,
     add_,
@@ -34,12 +35,14 @@ from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHar
 from numpy_bridge.explanation import explain
 from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
+from numpy_bridge.processes import shared_empty
 
 # No __getattr__: with one, CPython looks up every bridge.NAME the slow way,
 # which costs up to a fifth of a conversion. What is large is imported when it is called.
 __all__ = [
     "CudaError",
     "HiddenCopyError",
+    "SharedBlock",
     "SharingError",
     "TooHardError",
     "View",
@@ -53,6 +56,7 @@ __all__ = [
     "get_include",
     "may_share_memory",
     "no_copies",
+    "shared_empty",
     "shares_memory",
     "to_numpy",
     "to_torch",
