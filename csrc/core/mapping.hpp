@@ -11,11 +11,9 @@ namespace numpy_bridge {
 /// `mmap.mmap` serves the same purpose, but keeps a second descriptor open for each mapping before Python 3.13.
 class mapping {
 public:
-    enum class access { read, write, copy_on_write };
-
-    /// Maps the first `size` bytes of `descriptor`. Takes the descriptor over and keeps it open if `keep`, else leaves
-    /// it to the caller. Raises OSError.
-    mapping(int descriptor, std::size_t size, access wanted, bool keep);
+    /// Maps the first `size` bytes of `descriptor`, shared with all who map it. Takes the descriptor over and keeps it
+    /// open if `keep`, else leaves it to the caller. Raises OSError.
+    mapping(int descriptor, std::size_t size, bool writable, bool keep);
     ~mapping();
     mapping(const mapping&) = delete;
     mapping& operator=(const mapping&) = delete;

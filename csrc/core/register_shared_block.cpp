@@ -22,14 +22,6 @@ std::unique_ptr<shared_block> make_shared_block(std::uintptr_t address, const st
     return std::make_unique<shared_block>(in, segment.ptr(), readonly);
 }
 
-std::unique_ptr<mapping> map(int descriptor, std::size_t size, const std::string& access, bool keep) {
-    using kind = mapping::access;
-    if (access != "read" && access != "write" && access != "copy on write")
-        throw py::value_error("access: expected 'read', 'write' or 'copy on write', got '" + access + "'");
-    const kind wanted = access == "read" ? kind::read : access == "write" ? kind::write : kind::copy_on_write;
-    return std::make_unique<mapping>(descriptor, size, wanted, keep);
-}
-
 std::string representation(const view& self) {
     const memory& m = self.description();
     return "<numpy_bridge.SharedBlock " + name_of(m.type) + " " + text_of(m.shape, m.ndim) +
@@ -54,7 +46,8 @@ keeps the memory alive. It has no name in the file system, so nothing is left be
 
 void register_shared_block(py::module_& module) {
     py::class_<mapping>(module, "Mapping", py::is_final(), "Pages of a file, mapped until the last user lets go.")
-        .def(py::init(&map), py::arg("descriptor"), py::arg("size"), py::arg("access"), py::arg("keep"),
+        .def(py::init<int, std::size_t, bool, bool>(), py::arg("descriptor"), py::arg("size"), py::arg("writable"),
+             py::arg("keep"),
              "Map the first bytes of a file. With `keep` the descriptor is taken over, and closed at the end.")
         .def_property_readonly("address", &mapping::address, "Address of the first byte.")
         .def_property_readonly("size", &mapping::size, "Bytes that are mapped.")

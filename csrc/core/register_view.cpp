@@ -92,10 +92,8 @@ py::object equals(const py::object& self, const py::object& other) {
     return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
 }
 
-[[noreturn]] py::str refuse_pickling(const py::object&) {
-    throw py::type_error(
-        "a numpy_bridge.View cannot be pickled or copied: it shares memory of this process; send the values: "
-        "numpy_bridge.to_numpy(x, copy=True)");
+py::typing::Tuple<py::object, py::ellipsis> reduce(const py::object& self) {
+    return py::module_::import("numpy_bridge.processes.reducing").attr("reduce_view")(self);
 }
 
 constexpr const char* view_doc = R"(A share of one block of memory, which supports every protocol.
@@ -148,7 +146,7 @@ void register_view(py::module_& module) {
         .def("__repr__", representation)
         .def("__hash__", hash)
         .def("__eq__", equals, py::arg("other"), py::is_operator())
-        .def("__reduce__", refuse_pickling, "Views cannot be pickled or copied.");
+        .def("__reduce__", reduce, "A description, and the bytes of the elements; see `numpy_bridge.dumps`.");
 }
 
 } // namespace numpy_bridge

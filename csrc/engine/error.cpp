@@ -35,6 +35,8 @@ inline constexpr failure failures[] = {
     {"returned", "cannot return this array"},
     {"add_", "add_ cannot use these operands"},
     {"copy_", "copy_ cannot use these operands"},
+    {"pickle", "cannot send this to another process"},
+    {"unpickle", "cannot rebuild what was sent"},
 };
 
 NUMPY_BRIDGE_INLINE std::string failure_of(const std::string& protocol) {

@@ -35,13 +35,15 @@ from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHar
 from numpy_bridge.explanation import explain
 from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
-from numpy_bridge.processes import shared_empty
+from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers, shared_empty
 
 # No __getattr__: with one, CPython looks up every bridge.NAME the slow way,
 # which costs up to a fifth of a conversion. What is large is imported when it is called.
 __all__ = [
     "CudaError",
     "HiddenCopyError",
+    "Pickler",
+    "ReducerMixin",
     "SharedBlock",
     "SharingError",
     "TooHardError",
@@ -50,12 +52,15 @@ __all__ = [
     "add_",
     "audit",
     "copy_",
+    "dumps",
     "explain",
     "from_pointer",
     "get_cmake_dir",
     "get_include",
+    "loads",
     "may_share_memory",
     "no_copies",
+    "register_reducers",
     "shared_empty",
     "shares_memory",
     "to_numpy",

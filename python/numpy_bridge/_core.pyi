@@ -34,9 +34,9 @@ class View:
         ...
     def __hash__(self) -> int:
         ...
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         """
-        Views cannot be pickled or copied.
+        A description, and the bytes of the elements; see `numpy_bridge.dumps`.
         """
     def __repr__(self) -> str:
         ...
@@ -109,7 +109,7 @@ class Mapping:
     """
     Pages of a file, mapped until the last user lets go.
     """
-    def __init__(self, descriptor: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, access: str, keep: bool) -> None:
+    def __init__(self, descriptor: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, writable: bool, keep: bool) -> None:
         """
         Map the first bytes of a file. With `keep` the descriptor is taken over, and closed at the end.
         """

@@ -14,6 +14,8 @@ _FAILURES = {
     "returned": "cannot return this array",
     "add_": "add_ cannot use these operands",
     "copy_": "copy_ cannot use these operands",
+    "pickle": "cannot send this to another process",
+    "unpickle": "cannot rebuild what was sent",
 }
 
 

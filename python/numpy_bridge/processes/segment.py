@@ -75,7 +75,8 @@ class Segment:
         return True
 
 
-_known: WeakValueDictionary[bytes, Segment] = WeakValueDictionary()
+# By identity, and whether the segment can be sent on
+_known: WeakValueDictionary[tuple[bytes, bool], Segment] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -95,13 +96,13 @@ def create(nbytes: int, align: int, *, sole_writer: bool) -> Segment:
     descriptor = nameless.create(_KIND, size)
     try:
         os.pwrite(descriptor, label.packed(), 0)
-        mapping = _core.Mapping(descriptor, size, "write", True)
+        mapping = _core.Mapping(descriptor, size, True, True)
     except BaseException:
         os.close(descriptor)
         raise
     nameless.fix_size(descriptor, sole_writer=sole_writer)
     segment = Segment(mapping, label, sole_writer=sole_writer, writable=True)
-    _known[label.identity] = segment
+    _known[label.identity, True] = segment
     return segment
 
 
@@ -112,10 +113,10 @@ def attach(process: int, descriptor: int, label: Label, *, sole_writer: bool, ke
     segment can be sent on: its descriptor stays open.
     """
     with _lock:
-        known = _known.get(label.identity)
+        known = _known.get((label.identity, keep))
         if known is None:
             known = _map(process, descriptor, label, sole_writer=sole_writer, keep=keep)
-            _known[label.identity] = known
+            _known[label.identity, keep] = known
     _require_same(known.label, label)
     return known
 
@@ -126,8 +127,7 @@ def _map(process: int, descriptor: int, label: Label, *, sole_writer: bool, keep
     kept = False
     try:
         _check(opened, label)
-        access = "read" if sole_writer else "write"
-        mapping = _core.Mapping(opened, label.offset + max(label.nbytes, 1), access, keep)
+        mapping = _core.Mapping(opened, label.offset + max(label.nbytes, 1), not sole_writer, keep)
         kept = keep
     except PermissionError:
         expected = "a block that others may write"

@@ -118,3 +118,18 @@ def _is_file(link: Path) -> bool:
         return str(link.readlink()).startswith("/memfd:numpy_bridge")
     except OSError:
         return False
+
+
+class Samples:
+    """A dataset of small images and their numbers."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, int]:
+        if i >= self.n:
+            raise IndexError(i)
+        return np.full((8, 8, 3), i, np.int32), i

@@ -1,0 +1,159 @@
+"""Copy-on-write aliases of memory that is mapped from a file: written here, and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
+
+from .layout import bounds
+
+
+class _Mapping(NamedTuple):
+    """A line of ``/proc/self/maps``."""
+
+    low: int
+    high: int
+    permissions: str
+    offset: int
+    device: str
+    inode: int
+    path: str
+
+
+class _Descriptor:
+    """A file that was opened to map parts of it; closed when the last mapping has gone."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
+_open: WeakValueDictionary[tuple[str, int], _Descriptor] = WeakValueDictionary()
+
+
+def private(x: Any) -> _core.View:
+    """Return a writable View of the same bytes, whose writes stay in this process.
+
+    The kernel copies each page when it is first written. Pages that are not written use no memory. Until
+    then they show what others write to the file, so use it for memory that nobody changes: a message, an
+    object store.
+
+    Parameters
+    ----------
+    x : object
+        Read-only memory in a shared mapping of a file, such as that of `mmap`, `numpy.memmap`, POSIX shared
+        memory or an object store.
+
+    Raises
+    ------
+    SharingError
+        If the memory is not mapped from one file, if that file cannot be opened, or if there is no ``/proc``.
+
+    Examples
+    --------
+    >>> written = private(np.memmap("weights.bin", mode="r"))
+    >>> written.readonly
+    False
+    """
+    view = _core.view(x)
+    below, above = bounds(view.shape, view.strides, view.itemsize)
+    first, last = view.ptr + below, view.ptr + above
+    mapping = _mapping_of(first, last)
+    descriptor = _descriptor_of(mapping)
+    start = first // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    try:
+        pages = _map(descriptor.number, mapping.offset + start - mapping.low, last - start)
+    except (OSError, ValueError) as error:
+        raise _cannot("memory that can be mapped again", str(error)) from None
+    address = _core.view(pages).ptr + view.ptr - start
+    keep = (pages, descriptor)
+    return _core.from_pointer(address, view.shape, view.dtype, view.strides, "cpu", keep, False)
+
+
+def _cannot(expected: str, got: str) -> SharingError:
+    return SharingError("copy on write", "mapping", expected, got, "copy it: readonly='copy'")
+
+
+def _mapping_of(first: int, last: int) -> _Mapping:
+    try:
+        with open("/proc/self/maps") as maps:  # noqa: PTH123 (a file of the kernel)
+            lines = [line for line in maps if _contains(line, first)]
+    except OSError as error:
+        raise _cannot("a list of mappings in /proc/self/maps", str(error)) from None
+    if not lines:
+        raise _cannot("memory of this process", f"{first:#x}")
+    span, permissions, offset, device, inode, *path = lines[0].split(None, 5)
+    low, high = (int(address, 16) for address in span.split("-"))
+    found = _Mapping(low, high, permissions, int(offset, 16), device, int(inode), "".join(path).strip())
+    if not found.inode or last > high:
+        raise _cannot(
+            "memory mapped from one file", "anonymous memory" if not found.inode else "several mappings"
+        )
+    if not permissions.endswith("s"):  # its pages may differ from those of the file
+        raise _cannot("a shared mapping", "a private one")
+    return found
+
+
+def _contains(line: str, address: int) -> bool:
+    low, _, high = line.partition(" ")[0].partition("-")
+    return int(low, 16) <= address < int(high, 16)
+
+
+def _descriptor_of(mapping: _Mapping) -> _Descriptor:
+    """Open the file behind a mapping: by its path, or as a process has it that gave it no path."""
+    key = (mapping.device, mapping.inode)
+    known = _open.get(key)
+    if known is not None:
+        return known
+    for path in _paths_of(mapping):
+        with contextlib.suppress(OSError):
+            descriptor = _Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            if _is_file(os.fstat(descriptor.number), mapping):
+                _open[key] = descriptor
+                return descriptor
+    raise _cannot("a file that this process can open", mapping.path)
+
+
+def _paths_of(mapping: _Mapping) -> Iterator[str]:
+    if mapping.path.startswith("/") and not mapping.path.endswith(" (deleted)"):
+        yield mapping.path
+    yield f"/proc/self/map_files/{mapping.low:x}-{mapping.high:x}"
+    for process in (os.getpid(), os.getppid(), *_other_processes()):
+        folder = f"/proc/{process}/fd"
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):  # noqa: PTH208 (names, quickly)
+                path = f"{folder}/{name}"
+                with contextlib.suppress(OSError):
+                    if _is_file(os.stat(path), mapping):  # noqa: PTH116 (follows to a file without a name)
+                        yield path
+
+
+def _other_processes() -> Iterator[int]:
+    """Yield the processes of this user, which include the server of an object store."""
+    user = os.getuid()
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.stat(f"/proc/{name}").st_uid == user:  # noqa: PTH116
+                    yield int(name)
+
+
+def _is_file(status: os.stat_result, mapping: _Mapping) -> bool:
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    return (device, status.st_ino) == (mapping.device, mapping.inode)
+
+
+def _map(descriptor: int, offset: int, size: int) -> mmap.mmap:
+    untracked: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+    protection = mmap.PROT_READ | mmap.PROT_WRITE
+    return mmap.mmap(descriptor, size, mmap.MAP_PRIVATE, protection, offset=offset, **untracked)

@@ -1,0 +1,147 @@
+"""Tensors of torch in messages: what is kept, what is left to torch's own pickling, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final, NamedTuple
+
+from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
+
+from .frame import Frame
+
+REQUIRES_GRAD: Final = 1
+CONJUGATED: Final = 2
+NEGATED: Final = 4
+PARAMETER: Final = 8
+
+
+class Tensor(NamedTuple):
+    """A tensor that lies in memory of this process.
+
+    Parameters
+    ----------
+    view : View
+        Its elements as they are stored.
+    flags : int
+        What the tensor makes of them.
+    state : object
+        Attributes that the program has set; None if there are none. Subclasses always have a state.
+    """
+
+    view: _core.View
+    flags: int
+    state: Any = None
+
+
+def describe(x: Any) -> Tensor | None:
+    """Return the memory and the flags of a tensor, or None if torch's own pickling is to do it.
+
+    That is so for tensors that are made of others (sparse, nested, quantized), for those without memory
+    (meta, fake), and for subclasses that pickle themselves. The tensors that they are made of are asked
+    about in turn.
+
+    Raises
+    ------
+    SharingError
+        For tensors on a device, and for those with a history of autograd.
+    """
+    torch = sys.modules["torch"]
+    if type(x) is torch.Tensor and not x.__dict__:
+        try:
+            return Tensor(_core.view(x), 0)
+        except SharingError:
+            pass
+    _require_host(x)
+    if _pickles_itself(torch, x):
+        return None
+    if x.requires_grad and x.grad_fn is not None:
+        raise SharingError(
+            "pickle",
+            "requires_grad",
+            "a leaf tensor",
+            "one with a history, which cannot leave this process",
+            "send x.detach()",
+        )
+    return _describe_memory(torch, x)
+
+
+def _require_host(x: Any) -> None:
+    if x.device.type not in ("cpu", "meta"):
+        raise SharingError(
+            "pickle",
+            "device",
+            "memory on the host",
+            f"a tensor on {x.device}",
+            "send x.cpu(), or use torch.multiprocessing, which sends handles of CUDA memory",
+        )
+
+
+def _pickles_itself(torch: Any, x: Any) -> bool:
+    kind = type(x)
+    own_method = kind.__reduce_ex__ is not torch.Tensor.__reduce_ex__ and kind is not torch.nn.Parameter
+    made_of_others = x.layout is not torch.strided or x.is_quantized or x.is_nested
+    computed = kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+    return own_method or made_of_others or computed or x.device.type == "meta" or any(getattr(x, "names", ()))
+
+
+def _describe_memory(torch: Any, x: Any) -> Tensor | None:
+    kind = type(x)
+    torch.utils.hooks.warn_if_has_hooks(x)
+    state = torch._utils._get_obj_state(x)
+    if kind is torch.nn.Parameter and state:
+        return None  # its own pickling sends x.data and the state
+    flags = REQUIRES_GRAD if x.requires_grad else 0
+    with torch._C.DisableTorchFunctionSubclass():
+        stored = x.detach()
+        if x.is_conj():
+            flags |= CONJUGATED
+            stored = stored.conj()
+        if x.is_neg():
+            flags |= NEGATED
+            stored = stored._neg_view()
+    if kind is torch.nn.Parameter:
+        return Tensor(_core.view(stored), flags | PARAMETER)
+    return Tensor(_core.view(stored), flags, None if kind is torch.Tensor and not state else state)
+
+
+def rebuild(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, flags: Any) -> Any:
+    """Return a tensor over memory in a frame. All tensors of a frame have one storage."""
+    view = frame.view(offset, dtype, shape, strides)
+    if frame.tensor is None and view.ptr == frame.memory.ptr and view.nbytes == frame.memory.nbytes:
+        x = frame.tensor = _core.to_torch(view)
+    else:
+        x = _in_storage(frame, view)
+    if not flags:
+        return x
+    if flags & CONJUGATED:
+        x = x.conj()
+    if flags & NEGATED:
+        x = x._neg_view()
+    if flags & PARAMETER:
+        return sys.modules["torch"].nn.Parameter(x, requires_grad=bool(flags & REQUIRES_GRAD))
+    return x.requires_grad_() if flags & REQUIRES_GRAD else x
+
+
+def _in_storage(frame: Frame, view: _core.View) -> Any:
+    """Return a tensor in the storage that the other tensors of the frame have."""
+    if frame.tensor is None:
+        memory = frame.memory
+        flat = _core.from_pointer(memory.ptr, (memory.nbytes,), "uint8", None, "cpu", memory, False)
+        frame.tensor = _core.to_torch(flat)
+    like = _core.to_torch(view)  # refuses what torch has no tensors for
+    position, rest = divmod(view.ptr - frame.memory.ptr, view.itemsize)
+    if rest:  # not aligned within the storage
+        return like
+    steps = [stride // view.itemsize for stride in view.strides]
+    torch = sys.modules["torch"]
+    x = torch.empty(0, dtype=like.dtype)
+    return x.set_(frame.tensor.untyped_storage(), position, view.shape, steps)
+
+
+def rebuild_subclass(kind: Any, state: Any, *description: Any) -> Any:
+    """Return a tensor of a subclass, or one with attributes."""
+    import torch
+
+    rebuild_it: Any = torch._tensor._rebuild_from_type_v2
+    return rebuild_it(rebuild, kind, description, state)
