@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar
 from pickle import PickleBuffer
 from typing import Any, Final, Literal, get_args
@@ -23,7 +24,7 @@ WRITE: Final = 1
 TENSOR: Final = 2
 """A user is a tensor, which can always be written: the receiver's policy decides how."""
 
-LEAST_TO_MAP: Final = 64 * 1024
+LEAST_TO_MAP: Final = 1 << 20
 """Bytes from which a private mapping costs less than a copy."""
 
 _policy: ContextVar[Readonly] = ContextVar("readonly", default="private")
@@ -105,36 +106,35 @@ class Frame:
 
     def _for_tensors(self, arrived: _core.View) -> _core.View:
         if not arrived.nbytes:
-            return arrived
+            return _core.view(bytearray())
         aligned = (arrived.ptr - self.phase) % self.alignment == 0
         if aligned and not arrived.readonly:
             return arrived
         policy = _policy.get()
         if policy == "refuse":
-            raise SharingError(
-                "unpickle",
-                "readonly" if aligned else "alignment",
-                "memory that a tensor may write"
-                if aligned
-                else f"an address for {self.alignment}-byte elements",
-                "a read-only buffer" if aligned else f"a buffer at {arrived.ptr:#x}",
-                "load with readonly='private' or readonly='copy'",
-            )
+            raise self._refusal(arrived, aligned)
         if policy == "private" and aligned and arrived.nbytes >= LEAST_TO_MAP:
             from .private import private
 
-            try:
+            with suppress(SharingError):  # not memory that the kernel can map again
                 return private(arrived)
-            except SharingError:  # not memory that the kernel can map again
-                pass
         return _copy(arrived, self.alignment, self.phase)
+
+    def _refusal(self, arrived: _core.View, aligned: bool) -> SharingError:
+        hint = "load with readonly='private' or readonly='copy'"
+        if aligned:
+            return SharingError(
+                "unpickle", "readonly", "memory that a tensor may write", "a read-only buffer", hint
+            )
+        expected, got = f"memory aligned to {self.alignment} bytes", f"a buffer at {arrived.ptr:#x}"
+        return SharingError("unpickle", "alignment", expected, got, hint)
 
 
 def _bytes_of(data: Any) -> _core.View:
     """Return a View of a buffer that arrived."""
     try:
         view = _core.view(data)
-    except TypeError as error:
+    except (TypeError, SharingError) as error:
         raise SharingError("unpickle", "buffer", "a buffer with the bytes of a frame", str(error)) from None
     low, high = bounds(view.shape, view.strides, view.itemsize)
     if view.device != "cpu" or (low, high) != (0, view.nbytes):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,14 +25,19 @@ def bounds(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tuple
     return low, high
 
 
-def is_gap_free(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
-    """Return whether every byte between the bounds belongs to an element, in any order of the axes."""
-    covered = itemsize
+def has_gaps(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
+    """Return whether bytes between the elements belong to none, and the elements to themselves only.
+
+    Elements that overlap each other have to stay in place, and the few layouts where that takes a search do.
+    """
+    gaps = False
+    reach = itemsize
     for stride, extent in sorted((abs(s), n) for s, n in zip(strides, shape, strict=True) if s and n > 1):
-        if stride > covered:
+        if stride < reach:
             return False
-        covered += stride * (extent - 1)
-    return True
+        gaps = gaps or stride > reach
+        reach += stride * (extent - 1)
+    return gaps
 
 
 def c_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
@@ -58,7 +62,7 @@ class Elements:
     strides : tuple of int or None
         Their byte strides; None in C order.
     has_gaps : bool
-        Whether they would take less room if they were copied together.
+        Whether bytes between them are not theirs, so that they are copied together.
     """
 
     __slots__ = ("first", "has_gaps", "high", "itemsize", "low", "strides")
@@ -75,9 +79,7 @@ class Elements:
         below, above = bounds(shape, strides, itemsize)
         self.low, self.high = self.first + below, self.first + above
         self.strides = strides
-        if not is_gap_free(shape, strides, itemsize):
-            together = math.prod(n for n, s in zip(shape, strides, strict=True) if s) * itemsize
-            self.has_gaps = together < above - below
+        self.has_gaps = has_gaps(shape, strides, itemsize)
 
 
 def pack(view: _core.View) -> tuple[_core.View, tuple[int, ...]]:

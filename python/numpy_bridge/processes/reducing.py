@@ -138,9 +138,11 @@ def rebuilt(
 ) -> Any:
     """Return an object over memory in a frame: what messages call."""
     rebuild_kind = _REBUILD.get(kind) if isinstance(kind, str) else None
-    if rebuild_kind is None or not isinstance(frame, Frame):
+    if rebuild_kind is None or type(frame) is not Frame:
         raise _damaged((kind, frame))
     if subclass:
+        if kind != "tensor" or len(subclass) != 2:
+            raise _damaged((kind, *subclass))
         return torch_tensors.rebuild_subclass(*subclass, frame, offset, dtype, shape, strides, extra)
     return rebuild_kind(frame, offset, dtype, shape, strides, extra)
 
@@ -193,8 +195,7 @@ def _describe_tensor(x: Any) -> _Described | None:
     tensor = torch_tensors.describe(x)
     if tensor is None:
         return None
-    subclass = () if tensor.state is None else (type(x), tensor.state)
-    return _Described("tensor", tensor.view, TENSOR, tensor.flags, subclass)
+    return _Described("tensor", tensor.view, TENSOR, tensor.flags, tensor.subclass)
 
 
 def _describe_jax(x: Any) -> _Described | None:
@@ -246,18 +247,20 @@ def _rebuild_array(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: A
 
 
 def _rebuild_jax(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, _: Any) -> Any:
-    """Share the memory if jax can, else copy it."""
+    """Share the memory if jax can, which needs 64-byte alignment, else copy it."""
     jax: Any = importlib.import_module("jax")
-
-    view = frame.view(offset, dtype, shape, strides, True)
-    return jax.numpy.asarray(_core.to_numpy(view))
+    array = _core.to_numpy(frame.view(offset, dtype, shape, strides, True))
+    return jax.device_put(array, may_alias=True)
 
 
 def _rebuild_arrow(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, names: Any) -> Any:
     pyarrow: Any = importlib.import_module("pyarrow")  # which has no types
 
     array = _core.to_numpy(frame.view(offset, dtype, shape, strides, True))
-    return pyarrow.Tensor.from_numpy(array, dim_names=list(names) or None)
+    try:
+        return pyarrow.Tensor.from_numpy(array, dim_names=list(names) or None)
+    except (TypeError, ValueError, pyarrow.ArrowException):
+        raise _damaged(names) from None
 
 
 _REBUILD: dict[str, Callable[..., Any]] = {

@@ -14,6 +14,7 @@ REQUIRES_GRAD: Final = 1
 CONJUGATED: Final = 2
 NEGATED: Final = 4
 PARAMETER: Final = 8
+ALL_FLAGS: Final = 15
 
 
 class Tensor(NamedTuple):
@@ -25,13 +26,13 @@ class Tensor(NamedTuple):
         Its elements as they are stored.
     flags : int
         What the tensor makes of them.
-    state : object
-        Attributes that the program has set; None if there are none. Subclasses always have a state.
+    subclass : tuple, optional
+        The type, if it is a subclass, and the attributes that the program has set.
     """
 
     view: _core.View
     flags: int
-    state: Any = None
+    subclass: tuple[Any, ...] = ()
 
 
 def describe(x: Any) -> Tensor | None:
@@ -102,7 +103,7 @@ def _describe_memory(torch: Any, x: Any) -> Tensor | None:
             stored = stored._neg_view()
     if kind is torch.nn.Parameter:
         return Tensor(_core.view(stored), flags | PARAMETER)
-    return Tensor(_core.view(stored), flags, None if kind is torch.Tensor and not state else state)
+    return Tensor(_core.view(stored), flags, () if kind is torch.Tensor and not state else (kind, state))
 
 
 def rebuild(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, flags: Any) -> Any:
@@ -112,8 +113,21 @@ def rebuild(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, fla
         x = frame.tensor = _core.to_torch(view)
     else:
         x = _in_storage(frame, view)
-    if not flags:
+    if flags == 0:
         return x
+    if type(flags) is not int or not 0 < flags <= ALL_FLAGS:
+        raise _unknown_flags(f"{flags!r:.200}")
+    try:
+        return _with_flags(x, flags)
+    except RuntimeError as error:  # not those of a tensor of this dtype
+        raise _unknown_flags(f"{flags}: {error}") from None
+
+
+def _unknown_flags(got: str) -> SharingError:
+    return SharingError("unpickle", "metadata", "the flags of a tensor", got)
+
+
+def _with_flags(x: Any, flags: int) -> Any:
     if flags & CONJUGATED:
         x = x.conj()
     if flags & NEGATED:
