@@ -109,7 +109,7 @@ class Mapping:
     """
     Pages of a file, mapped until the last user lets go.
     """
-    def __init__(self, descriptor: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, writable: bool, keep: bool) -> None:
+    def __init__(self, descriptor: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, writable: bool, keep: bool, populate: bool) -> None:
         """
         Map the first bytes of a file. With `keep` the descriptor is taken over, and closed at the end.
         """
