@@ -146,6 +146,9 @@ void register_view(py::module_& module) {
         .def("__repr__", representation)
         .def("__hash__", hash)
         .def("__eq__", equals, py::arg("other"), py::is_operator())
+        .def(
+            "__copy__", [](const py::object& self) { return make_view(self.ptr(), engine::to_share, false); },
+            "One more View of the same memory.")
         .def("__reduce__", reduce, "A description, and the bytes of the elements; see `numpy_bridge.dumps`.");
 }
 

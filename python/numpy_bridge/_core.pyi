@@ -22,6 +22,10 @@ class View:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.
         """
+    def __copy__(self) -> typing.Any:
+        """
+        One more View of the same memory.
+        """
     def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, dl_device: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, copy: bool | None = None) -> typing.Any:
         """
         A DLPack capsule, as the array API standard describes it.
