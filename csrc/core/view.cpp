@@ -50,6 +50,8 @@ void import_view(PyObject* x, const engine::request&, imported& out) {
     out.stream = known.stream();
 }
 
+PyObject* source_of(PyObject* x) { return py::handle(x).cast<const view&>().source().ptr(); }
+
 py::object view_over(const memory& m, anchor keep) {
     imported in;
     in.description = m;
@@ -59,7 +61,8 @@ py::object view_over(const memory& m, anchor keep) {
 
 } // namespace
 
-const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others};
+const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others,
+                                  source_of};
 
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly) {
     imported in;

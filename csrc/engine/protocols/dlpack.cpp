@@ -128,7 +128,8 @@ NUMPY_BRIDGE_INLINE void check_named_device(PyObject* x, device where) {
         const py::handle item = PyTuple_GET_ITEM(answer.ptr(), i);
         return PyLong_Check(item.ptr()) != 0 && read_integer("DLPack", field, item) == value;
     };
-    if (pair && says(0, static_cast<std::int32_t>(where.type)) && (where.type == device_type::cpu || says(1, where.index)))
+    if (pair && says(0, static_cast<std::int32_t>(where.type)) &&
+        (where.type == device_type::cpu || says(1, where.index)))
         return;
     refuse("DLPack", field,
            "the device of the capsule, (" + std::to_string(static_cast<std::int32_t>(where.type)) + ", " +
