@@ -245,8 +245,11 @@ def soak(session: nox.Session) -> None:
 @nox.session(tags=["nightly"])
 def producers(session: nox.Session) -> None:
     """The arrays of real libraries that install in little time and space."""
-    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
-    names = ("conversions/test_real_producers", "audit/test_audit_libraries", "explain/test_explain_jax")
+    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, "cloudpickle", env=WITHOUT_CUDA)
+    names = (
+        *("conversions/test_real_producers", "audit/test_audit_libraries", "explain/test_explain_jax"),
+        *("processes/test_pickled_libraries", "processes/test_other_picklers"),
+    )
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
@@ -287,6 +290,13 @@ def bench_kernels(session: nox.Session) -> None:
     """add_ and copy_ on the CPU beside NumPy and torch, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/cpu_kernels.py", *session.posargs)
+
+
+@nox.session(allow_parallel=False)
+def bench_processes(session: nox.Session) -> None:
+    """Sending to other processes beside the libraries' own ways."""
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/processes.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)

@@ -43,13 +43,15 @@ void view::require_ready_for_host() const {
 
 namespace {
 
-bool is_view(PyObject* x) { return Py_TYPE(x) == view_type; }
+bool is_view(PyObject* x) { return PyObject_TypeCheck(x, view_type) != 0; }
 
 void import_view(PyObject* x, const engine::request&, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();
     out.description = known.description();
     out.stream = known.stream();
 }
+
+PyObject* source_of(PyObject* x) { return py::handle(x).cast<const view&>().source().ptr(); }
 
 py::object view_over(const memory& m, anchor keep) {
     imported in;
@@ -60,7 +62,8 @@ py::object view_over(const memory& m, anchor keep) {
 
 } // namespace
 
-const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others};
+const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others,
+                                  source_of};
 
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly) {
     imported in;

@@ -202,8 +202,11 @@ inline constexpr dialect spelled_for_numpy = {"np.",
                                               "its own library's copy to the host",
                                               "torch.as_tensor({x}).cuda()"};
 
+NUMPY_BRIDGE_INLINE PyObject* base_of_array(PyObject* x) { return reinterpret_cast<numpy_abi::array*>(x)->base; }
+
 NUMPY_BRIDGE_INLINE const library& numpy_row() noexcept {
-    static const library row = {"numpy", is_array, import_array, is_array_unmoved, make_array, spelled_for_numpy};
+    static const library row = {"numpy",    is_array,          import_array, is_array_unmoved,
+                                make_array, spelled_for_numpy, base_of_array};
     return row;
 }
 

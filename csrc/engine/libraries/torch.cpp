@@ -80,6 +80,10 @@ NUMPY_BRIDGE_INLINE bool torch_library::has_whole_bytes(PyObject* x, dlpack::dat
     return type.ptr() == int8_ || type.ptr() == uint8_;
 }
 
+NUMPY_BRIDGE_INLINE void torch_library::count_write(PyObject* x) const {
+    if (!layout.count_write(x)) engine::called(increment_version_, py::make_tuple(py::handle(x)));
+}
+
 NUMPY_BRIDGE_INLINE void torch_library::pin_storage(const py::object& storage) const {
     const py::handle torch(torch_);
     const py::object bytes =
@@ -160,6 +164,7 @@ NUMPY_BRIDGE_INLINE torch_library::torch_library(const py::object& torch)
       parameter_type_(engine::as_type(torch.attr("nn").attr("Parameter"))),
       api_(engine::complete(find_exchange_api(torch.attr("Tensor").ptr()))),
       torch_(torch.inc_ref().ptr()),
+      increment_version_(py::object(torch.attr("autograd").attr("graph").attr("increment_version")).release().ptr()),
       int8_(py::object(torch.attr("int8")).release().ptr()),
       uint8_(py::object(torch.attr("uint8")).release().ptr()) {
     for (const dtype_info& row : dtype_table) dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -185,6 +186,30 @@ NUMPY_BRIDGE_INLINE void import_tensor_by_capsule(const torch_library& torch, Py
 NUMPY_BRIDGE_INLINE bool is_tensor(PyObject* x) {
     const torch_library* torch = torch_library::loaded();
     return torch != nullptr && torch->is_tensor(x);
+}
+
+NUMPY_BRIDGE_INLINE void note_write(PyObject* x) {
+    const torch_library* torch = torch_library::known();
+    if (torch == nullptr) return;
+    for (; x != nullptr; x = origin_of(x))
+        if (torch->is_tensor(x)) return torch->count_write(x);
+}
+
+NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count) noexcept {
+    const torch_library* torch = torch_library::known();
+    if (torch == nullptr) return;
+    for (std::size_t i = 0; i < count; ++i) {
+        PyObject* x = written[i];
+        if (x == nullptr) continue;
+        if (numpy_library::get().is_exact_array(x)) x = reinterpret_cast<const numpy_abi::array*>(x)->base;
+        if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
+        const py::error_scope keeps_what_is_raised;
+        try {
+            note_write(x);
+        } catch (py::error_already_set& error) {
+            error.discard_as_unraisable("counting a write to a tensor");
+        }
+    }
 }
 
 void import_tensor(PyObject* x, const request& wanted, imported& out);

@@ -97,6 +97,9 @@ public:
         return !(layout.known() && layout.is_untracked(x)) && requires_grad.is_true(x);
     }
 
+    /// Counts a write to the tensor `x`, as `torch.autograd.graph.increment_version` does.
+    void count_write(PyObject* x) const;
+
     /// Pins a storage, for any dtype of the tensors over it.
     void pin_storage(const py::object& storage) const;
 
@@ -126,6 +129,7 @@ private:
     PyTypeObject* parameter_type_;
     const dlpack::exchange_api* api_;
     PyObject* torch_;
+    PyObject* increment_version_;
     PyObject* int8_;
     PyObject* uint8_;
     std::bitset<dtype_table.size()> dtypes_;
