@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shares_memory', 'stand_in', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which supports every protocol.
@@ -279,6 +279,13 @@ def shares_memory(a: typing.Any, b: typing.Any) -> bool:
     --------
     may_share_memory : compares address ranges only.
     numpy.shares_memory : the same for NumPy arrays.
+    """
+def stand_in(original: typing.Any, before: typing.Any, after: typing.Any) -> typing.Any:
+    """
+    An object to be called instead of `original`, which binds as it does and has its attributes.
+    
+    A call is before(arguments, keywords), the original's own, and unless that returned None after(noted, result, returned),
+    with what it returned. There are no frames between those of the caller and those of the three.
     """
 def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
     """
