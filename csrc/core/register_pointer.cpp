@@ -24,7 +24,7 @@ element_type parse_dtype(const std::string& text) {
     if (const auto id = from_name(text)) return {*id, byte_order::native};
     if (const auto type = from_typestr(text)) return *type;
     detail::refuse("pointer", "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
-                   "'" + text + "'", detail::hint_for_name(text));
+                   "'" + text + "'", detail::hint_for_address(text));
 }
 
 /// A name, or DLPack's pair of type and index.
@@ -60,8 +60,7 @@ std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std
                                    const device_argument& where, const py::object& owner, bool readonly) {
     const device parsed = parse_argument(where);
     imported in;
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller passes the address as an integer
-    import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type), parsed, readonly, shape, strides, in);
+    describe_pointer(address, shape, type, strides, parsed, readonly, in);
     return std::make_unique<view>(in, owner.is_none() ? nullptr : owner.ptr(), readonly);
 }
 
@@ -77,6 +76,13 @@ void check_on_device(const view& described) {
 }
 
 } // namespace
+
+void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
+                      const std::optional<std::vector<std::int64_t>>& strides, device where, bool readonly,
+                      imported& out) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller passes the address as an integer
+    import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type), where, readonly, shape, strides, out);
+}
 
 void register_pointer(py::module_& module) {
     module.def("from_pointer", from_pointer, py::arg("address"), py::arg("shape"), py::arg("dtype"), py::arg("strides"),

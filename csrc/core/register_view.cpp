@@ -64,14 +64,6 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     return finished == nullptr ? 0 : finished->traverse(visit, arg);
 }
 
-void set_up_type(PyHeapTypeObject* heap_type) {
-    PyTypeObject& type = heap_type->ht_type;
-    type.tp_flags |= Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    type.tp_traverse = traverse;
-    type.tp_as_buffer = &heap_type->as_buffer;
-    heap_type->as_buffer.bf_getbuffer = get_buffer;
-}
-
 /// A read-only view of bytes hashes as the memoryview of it, and as `bytes`; others do not hash.
 py::int_ hash(const py::object& self) {
     const memory& m = self.cast<const view&>().description();
@@ -111,15 +103,26 @@ place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpac
 socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
 interfaces. Attributes of protocols that cannot describe the memory, such as
 ``__array_interface__`` for bfloat16 or for device memory, are absent.
+
+``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
+``torch.from_dlpack`` or ``torch.as_tensor``.
 )";
 
 } // namespace
+
+void set_up_view_type(PyHeapTypeObject* heap_type) {
+    PyTypeObject& type = heap_type->ht_type;
+    type.tp_flags |= Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    type.tp_traverse = traverse;
+    type.tp_as_buffer = &heap_type->as_buffer;
+    heap_type->as_buffer.bf_getbuffer = get_buffer;
+}
 
 void register_view(py::module_& module) {
     const auto described = [](auto property) {
         return [property](const view& self) { return property(self.description()); };
     };
-    py::class_<view> type(module, "View", py::custom_type_setup(set_up_type), py::is_final(), view_doc);
+    py::class_<view> type(module, "View", py::custom_type_setup(set_up_view_type), py::is_final(), view_doc);
     view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
     engine::add_library(view_row);
     type.def_property_readonly(
@@ -146,6 +149,9 @@ void register_view(py::module_& module) {
         .def("__repr__", representation)
         .def("__hash__", hash)
         .def("__eq__", equals, py::arg("other"), py::is_operator())
+        .def(
+            "__copy__", [](const py::object& self) { return make_view(self.ptr(), engine::to_share, false); },
+            "One more View of the same memory.")
         .def("__reduce__", reduce, "A description, and the bytes of the elements; see `numpy_bridge.dumps`.");
 }
 

@@ -37,18 +37,21 @@ void view::require_ready_for_host() const {
         detail::refuse("CUDA", "stream", "managed memory without pending work on a stream",
                        "work on stream " + std::to_string(stream_),
                        "wait for that stream in the library that owns the memory, then share its address: "
-                       "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)");
+                       "v = numpy_bridge.view(x); numpy_bridge.from_pointer(v.ptr, v.shape, v.dtype, "
+                       "device='cuda_managed:0', owner=v)");
 }
 
 namespace {
 
-bool is_view(PyObject* x) { return Py_TYPE(x) == view_type; }
+bool is_view(PyObject* x) { return PyObject_TypeCheck(x, view_type) != 0; }
 
 void import_view(PyObject* x, const engine::request&, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();
     out.description = known.description();
     out.stream = known.stream();
 }
+
+PyObject* source_of(PyObject* x) { return py::handle(x).cast<const view&>().source().ptr(); }
 
 py::object view_over(const memory& m, anchor keep) {
     imported in;
@@ -59,7 +62,8 @@ py::object view_over(const memory& m, anchor keep) {
 
 } // namespace
 
-const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others};
+const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others,
+                                  source_of};
 
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly) {
     imported in;

@@ -306,13 +306,45 @@ def test_readonly(block: np.ndarray) -> None:
     assert array[0] == 55
 
 
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("ptr", lambda p, block: from_pointer(None, 6, "f8")),
+        ("ptr", lambda p, block: from_pointer(ctypes.byref(ctypes.c_double()), 1, "f8")),
+        ("ptr", lambda p, block: from_pointer(block, 6, "f8")),
+        ("ptr", lambda p, block: from_pointer(float(p), 6, "f8")),
+        ("shape", lambda p, block: from_pointer(p, None, "f8")),
+        ("shape", lambda p, block: from_pointer(p, 2.0, "f8")),
+        ("shape", lambda p, block: from_pointer(p, (2.0,), "f8")),
+        ("shape", lambda p, block: from_pointer(p, "12", "f8")),
+        ("shape", lambda p, block: from_pointer(p, {2, 3}, "f8")),
+        ("shape", lambda p, block: from_pointer(p, {2: 3}, "f8")),
+        ("shape", lambda p, block: from_pointer(p, frozenset([2]), "f8")),
+        ("strides", lambda p, block: from_pointer(p, 6, "f8", strides=8.0)),
+        ("strides", lambda p, block: from_pointer(p, 6, "f8", strides=[8.0])),
+        ("strides", lambda p, block: from_pointer(p, 6, "f8", strides={8})),
+        ("dtype", lambda p, block: from_pointer(p, 6, None)),
+        ("dtype", lambda p, block: from_pointer(p, 6, object())),
+    ],
+)
+def test_a_wrong_argument_is_named(argument: str, call: Any, block: np.ndarray) -> None:
+    with pytest.raises(TypeError, match=rf"^{argument}\b"):
+        call(block.ctypes.data, block)
+
+
+def test_one_stride_may_be_a_number(block: np.ndarray) -> None:
+    assert from_pointer(block.ctypes.data, 6, "f8", strides=16, owner=block).strides == (16,)
+
+
 def test_wrong_arguments(block: np.ndarray) -> None:
     address = block.ctypes.data
     for call in (
         lambda: from_pointer(),
         lambda: from_pointer(address, (1,)),
         lambda: from_pointer(address, (1,), "f8", (8,)),
-        lambda: from_pointer(address, (1,), "f8", strides=8),
+        lambda: from_pointer(
+            address, (1,), "f8", strides=None, owner=block, device="cpu", readonly=True, x=1
+        ),
         lambda: from_pointer(address, (1,), "f8", strides=(1.5,)),
         lambda: from_pointer(address, (1,), "f8", unknown=1),
     ):

@@ -22,7 +22,7 @@ from numpy_bridge.processes.frame import LEAST_TO_MAP, arriving
 from numpy_bridge.processes.private import private
 from support import needs_torch, peek, torch
 
-NUMBERS = 1 << 16  # 256 KiB of float32
+NUMBERS = 1 << 19  # 2 MiB of float32
 
 
 @pytest.fixture
@@ -162,12 +162,22 @@ def test_a_file_that_nobody_has_open_is_refused(file: Path) -> None:
     assert bridge.to_numpy(view)[:8].tobytes() == source[:8]
 
 
+def test_a_file_that_nobody_has_is_searched_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[Any] = []
+    monkeypatch.setattr(private_module, "_paths_of", lambda mapping: searches.append(mapping) or ())
+    monkeypatch.setattr(private_module, "_not_found", set())
+    for _ in range(3):
+        with pytest.raises(bridge.SharingError, match="a file that this process can open"):
+            private(of_memmap(file))
+    assert len(searches) == 1
+
+
 def test_memory_of_another_process(tmp_path: Path) -> None:
     """As an object store does it: the file has no name, and only its server has it open."""
     code = """if True:
         import os, sys
         descriptor = os.memfd_create("store")
-        os.write(descriptor, b"abcd" * 65536)
+        os.write(descriptor, b"abcd" * 524288)
         print(os.getpid(), descriptor, flush=True)
         sys.stdin.read()
     """

@@ -142,7 +142,7 @@ class TheirTypeError(TypeError):
     ids=repr,
 )
 def test_a_reason_is_not_taken_for_an_unknown_keyword(error: Exception, consumer: str) -> None:
-    """The producer is asked once for each import, with all keywords; without them it would say something else."""
+    """The producer is asked with all keywords, and not again without them."""
 
     class Producer:
         def __dlpack__(self, *, copy: Any = None, max_version: Any = None) -> Any:
