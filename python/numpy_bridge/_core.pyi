@@ -16,6 +16,9 @@ class View:
     socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
     interfaces. Attributes of protocols that cannot describe the memory, such as
     ``__array_interface__`` for bfloat16 or for device memory, are absent.
+    
+    ``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
+    ``torch.from_dlpack`` or ``torch.as_tensor``.
     """
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
     def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
@@ -185,6 +188,11 @@ def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     TypeError
         If `x` has no memory, or `y` has no memory and is not a number.
     
+    Notes
+    -----
+    Autograd counts the call as a write to the tensor that `x` is, or has its memory from. If an operation has saved
+    that tensor, `backward` raises RuntimeError.
+    
     See Also
     --------
     copy_ : converts between dtypes and devices.
@@ -246,6 +254,11 @@ def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> ty
         If a call to CUDA fails.
     TypeError
         If `dst` or `src` has no memory.
+    
+    Notes
+    -----
+    Autograd counts the call as a write to the tensor that `dst` is, or has its memory from. If an operation has
+    saved that tensor, `backward` raises RuntimeError.
     
     See Also
     --------
