@@ -51,15 +51,35 @@ py::object copied(PyObject* x, const copier& by) {
     }
 }
 
+/// Whether a producer of read-only memory makes it anew for each request.
+bool is_fresh(PyObject* x, const memory& lent) {
+    imported again;
+    import_object(x, engine::to_copy, again);
+    return !engine::same_memory(lent, again.description);
+}
+
+/// Shares, or copies what cannot be shared. A producer that computes its values is asked at most twice: where a copy
+/// will do, the one that it makes will do, and what it has once made is copied if it must be.
+template <class Share> py::object share_or_copy(PyObject* x, const copier& by, Share share) {
+    constexpr engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true};
+    py::object lent = py::reinterpret_borrow<py::object>(x);
+    try {
+        if (engine::find_library(x) == nullptr) {
+            lent = make_view(x, to_share_or_copy, false);
+            const memory& m = lent.cast<const view&>().description();
+            if (m.readonly && is_fresh(x, m)) return copied(lent.ptr(), by); // a copy is writable
+        }
+        return share(lent.ptr());
+    } catch (const sharing_error&) {
+        return copied(lent.ptr(), by);
+    }
+}
+
 /// Shares or copies as `mode` says; `share` raises sharing_error if it cannot share.
 template <class Share> py::object convert(PyObject* x, copy_mode mode, const copier& by, Share share) {
     if (mode == copy_mode::always) return copied(x, by);
-    if (mode == copy_mode::never) return finally_refused(x, "pass copy=None or copy=True to take the copy", share);
-    try {
-        return share();
-    } catch (const sharing_error&) {
-        return copied(x, by);
-    }
+    if (mode == copy_mode::if_needed) return share_or_copy(x, by, share);
+    return finally_refused(x, "pass copy=None or copy=True to take the copy", [&] { return share(x); });
 }
 
 /// torch's own conversion, which also pins the storage: the fastest way for the first conversion.
@@ -130,15 +150,14 @@ py::object call_view(const arguments<2>& given) {
 }
 
 py::object call_to_numpy(const arguments<2>& given) {
-    return convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array},
-                   [&] { return share_as_array(given[0]); });
+    return convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array}, share_as_array);
 }
 
 py::object call_to_torch(const arguments<3>& given) {
     torch_library::get(); // raises ImportError
     const bool allow_readonly = is_true(given[2], false);
     return convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor},
-                   [&] { return share_as_tensor(given[0], allow_readonly); });
+                   [&](PyObject* x) { return share_as_tensor(x, allow_readonly); });
 }
 
 constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False) -> View

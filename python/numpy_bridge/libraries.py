@@ -118,6 +118,11 @@ def library_of(x: object) -> str:
     return library.name if library else module.partition(".")[0]
 
 
+def is_instance(x: object, kind: type | tuple[type, ...]) -> bool:
+    """Return whether `x` is of a type or a subclass. Unlike `isinstance`, do not believe `x.__class__`."""
+    return issubclass(type(x), kind)
+
+
 def type_name(x: object) -> str:
     """Return the type of `x` with its module: "numpy.ndarray"; without one if it is built in."""
     kind = type(x)

@@ -26,7 +26,7 @@ def from_pointer(
     dtype: Any,
     *,
     strides: int | Sequence[int] | None = None,
-    device: str = "cpu",
+    device: Any = "cpu",
     owner: object = None,
     readonly: bool = False,
 ) -> _core.View:
@@ -47,8 +47,9 @@ def from_pointer(
         A name ("float32", "bfloat16"), a typestr (">f4"), or a dtype of NumPy, ml_dtypes or torch.
     strides : int or sequence of int, optional
         Bytes from one element to the next along each axis; C order by default.
-    device : str, default "cpu"
-        "cpu", "cuda:0", "cuda_host:0" (pinned), "cuda_managed:0", ...
+    device : str, torch.device, pair of int, or int, default "cpu"
+        A name of DLPack ("cpu", "cuda:0", "cuda_host:0" for pinned memory, "cuda_managed:0", "metal:0") or of
+        torch ("mps:0", "xpu:0", "hip:0"); what ``__dlpack_device__`` returns; or the index of a CUDA device.
     owner : object, optional
         Kept alive by the View and by everything made from it. Without an owner, the caller keeps the memory
         valid.
@@ -70,11 +71,32 @@ def from_pointer(
     extents = _integers("shape", shape)
     steps = None if strides is None else _integers("strides", strides)
     view = _core.from_pointer(
-        _address(ptr), extents, _dtype_name(dtype), steps, str(device), owner, bool(readonly)
+        _address(ptr), extents, _dtype_name(dtype), steps, _device(device), owner, bool(readonly)
     )
     if view.device != "cpu":
         _core.check_on_device(view)
     return view
+
+
+_OF_TORCH = {"mps": "metal", "xpu": "oneapi", "hip": "rocm", "privateuseone": "extension"}
+"""Names of torch for devices that have another name in DLPack."""
+
+_CUDA = 2
+"""The number of CUDA's devices in DLPack."""
+
+
+def _device(device: Any) -> str | tuple[int, int]:
+    """Return a name of DLPack, or its numbers of type and index. The core refuses unknown ones."""
+    if device is None or isinstance(device, bool | np.bool_):
+        raise TypeError(f"device: expected a name, a pair or an index, got {device!r}")
+    if isinstance(device, tuple | list):
+        pair = _integers("device", device)
+        if len(pair) == 2:
+            return pair[0], pair[1]
+    elif hasattr(type(device), "__index__"):
+        return _CUDA, _integers("device", (device,))[0]
+    name, colon, index = str(device).partition(":")
+    return _OF_TORCH.get(name, name) + colon + index
 
 
 def _integers(field: str, values: Any) -> tuple[int, ...]:

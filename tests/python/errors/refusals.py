@@ -275,7 +275,9 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: from_pointer(8, (1,), "u1", device="x"),
-        "pointer: device: expected 'cpu' or 'cuda:<index>', got 'x'",
+        "pointer: device: expected 'cpu', a name and an index such as 'cuda:0', or the pair of "
+        "__dlpack_device__, got 'x'; the names are cpu, cuda, cuda_host, cuda_managed, rocm, rocm_host, "
+        "metal, opencl, vulkan, oneapi, vpi, extension, webgpu, hexagon, maia, trainium",
     ),
     (
         lambda: from_pointer(-1, (1,), "u1"),
