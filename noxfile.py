@@ -34,6 +34,10 @@ SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict", "numba"),
 )
+ODD_PRODUCERS = (
+    *("pandas", "polars", "pyarrow", "xarray", "awkward", "h5py", "zarr", "netCDF4", "numba", "wrapt"),
+    "dask[array]",
+)
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
 
@@ -136,6 +140,14 @@ def browser(session: nox.Session) -> None:
     tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
     session.install(*CONSTRAINTS, ".[tour]", *tools, env=WITHOUT_CUDA)
     session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def faults(session: nox.Session) -> None:
+    """Objects of real libraries that are immutable, computed or proxies, and what they are refused for."""
+    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, env=WITHOUT_CUDA)
+    names = ("conversions/test_real_objects", "conversions/test_proxies", "errors/test_hints")
+    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
 @nox.session(tags=["ci"])

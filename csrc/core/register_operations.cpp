@@ -94,6 +94,11 @@ CudaError
 TypeError
     If `x` has no memory, or `y` has no memory and is not a number.
 
+Notes
+-----
+Autograd counts the call as a write to the tensor that `x` is, or has its memory from. If an operation has saved
+that tensor, `backward` raises RuntimeError.
+
 See Also
 --------
 copy_ : converts between dtypes and devices.
@@ -141,6 +146,11 @@ CudaError
     If a call to CUDA fails.
 TypeError
     If `dst` or `src` has no memory.
+
+Notes
+-----
+Autograd counts the call as a write to the tensor that `dst` is, or has its memory from. If an operation has
+saved that tensor, `backward` raises RuntimeError.
 
 See Also
 --------

@@ -103,6 +103,9 @@ place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpac
 socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
 interfaces. Attributes of protocols that cannot describe the memory, such as
 ``__array_interface__`` for bfloat16 or for device memory, are absent.
+
+``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
+``torch.from_dlpack`` or ``torch.as_tensor``.
 )";
 
 } // namespace

@@ -37,7 +37,8 @@ void view::require_ready_for_host() const {
         detail::refuse("CUDA", "stream", "managed memory without pending work on a stream",
                        "work on stream " + std::to_string(stream_),
                        "wait for that stream in the library that owns the memory, then share its address: "
-                       "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)");
+                       "v = numpy_bridge.view(x); numpy_bridge.from_pointer(v.ptr, v.shape, v.dtype, "
+                       "device='cuda_managed:0', owner=v)");
 }
 
 namespace {

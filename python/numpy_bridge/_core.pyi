@@ -201,8 +201,8 @@ def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
     """
     The result of each protocol that `x` supports: (name, answer), in the order of `view`.
     
-    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__`` where
-    calling it might copy or pin. Nothing stays shared.
+    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__``, which
+    is not called: it might copy, compute or pin. Nothing stays shared.
     """
 def capsule_address(capsule: typing.Any) -> int | None:
     """
@@ -264,7 +264,7 @@ def describe(x: typing.Any) -> dict[str, typing.Any]:
     Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
     all the same. Raises as `shares_memory` does.
     """
-def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
+def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str | tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], owner: typing.Any, readonly: bool) -> View:
     """
     A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.
     """

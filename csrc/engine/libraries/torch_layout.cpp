@@ -168,7 +168,23 @@ private:
         if (!data || !size) return false;
         found_.data_ = *data;
         found_.size_ = *size;
+        found_.resizable_ = find_resizable(plain, storage);
         return true;
+    }
+
+    /// The one byte that is 1 for storages that can be resized, and 0 for those that cannot; else 0.
+    template <class StorageOf> static std::size_t find_resizable(const objects& plain, StorageOf storage) {
+        std::size_t found = 0;
+        for (std::size_t at = 8; at < max_storage; ++at) {
+            bool fits = true;
+            for (const py::object& t : plain)
+                fits = fits && static_cast<const unsigned char*>(storage(t))[at] ==
+                                   (t.attr("untyped_storage")().attr("resizable")().template cast<bool>() ? 1 : 0);
+            if (!fits) continue;
+            if (found != 0) return 0;
+            found = at;
+        }
+        return found;
     }
 
     /// The counter is read only as far as the first number that is the version of all samples, which differ in it.

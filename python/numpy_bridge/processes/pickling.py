@@ -214,7 +214,7 @@ def dumps(obj: Any, protocol: int | None = None, *, buffer_callback: Callback | 
     return pickler._stream.getvalue()
 
 
-def loads(data: Any, buffers: Iterable[Any] | None = None, *, readonly: Readonly = "private") -> Any:
+def loads(data: Any, buffers: Iterable[Any] | None = None, readonly: Readonly = "private") -> Any:
     """Rebuild an object over the buffers that arrived.
 
     Nothing is copied: what comes back aliases the buffers. Views and arrays over read-only buffers are

@@ -1,4 +1,4 @@
-"""Writes by C++ functions count for autograd: values that an operation has saved are not used once they changed."""
+"""Writes by C++ functions count for autograd, which refuses saved values once they changed."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 #include <numpy_bridge/memory.hpp>
 #include <numpy_bridge/python.hpp>
@@ -85,6 +86,13 @@ public:
                 static_cast<std::int64_t>(engine::word_at(storage, size_))};
     }
 
+    /// `tensor.untyped_storage().resizable()`; nothing if the place of the flag is unknown or there is no storage.
+    std::optional<bool> is_resizable(PyObject* tensor) const noexcept {
+        const void* storage = engine::pointer_of(engine::word_at(impl_of(tensor), storage_));
+        if (resizable_ == 0 || storage == nullptr) return std::nullopt;
+        return static_cast<const bool*>(storage)[resizable_];
+    }
+
     /// Finds the offsets from samples made with `torch`, unless the environment turns this off. Never raises.
     static torch_layout find(py::handle torch) noexcept;
 
@@ -95,7 +103,7 @@ private:
 
     bool known_ = false;
     std::size_t impl_ = 0, storage_ = 0, autograd_ = 0, key_set_ = 0; // in the Python object, then in TensorImpl
-    std::size_t data_ = 0, size_ = 0;                                 // in StorageImpl
+    std::size_t data_ = 0, size_ = 0, resizable_ = 0;                 // in StorageImpl
     std::size_t counter_ = 0, version_ = 0;                           // in TensorImpl, in VersionCounter; 0: unknown
     std::uintptr_t ordinary_keys_ = 0;
 };

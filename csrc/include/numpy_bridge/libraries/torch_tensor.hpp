@@ -52,12 +52,12 @@ bool is_tensor(PyObject* x);
 void note_write(PyObject* x);
 
 /// The same for all objects that are not null. Errors are reported as unraisable.
-void note_writes(PyObject* const* objects, std::size_t count) noexcept;
+void note_writes(PyObject* const* written, std::size_t count) noexcept;
 
 /// Notes the writes to these objects, borrowed, when the scope ends.
 template <std::size_t N> struct writes_noted_at_end {
-    PyObject* objects[N];
-    ~writes_noted_at_end() { note_writes(objects, N); }
+    PyObject* written[N];
+    ~writes_noted_at_end() { note_writes(written, N); }
 };
 
 /// Whether the elements of `m` lie inside `storage`.
