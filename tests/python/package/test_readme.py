@@ -158,7 +158,7 @@ def test_troubleshooting_has_the_messages_as_headings() -> None:
     page = PAGES["docs/troubleshooting.md"]
     messages = [" ".join(text.split()) for text in blocks("text", page)]
     headings = re.findall(r"^## \w+: (.+)$", page, re.MULTILINE)
-    assert len(headings) == len(messages) == 4
+    assert len(headings) == len(messages) == 5
     for heading, message in zip(headings, messages, strict=True):
         assert message.startswith(heading)
 
