@@ -92,6 +92,16 @@ def test_numbers_of_small_tensors_are_the_measured_ones() -> None:
     assert min(row["times_faster"] for row in small) >= 3
 
 
+def test_numbers_of_batches_are_the_measured_ones() -> None:
+    newest = max((ROOT / "benchmarks/results").glob("processes_shared-*.json"))
+    _, batches = json.loads(newest.read_text())["tables"].values()
+    assert table("images \\| ours") == [
+        [row["what"], *(f"{row[side]:.0f} ms" for side in ("ours", "theirs")), f"{row['times_faster']:.1f}"]
+        for row in batches
+    ]
+    assert min(row["times_faster"] for row in batches) >= 1.5  # the aim
+
+
 def test_the_least_size_to_map_is_the_real_one() -> None:
     assert f"below {LEAST_TO_MAP >> 20} MiB" in GUIDE
 
