@@ -76,7 +76,7 @@ def private(x: Any) -> _core.View:
     except (OSError, ValueError) as error:
         raise _cannot("memory that can be mapped again", str(error)) from None
     address = _core.view(pages).ptr + view.ptr - start
-    keep = (pages, descriptor)
+    keep = (pages, descriptor, view)  # an object store uses memory again that nobody holds
     return _core.from_pointer(address, view.shape, view.dtype, view.strides, "cpu", keep, False)
 
 
