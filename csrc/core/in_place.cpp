@@ -1,6 +1,5 @@
 #include "in_place.hpp"
 
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "kernels/copy.hpp"
 #include "kernels/snapshot.hpp"
 #include "kernels/sum.hpp"
+#include "scratch.hpp"
 
 namespace numpy_bridge {
 
@@ -79,8 +79,8 @@ bool interferes(const memory& target, const memory& source, const dims& strides)
 template <class Work>
 void read_before_write(const memory& target, const memory& source, const dims& strides, const Work& work) {
     if (!interferes(target, source, strides)) return work(kernels::iterate(target, source.data, strides.data()));
-    const std::unique_ptr<std::byte[]> block(new std::byte[static_cast<std::size_t>(byte_count(source))]);
-    const kernels::snapshot kept(source, block.get());
+    const scratch block(static_cast<std::size_t>(byte_count(source)));
+    const kernels::snapshot kept(source, block.data());
     kernels::copy_on_cpu(source.type, source.type, kept.from_source());
     work(kept.to(target));
 }

@@ -27,7 +27,7 @@ template <class Body> int guarded(Body body) noexcept {
 /// strides, and declares the legacy default stream as current, so that stream is made to wait here.
 const view& exportable(void* object) {
     const py::handle x(static_cast<PyObject*>(object));
-    if (Py_TYPE(x.ptr()) != view_type)
+    if (PyObject_TypeCheck(x.ptr(), view_type) == 0)
         throw py::type_error("expected a numpy_bridge.View, got an object of type " + detail::type_name(x));
     const auto& from = x.cast<const view&>();
     detail::validate_for_dlpack(from.description(), "DLPack");

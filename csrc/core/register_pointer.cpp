@@ -26,8 +26,7 @@ std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std
     const auto parsed = parse_device(where);
     if (!parsed) detail::refuse("pointer", "device", "'cpu' or 'cuda:<index>'", "'" + where + "'");
     imported in;
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller passes the address as an integer
-    import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type), *parsed, readonly, shape, strides, in);
+    describe_pointer(address, shape, type, strides, *parsed, readonly, in);
     return std::make_unique<view>(in, owner.is_none() ? nullptr : owner.ptr(), readonly);
 }
 
@@ -43,6 +42,13 @@ void check_on_device(const view& described) {
 }
 
 } // namespace
+
+void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
+                      const std::optional<std::vector<std::int64_t>>& strides, device where, bool readonly,
+                      imported& out) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller passes the address as an integer
+    import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type), where, readonly, shape, strides, out);
+}
 
 void register_pointer(py::module_& module) {
     module.def("from_pointer", from_pointer, py::arg("address"), py::arg("shape"), py::arg("dtype"), py::arg("strides"),

@@ -64,14 +64,6 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     return finished == nullptr ? 0 : finished->traverse(visit, arg);
 }
 
-void set_up_type(PyHeapTypeObject* heap_type) {
-    PyTypeObject& type = heap_type->ht_type;
-    type.tp_flags |= Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    type.tp_traverse = traverse;
-    type.tp_as_buffer = &heap_type->as_buffer;
-    heap_type->as_buffer.bf_getbuffer = get_buffer;
-}
-
 /// A read-only view of bytes hashes as the memoryview of it, and as `bytes`; others do not hash.
 py::int_ hash(const py::object& self) {
     const memory& m = self.cast<const view&>().description();
@@ -115,11 +107,19 @@ interfaces. Attributes of protocols that cannot describe the memory, such as
 
 } // namespace
 
+void set_up_view_type(PyHeapTypeObject* heap_type) {
+    PyTypeObject& type = heap_type->ht_type;
+    type.tp_flags |= Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    type.tp_traverse = traverse;
+    type.tp_as_buffer = &heap_type->as_buffer;
+    heap_type->as_buffer.bf_getbuffer = get_buffer;
+}
+
 void register_view(py::module_& module) {
     const auto described = [](auto property) {
         return [property](const view& self) { return property(self.description()); };
     };
-    py::class_<view> type(module, "View", py::custom_type_setup(set_up_type), py::is_final(), view_doc);
+    py::class_<view> type(module, "View", py::custom_type_setup(set_up_view_type), py::is_final(), view_doc);
     view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
     engine::add_library(view_row);
     type.def_property_readonly(

@@ -42,7 +42,7 @@ void view::require_ready_for_host() const {
 
 namespace {
 
-bool is_view(PyObject* x) { return Py_TYPE(x) == view_type; }
+bool is_view(PyObject* x) { return PyObject_TypeCheck(x, view_type) != 0; }
 
 void import_view(PyObject* x, const engine::request&, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();

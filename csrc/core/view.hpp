@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <numpy_bridge/import.hpp>
@@ -48,6 +50,14 @@ private:
 
 /// numpy_bridge.View; set once, when the module is made.
 inline PyTypeObject* view_type = nullptr;
+
+/// Slots of View and of types that derive from it: the buffer protocol and the garbage collector's.
+void set_up_view_type(PyHeapTypeObject* heap_type);
+
+/// The memory at an address, with the dtype by name or typestr.
+void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
+                      const std::optional<std::vector<std::int64_t>>& strides, device where, bool readonly,
+                      imported& out);
 
 /// A new View of the memory behind `x`.
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);

@@ -44,9 +44,10 @@ NUMPY_BRIDGE_INLINE void refuse_device(device where, const char* protocol) {
 
 /// Whether all elements lie inside the address space.
 NUMPY_BRIDGE_INLINE bool fits_address_space(const memory& m, byte_bounds bounds) noexcept {
-    const auto address = reinterpret_cast<std::uintptr_t>(m.data);
-    return address >= static_cast<std::uintptr_t>(-bounds.low) &&
-           address <= std::numeric_limits<std::uintptr_t>::max() - static_cast<std::uintptr_t>(bounds.high);
+    const auto below = static_cast<std::uint64_t>(-bounds.low), above = static_cast<std::uint64_t>(bounds.high);
+    if (has_opaque_handles(m.device)) return below + above <= address_limit;
+    const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
+    return address >= below && above <= address_limit && address <= address_limit - above;
 }
 
 NUMPY_BRIDGE_INLINE void validate_thoroughly(const memory& m, const char* protocol) {

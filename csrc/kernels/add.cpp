@@ -1,11 +1,13 @@
 #include "add.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "add_halves.hpp"
 #include "simd.hpp"
 #include "sum.hpp"
 #include "unaligned.hpp"
+#include "walk.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -27,19 +29,36 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_one_value(std::byte* 
     for (std::int64_t i = 0; i < n; ++i) store(x + i * size, sum(load<T>(x + i * size), value));
 }
 
-template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(loop row, std::byte* x, const std::byte* y) {
-    // Several loads before the first store, which could otherwise change what is loaded next.
-    constexpr std::int64_t at_once = 4;
-    std::int64_t left = row.extent;
-    for (; left >= at_once; left -= at_once) {
-        T sums[static_cast<std::size_t>(at_once)];
-        for (std::int64_t i = 0; i < at_once; ++i)
-            sums[i] = sum(load<T>(x + i * row.target), load<T>(y + i * row.source));
-        for (std::int64_t i = 0; i < at_once; ++i) store(x + i * row.target, sums[i]);
-        x += at_once * row.target;
-        y += at_once * row.source;
+/// Four loads before the first store, which could otherwise change what is loaded next.
+template <class T>
+NUMPY_BRIDGE_EVERYWHERE inline void add_each(std::byte* x, std::int64_t x_step, const std::byte* y, std::int64_t y_step,
+                                             std::int64_t n) {
+    for (; n >= 4; n -= 4, x += 4 * x_step, y += 4 * y_step) {
+        T sums[4];
+        for (std::int64_t i = 0; i < 4; ++i) sums[i] = sum(load<T>(x + i * x_step), load<T>(y + i * y_step));
+        for (std::int64_t i = 0; i < 4; ++i) store(x + i * x_step, sums[i]);
     }
-    for (; left > 0; --left, x += row.target, y += row.source) store(x, sum(load<T>(x), load<T>(y)));
+    for (; n > 0; --n, x += x_step, y += y_step) store(x, sum(load<T>(x), load<T>(y)));
+}
+
+/// The same for a packed target: four are gathered, and added as a vector.
+template <class T>
+NUMPY_BRIDGE_EVERYWHERE inline void add_gathered(std::byte* x, const std::byte* y, std::int64_t step, std::int64_t n) {
+    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+    for (; n >= 4; n -= 4, x += 4 * size, y += 4 * step) {
+        T read[4], sums[4];
+        for (std::int64_t i = 0; i < 4; ++i) read[i] = load<T>(y + i * step);
+        std::memcpy(sums, x, sizeof sums);
+        for (std::int64_t i = 0; i < 4; ++i) sums[i] = sum(sums[i], read[i]);
+        std::memcpy(x, sums, sizeof sums);
+    }
+    for (; n > 0; --n, x += size, y += step) store(x, sum(load<T>(x), load<T>(y)));
+}
+
+template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(const loop& row, std::byte* x, const std::byte* y) {
+    if constexpr (std::is_arithmetic_v<T>)
+        if (row.target == static_cast<std::int64_t>(sizeof(T))) return add_gathered<T>(x, y, row.source, row.extent);
+    add_each<T>(x, row.target, y, row.source, row.extent);
 }
 
 /// A complex number as a vector of two, which many processors add in one instruction.
@@ -75,7 +94,7 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_elements(const loop& 
     constexpr auto size = static_cast<std::int64_t>(sizeof(T));
     const bool packed = row.target == size && row.source == size, one_value = row.target == size && row.source == 0;
     if (!packed && !one_value) return add_strided<T>(row, x, y);
-    const std::int64_t head = elements_before_line<T>(x, row.extent), rest = row.extent - head;
+    const std::int64_t head = row.extent < 64 ? 0 : elements_before_line<T>(x, row.extent), rest = row.extent - head;
     add_strided<T>({head, row.target, row.source}, x, y);
     if (packed) add_packed<T>(x + head * size, y + head * size, rest);
     else add_one_value<T>(x + head * size, y, rest);
@@ -89,23 +108,24 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_complex(const loop& r
     add_strided<pair<T>>(row, x, y);
 }
 
-NUMPY_BRIDGE_EVERYWHERE inline void add_any(dtype id, const loop& row, std::byte* x, const std::byte* y) {
-    with_summand(id, [&](auto zero) NUMPY_BRIDGE_EVERYWHERE {
-        using T = decltype(zero);
-        if constexpr (is_half<T>) return; // these go to add_halves
-        else if constexpr (has_parts<T>) add_complex<part_of<T>>(row, x, y);
-        else add_elements<T>(row, x, y);
-    });
+template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_row(const loop& row, std::byte* x, const std::byte* y) {
+    if constexpr (has_parts<T>) add_complex<part_of<T>>(row, x, y);
+    else add_elements<T>(row, x, y);
 }
 
-NUMPY_BRIDGE_DISPATCH(add_row, add_any, (dtype id, const loop& row, std::byte* x, const std::byte* y), (id, row, x, y))
+template <class T> struct adder {
+    NUMPY_BRIDGE_DISPATCH(add, add_row<T>, (const loop& row, std::byte* x, const std::byte* y), (row, x, y))
+};
 
 } // namespace
 
 void add_on_cpu(dtype id, const iteration& it) noexcept {
-    const bool halves = id == dtype::float16 || id == dtype::bfloat16 || id == dtype::complex32;
-    const auto add = halves ? add_halves : add_row;
-    for_each_row(it, [&](const loop& row, std::byte* x, const std::byte* y) { add(id, row, x, y); });
+    with_summand(id, [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (is_half<T>)
+            for_each_row(it, [&](const loop& row, std::byte* x, const std::byte* y) { add_halves(id, row, x, y); });
+        else for_each_row(it, adder<T>::best_add());
+    });
 }
 
 } // namespace kernels

@@ -1,44 +1,17 @@
 #include "copy.hpp"
 
+#include <algorithm>
 #include <array>
-#include <utility>
 
 #include "rows.hpp"
 #include "unaligned.hpp"
+#include "walk.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
 namespace {
-
-/// Walks two loops: the target is packed along the inner one, the source along the outer one. A cache line of the
-/// source holds elements of several rows of the target. So these rows are written together, in stretches short enough
-/// for the source's lines to stay in the cache.
-void move_transposed(std::int64_t size, const loop& inner, const loop& outer, std::byte* target,
-                     const std::byte* source) noexcept {
-    constexpr std::int64_t stretch = 256;
-    const std::int64_t rows = std::max<std::int64_t>(64 / size, 4);
-    for (std::int64_t i = 0; i < outer.extent; i += rows)
-        for (std::int64_t j = 0; j < inner.extent; j += stretch) {
-            const loop row{std::min(stretch, inner.extent - j), inner.target, inner.source};
-            for (std::int64_t k = i; k < std::min(i + rows, outer.extent); ++k)
-                move_row(size, row, target + k * outer.target + j * inner.target,
-                         source + k * outer.source + j * inner.source);
-        }
-}
-
-void move(std::int64_t size, iteration it) noexcept {
-    const int transposing = transposing_loop(it);
-    if (transposing == 0)
-        return for_each_row(it, [&](const loop& row, std::byte* target, const std::byte* source) {
-            move_row(size, row, target, source);
-        });
-    std::swap(it.loops[1], it.loops[static_cast<std::size_t>(transposing)]);
-    for_each_turn(it, 2, [&](std::byte* target, const std::byte* source) {
-        move_transposed(size, it.loops[0], it.loops[1], target, source);
-    });
-}
 
 constexpr std::int64_t block_elements = 1024;
 using block = std::array<std::byte, static_cast<std::size_t>(block_elements) * 16>;
@@ -93,7 +66,7 @@ private:
 
 void copy_on_cpu(element_type target, element_type source, const iteration& it) noexcept {
     if (target.id == source.id && target.order == source.order)
-        return move(static_cast<std::int64_t>(itemsize(target.id)), it);
+        return for_each_row(it, move_row_of(static_cast<std::int64_t>(itemsize(target.id))));
     converter with(target, source);
     for_each_row(it, [&](const loop& row, std::byte* to, const std::byte* from) { with.convert_row(row, to, from); });
 }

@@ -139,13 +139,6 @@ template <class Body> void for_each_turn(const iteration& it, int first, Body&& 
     }
 }
 
-/// Calls `body(innermost loop, target, source)` for every row. A single element is a row of one.
-template <class Body> void for_each_row(const iteration& it, Body&& body) {
-    const loop row = it.count > 0 ? it.loops[0] : loop{1, 0, 0};
-    for_each_turn(it, std::min(it.count, 1),
-                  [&](std::byte* target, const std::byte* source) { body(row, target, source); });
-}
-
 /// True if the number of every element, and its distance from the first in bytes, fit 31 bits.
 inline bool fits_31_bits(const iteration& it) noexcept {
     constexpr std::int64_t most = std::int64_t{1} << 31U;

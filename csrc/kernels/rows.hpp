@@ -12,8 +12,14 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// Moves a row of elements of `size` bytes, a power of two up to 16. The operands share no byte.
-void move_row(std::int64_t size, const loop& row, std::byte* target, const std::byte* source) noexcept;
+/// Works on a row. The operands share no byte.
+using row_function = void (*)(const loop& row, std::byte* target, const std::byte* source);
+
+/// Moves elements of `size` bytes, a power of two up to 16.
+row_function move_row_of(std::int64_t size) noexcept;
+inline void move_row(std::int64_t size, const loop& row, std::byte* target, const std::byte* source) noexcept {
+    move_row_of(size)(row, target, source);
+}
 
 /// Converts a row of elements at any addresses. The operands share no byte.
 using cast_row = void (*)(loop row, std::byte* target, const std::byte* source);

@@ -3,7 +3,7 @@
 /// The wheel runs on every processor of its architecture, but loops over elements in the cache are several times faster
 /// with AVX2 or AVX-512. Put the loop into an `inline` function marked NUMPY_BRIDGE_EVERYWHERE, as are all functions
 /// and lambdas that it calls. `NUMPY_BRIDGE_DISPATCH(name, loop, (parameters), (arguments))` defines `name`, which runs
-/// the best copy. With NUMPY_BRIDGE_BASELINE, which is for tests, there is only the copy for any processor.
+/// the best copy, and `best_name()`, which returns it. With NUMPY_BRIDGE_BASELINE, which is for tests, there is only the copy for any processor.
 #pragma once
 
 // NUMPY_BRIDGE_INDEPENDENT before a loop promises that no turn reads what another writes. Clang needs no promise, and
@@ -22,15 +22,18 @@
 #define NUMPY_BRIDGE_EVERYWHERE __attribute__((always_inline))
 
 #define NUMPY_BRIDGE_DISPATCH(name, loop, parameters, arguments)                                                       \
-    __attribute__((target(NUMPY_BRIDGE_AVX512))) void name##_avx512 parameters noexcept { loop arguments; }            \
-    __attribute__((target("avx2"))) void name##_avx2 parameters noexcept { loop arguments; }                           \
-    void name##_baseline parameters noexcept { loop arguments; }                                                       \
-    void name parameters noexcept {                                                                                    \
-        static const auto best = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&            \
-                                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")      \
-                                     ? name##_avx512                                                                   \
-                                 : __builtin_cpu_supports("avx2") ? name##_avx2                                        \
-                                                                  : name##_baseline;                                   \
+    __attribute__((target(NUMPY_BRIDGE_AVX512))) static void name##_avx512 parameters noexcept { loop arguments; }     \
+    __attribute__((target("avx2"))) static void name##_avx2 parameters noexcept { loop arguments; }                    \
+    static void name##_baseline parameters noexcept { loop arguments; }                                                \
+    [[maybe_unused]] static auto best_##name() noexcept -> void(*) parameters {                                        \
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&                              \
+                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")                        \
+                   ? name##_avx512                                                                                     \
+               : __builtin_cpu_supports("avx2") ? name##_avx2                                                          \
+                                                : name##_baseline;                                                     \
+    }                                                                                                                  \
+    [[maybe_unused]] static void name parameters noexcept {                                                            \
+        static const auto best = best_##name();                                                                        \
         best arguments;                                                                                                \
     }
 
@@ -38,6 +41,7 @@
 
 #define NUMPY_BRIDGE_EVERYWHERE
 #define NUMPY_BRIDGE_DISPATCH(name, loop, parameters, arguments)                                                       \
-    void name parameters noexcept { loop arguments; }
+    [[maybe_unused]] static void name parameters noexcept { loop arguments; }                                          \
+    [[maybe_unused]] static auto best_##name() noexcept -> void(*) parameters { return name; }
 
 #endif

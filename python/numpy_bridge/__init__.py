@@ -19,6 +19,7 @@ if sys.version_info < (3, 12):  # which refuses by itself; older ones would wait
     del interpreters
 
 from numpy_bridge._core import (
+    SharedBlock,
     View,
     __version__,
     add_,
@@ -34,7 +35,7 @@ from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHar
 from numpy_bridge.explanation import explain
 from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
-from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers
+from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers, shared_empty
 
 # No __getattr__: with one, CPython looks up every bridge.NAME the slow way,
 # which costs up to a fifth of a conversion. What is large is imported when it is called.
@@ -43,6 +44,7 @@ __all__ = [
     "HiddenCopyError",
     "Pickler",
     "ReducerMixin",
+    "SharedBlock",
     "SharingError",
     "TooHardError",
     "View",
@@ -59,6 +61,7 @@ __all__ = [
     "may_share_memory",
     "no_copies",
     "register_reducers",
+    "shared_empty",
     "shares_memory",
     "to_numpy",
     "to_torch",

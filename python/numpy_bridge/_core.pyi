@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which supports every protocol.
@@ -105,6 +105,50 @@ class View:
         """
         Steps between neighbours along each axis, in bytes.
         """
+class Mapping:
+    """
+    Pages of a file, mapped until the last user lets go.
+    """
+    def __init__(self, descriptor: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, writable: bool, keep: bool) -> None:
+        """
+        Map the first bytes of a file. With `keep` the descriptor is taken over, and closed at the end.
+        """
+    @property
+    def address(self) -> int:
+        """
+        Address of the first byte.
+        """
+    @property
+    def descriptor(self) -> int:
+        """
+        The descriptor that is kept open, or -1.
+        """
+    @property
+    def size(self) -> int:
+        """
+        Bytes that are mapped.
+        """
+class SharedBlock(View):
+    """
+    Memory that other processes can attach: a `View` that pickles to a handle.
+    
+    Made by `shared_empty`, and by unpickling in another process. Each process that has it, or an array or tensor over it,
+    keeps the memory alive. It has no name in the file system, so nothing is left behind when processes are killed.
+    """
+    def __copy__(self) -> typing.Any:
+        """
+        The block itself: a copy of it would alias it.
+        """
+    def __deepcopy__(self, memo: typing.Any) -> typing.Any:
+        """
+        A new block with the same values.
+        """
+    def __reduce__(self) -> typing.Any:
+        """
+        A handle; see numpy_bridge.shared_empty.
+        """
+    def __repr__(self: View) -> str:
+        ...
 def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     """
     Add `y` to `x` in place, on the CPU or the CUDA device where `x` is.
@@ -246,6 +290,10 @@ def reads_tensors_fast() -> bool:
     True if tensors are read where torch keeps them, which takes a third of the time that its attributes take.
     
     False if torch is not imported, if its layout was not found, or if NUMPY_BRIDGE_FAST_TENSORS was 0 when torch was first used.
+    """
+def shared_block(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, segment: typing.Any, readonly: bool) -> SharedBlock:
+    """
+    A SharedBlock at an address in the mapping of a segment.
     """
 def shares_memory(a: typing.Any, b: typing.Any) -> bool:
     """

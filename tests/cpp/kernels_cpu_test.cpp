@@ -31,6 +31,15 @@ template <class Ours, class Oracle> void compare(block_with_array& target, Ours 
     ASSERT_EQ(target.bytes, expected) << target.view;
 }
 
+/// Long axes and short ones in any order: rows are cut, exchanged and read together.
+extents long_and_short(dice& random) {
+    extents shape = {random.between(1, 20), random.between(200, 700)};
+    if (random.once_in(2)) shape.push_back(random.between(1, 9));
+    for (std::size_t i = shape.size(); i > 1; --i)
+        std::swap(shape[i - 1], shape[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(i) - 1))]);
+    return shape;
+}
+
 std::int64_t any_offset(dice& random, dtype id) {
     return random.once_in(3) ? random.between(0, 15)
                              : random.between(0, 3) * static_cast<std::int64_t>(numpy_bridge::itemsize(id));
@@ -46,6 +55,34 @@ TEST(AddOnCpu, MatchesOneByOne) {
         compare(
             x, [&] { add_on_cpu(id, iterate(x.view.memory(), at(y.view.address), y.view.strides.data())); },
             [&] { add_one_by_one(id, element_pairs(x.view, y.view.address, y.view.strides)); });
+    }
+}
+
+TEST(AddOnCpu, LongAndShortAxes) {
+    dice random(18);
+    for (int round = 0; round < 200; ++round) {
+        const dtype id = random.one_of(addable);
+        const extents shape = long_and_short(random);
+        auto x = block_with_array::of(random, id, shape, false, any_offset(random, id));
+        auto y = block_with_array::of(random, id, shape, round % 2 == 0, any_offset(random, id));
+        compare(
+            x, [&] { add_on_cpu(id, iterate(x.view.memory(), at(y.view.address), y.view.strides.data())); },
+            [&] { add_one_by_one(id, element_pairs(x.view, y.view.address, y.view.strides)); });
+    }
+}
+
+TEST(CopyOnCpu, LongAndShortAxes) {
+    dice random(19);
+    for (int round = 0; round < 200; ++round) {
+        const element_type type = any_type(random), from = round % 3 == 0 ? any_type(random) : type;
+        if (!can_cast(from.id, type.id)) continue;
+        const extents shape = long_and_short(random);
+        auto target = block_with_array::of(random, type.id, shape, false, any_offset(random, type.id));
+        auto source = block_with_array::of(random, from.id, shape, round % 2 == 0, any_offset(random, from.id));
+        const array &view = target.view, &read = source.view;
+        compare(
+            target, [&] { copy_on_cpu(type, from, iterate(view.memory(), at(read.address), read.strides.data())); },
+            [&] { copy_one_by_one(type, from, element_pairs(view, read.address, read.strides)); });
     }
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/copy_grid.hpp"
+#include "kernels/walk.hpp"
 #include "kernels_support.hpp"
 
 using namespace numpy_bridge_test;

@@ -10,7 +10,10 @@
 #include <numpy_bridge/memory.hpp>
 
 using namespace numpy_bridge_test;
+using numpy_bridge::device_type;
 using numpy_bridge::dtype;
+using numpy_bridge::host_memory;
+using numpy_bridge::memory;
 
 namespace {
 
@@ -18,14 +21,17 @@ __extension__ typedef __int128 wide;
 
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t huge = std::int64_t{1} << 62, half = std::int64_t{1} << 31;
+constexpr std::int64_t huge = std::int64_t{1} << 62, half = std::int64_t{1} << 31, far = std::int64_t{1} << 56;
 
 const extents edge_extents = {0, 1, 2, 3, half, huge, largest, -1, lowest};
 const extents edge_strides = {0,        1,    -1,    8,           -8,      half,     -half,
-                              huge - 8, huge, -huge, largest - 8, largest, -largest, lowest};
-const std::vector<std::uint64_t> edge_addresses = {0, 8, 4096, std::uint64_t{1} << 63, ~std::uint64_t{0} - 8};
+                              far - 16, far,  -far,  2 * far,     -2 * far, huge - 8, huge,
+                              -huge,    largest - 8, largest, -largest, lowest};
+constexpr std::uint64_t limit = std::uint64_t{1} << 57;
+const std::vector<std::uint64_t> edge_addresses = {
+    0, 8, 4096, limit / 2, limit - 8, limit - 1, limit, std::uint64_t{1} << 63, ~std::uint64_t{0} - 8};
 
-/// What the contract says: sizes and bounds below 2**63, all elements inside the address space.
+/// What the contract says: sizes and bounds below 2**63, all elements inside the address space of 57 bits.
 bool is_valid(const array& a) {
     const auto size = static_cast<wide>(itemsize(a.type));
     wide below = 0, above = size, bytes = size;
@@ -40,7 +46,7 @@ bool is_valid(const array& a) {
     if (empty) return true;
     const auto address = static_cast<wide>(a.address);
     return bytes <= largest && below + above <= largest && address != 0 && address >= below &&
-           address + above <= static_cast<wide>(~std::uint64_t{0});
+           address + above <= static_cast<wide>(limit);
 }
 
 bool is_accepted(const array& a) {
@@ -62,10 +68,23 @@ TEST(validate, agrees_with_wide_arithmetic_on_vectors) {
                 }
 }
 
+TEST(validate, takes_handles_for_no_addresses) {
+    constexpr std::int64_t shape[] = {2}, near[] = {8}, behind[] = {2 * far};
+    memory m = host_memory(reinterpret_cast<void*>(~std::uintptr_t{0} - 3), {dtype::float64, {}}, false, 1, shape, near);
+    EXPECT_THROW(validate(m, "P"), numpy_bridge::sharing_error);
+    for (const auto type : {device_type::opencl, device_type::metal, device_type::vulkan, device_type::webgpu}) {
+        m.device = {type, 0};
+        m.strides = near;
+        EXPECT_NO_THROW(validate(m, "P"));
+        m.strides = behind;
+        EXPECT_THROW(validate(m, "P"), numpy_bridge::sharing_error);
+    }
+}
+
 TEST(validate, agrees_with_wide_arithmetic_on_matrices) {
     int accepted = 0, wrong = 0;
     array a = {4096, dtype::float64, {0, 0}, {0, 0}};
-    for (a.address = 4096; a.address != 0; a.address = a.address == 4096 ? std::uint64_t{1} << 63 : 0)
+    for (a.address = 4096; a.address != 0; a.address = a.address == 4096 ? limit / 2 : 0)
         for (const std::int64_t rows : edge_extents)
             for (const std::int64_t columns : edge_extents)
                 for (const std::int64_t row_stride : edge_strides)

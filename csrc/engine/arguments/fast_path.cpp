@@ -15,6 +15,8 @@ NUMPY_BRIDGE_INLINE void scoped_buffer::release() noexcept {
     PyErr_Restore(type, value, traceback);
 }
 
+NUMPY_BRIDGE_INLINE kept_for_call::of_import::~of_import() = default;
+
 /// torch passes its integers of less than a byte off as whole ones, and has to be asked.
 constexpr bool may_be_packed(dtype_set accepted) noexcept {
     return (accepted & (set_of(dtype::int8) | set_of(dtype::uint8))) != 0;
@@ -71,12 +73,7 @@ NUMPY_BRIDGE_INLINE bool is_builtin_buffer(PyObject* x) noexcept {
 
 NUMPY_BRIDGE_INLINE memory describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, dims& strides,
                                           engine::witness& seen) noexcept {
-    if (is_builtin_buffer(x)) {
-        if (!buffer.take(x)) return not_plain();
-        const memory m = describe_plain_buffer(buffer.view());
-        if (m.ndim < 0) buffer.reset();
-        return m;
-    }
+    if (is_builtin_buffer(x)) return buffer.take(x) ? describe_plain_buffer(buffer.view()) : not_plain();
     const torch_library* torch = torch_library::known();
     if (torch == nullptr || !torch->is_exact_tensor(x) || torch->exchange_api() == nullptr) return not_plain();
     if (!torch->layout.known() || (r.checked && may_be_packed(r.dtypes))) return not_plain();

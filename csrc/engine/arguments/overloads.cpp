@@ -1,7 +1,8 @@
 #include <numpy_bridge/arguments/overloads.hpp>
 
-#include <cstddef>
+#include <string>
 #include <utility>
+#include <vector>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -36,6 +37,8 @@ struct arity {
     bool intersects(const arity& other) const noexcept { return least <= other.most && other.least <= most; }
 };
 
+using reasons = std::vector<std::string>;
+
 /// Reasons of the overloads that have failed in the call that is being made, on this thread.
 NUMPY_BRIDGE_INLINE std::vector<std::pair<const py::detail::function_record*, reasons>>& refused_overloads() {
     static thread_local std::vector<std::pair<const py::detail::function_record*, reasons>> refused;
@@ -54,28 +57,61 @@ NUMPY_BRIDGE_INLINE std::vector<std::pair<const py::detail::function_record*, re
     throw py::type_error(text);
 }
 
-NUMPY_BRIDGE_INLINE const py::detail::function_record* worth_explaining(const py::detail::function_call& call) {
-    const py::detail::function_record* first = first_overload(call.func);
-    if (first == nullptr || first->is_operator) return nullptr;
-    if (first->next == nullptr) return first;
+/// Whether the round of overloads that `call` belongs to is the last one.
+NUMPY_BRIDGE_INLINE bool is_last_round(const py::detail::function_call& call) {
     for (std::size_t i = 0; i < call.args_convert.size(); ++i)
-        if (call.args_convert[i]) return first;
-    refused_overloads().clear();
-    return nullptr;
+        if (call.args_convert[i]) return true;
+    return false;
 }
 
-NUMPY_BRIDGE_INLINE void refuse_call(const py::detail::function_record& first,
-                                     const py::detail::function_record& current, const reasons& why) {
-    if (first.next == nullptr) {
-        if (why.empty()) return; // an argument that is no array; pybind11 says so
-        std::string text = current.name == nullptr ? "" : std::string(current.name) + "(): ";
-        for (const std::string& reason : why) text += (&reason == &why.front() ? "" : "\n") + reason;
-        throw py::type_error(text);
+/// The name of argument `i` in the function's signature; "arg0" where it was given none.
+NUMPY_BRIDGE_INLINE std::string argument_name(const py::detail::function_record& f, std::size_t i) {
+    if (i < f.args.size() && f.args[i].name != nullptr) return f.args[i].name;
+    return "arg" + std::to_string(i - (f.is_method ? 1 : 0));
+}
+
+/// The reasons of all arrays that do not fit; those behind the first one are loaded here.
+NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, const argument_of_call* arguments,
+                                       std::size_t accepted) {
+    reasons out;
+    for (std::size_t i = accepted; i < call.args.size() && i < call.func.nargs; ++i) {
+        const argument_of_call& argument = arguments[i];
+        PyObject* x = call.args[i].ptr();
+        if (argument.wanted == nullptr || (argument.may_be_none && x == Py_None)) continue;
+        std::unique_ptr<const refused_argument> loaded;
+        const refused_argument* refused = argument.refused;
+        if (i > accepted) {
+            loaded_argument scratch;
+            loaded = load_argument(x, *argument.wanted, argument.held, call.args_convert[i], scratch);
+            refused = loaded.get();
+        }
+        if (refused != nullptr) out.push_back(words_for(*refused, x, *argument.wanted, argument_name(call.func, i)));
     }
-    refused_overloads().emplace_back(&current, why);
+    return out;
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void raise_reasons(const char* function, const reasons& why) {
+    std::string text = function == nullptr ? "" : std::string(function) + "(): ";
+    for (const std::string& reason : why) text += (&reason == &why.front() ? "" : "\n") + reason;
+    throw py::type_error(text);
+}
+
+NUMPY_BRIDGE_INLINE void refuse_call(const py::detail::function_call& call, const argument_of_call* arguments,
+                                     std::size_t accepted) {
+    const py::detail::function_record& current = call.func;
+    const auto* first = first_overload(current);
+    if (first == nullptr || first->is_operator) return;
+    const bool alone = first->next == nullptr;
+    if (!alone && !is_last_round(call)) return refused_overloads().clear();
+    reasons why = reasons_of(call, arguments, accepted);
+    if (alone) {
+        if (why.empty()) return; // an argument that is no array; pybind11 says so
+        raise_reasons(current.name, why);
+    }
+    refused_overloads().emplace_back(&current, std::move(why));
     for (const auto* later = current.next; later != nullptr; later = later->next)
         if (arity(*later).intersects(arity(current))) return;
-    raise_refusal(first);
+    raise_refusal(*first);
 }
 
 } // namespace detail

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -109,17 +108,15 @@ NUMPY_BRIDGE_INLINE void read_buffer(const char* protocol, py::handle data, std:
     m.data = static_cast<std::byte*>(buffer.buf);
     m.readonly = buffer.readonly != 0;
     validate(m, protocol);
-    const auto address = reinterpret_cast<std::uintptr_t>(buffer.buf);
-    if (static_cast<std::size_t>(buffer.len) > std::numeric_limits<std::uintptr_t>::max() - address)
-        refuse(protocol, "data", "a buffer inside the address space",
-               std::to_string(buffer.len) + " bytes at address " + std::to_string(address));
     const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});
     if (offset < -bounds.low || offset > buffer.len || bounds.high > buffer.len - offset)
         refuse(protocol, "data",
                "room for shape " + text_of(m.shape, m.ndim) + ", strides " + text_of(m.strides, m.ndim) +
                    " from byte " + std::to_string(offset),
                std::to_string(buffer.len) + " bytes");
-    if (m.data != nullptr) m.data += offset;
+    if (m.data == nullptr || offset == 0) return;
+    m.data += offset;
+    validate(m, protocol); // the length of the buffer may be a lie
 }
 
 /// Describes the memory from one value of `x.__array_interface__`.

@@ -111,6 +111,31 @@ NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* pro
     }
 }
 
+/// Refuses a capsule of another device than `x.__dlpack_device__` named: consumers choose streams and copies by that
+/// answer. The index of the CPU means nothing. Producers without the method are old.
+NUMPY_BRIDGE_INLINE void check_named_device(PyObject* x, device where) {
+    const py::object method = protocol_attribute(x, "__dlpack_device__");
+    if (!method || method.is_none()) return;
+    constexpr const char* field = "__dlpack_device__";
+    py::object answer;
+    try {
+        answer = called(method, py::tuple());
+    } catch (py::error_already_set& error) {
+        refuse("DLPack", field, "the device of the capsule, " + name_of(where), text_of_error(error));
+    }
+    const bool pair = PyTuple_Check(answer.ptr()) != 0 && PyTuple_GET_SIZE(answer.ptr()) == 2;
+    const auto says = [&](Py_ssize_t i, std::int32_t value) {
+        const py::handle item = PyTuple_GET_ITEM(answer.ptr(), i);
+        return PyLong_Check(item.ptr()) != 0 && read_integer("DLPack", field, item) == value;
+    };
+    if (pair && says(0, static_cast<std::int32_t>(where.type)) && (where.type == device_type::cpu || says(1, where.index)))
+        return;
+    refuse("DLPack", field,
+           "the device of the capsule, (" + std::to_string(static_cast<std::int32_t>(where.type)) + ", " +
+               std::to_string(where.index) + ")",
+           shown(answer));
+}
+
 /// Calls `x.__dlpack__` with the keywords that it accepts, and imports the capsule. Without `stream` the producer uses
 /// CUDA's legacy default stream. False if `x` does not accept the keyword `copy`.
 NUMPY_BRIDGE_INLINE bool ask_dlpack(const py::object& method, PyObject* x, const request& wanted, imported& out) {
@@ -212,6 +237,7 @@ NUMPY_BRIDGE_INLINE bool import_dlpack(PyObject* x, const engine::request& wante
         engine::ask_dlpack(method, x, wanted, again);
         if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("DLPack");
     }
+    engine::check_named_device(x, out.description.device);
     if (is_cuda(out.description.device)) out.stream = engine::legacy_default_stream;
     return true;
 }

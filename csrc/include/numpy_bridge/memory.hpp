@@ -54,6 +54,9 @@ std::string text_of(const std::int64_t* values, int count);
 
 namespace detail {
 
+/// The end of the addresses that a process can have: 57 bits are the most of any 64-bit processor.
+inline constexpr std::uint64_t address_limit = std::uint64_t{1} << 57;
+
 /// A fast test that accepts most memory: it has elements, sizes without overflow, and an address with room for
 /// the elements' span on both sides. Everything else, empty memory included, is left to `validate`.
 inline bool is_plainly_valid(const memory& m) noexcept {
@@ -65,10 +68,10 @@ inline bool is_plainly_valid(const memory& m) noexcept {
         const bool overflow = overflows(bytes, m.shape[i], bytes) || overflows(m.strides[i], m.shape[i] - 1, reach);
         if (overflow || reach == std::numeric_limits<std::int64_t>::min()) return false;
         span += static_cast<std::uint64_t>(reach < 0 ? -reach : reach);
-        if (span > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return false;
+        if (span > address_limit) return false;
     }
     const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
-    return address >= span && address <= std::numeric_limits<std::uintptr_t>::max() - span;
+    return address >= span && address <= address_limit - span;
 }
 
 /// Whether two descriptions are of the same elements. Empty memory has no address to compare.
@@ -93,8 +96,9 @@ inline void validate_device(device where, const char* protocol) {
 /// Refuses negative extents and sizes in bytes that overflow.
 void validate_shape(int ndim, const std::int64_t* shape, std::int64_t itemsize, const char* protocol);
 
-/// Checks everything about `m` that can be checked without reading its memory. Later code relies on it:
-/// sizes and bounds do not overflow, and the pointer is set if there are elements.
+/// Checks everything about `m` that can be checked without reading its memory. Later code relies on it: sizes and
+/// bounds do not overflow, the pointer is set if there are elements, and all of them are in the address space of a
+/// process. An opaque handle is no address; only the span of its elements is checked.
 /// `ndim` must have passed `validate_ndim`.
 inline void validate(const memory& m, const char* protocol) {
     if (!detail::is_plainly_valid(m)) detail::validate_thoroughly(m, protocol);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar
 from pickle import PickleBuffer
 from typing import Any, Final, Literal, get_args
@@ -23,7 +24,7 @@ WRITE: Final = 1
 TENSOR: Final = 2
 """A user is a tensor, which can always be written: the receiver's policy decides how."""
 
-LEAST_TO_MAP: Final = 64 * 1024
+LEAST_TO_MAP: Final = 1 << 20
 """Bytes from which a private mapping costs less than a copy."""
 
 _policy: ContextVar[Readonly] = ContextVar("readonly", default="private")
@@ -115,10 +116,8 @@ class Frame:
         if policy == "private" and aligned and arrived.nbytes >= LEAST_TO_MAP:
             from .private import private
 
-            try:
+            with suppress(SharingError):  # not memory that the kernel can map again
                 return private(arrived)
-            except SharingError:  # not memory that the kernel can map again
-                pass
         return _copy(arrived, self.alignment, self.phase)
 
     def _refusal(self, arrived: _core.View, aligned: bool) -> SharingError:

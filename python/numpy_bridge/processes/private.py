@@ -6,7 +6,9 @@ import contextlib
 import mmap
 import os
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -86,27 +88,24 @@ def _cannot(expected: str, got: str) -> SharingError:
 
 def _mapping_of(first: int, last: int) -> _Mapping:
     try:
-        with open("/proc/self/maps") as maps:  # noqa: PTH123 (a file of the kernel)
-            lines = [line for line in maps if _contains(line, first)]
+        lines = Path("/proc/self/maps").read_bytes().splitlines()
     except OSError as error:
         raise _cannot("a list of mappings in /proc/self/maps", str(error)) from None
-    if not lines:
-        raise _cannot("memory of this process", f"{first:#x}")
-    span, permissions, offset, device, inode, *path = lines[0].split(None, 5)
+    line = lines[bisect_right(lines, first, key=_start_of) - 1].decode()
+    span, permissions, offset, device, inode, *path = line.split(None, 5)
     low, high = (int(address, 16) for address in span.split("-"))
-    found = _Mapping(low, high, permissions, int(offset, 16), device, int(inode), "".join(path).strip())
-    if not found.inode or last > high:
-        raise _cannot(
-            "memory mapped from one file", "anonymous memory" if not found.inode else "several mappings"
-        )
+    found = _Mapping(low, high, permissions, int(offset, 16), device, int(inode), "".join(path))
+    if not found.inode or not low <= first < high:
+        raise _cannot("memory mapped from one file", "anonymous memory")
+    if last > high:
+        raise _cannot("memory mapped from one file", "several mappings")
     if not permissions.endswith("s"):  # its pages may differ from those of the file
         raise _cannot("a shared mapping", "a private one")
     return found
 
 
-def _contains(line: str, address: int) -> bool:
-    low, _, high = line.partition(" ")[0].partition("-")
-    return int(low, 16) <= address < int(high, 16)
+def _start_of(line: bytes) -> int:
+    return int(line.partition(b"-")[0], 16)
 
 
 def _descriptor_of(mapping: _Mapping) -> _Descriptor:

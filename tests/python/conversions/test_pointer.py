@@ -185,6 +185,9 @@ IMPOSSIBLE: dict[str, tuple[Any, dict[str, Any], str]] = {
     "bounds cancel": ((3, 3), {"strides": (INT64_MAX // 2 + 1, -(INT64_MAX // 2) - 1)}, "strides"),
     "stride overflows": ((2,), {"strides": (2**63,)}, "strides"),
     "before address 0": ((3,), {"strides": (-(1 << 60),)}, "data"),
+    "behind 57 bits": ((2,), {"strides": (2**57,)}, "data"),
+    "far behind 57 bits": ((2,), {"strides": (2**62,)}, "data"),
+    "behind 57 bits, CUDA": ((2,), {"strides": (2**62,), "device": "cuda"}, "data"),
     "device": ((1,), {"device": "gpu"}, "device"),
     "device index": ((1,), {"device": "cuda:x"}, "device"),
     "negative device index": ((1,), {"device": "cuda:-1"}, "device"),
@@ -206,6 +209,8 @@ def test_null_needs_no_elements() -> None:
             from_pointer(null, (1,), "f8")
     with refused("data", "pointer", hint=None):
         from_pointer(2**64 - 8, (2,), "f8")  # past the end of the address space
+    with refused("data", "pointer", hint=None):
+        from_pointer(2**57, (2,), "f8")  # past the end of any process
 
 
 # Device, owner, readonly

@@ -174,8 +174,8 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (interface(data=bytes(24), offset=1), f"{ROOM}1, got 24 bytes"),
     (
         interface(data=FakeBuffer(buf=2**64 - 64, len=2**62)),
-        "__array_interface__: data: expected a buffer inside the address space, "
-        f"got {2**62} bytes at address {2**64 - 64}",
+        "__array_interface__: data: expected elements inside the address space, "
+        f"got address {2**64 - 64} with bytes [0, 24)",
     ),
     (
         lambda: view(FreshBytes()),

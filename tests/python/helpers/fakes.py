@@ -147,7 +147,8 @@ class FakeTensor:
         return self.managed
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
+        tensor = self.managed.tensor
+        return (tensor.device_type, tensor.device_index)
 
 
 # The C exchange API

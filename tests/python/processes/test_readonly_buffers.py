@@ -22,7 +22,7 @@ from numpy_bridge.processes.frame import LEAST_TO_MAP, arriving
 from numpy_bridge.processes.private import private
 from support import needs_torch, peek, torch
 
-NUMBERS = 1 << 16  # 256 KiB of float32
+NUMBERS = 1 << 19  # 2 MiB of float32
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_memory_of_another_process(tmp_path: Path) -> None:
     code = """if True:
         import os, sys
         descriptor = os.memfd_create("store")
-        os.write(descriptor, b"abcd" * 65536)
+        os.write(descriptor, b"abcd" * 524288)
         print(os.getpid(), descriptor, flush=True)
         sys.stdin.read()
     """

@@ -5,7 +5,6 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/fast_path.hpp>
 #include <numpy_bridge/arguments/load.hpp>
+#include <numpy_bridge/arguments/overloads.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -26,51 +26,20 @@ inline constexpr bool gil_holds_borrows = false;
 inline constexpr bool gil_holds_borrows = true;
 #endif
 
-/// Keeps an array, pinned, until the bound function returns: for casters that are gone by then, and whose object may
-/// be too, as those inside `std::vector` are. Neither later arguments nor a released GIL are seen there.
-struct kept_by_call {
-    static constexpr bool caster_outlives_call = false;
-
-    static void keep(imported& in, PyObject* x) {
-        py::detail::loader_life_support::add_patient(capsule_over(in.anchored_to(x)));
-    }
-};
-
-/// The same for casters of whole arguments, which last until the function has returned.
-class kept_by_caster {
-public:
-    static constexpr bool caster_outlives_call = true;
-
-    void keep(imported& in, PyObject*) noexcept {
-        pin_ = std::move(in.pin);
-        lease_ = std::move(in.lease);
-    }
-    scoped_buffer& buffer() noexcept { return buffer_; }
-
-private:
-    py::object pin_;
-    owner lease_;
-    scoped_buffer buffer_;
-};
-
 inline void* stream_of(const imported& in) noexcept {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): 1 and 2 are CUDA's own handles of its default streams
     return reinterpret_cast<void*>(in.stream);
 }
 
-/// Called where a call guard may have released the GIL without borrowed arrays having been pinned.
-inline void require_gil() {
-    if (PyGILState_Check() == 0)
-        throw py::type_error(
-            "borrowed arrays were not pinned before this call guard released the GIL; see docs/cpp.md");
-}
-
-/// Loads one argument.
-template <class Spec, class Keeper = kept_by_call> class argument_caster {
+/// Loads one argument. `OfWholeArgument` says that the caster lasts until the bound function has returned, as those of
+/// whole arguments do. The casters inside `std::vector` are gone by then, and their objects may be too, so these arrays
+/// are pinned for the length of the call.
+template <class Spec, bool OfWholeArgument = false> class argument_caster {
     using argument = array_argument<Spec>;
     static constexpr requirements wanted = Spec::wanted;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
-    static constexpr bool holds_nothing = borrows && Keeper::caster_outlives_call && gil_holds_borrows;
+    static constexpr bool holds_nothing = borrows && OfWholeArgument && gil_holds_borrows;
+    static constexpr auto held = holds_nothing ? engine::hold::nothing : engine::hold::lasting;
     static_assert(borrows || (wanted.checked && !wanted.may_copy), "shared arguments are always checked, never copies");
 
 public:
@@ -89,15 +58,23 @@ public:
         return load_anything(x.ptr(), convert);
     }
 
-    /// The reason why `load` returned false, as text; `called` is the argument's name.
-    std::string reason(py::handle x, const std::string& called) const {
-        return words_for(*refused_, x.ptr(), wanted, called);
+    argument_of_call described() const noexcept {
+        return {&wanted, held, false, kept_.imported ? kept_.imported->refused.get() : nullptr};
+    }
+
+    /// Whether loading ran no Python code, which could have moved the memory of earlier arguments.
+    bool ran_no_code() const noexcept { return plain_; }
+
+    /// Raises TypeError if the memory has moved since it was loaded. Runs no Python code.
+    PYBIND11_NOINLINE void require_unmoved() const {
+        dims strides;
+        if (seen_.still_there != nullptr && !seen_.still_there(seen_, value_.description(strides))) raise_moved();
     }
 
     template <class U> using cast_op_type = py::detail::movable_cast_op_type<U>;
-    explicit operator argument*() { return &checked(); }
-    explicit operator argument&() { return checked(); }
-    explicit operator argument&&() { return std::move(checked()); }
+    explicit operator argument*() noexcept { return &value_; }
+    explicit operator argument&() noexcept { return value_; }
+    explicit operator argument&&() noexcept { return std::move(value_); }
 
 private:
     /// If false, `load_anything` decides.
@@ -115,13 +92,12 @@ private:
 
     PYBIND11_NOINLINE bool load_plain_tensor_or_buffer(PyObject* x) {
         dims strides;
-        const memory m = describe_plain(x, wanted, keeper_.buffer(), strides, seen_);
-        if (m.ndim < 0) return false;
-        if (fits(m)) {
+        const memory m = describe_plain(x, wanted, kept_.buffer, strides, seen_);
+        if (m.ndim >= 0 && fits(m)) {
             accept(m, x);
             return true;
         }
-        keeper_.buffer().reset();
+        kept_.buffer.reset();
         return false;
     }
 
@@ -131,55 +107,43 @@ private:
         // In place: copying fields in larger pieces just after writing them one by one stalls the processor.
         static_assert(std::is_trivially_destructible_v<argument>);
         ::new (static_cast<void*>(&value_)) argument(m, nullptr, false, borrow(x));
+        plain_ = true;
     }
 
     PYBIND11_NOINLINE bool load_anything(PyObject* x, bool convert) {
         loaded_argument loaded;
-        refused_ =
-            load_argument(x, wanted, holds_nothing ? engine::hold::nothing : engine::hold::lasting, convert, loaded);
-        if (refused_ != nullptr) return false;
+        auto refused = load_argument(x, wanted, held, convert, loaded);
+        if (refused != nullptr) {
+            if constexpr (OfWholeArgument) kept_.imported.emplace().refused = std::move(refused);
+            return false;
+        }
         imported& in = loaded.in;
-        if constexpr (borrows) {
-            value_ = argument(in.description, stream_of(in), loaded.copied, borrow(loaded.object));
-            keeper_.keep(in, loaded.object);
-            seen_ = in.seen;
-        } else {
+        if constexpr (!borrows) {
             value_ = argument(in.description, stream_of(in), false, share(in.anchored_to(x)));
+        } else {
+            value_ = argument(in.description, stream_of(in), loaded.copied, borrow(loaded.object));
+            seen_ = in.seen;
+            if constexpr (OfWholeArgument) {
+                auto& kept = kept_.imported.emplace();
+                kept.pin = std::move(in.pin);
+                kept.lease = std::move(in.lease);
+            } else {
+                py::detail::loader_life_support::add_patient(capsule_over(in.anchored_to(loaded.object)));
+            }
         }
         return true;
     }
 
-    /// Called when all arguments have been loaded, just before the function. Loading the later ones may have run code
-    /// that moved the memory of this one.
-    argument& checked() {
-        if (!is_unmoved())
-            throw py::type_error("the memory of a borrowed array changed while other arguments were converted");
-        return value_;
-    }
-
-    bool is_unmoved() const {
-        if (seen_.still_there == nullptr) return true;
-        if (seen_.still_there == engine::is_array_unmoved) { // as that function does, but with N known
-            const auto& now = *reinterpret_cast<const numpy_abi::array*>(seen_.object);
-            const unsigned exponent = itemsize_exponent(value_.dtype());
-            bool same = now.ndim == value_.ndim() && static_cast<const void*>(now.data) == value_.data();
-            for (int i = 0; same && i < value_.ndim(); ++i)
-                same = now.shape[i] == value_.shape()[i] && now.strides[i] >> exponent == value_.strides()[i];
-            return same;
-        }
-        dims strides;
-        return seen_.still_there(seen_, value_.description(strides));
-    }
-
     argument value_;
     engine::witness seen_{};
-    std::unique_ptr<const refused_argument> refused_;
-    Keeper keeper_;
+    bool plain_ = false;
+    struct nothing {};
+    std::conditional_t<OfWholeArgument, kept_for_call, nothing> kept_;
 };
 
 /// Loads an array or None.
 template <class Spec> class optional_argument_caster {
-    using caster = argument_caster<Spec, kept_by_caster>;
+    using caster = argument_caster<Spec, true>;
     using argument = std::optional<array_argument<Spec>>;
 
 public:
@@ -190,7 +154,16 @@ public:
         return none_ || inner_.load(x, convert);
     }
 
-    std::string reason(py::handle x, const std::string& called) const { return inner_.reason(x, called); }
+    argument_of_call described() const noexcept {
+        argument_of_call inner = inner_.described();
+        inner.may_be_none = true;
+        return inner;
+    }
+
+    bool ran_no_code() const noexcept { return none_ || inner_.ran_no_code(); }
+    void require_unmoved() const {
+        if (!none_) inner_.require_unmoved();
+    }
 
     template <class> using cast_op_type = argument;
     explicit operator argument() {
@@ -209,7 +182,7 @@ template <class A> struct is_array_argument : std::false_type {
 };
 template <class Spec> struct is_array_argument<array_argument<Spec>> : std::true_type {
     using caster = argument_caster<Spec>;
-    using caster_of_argument = argument_caster<Spec, kept_by_caster>;
+    using caster_of_argument = argument_caster<Spec, true>;
     static constexpr bool optional = false;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
 };

@@ -6,8 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 
 #include <numpy_bridge/arguments/mismatch.hpp>
+#include <numpy_bridge/arguments/reasons.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/python.hpp>
@@ -52,6 +55,24 @@ private:
     void release() noexcept;
 
     Py_buffer view_;
+};
+
+/// What loading a whole argument leaves to the end of the call.
+struct kept_for_call {
+    /// The part for arguments that are not plain. Its destructor is not inline, since most calls do not run it.
+    struct of_import {
+        of_import() noexcept = default;
+        ~of_import();
+        of_import(const of_import&) = delete;
+        of_import& operator=(const of_import&) = delete;
+
+        py::object pin;
+        owner lease;
+        std::unique_ptr<const refused_argument> refused; ///< why the argument was refused, if it was
+    };
+
+    scoped_buffer buffer;
+    std::optional<of_import> imported;
 };
 
 inline bool describe_plain_array(PyObject* x, memory& out) noexcept {

@@ -23,6 +23,12 @@ struct loaded_argument {
 std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, engine::hold held,
                                                       bool convert, loaded_argument& out);
 
+/// Raises the TypeError for memory that moved after it was loaded.
+[[noreturn]] void raise_moved();
+
+/// Raises TypeError where a call guard has released the GIL and the borrowed arrays have not been pinned.
+void require_gil();
+
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END

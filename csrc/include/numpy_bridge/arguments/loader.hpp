@@ -6,11 +6,9 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <pybind11/pybind11.h>
 
@@ -25,13 +23,6 @@
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
-
-/// The name of argument `i` in the function's signature; "arg0" where it was given none.
-inline std::string argument_name(const py::detail::function_call& call, std::size_t i) {
-    const auto& names = call.func.args;
-    if (i < names.size() && names[i].name != nullptr) return names[i].name;
-    return "arg" + std::to_string(i - (call.func.is_method ? 1 : 0));
-}
 
 /// The caster of one argument of a call.
 template <class A, bool = array_argument_traits<A>::value> struct call_caster {
@@ -71,27 +62,19 @@ private:
     template <std::size_t... I> bool load(py::detail::function_call& call, std::index_sequence<I...>) {
         std::size_t accepted = 0;
         if (((std::get<I>(casters_).load(call.args[I], call.args_convert[I]) && ++accepted > 0) && ...)) return true;
-        if (const auto* first = worth_explaining(call)) {
-            reasons why;
-            (add_reason<Args>(std::get<I>(casters_), call, I, accepted, why), ...);
-            refuse_call(*first, call.func, why);
-        }
+        const argument_of_call arguments[] = {described<Args>(std::get<I>(casters_))...};
+        refuse_call(call, arguments, accepted);
         return false;
     }
 
-    /// The reason for argument `i`, if it is an array that was refused. The arguments behind the first refused one,
-    /// number `accepted`, have not been loaded yet.
-    template <class A, class Caster>
-    static void add_reason(Caster& caster, const py::detail::function_call& call, std::size_t i, std::size_t accepted,
-                           reasons& out) {
-        if constexpr (array_argument_traits<A>::value) {
-            if (i < accepted || (i > accepted && caster.load(call.args[i], call.args_convert[i]))) return;
-            out.push_back(caster.reason(call.args[i], argument_name(call, i)));
-        }
+    template <class A, class Caster> static argument_of_call described(const Caster& caster) {
+        if constexpr (array_argument_traits<A>::value) return caster.described();
+        else return {};
     }
 
     template <class Return, class Guard, class Function, std::size_t... I>
     Return call_with(Function& function, std::index_sequence<I...>) {
+        if (!(ran_no_code<Args>(std::get<I>(casters_)) && ...)) (require_unmoved<Args>(std::get<I>(casters_)), ...);
         if constexpr (std::is_same_v<Guard, py::detail::void_type>) {
             return function(passed<Args>(std::get<I>(casters_))...);
         } else {
@@ -106,6 +89,15 @@ private:
                 }
             }(passed<Args>(std::get<I>(casters_))...);
         }
+    }
+
+    template <class A, class Caster> static bool ran_no_code(const Caster& caster) {
+        if constexpr (array_argument_traits<A>::value) return caster.ran_no_code();
+        else return false;
+    }
+
+    template <class A, class Caster> static void require_unmoved(const Caster& caster) {
+        if constexpr (array_argument_traits<A>::value) caster.require_unmoved();
     }
 
     template <class A, class Caster> static decltype(auto) passed(Caster& caster) {

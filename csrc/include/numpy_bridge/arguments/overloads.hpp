@@ -1,28 +1,32 @@
-/// Decides when to raise, and collects the reasons why each overload refused a call.
+/// Refuses calls, with the reasons of all overloads.
 #pragma once
 
-#include <string>
-#include <vector>
+#include <cstddef>
 
 #include <pybind11/pybind11.h>
 
+#include <numpy_bridge/arguments/load.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-using reasons = std::vector<std::string>;
+/// One argument of a call, as far as a refusal needs it.
+struct argument_of_call {
+    const requirements* wanted = nullptr; ///< null if it is no array
+    engine::hold held = engine::hold::nothing;
+    bool may_be_none = false;
+    const refused_argument* refused = nullptr; ///< null if it was accepted, or has not been loaded
+};
 
-/// The first overload of the function that is called, if a refusal may be final, else null. pybind11 tries all
-/// overloads without conversions first, then again with; only the second round, or the only one of a function without
-/// overloads, is final.
-const py::detail::function_record* worth_explaining(const py::detail::function_call& call);
-
-/// Called when `current`, an overload with array arguments, has refused a call. Raises TypeError if nothing else
-/// can accept it; otherwise records the reason, and pybind11 tries the next overload.
-void refuse_call(const py::detail::function_record& first, const py::detail::function_record& current,
-                 const reasons& why);
+/// Called when an overload with array arguments has refused a call: its first `accepted` arguments fit, the next one
+/// does not, and those behind it have not been loaded. Raises TypeError with the reasons if nothing else can accept
+/// the call; otherwise records them, and pybind11 tries the next overload.
+///
+/// pybind11 tries all overloads without conversions first, then again with. Only the second round, or the only one of
+/// a function without overloads, is final.
+void refuse_call(const py::detail::function_call& call, const argument_of_call* arguments, std::size_t accepted);
 
 } // namespace detail
 

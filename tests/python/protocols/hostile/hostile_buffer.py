@@ -9,6 +9,7 @@ from hostile import POISON, Lie
 
 TOP = 2**64
 I64 = 2**63
+LIMIT = 2**57  # where the address space of a process ends, on any processor
 HALF = sys.maxsize // 2
 
 # Formats that are no number, or no number of this size, and a part of the way round
@@ -189,6 +190,13 @@ PLACES: dict[str, Lie] = {
             f"address {buf} with bytes [...)",
         )
         for buf, stride in [(TOP - 8, 8), (TOP - 1, 8), (8, -8), (2**40, -(2**40)), (TOP - 2**40, 2**40)]
+        + [(LIMIT - 16, 8), (LIMIT, 8), (I64, 8), (2**40, LIMIT // 2)]
+    },
+    **{
+        f"two elements are {stride} bytes apart": Lie(
+            {"shape": (2,), "strides": (stride,)}, "data", "elements inside the address space", "address ..."
+        )
+        for stride in (LIMIT, 2**62, -LIMIT, -(2**62))
     },
 }
 

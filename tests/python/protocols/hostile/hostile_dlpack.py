@@ -8,6 +8,7 @@ from hostile import POISON, Lie
 
 TOP = 2**64
 I64 = 2**63
+LIMIT = 2**57  # where the address space of a process ends, on any processor
 DESCRIPTION = "this object has a shape but no memory behind it"
 
 # Element types: code, bits and lanes of the rows of the dtype table
@@ -189,6 +190,15 @@ OUTSIDE = {
         "elements far behind": {"data": TOP - 2**40, "strides": (2**40,)},
         "elements on both sides": {"data": 16, "shape": (2, 2), "strides": (2**20, -(2**20))},
         "rows": {"data": TOP - 16, "shape": (2, 3), "strides": None},
+        "elements at the end of 57 bits": {"data": LIMIT - 20},
+        "elements behind 57 bits": {"data": LIMIT},
+        "offsets of 2**57": {"byte_offset": LIMIT},
+        "offsets of 2**63": {"byte_offset": I64},
+        "two elements, 2**62 bytes apart,": {"shape": (2,), "strides": (2**60,)},
+        "two elements, 2**57 bytes apart,": {"shape": (2,), "strides": (LIMIT // 4,)},
+        "two elements, -(2**62) bytes apart,": {"shape": (2,), "strides": (-(2**60),)},
+        "two rows of CUDA memory": {"device": (2, 0), "shape": (2, 3), "strides": (2**59, 1)},
+        "elements of a far handle": {"device": (4, 0), "data": TOP - 8, "strides": (LIMIT // 4,)},
     }.items()
 }
 OFFSETS = {

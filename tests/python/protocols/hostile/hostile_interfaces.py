@@ -10,6 +10,7 @@ from fake_interfaces import MISSING
 from hostile import POISON, Lie
 
 TOP, I64 = 2**64, 2**63
+LIMIT = 2**57  # where the address space of a process ends, on any processor
 REQUIRED = "the array interface requires this entry"
 INTEGERS = "64-bit integers"
 FIELDS = "share one field at a time, x['field'], or the bytes, x.view('u1')"
@@ -27,6 +28,7 @@ def row(what: str, fields: dict[str, Any], *refusal: str) -> Row:
 NEGATIVE = [(-1,), (-6,), (-I64,), (2, -3), (0, -1), (-1, 0), (I64 - 1, -1), (1,) * 63 + (-1,)]
 HUGE = [(2**61,), (I64 - 1,), (2**31, 2**31), (2**32, 2**32), (2**62, 3), (2,) * 62, (2,) * 64]
 FAR = [((2**62,), (6,)), ((-(2**62),), (6,)), ((I64 - 1,), (2,)), ((-I64,), (2,)), ((2**61, 2**61), (3, 3))]
+OUTSIDE = [((stride,), (2,)) for stride in (LIMIT, 2**62, -LIMIT, -(2**62))] + [((2**61, 4), (2, 3))]
 
 EXTENTS: dict[str, Lie] = dict(
     [
@@ -52,6 +54,10 @@ EXTENTS: dict[str, Lie] = dict(
             f"{strides} for shape {shape}",
         )
         for strides, shape in FAR
+    ]
+    + [
+        row("strides", {"strides": strides, "shape": shape}, "data", "elements inside the address space", "...")
+        for strides, shape in OUTSIDE
     ]
 )
 
@@ -216,6 +222,7 @@ def pointer_rows() -> list[Row]:
         *(
             row("data", {"data": (each, False), "strides": (stride,)}, "data", inside, "address ...")
             for each, stride in [(TOP - 4, 4), (TOP - 1, 4), (8, -4), (2**40, -(2**40)), (TOP - 2**40, 2**40)]
+            + [(LIMIT - 20, 4), (LIMIT, 4), (I64, 4)]
         ),
         row("data", {"data": (0, False)}, "data", "a pointer to 6 elements", "NULL", NO_MEMORY),
         row("data", {"data": (0, True), "shape": ()}, "data", "a pointer to 1 elements", "NULL", NO_MEMORY),

@@ -6,7 +6,7 @@ from typing import Any
 
 from fake_interfaces import HAS_DESCR, NOT_SWAPPED, WRITEABLE
 from hostile import POISON, Lie
-from hostile_interfaces import EXTENTS, NO_MEMORY, TOP, TRUE_OF_BOTH, VALUES, row
+from hostile_interfaces import EXTENTS, I64, LIMIT, NO_MEMORY, TOP, TRUE_OF_BOTH, VALUES, row
 
 STRUCT: dict[str, Lie] = EXTENTS | dict(
     [
@@ -77,6 +77,7 @@ STRUCT: dict[str, Lie] = EXTENTS | dict(
                 "address ...",
             )
             for each, stride in [(TOP - 4, 4), (TOP - 1, 4), (8, -4), (TOP - 2**40, 2**40)]
+            + [(LIMIT - 20, 4), (LIMIT, 4), (I64, 4)]
         ),
     ]
 )

@@ -98,7 +98,7 @@ def test_a_type_error_is_asked_in_older_words_but_not_forever(consumer: str) -> 
     class Picky:
         def __dlpack__(self, **keywords: Any) -> object:
             calls.append(sorted(keywords))
-            raise TypeError("never")
+            raise TypeError("never with this argument")
 
     refusal_of(CONSUMERS[consumer], Picky())
     assert calls[:4] == [["copy", "max_version"], ["copy"], ["max_version"], []]
@@ -131,22 +131,89 @@ def test_a_method_that_is_none(method: object, consumer: str) -> None:
     assert str(caught.value)
 
 
-@pytest.mark.parametrize("answer", ["raises", "nonsense", "missing", "lies"])
+class TheirTypeError(TypeError):
+    pass
+
+
+@each_consumer
+@pytest.mark.parametrize(
+    "error",
+    [TypeError("elements are packed bits"), TheirTypeError("bad argument: packed bits"), BufferError("bits")],
+    ids=repr,
+)
+def test_a_reason_is_not_taken_for_an_unknown_keyword(error: Exception, consumer: str) -> None:
+    """The producer is asked once for each import, with all keywords; without them it would say something else."""
+
+    class Producer:
+        def __dlpack__(self, *, copy: Any = None, max_version: Any = None) -> Any:
+            if max_version is None:
+                raise BufferError("asked again")
+            raise error
+
+    protocol, field, _, got, hint = refusal_of(CONSUMERS[consumer], Producer())
+    assert (protocol, field, got, hint) == ("DLPack", "__dlpack__", f"{type(error).__name__}: {error}", "")
+
+
+# Naming a device that the capsule is not on
+
+NAMED: dict[str, Any] = {
+    "another type": (2, 0),
+    "text": "cpu",
+    "one number": 1,
+    "a short tuple": (1,),
+    "a long tuple": (1, 0, 0),
+    "a list": [1, 0],
+    "floats": (1.0, 0.0),
+    "no integers": (None, None),
+    "a bool": (True, 0),
+    "a huge number": (2**70, 0),
+    "an error": RuntimeError("which device?"),
+}
+
+
+@each_consumer
+@pytest.mark.parametrize("named", NAMED.values(), ids=NAMED)
 @versions
-def test_what_dlpack_device_says_does_not_matter(answer: str, versioned: bool) -> None:
+def test_another_device_than_the_capsule_is_on(named: Any, versioned: bool, consumer: str) -> None:
     class Producer(FakeTensor):
         def __dlpack_device__(self) -> Any:
-            if answer == "raises":
-                raise RuntimeError("which device?")
-            return {"nonsense": "cpu", "lies": (2, 7)}[answer]
+            if isinstance(named, Exception):
+                raise named
+            return named
 
-    if answer == "missing":
+    producer = Producer(versioned=versioned)
+    protocol, field, *_ = refusal_of(CONSUMERS[consumer], producer)
+    assert (protocol, field) == ("DLPack", "__dlpack_device__")
+    assert producer.handed_out == producer.deleted > 0
+
+
+@pytest.mark.parametrize(("on", "named"), [((2, 0), (2, 1)), ((3, 0), (1, 0)), ((13, 0), (2, 0)), ((1, 0), (2, 0))])
+@versions
+def test_device_memory_that_is_named_otherwise(
+    on: tuple[int, int], named: tuple[int, int], versioned: bool
+) -> None:
+    class Producer(FakeTensor):
+        def __dlpack_device__(self) -> Any:
+            return named
+
+    _, field, expected, got, _ = refusal_of(bridge.view, Producer(versioned=versioned, device=on))
+    assert (field, expected, got) == ("__dlpack_device__", f"the device of the capsule, {on}", str(named))
+
+
+@pytest.mark.parametrize("named", [(1, 0), (1, 7), (1, None), None], ids=repr)
+@versions
+def test_names_of_the_cpu(named: Any, versioned: bool) -> None:
+    """Its index means nothing, and old producers lack the method."""
+
+    class Producer(FakeTensor):
+        def __dlpack_device__(self) -> Any:
+            return named
+
+    if named is None:
         Producer.__dlpack_device__ = None
     producer = Producer(versioned=versioned)
-    array = bridge.to_numpy(producer)
-    array[0] = 50
+    bridge.to_numpy(producer)[0] = 50
     assert producer.values[0] == 50
-    assert bridge.view(producer).device == "cpu"
 
 
 # Doing things meanwhile

@@ -1,0 +1,29 @@
+#include "mapping.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <pybind11/pybind11.h>
+
+namespace numpy_bridge {
+
+mapping::mapping(int descriptor, std::size_t size, bool writable, bool keep) : size_(size) {
+    {
+        const pybind11::gil_scoped_release other_threads_run;
+        // A block is allocated as a whole. Entering its pages now is far quicker than one by one.
+        first_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_POPULATE,
+                      descriptor, 0);
+    }
+    if (first_ == MAP_FAILED) { // NOLINT(performance-no-int-to-ptr,cppcoreguidelines-pro-type-cstyle-cast): the macro
+        PyErr_SetFromErrno(PyExc_OSError);
+        throw pybind11::error_already_set();
+    }
+    if (keep) descriptor_ = descriptor;
+}
+
+mapping::~mapping() {
+    munmap(first_, size_);
+    if (descriptor_ >= 0) close(descriptor_);
+}
+
+} // namespace numpy_bridge

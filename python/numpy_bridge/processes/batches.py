@@ -1,0 +1,133 @@
+"""Batches for torch's DataLoader, assembled in shared memory by its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import default_collate, get_worker_info
+from torch.utils.data._utils.collate import collate as collate_by
+from torch.utils.data._utils.collate import default_collate_fn_map
+
+from numpy_bridge import to_torch
+
+from . import pool
+from .pool import Loan
+from .segment import Segment
+
+_ALIGN = 64
+
+Stack = Callable[[Sequence[Any], torch.Tensor], object]
+
+
+class Part:
+    """A tensor of the batch, in the worker. Where it is unpickled, it is the tensor."""
+
+    __slots__ = ("column", "dtype", "loan", "shape", "stack", "start")
+
+    def __init__(
+        self, column: Sequence[Any], start: int, shape: tuple[int, ...], dtype: str, stack: Stack
+    ) -> None:
+        self.column = column
+        self.start = start
+        self.shape = shape
+        self.dtype = dtype
+        self.stack = stack
+        self.loan: Loan | None = None
+
+    def fill(self, loan: Loan) -> None:
+        self.loan = loan
+        self.stack(self.column, tensor_at(loan.segment, self.start, self.shape, self.dtype))
+        self.column = ()
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return tensor_at, (self.loan, self.start, self.shape, self.dtype)
+
+
+def tensor_at(memory: Segment, start: int, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    tensor: torch.Tensor = to_torch(memory.block(shape, dtype, start))
+    return tensor
+
+
+class Batch:
+    """The columns of a batch, and the memory that they need."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.nbytes = 0
+
+    def add(
+        self, column: Sequence[Any], shape: tuple[int, ...], dtype: str, itemsize: int, stack: Stack
+    ) -> Part:
+        extents = (len(column), *shape)
+        part = Part(column, self.nbytes, extents, dtype, stack)
+        self.nbytes += -(-prod(extents) * itemsize // _ALIGN) * _ALIGN
+        self.parts.append(part)
+        return part
+
+    def tensors(self, column: Sequence[Any], **others: Any) -> Any:
+        first = column[0]
+        if not all(_is_plain(x) and x.dtype is first.dtype and x.shape == first.shape for x in column):
+            return default_collate_fn_map[torch.Tensor](column, **others)
+        name = str(first.dtype).removeprefix("torch.")
+        return self.add(column, tuple(first.shape), name, first.element_size(), _stack_tensors)
+
+    def arrays(self, column: Sequence[Any], **others: Any) -> Any:
+        kind, dtype, shape = type(column[0]), column[0].dtype, column[0].shape
+        same = all(type(x) is kind and x.dtype == dtype and x.shape == shape for x in column)
+        if not same or not dtype.isnative or dtype.kind not in "biufc":
+            return default_collate(list(column))
+        return self.add(column, shape, dtype.name, dtype.itemsize, _stack_arrays)
+
+    def numbers(self, column: Sequence[Any], **others: Any) -> Any:
+        kind = type(column[0])
+        dtype = {bool: "bool", int: "int64", float: "float64"}.get(kind)
+        if dtype is None or any(type(x) is not kind for x in column):
+            return default_collate(list(column))
+        return self.add(column, (), dtype, 8, _stack_arrays)
+
+    def collected(self, samples: Sequence[Any]) -> Any:
+        """What `default_collate` makes of them, with a part in the place of each tensor."""
+        ours: dict[Any, Any] = {
+            torch.Tensor: self.tensors,
+            np.ndarray: self.arrays,
+            (np.bool_, np.number): self.arrays,
+            **dict.fromkeys((float, int), self.numbers),
+        }
+        others = {kind: rule for kind, rule in default_collate_fn_map.items() if kind not in ours}
+        return collate_by(list(samples), collate_fn_map={**ours, **others})
+
+
+def _is_plain(x: torch.Tensor) -> bool:
+    """Whether a tensor is its elements and nothing else."""
+    return (
+        type(x) is torch.Tensor
+        and x.layout is torch.strided
+        and x.device.type == "cpu"
+        and not (x.requires_grad or x.is_quantized or x.is_conj() or x.is_neg())
+    )
+
+
+def _stack_tensors(column: Sequence[Any], out: torch.Tensor) -> None:
+    torch.stack(tuple(column), 0, out=out)
+
+
+def _stack_arrays(column: Sequence[Any], out: torch.Tensor) -> None:
+    array = out.numpy()
+    for i, item in enumerate(column):
+        array[i] = item
+
+
+def collate(samples: Sequence[Any]) -> Any:
+    if get_worker_info() is None:
+        return default_collate(list(samples))
+    batch = Batch()
+    structure = batch.collected(samples)
+    if batch.parts:
+        loan = pool.borrow(batch.nbytes)
+        for part in batch.parts:
+            part.fill(loan)
+    return structure

@@ -1,0 +1,179 @@
+"""Segments: the memory of a block, where it begins, and who it is. One mapping for each in a process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import struct
+import threading
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from numpy_bridge import _core
+
+from . import nameless
+from .nameless import KEEP, refusal
+
+_HEADER = struct.Struct("<8s16sQQQ")  # magic, identity, generation, offset, nbytes
+_MAGIC = b"nbblock1"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_KIND = "block"
+_FORGED = "the handle is damaged or forged"
+
+
+class Label(NamedTuple):
+    """What a segment says about itself in its first bytes. A handle must say the same."""
+
+    identity: bytes
+    generation: int
+    offset: int
+    nbytes: int
+
+    def packed(self) -> bytes:
+        return _HEADER.pack(_MAGIC, *self)
+
+
+class Segment:
+    """Memory of this process that others can map. It goes when the last process lets go of it."""
+
+    __slots__ = ("__weakref__", "label", "mapping", "sole_writer", "writable")
+
+    def __init__(self, mapping: _core.Mapping, label: Label, *, sole_writer: bool, writable: bool) -> None:
+        self.mapping = mapping
+        self.label = label
+        self.sole_writer = sole_writer
+        self.writable = writable
+
+    def __repr__(self) -> str:
+        identity = self.label.identity.hex()[:8]
+        return f"<numpy_bridge shared memory {identity}, {self.label.nbytes:,} bytes>"
+
+    def block(self, shape: tuple[int, ...], dtype: str, start: int = 0) -> _core.SharedBlock:
+        """The array at `start` bytes. It must lie inside."""
+        address = self.mapping.address + self.label.offset + start
+        block = _core.shared_block(address, shape, dtype, self, not self.writable)
+        if start < 0 or start + block.nbytes > self.label.nbytes:
+            inside = f"an array inside {self.label.nbytes:,} bytes"
+            raise refusal("shape", inside, f"{shape} of {dtype} at byte {start}", _FORGED)
+        return block
+
+    def renew(self) -> bool:
+        """Refuse old handles from now on, and return True; False if another process still maps the memory.
+
+        A mapping holds a lock of the file, which goes with it, also if the process is killed.
+        """
+        descriptor = self.mapping.descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        self.label = self.label._replace(generation=self.label.generation + 1)
+        os.pwrite(descriptor, self.label.packed(), 0)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return True
+
+
+# By identity, and whether the segment can be sent on
+_known: WeakValueDictionary[tuple[bytes, bool], Segment] = WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()  # another thread may have held it
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def create(nbytes: int, align: int, *, sole_writer: bool) -> Segment:
+    if align < 1 or align & (align - 1) or align > _PAGE:
+        raise refusal("align", f"a power of two up to {_PAGE}, the size of a page", str(align))
+    label = Label(secrets.token_bytes(16), 0, max(align, 64), nbytes)
+    size = label.offset + max(nbytes, 1)
+    descriptor = nameless.create(_KIND, size)
+    try:
+        os.pwrite(descriptor, label.packed(), 0)
+        mapping = _core.Mapping(descriptor, size, True, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    nameless.fix_size(descriptor, sole_writer=sole_writer)
+    segment = Segment(mapping, label, sole_writer=sole_writer, writable=True)
+    _known[label.identity, True] = segment
+    return segment
+
+
+def attach(process: int, descriptor: int, label: Label, *, sole_writer: bool, keep: bool) -> Segment:
+    """The segment behind a descriptor of another process: always the same one for the same memory.
+
+    Two mappings of it would be at different addresses, so that overlap could not be seen. With `keep` the
+    segment can be sent on: its descriptor stays open.
+    """
+    with _lock:
+        known = _known.get((label.identity, keep))
+        if known is None:
+            known = _map(process, descriptor, label, sole_writer=sole_writer, keep=keep)
+            _known[label.identity, keep] = known
+    _require_same(known.label, label)
+    return known
+
+
+def _map(process: int, descriptor: int, label: Label, *, sole_writer: bool, keep: bool) -> Segment:
+    flags = os.O_RDONLY if sole_writer else os.O_RDWR
+    opened = nameless.open_of(process, descriptor, _KIND, flags)
+    kept = False
+    try:
+        _check(opened, label)
+        mapping = _core.Mapping(opened, label.offset + max(label.nbytes, 1), not sole_writer, keep)
+        kept = keep
+    except PermissionError:
+        expected = "a block that others may write"
+        raise refusal("writable", expected, "one that only its maker may write", _FORGED) from None
+    except OSError as error:
+        got = os.strerror(error.errno or 0)
+        raise refusal("size", f"room for {label.nbytes:,} bytes", got, "let go of blocks") from None
+    finally:
+        if not kept:
+            os.close(opened)
+    return Segment(mapping, label, sole_writer=sole_writer, writable=not sole_writer)
+
+
+def _check(opened: int, label: Label) -> None:
+    try:  # before the label is read, so that the sender cannot renew the memory in between
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        raise _stale("memory that is being used again") from None
+    magic, *found = _HEADER.unpack(os.pread(opened, _HEADER.size, 0).ljust(_HEADER.size, b"\0"))
+    if magic != _MAGIC:
+        raise refusal("handle", "a block of numpy_bridge", "other memory", _FORGED)
+    _require_same(Label(*found), label)
+    size = label.offset + max(label.nbytes, 1)
+    actual = os.fstat(opened).st_size
+    if actual != size:
+        raise refusal("size", f"{size:,} bytes", f"{actual:,}", _FORGED)
+    if not nameless.has_fixed_size(opened):
+        raise refusal("seals", "memory that nobody can shrink", "memory that can be shrunk", _FORGED)
+
+
+def _require_same(found: Label, wanted: Label) -> None:
+    if found.identity != wanted.identity:
+        raise _stale("another one: the descriptor is in use again")
+    if found.generation != wanted.generation:
+        raise _stale(f"its memory in use again, as generation {found.generation}")
+    if found != wanted:
+        got = f"{wanted.nbytes:,} at {wanted.offset}"
+        raise refusal("size", f"{found.nbytes:,} bytes at {found.offset}", got, _FORGED)
+
+
+def _stale(got: str) -> Exception:
+    return refusal("handle", "the block that was sent", got, KEEP)
+
+
+def host() -> bytes:
+    """The machine, and its numbers of processes: the same for all that can attach each other's memory."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    numbering = Path("/proc/self/ns/pid").readlink()
+    return f"{boot} {numbering}".encode()

@@ -1,0 +1,92 @@
+"""docs/processes.md is executed, and its numbers are the measured ones."""
+
+from __future__ import annotations
+
+import copyreg
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from numpy_bridge.processes.frame import LEAST_TO_MAP
+from repository import ROOT
+
+pytest.importorskip("torch", reason="the guide sends tensors")
+
+GUIDE = (ROOT / "docs/processes.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
+
+
+def table(heading: str) -> list[list[str]]:
+    (text,) = re.findall(rf"^\| {heading} \|.*\n\|[- |:]+\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def reducers() -> Iterator[None]:
+    before = dict(copyreg.dispatch_table)
+    yield
+    copyreg.dispatch_table.clear()
+    copyreg.dispatch_table.update(before)
+
+
+def test_code_prints_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    text = SECTIONS["Messages"]
+    scope: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(code, "docs/processes.md", "exec"), scope)
+    assert capsys.readouterr().out == "".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL))
+
+
+def measured() -> list[list[dict[str, float]]]:
+    newest = max((ROOT / "benchmarks/results").glob("processes-*.json"))
+    return list(json.loads(newest.read_text())["tables"].values())
+
+
+def milliseconds(cost: float | None) -> str:
+    return "fails" if cost is None else f"{cost:.2f} ms" if cost < 10 else f"{cost:.0f} ms"
+
+
+def mebibytes(size: float | None) -> str:
+    return "" if size is None else f"{size / 2**20:.0f} MiB"
+
+
+def test_numbers_of_large_objects_are_the_measured_ones() -> None:
+    large, _ = measured()
+    assert table("object \\| ours") == [
+        [
+            str(row["what"]),
+            milliseconds(row["ours"]),
+            mebibytes(row["our_bytes"]),
+            milliseconds(row["theirs"]),
+            mebibytes(row["their_bytes"]),
+        ]
+        for row in large
+    ]
+    for row in large[:2]:  # the aims
+        assert row["ours"] <= 1
+        assert row["our_bytes"] < 2**20
+
+
+def test_numbers_of_small_tensors_are_the_measured_ones() -> None:
+    _, small = measured()
+    assert table("tensor \\| ours") == [
+        [
+            str(row["what"]),
+            f"{row['ours'] * 1e3:.0f} µs",
+            f"{row['theirs'] * 1e3:.0f} µs",
+            f"{row['times_faster']:.1f}",
+        ]
+        for row in small
+    ]
+    assert min(row["times_faster"] for row in small) >= 3
+
+
+def test_the_least_size_to_map_is_the_real_one() -> None:
+    assert f"below {LEAST_TO_MAP >> 20} MiB" in GUIDE
+
+
+def test_links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL)):
+        assert (ROOT / "docs" / link).exists()
