@@ -18,6 +18,7 @@ if sys.version_info < (3, 12):  # which refuses by itself; older ones would wait
         raise ImportError("numpy_bridge cannot be imported in a sub-interpreter: import it in the main one")
     del interpreters
 
+from numpy_bridge import dask, ray
 from numpy_bridge._core import (
     SharedBlock,
     View,
@@ -52,6 +53,7 @@ __all__ = [
     "add_",
     "audit",
     "copy_",
+    "dask",
     "dumps",
     "explain",
     "from_pointer",
@@ -60,6 +62,7 @@ __all__ = [
     "loads",
     "may_share_memory",
     "no_copies",
+    "ray",
     "register_reducers",
     "shared_empty",
     "shares_memory",

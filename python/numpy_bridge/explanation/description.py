@@ -7,6 +7,7 @@ from typing import Any
 from numpy_bridge.errors import SharingError
 from numpy_bridge.libraries import library_of, type_name
 from numpy_bridge.memory import Memory
+from numpy_bridge.memory.mapping import where_mapped
 from numpy_bridge.tensors import is_tensor, unpinned_view
 
 from .model import Description
@@ -33,6 +34,7 @@ def describe(x: Any) -> Description:
         owners=owners(x) if memory else (),
         movable=can_move,
         movable_because=because,
+        mapped=where_mapped(memory) if memory else "",
     )
 
 

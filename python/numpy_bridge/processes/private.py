@@ -6,28 +6,15 @@ import contextlib
 import mmap
 import os
 import sys
-from bisect import bisect_right
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+from numpy_bridge.memory.mapping import Mapping, mapping_of
 
 from .layout import bounds
-
-
-class _Mapping(NamedTuple):
-    """A line of ``/proc/self/maps``."""
-
-    low: int
-    high: int
-    permissions: str
-    offset: int
-    device: str
-    inode: int
-    path: str
 
 
 class _Descriptor:
@@ -86,29 +73,21 @@ def _cannot(expected: str, got: str) -> SharingError:
     return SharingError("copy on write", "mapping", expected, got, "copy it: readonly='copy'")
 
 
-def _mapping_of(first: int, last: int) -> _Mapping:
+def _mapping_of(first: int, last: int) -> Mapping:
     try:
-        lines = Path("/proc/self/maps").read_bytes().splitlines()
+        found = mapping_of(first)
     except OSError as error:
         raise _cannot("a list of mappings in /proc/self/maps", str(error)) from None
-    line = lines[bisect_right(lines, first, key=_start_of) - 1].decode()
-    span, permissions, offset, device, inode, *path = line.split(None, 5)
-    low, high = (int(address, 16) for address in span.split("-"))
-    found = _Mapping(low, high, permissions, int(offset, 16), device, int(inode), "".join(path))
-    if not found.inode or not low <= first < high:
+    if found is None:
         raise _cannot("memory mapped from one file", "anonymous memory")
-    if last > high:
+    if last > found.high:
         raise _cannot("memory mapped from one file", "several mappings")
-    if not permissions.endswith("s"):  # its pages may differ from those of the file
+    if not found.is_shared:  # its pages may differ from those of the file
         raise _cannot("a shared mapping", "a private one")
     return found
 
 
-def _start_of(line: bytes) -> int:
-    return int(line.partition(b"-")[0], 16)
-
-
-def _descriptor_of(mapping: _Mapping) -> _Descriptor:
+def _descriptor_of(mapping: Mapping) -> _Descriptor:
     """Open the file behind a mapping: by its path, or as a process has it that gave it no path."""
     key = (mapping.device, mapping.inode)
     known = _open.get(key)
@@ -123,7 +102,7 @@ def _descriptor_of(mapping: _Mapping) -> _Descriptor:
     raise _cannot("a file that this process can open", mapping.path)
 
 
-def _paths_of(mapping: _Mapping) -> Iterator[str]:
+def _paths_of(mapping: Mapping) -> Iterator[str]:
     if mapping.path.startswith("/") and not mapping.path.endswith(" (deleted)"):
         yield mapping.path
     yield f"/proc/self/map_files/{mapping.low:x}-{mapping.high:x}"
@@ -147,7 +126,7 @@ def _other_processes() -> Iterator[int]:
                     yield int(name)
 
 
-def _is_file(status: os.stat_result, mapping: _Mapping) -> bool:
+def _is_file(status: os.stat_result, mapping: Mapping) -> bool:
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     return (device, status.st_ino) == (mapping.device, mapping.inode)
 

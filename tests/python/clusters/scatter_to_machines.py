@@ -1,0 +1,37 @@
+"""Scatter one tensor to all workers of a scheduler, and print who has what as JSON. For test_dask_machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import torch
+from distributed import Client, get_worker
+
+import numpy_bridge as bridge
+
+
+def about(block: Any) -> dict[str, Any]:
+    inode = os.fstat(block.owner.mapping.descriptor).st_ino
+    array = bridge.to_numpy(block)
+    return {"host": get_worker().address.split("//")[1].split(":")[0], "inode": inode, "sum": int(array.sum())}
+
+
+def main() -> None:
+    with Client(sys.argv[1], direct_to_workers=True) as client:
+        bridge.dask.register(client)
+        client.wait_for_workers(3, timeout=40)
+        x = torch.arange(6 << 20, dtype=torch.int32)
+        future = bridge.dask.scatter(client, x)
+        workers = client.nthreads()
+        files = client.gather([client.submit(about, future, workers=[each], pure=False) for each in workers])
+        back = client.gather(future)
+        inode = os.fstat(back.owner.mapping.descriptor).st_ino
+        found = {"files": files, "inode": inode, "sum": int(x.sum()), "nbytes": x.nbytes}
+        print(json.dumps({**found, "back": int(bridge.to_numpy(back).sum())}))
+
+
+if __name__ == "__main__":
+    main()
