@@ -12,7 +12,7 @@ import numpy_bridge as bridge
 
 def mapped_from(x: Any) -> str:
     """The file that holds the memory of `x`, and how it is mapped: "rw-p /dev/shm/plasma1"."""
-    address = bridge.view(x.detach() if hasattr(x, "detach") else x).ptr
+    address = x.data_ptr() if hasattr(x, "data_ptr") else bridge.view(x).ptr
     for line in Path("/proc/self/maps").read_text().splitlines():
         span, permissions, _, _, _, *path = line.split(None, 5)
         low, high = (int(end, 16) for end in span.split("-"))
@@ -24,14 +24,17 @@ def mapped_from(x: Any) -> str:
 def raw(x: Any) -> bytes:
     """The values, as bytes."""
     x = x.detach().resolve_conj() if hasattr(x, "detach") else x
-    return bytes(bridge.view(np.ascontiguousarray(bridge.to_numpy(x))))
+    return np.ascontiguousarray(bridge.to_numpy(x)).tobytes()
 
 
 def fill(x: Any, byte: int) -> str:
     """Write all of `x`, in spite of what it says about itself; return the error if that cannot be done."""
+    if hasattr(x, "detach"):
+        x = x.detach().conj() if x.is_conj() else x.detach()
+    array = bridge.to_numpy(x)
+    bits = array.view(f"u{array.itemsize}")
     try:
-        array = bridge.to_numpy(x.detach() if hasattr(x, "detach") else x)
-        array.view(np.uint8)[...] = byte
+        bits[...] = int.from_bytes([byte] * array.itemsize, "little")
     except ValueError as error:
         return str(error)
     return ""

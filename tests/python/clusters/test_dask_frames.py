@@ -142,7 +142,7 @@ def test_what_cannot_be_sent_says_why() -> None:
     x = torch.ones(3, requires_grad=True) * 2
     with pytest.raises(TypeError) as error:
         serialize(x, on_error="raise")
-    assert "send x.detach()" in str(error.value.__cause__)
+    assert "Send x.detach()" in str(error.value.__cause__)
 
 
 def test_sizes_are_counted() -> None:
