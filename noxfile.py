@@ -34,6 +34,11 @@ SMALL_PRODUCERS = (
     *("jax", "pandas", "polars", "pyarrow", "pillow", "xarray", "awkward", "onnxruntime", "mlx[cpu]"),
     *("apache-tvm-ffi", "array-api-strict", "numba"),
 )
+ODD_PRODUCERS = (
+    *("pandas", "polars", "pyarrow", "xarray", "awkward", "h5py", "zarr", "netCDF4", "numba", "wrapt"),
+    "dask[array]",
+)
+CLUSTERS = ("ray[data]", "distributed", "dask[array]", "pyzmq", "msgspec", "mpi4py", "mpich")
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
 
@@ -129,6 +134,13 @@ def downstream(session: nox.Session) -> None:
 
 
 @nox.session(tags=["ci"])
+def clusters(session: nox.Session) -> None:
+    """Ray and Dask on clusters that the tests start on loopback, docs/clusters.md and examples/ray_training."""
+    session.install(*CONSTRAINTS, ".[tour,test-without-torch]", *CLUSTERS, env=WITHOUT_CUDA)
+    session.run("pytest", "tests/python/clusters", *session.posargs)
+
+
+@nox.session(tags=["ci"])
 def browser(session: nox.Session) -> None:
     """The HTML pages in Chromium: they work and can be read, wide and narrow, light and dark."""
     steps.install_system_package(session, "chromium", "chromium")
@@ -136,6 +148,14 @@ def browser(session: nox.Session) -> None:
     tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
     session.install(*CONSTRAINTS, ".[tour]", *tools, env=WITHOUT_CUDA)
     session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def faults(session: nox.Session) -> None:
+    """Objects of real libraries that are immutable, computed or proxies, and what they are refused for."""
+    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, env=WITHOUT_CUDA)
+    names = ("conversions/test_real_objects", "conversions/test_proxies", "errors/test_hints")
+    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -233,8 +253,11 @@ def soak(session: nox.Session) -> None:
 @nox.session(tags=["nightly"])
 def producers(session: nox.Session) -> None:
     """The arrays of real libraries that install in little time and space."""
-    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, env=WITHOUT_CUDA)
-    names = ("conversions/test_real_producers", "audit/test_audit_libraries", "explain/test_explain_jax")
+    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, "cloudpickle", env=WITHOUT_CUDA)
+    names = (
+        *("conversions/test_real_producers", "audit/test_audit_libraries", "explain/test_explain_jax"),
+        *("processes/test_pickled_libraries", "processes/test_other_picklers"),
+    )
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
@@ -275,6 +298,13 @@ def bench_kernels(session: nox.Session) -> None:
     """add_ and copy_ on the CPU beside NumPy and torch, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/cpu_kernels.py", *session.posargs)
+
+
+@nox.session(allow_parallel=False)
+def bench_processes(session: nox.Session) -> None:
+    """Sending to other processes beside the libraries' own ways."""
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/processes.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)

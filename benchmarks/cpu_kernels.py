@@ -2,9 +2,10 @@
 
     python benchmarks/cpu_kernels.py [--json FILE]
 
-Every side works on arrays of its own, in turn, many times: all see the same machine and equally cold caches.
-Reported are the best times of all rounds, their ratio, and the median of the rounds' ratios, which on a
-machine that others use as well says more about them.
+Every side works on the same arrays, in turn, many times: all see the same machine, equally cold caches, and
+memory at the same place, which alone can change the speed by a third. Time is that of the processor, so that
+others who use the machine count less. Reported are the best times of all rounds, their ratio, and the median of
+the rounds' ratios; then the rows that are slower than 0.95 times NumPy in both.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import numpy_bridge as bridge
 
 ROUND_SECONDS = 1e-3
 ROW_SECONDS = 0.4
+LEAST = 0.95  # times as fast as NumPy
 SIZES = (1_000, 100_000, 4_000_000)
 DTYPES = ("int8", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
 CASTS = (
@@ -82,6 +84,11 @@ def main() -> None:
             rows += compare(case)
             console.print(f"{case.what}, {case.elements}", end="\r")
     console.print(table_of(rows))
+    for row in rows:
+        if row.beside == "numpy" and max(row.ratio, row.median) < LEAST:
+            console.print(
+                f"slower than NumPy: {row.what}, {row.elements}: {row.ratio:.2f}, median {row.median:.2f}"
+            )
     versions = f"numpy {np.__version__}, torch {torch.__version__}, Python {platform.python_version()}"
     console.print(f"{versions}, {platform.machine()}")
     if arguments.json:
@@ -97,30 +104,76 @@ def cases() -> Iterator[Case]:
             yield from copies(dtype, elements)
         for source, target in CASTS:
             yield from casts(source, target, elements)
+    yield from orders()
+
+
+def orders() -> Iterator[Case]:
+    """Operands of different order, of short rows, and that overlap."""
+    for dtype in ("float32", "float64"):
+        for columns in (2, 3, 8, 16, 100):
+            rows = 2_000_000 // columns
+            c, f = np.ones((rows, columns), dtype), np.ones((columns, rows), dtype).T
+            shape = f"{dtype} ({rows}, {columns})"
+            for what, x, y in (("C and F order", c, f), ("F and C order", f, c)):
+                yield numpy_case(f"add_ {shape}, {what}", x, y, add=True)
+                yield numpy_case(f"copy_ {shape}, {what}", x, y)
+            yield numpy_case(f"add_ {shape}, and a row", c, c[0].copy(), add=True)
+            yield numpy_case(f"add_ {shape}, and a column", c, c[:, :1].copy(), add=True)
+        for side in (300, 3000):
+            yield from overlaps(f"{dtype} ({side}, {side})", np.zeros((side, side), dtype))
+
+
+def overlaps(shape: str, m: np.ndarray[Any, Any]) -> Iterator[Case]:
+    """The source is a view of the target."""
+    for what, x, y in (
+        ("its own transpose", m, m.T),
+        ("its own rows reversed", m, m[::-1]),
+        ("shifted by a row", m[1:], m[:-1]),
+    ):
+        yield numpy_case(f"add_ {shape}, {what}", x, y, add=True)
+        yield numpy_case(f"copy_ {shape}, {what}", x, y)
+
+
+def numpy_case(what: str, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], add: bool = False) -> Case:
+    """`x` += `y`, or `x` = `y`, beside NumPy."""
+    if add:
+        return Case(what, x.size, lambda: bridge.add_(x, y), {"numpy": lambda: np.add(x, y, out=x)})
+    return Case(
+        what,
+        x.size,
+        lambda: bridge.copy_(x, y),
+        {"numpy": lambda: np.copyto(x, y, casting="same_kind")},
+    )
 
 
 def additions(dtype: str, elements: int) -> Iterator[Case]:
     """x += y, packed and strided, and x += 1."""
-    yield add_case(f"add_ {dtype}", dtype, elements, 1)
-    yield add_case(f"add_ {dtype}, every second", dtype, elements, 2)
-    a, n, t = packed(dtype, elements), packed(dtype, elements), tensor(dtype, elements)
-    yield Case(
-        f"add_ {dtype}, a number",
-        elements,
-        lambda: bridge.add_(a, 1),
-        {"numpy": lambda: np.add(n, 1, out=n), "torch": lambda: t.add_(1)},
+    yield add_case(f"add_ {dtype}", packed(dtype, elements), packed(dtype, elements))
+    yield add_case(f"add_ {dtype}, every second", packed(dtype, elements, 2), packed(dtype, elements))
+    yield add_case(f"add_ {dtype}, of every second", packed(dtype, elements), packed(dtype, elements, 2))
+    yield number_case(f"add_ {dtype}, a number", packed(dtype, elements))
+    yield number_case(f"add_ {dtype}, every second, a number", packed(dtype, elements, 2))
+
+
+def add_case(what: str, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Case:
+    """`x` += `y`."""
+    t, u = torch.from_numpy(x), torch.from_numpy(y)
+    return Case(
+        what,
+        x.size,
+        lambda: bridge.add_(x, y),
+        {"numpy": lambda: np.add(x, y, out=x), "torch": lambda: t.add_(u)},
     )
 
 
-def add_case(what: str, dtype: str, elements: int, step: int) -> Case:
-    """The first operand takes every `step`-th element."""
-    a, n, t = packed(dtype, elements, step), packed(dtype, elements, step), tensor(dtype, elements, step)
-    b, m, u = packed(dtype, elements), packed(dtype, elements), tensor(dtype, elements)
+def number_case(what: str, x: np.ndarray[Any, Any]) -> Case:
+    """`x` += 1."""
+    t = torch.from_numpy(x)
     return Case(
         what,
-        elements,
-        lambda: bridge.add_(a, b),
-        {"numpy": lambda: np.add(n, m, out=n), "torch": lambda: t.add_(u)},
+        x.size,
+        lambda: bridge.add_(x, 1),
+        {"numpy": lambda: np.add(x, 1, out=x), "torch": lambda: t.add_(1)},
     )
 
 
@@ -128,9 +181,9 @@ def copies(dtype: str, elements: int) -> Iterator[Case]:
     """Packed, from every second element, and transposed."""
     side = round(elements**0.5)
     square = (side, side)
-    yield copy_case(f"copy_ {dtype}", packed(dtype, elements), packed(dtype, elements))
-    yield copy_case(f"copy_ {dtype}, from every second", packed(dtype, elements), packed(dtype, elements, 2))
-    yield copy_case(
+    yield numpy_case(f"copy_ {dtype}", packed(dtype, elements), packed(dtype, elements))
+    yield numpy_case(f"copy_ {dtype}, from every second", packed(dtype, elements), packed(dtype, elements, 2))
+    yield numpy_case(
         f"copy_ {dtype}, transposed",
         packed(dtype, side * side).reshape(square),
         packed(dtype, side * side).reshape(square).T,
@@ -140,24 +193,13 @@ def copies(dtype: str, elements: int) -> Iterator[Case]:
 def casts(source: str, target: str, elements: int) -> Iterator[Case]:
     """Conversions, packed and from every second element, and of foreign byte order."""
     what = f"copy_ {source} to {target}"
-    yield copy_case(what, packed(target, elements), packed(source, elements))
-    yield copy_case(f"{what}, from every second", packed(target, elements), packed(source, elements, 2))
+    yield numpy_case(what, packed(target, elements), packed(source, elements))
+    yield numpy_case(f"{what}, from every second", packed(target, elements), packed(source, elements, 2))
     foreign = np.dtype(source).newbyteorder()
     if foreign.itemsize > 1:
-        yield copy_case(
+        yield numpy_case(
             f"{what}, from foreign order", packed(target, elements), packed(source, elements).astype(foreign)
         )
-
-
-def copy_case(what: str, target: np.ndarray[Any, Any], source: np.ndarray[Any, Any]) -> Case:
-    """NumPy has copies of both operands, laid out alike."""
-    theirs, read = target.copy(order="K"), like(source)
-    return Case(
-        what,
-        target.size,
-        lambda: bridge.copy_(target, source),
-        {"numpy": lambda: np.copyto(theirs, read, casting="same_kind")},
-    )
 
 
 def packed(dtype: str, elements: int, step: int = 1) -> np.ndarray[Any, Any]:
@@ -165,20 +207,9 @@ def packed(dtype: str, elements: int, step: int = 1) -> np.ndarray[Any, Any]:
     return np.ones(elements * step, dtype)[::step]
 
 
-def tensor(dtype: str, elements: int, step: int = 1) -> torch.Tensor:
-    """The same of torch's own memory."""
-    return torch.ones(elements * step, dtype=getattr(torch, dtype))[::step]
-
-
-def like(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """New memory with the same strides."""
-    span = 1 + sum((n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)) // array.itemsize
-    return np.lib.stride_tricks.as_strided(np.ones(span, array.dtype), array.shape, array.strides)
-
-
 def compare(case: Case) -> list[Row]:
     """Time ours and theirs in turn."""
-    timers = [timeit.Timer(call, timer=time.perf_counter) for call in (case.ours, *case.theirs.values())]
+    timers = [timeit.Timer(call, timer=time.thread_time) for call in (case.ours, *case.theirs.values())]
     counts = [max(1, round(ROUND_SECONDS / (timer.timeit(3) / 3))) for timer in timers]
     once = sum(timer.timeit(count) for timer, count in zip(timers, counts, strict=True))
     rounds = max(10, min(300, round(ROW_SECONDS / once)))

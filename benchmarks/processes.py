@@ -28,14 +28,23 @@ import torch
 import torch.multiprocessing
 from rich.console import Console
 from rich.table import Table
+from torch.utils.data import DataLoader, default_collate
 
 import numpy_bridge as bridge
+from numpy_bridge.processes import collate
 
 MIB = 1 << 20
 LARGE_ROUNDS = 5
 SMALL_ROUNDS = 40
 SMALL_CALLS = 100
 SMALL_SIZES = (40, 1024, 4096, 16 * 1024, 64 * 1024)  # bytes
+
+QUEUE_ROUNDS = 7
+IMAGE = (224, 224, 3)
+BATCH = 64
+BATCHES = 150
+WORKERS = 4
+LOADER_ROUNDS = 5
 
 Call = Callable[[], object]
 
@@ -63,6 +72,8 @@ def main() -> None:
     tables = {
         f"pickle 5, dumps and loads, {arguments.mib} MiB": large_rows(arguments.mib * MIB),
         "dumps and loads of a small tensor": small_rows(),
+        f"a queue to a spawned process, {arguments.mib} MiB": queue_rows(arguments.mib * MIB),
+        f"a batch of DataLoader: {BATCH} images of {IMAGE}, {WORKERS} workers": loader_rows(),
     }
     console = Console()
     console.width = max(console.width, 110)
@@ -130,9 +141,9 @@ def measured(call: Call) -> tuple[float, int]:
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the peak is now what is resident
     before = status("VmRSS")
-    start = time.perf_counter()
+    start = time.process_time()
     result = call()
-    milliseconds = (time.perf_counter() - start) * 1e3
+    milliseconds = (time.process_time() - start) * 1e3
     del result
     return milliseconds, max(0, status("VmHWM") - before)
 
@@ -184,6 +195,92 @@ def calls_of(function: Callable[[Any], object], x: Any) -> float:
     for _ in range(SMALL_CALLS):
         function(x)
     return (time.process_time() - start) / SMALL_CALLS * 1e3
+
+
+def answer(questions: Any, answers: Any) -> None:
+    """In the other process: receive each object, look at it, and let go of it."""
+    while (x := questions.get()) is not None:
+        value = float(bridge.to_numpy(x)[0])
+        del x
+        answers.put(value)
+
+
+def queue_rows(size: int) -> list[Row]:
+    """From `put` until the other process has looked at the object and let go of it."""
+    context = torch.multiprocessing.get_context("spawn")
+    questions, answers = context.Queue(), context.Queue()
+    process = context.Process(target=answer, args=(questions, answers))
+    process.start()
+    block = bridge.shared_empty(size // 4, "float32")
+    array = np.ones(size // 4, np.float32)
+    kept = torch.ones(size // 4)
+
+    def sent(make: Call) -> Call:
+        def send() -> object:
+            questions.put(make())
+            return answers.get()
+
+        return send
+
+    def copied() -> object:
+        return bridge.copy_(bridge.shared_empty(size // 4, "float32"), array)
+
+    def first() -> object:
+        return torch.from_numpy(array.copy())  # which torch moves to shared memory, with another copy
+
+    comparisons = [
+        ("block", lambda: block, "NumPy array", lambda: array, "5 ms"),
+        ("block", lambda: block, "tensor, the first time", first, ""),
+        ("block", lambda: block, "tensor, sent before", lambda: kept, ""),
+        ("array, copied to a new block", copied, "NumPy array", lambda: array, "one copy"),
+    ]
+    rows = []
+    for what, ours, beside, theirs, reach in comparisons:
+        calls = [sent(ours), sent(theirs)]
+        for call in calls:
+            call()
+        pairs = [[measured(call) for call in calls] for _ in range(QUEUE_ROUNDS)]
+        rows.append(row_of(what, beside, [[cost for cost, _ in pair] for pair in pairs], pairs[0], reach))
+    questions.put(None)
+    process.join()
+    return rows
+
+
+class Images(torch.utils.data.Dataset[Any]):
+    """Images that are in memory already, and their numbers: what is measured is what comes after them."""
+
+    def __init__(self, tensors: bool) -> None:
+        images: Any = np.random.default_rng(0).integers(0, 256, (BATCH, *IMAGE), np.uint8)
+        self.images = torch.from_numpy(images) if tensors else images
+
+    def __len__(self) -> int:
+        return BATCH * BATCHES
+
+    def __getitem__(self, i: int) -> tuple[Any, int]:
+        return self.images[i % BATCH], i
+
+
+def loader_rows() -> list[Row]:
+    """Batches through torch's DataLoader, milliseconds each."""
+    rows = []
+    for what, tensors in (("ndarrays", False), ("tensors", True)):
+        rounds = [
+            [batch_time(Images(tensors), collate_fn) for collate_fn in (collate, default_collate)]
+            for _ in range(LOADER_ROUNDS)
+        ]
+        rows.append(row_of(what, "default_collate", rounds, (), "1.5 times"))
+    return rows
+
+
+def batch_time(images: Images, collate_fn: Callable[[Any], Any]) -> float:
+    """Return the milliseconds of a batch, once the workers run."""
+    loader = DataLoader(images, batch_size=BATCH, num_workers=WORKERS, collate_fn=collate_fn)
+    batches = iter(loader)
+    next(batches)
+    start = time.perf_counter()
+    for _ in batches:
+        pass
+    return (time.perf_counter() - start) / (BATCHES - 1) * 1e3
 
 
 def row_of(what: str, beside: str, rounds: Any, memory: Any, reach: str) -> Row:

@@ -17,9 +17,13 @@ volatile float sink;
 } // namespace
 
 PYBIND11_MODULE(call_ours, m) {
-    m.def("arrays", [](array x, array y, array z) { z(0, 0) = x(0, 0) + y(0, 0); });
-    m.def("unchecked", [](unchecked_array x, unchecked_array y, unchecked_array z) { z(0, 0) = x(0, 0) + y(0, 0); });
-    m.def("inputs", [](input x, input y, input z) { sink = x(0, 0) + y(0, 0) + z(0, 0); });
-    m.def("bytes", [](raw_bytes x, raw_bytes y, raw_bytes z) { sink = static_cast<float>(x(0) + y(0) + z(0)); });
+    m.def("arrays", [](const array& x, const array& y, const array& z) { z(0, 0) = x(0, 0) + y(0, 0); });
+    m.def("unchecked", [](const unchecked_array& x, const unchecked_array& y, const unchecked_array& z) {
+        z(0, 0) = x(0, 0) + y(0, 0);
+    });
+    m.def("inputs", [](const input& x, const input& y, const input& z) { sink = x(0, 0) + y(0, 0) + z(0, 0); });
+    m.def("bytes", [](const raw_bytes& x, const raw_bytes& y, const raw_bytes& z) {
+        sink = static_cast<float>(x(0) + y(0) + z(0));
+    });
     m.def("objects", [](py::object, py::object, py::object) {});
 }

@@ -69,6 +69,14 @@ py::object tensor_over(const torch_library& torch, const imported& in, const py:
     return torch.new_tensor(in.description, anchor(kept.ptr(), {}, {}));
 }
 
+/// A copy on the host, for a torch without CUDA.
+py::object host_tensor(const torch_library& torch, const imported& from) {
+    const py::object array = filled(empty_array(from.description), from);
+    imported in;
+    import_object(array.ptr(), engine::to_share, in);
+    return tensor_over(torch, in, array, false);
+}
+
 py::object numpy_array(const py::object& array) { return py::module_::import("numpy").attr("array")(array); }
 
 } // namespace
@@ -88,6 +96,7 @@ py::object copy_as_native_array(PyObject* x) {
 
 py::object copy_as_tensor(PyObject* x) {
     const torch_library& torch = torch_library::get();
+    if (torch.is_tensor(x) && torch.is_export_only(x)) return torch.unwrapped(x).attr("clone")();
     if (torch.is_tensor(x)) {
         require_memory(x);
         return py::handle(x).attr("clone")();
@@ -106,7 +115,7 @@ py::object copy_as_tensor(PyObject* x) {
             return tensor_over(torch, copy, array, false);
         }
         if (py::object tensor = empty_cuda_tensor(in.description)) return filled(std::move(tensor), in);
-        throw;
+        return host_tensor(torch, in);
     }
 }
 

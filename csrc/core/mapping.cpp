@@ -7,12 +7,11 @@
 
 namespace numpy_bridge {
 
-mapping::mapping(int descriptor, std::size_t size, bool writable, bool keep) : size_(size) {
+mapping::mapping(int descriptor, std::size_t size, bool writable, bool keep, bool populate) : size_(size) {
     {
         const pybind11::gil_scoped_release other_threads_run;
-        // A block is allocated as a whole. Entering its pages now is far quicker than one by one.
-        first_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_POPULATE,
-                      descriptor, 0);
+        first_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                      populate ? MAP_SHARED | MAP_POPULATE : MAP_SHARED, descriptor, 0);
     }
     if (first_ == MAP_FAILED) { // NOLINT(performance-no-int-to-ptr,cppcoreguidelines-pro-type-cstyle-cast): the macro
         PyErr_SetFromErrno(PyExc_OSError);

@@ -12,8 +12,9 @@ namespace numpy_bridge {
 class mapping {
 public:
     /// Maps the first `size` bytes of `descriptor`, shared with all who map it. Takes the descriptor over and keeps it
-    /// open if `keep`, else leaves it to the caller. Raises OSError.
-    mapping(int descriptor, std::size_t size, bool writable, bool keep);
+    /// open if `keep`, else leaves it to the caller. With `populate` all pages are entered at once, which is quicker
+    /// than one by one if all are used, and slow if few are. Raises OSError.
+    mapping(int descriptor, std::size_t size, bool writable, bool keep, bool populate);
     ~mapping();
     mapping(const mapping&) = delete;
     mapping& operator=(const mapping&) = delete;

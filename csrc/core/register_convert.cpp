@@ -4,6 +4,9 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <optional>
+
+#include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
@@ -20,15 +23,63 @@ copy_mode copy_mode_of(PyObject* argument) {
     return is_true(argument, false) ? copy_mode::always : copy_mode::never;
 }
 
-/// Shares or copies as `mode` says; `share` raises sharing_error if it cannot share.
-template <class Share> py::object convert(PyObject* x, copy_mode mode, py::object (*copy)(PyObject*), Share share) {
-    if (mode == copy_mode::always) return copy(x);
-    if (mode == copy_mode::never) return share();
+/// Runs `f`, whose refusals of `x` are final; `how` is the hint where a copy would do.
+template <class F> py::object finally_refused(PyObject* x, const char* how, F f) {
     try {
-        return share();
-    } catch (const sharing_error&) {
-        return copy(x);
+        return f();
+    } catch (const sharing_error& error) {
+        refusal why = error.why();
+        engine::finish_hint(x, why, how);
+        throw sharing_error(why);
     }
+}
+
+/// A way to copy, and the library that makes the copy.
+struct copier {
+    const char* library;
+    py::object (*copy)(PyObject*);
+};
+
+/// Errors of the libraries that make the copy become refusals.
+py::object copied(PyObject* x, const copier& by) {
+    try {
+        return finally_refused(x, "", [&] { return by.copy(x); });
+    } catch (py::error_already_set& error) {
+        const std::string text = detail::text_of_error(error);
+        if (engine::is_tensor(x)) engine::refuse_tensor(x, text);
+        detail::refuse(by.library, "copy", "values that can be copied", text);
+    }
+}
+
+/// Whether a producer of read-only memory makes it anew for each request.
+bool is_fresh(PyObject* x, const memory& lent) {
+    imported again;
+    import_object(x, engine::to_copy, again);
+    return !engine::same_memory(lent, again.description);
+}
+
+/// Shares, or copies what cannot be shared. A producer that computes its values is asked at most twice: where a copy
+/// will do, the one that it makes will do, and what it has once made is copied if it must be.
+template <class Share> py::object share_or_copy(PyObject* x, const copier& by, Share share) {
+    constexpr engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true};
+    py::object lent = py::reinterpret_borrow<py::object>(x);
+    try {
+        if (engine::find_library(x) == nullptr) {
+            lent = make_view(x, to_share_or_copy, false);
+            const memory& m = lent.cast<const view&>().description();
+            if (m.readonly && is_fresh(x, m)) return copied(lent.ptr(), by); // a copy is writable
+        }
+        return share(lent.ptr());
+    } catch (const sharing_error&) {
+        return copied(lent.ptr(), by);
+    }
+}
+
+/// Shares or copies as `mode` says; `share` raises sharing_error if it cannot share.
+template <class Share> py::object convert(PyObject* x, copy_mode mode, const copier& by, Share share) {
+    if (mode == copy_mode::always) return copied(x, by);
+    if (mode == copy_mode::if_needed) return share_or_copy(x, by, share);
+    return finally_refused(x, "pass copy=None or copy=True to take the copy", [&] { return share(x); });
 }
 
 /// torch's own conversion, which also pins the storage: the fastest way for the first conversion.
@@ -54,11 +105,17 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
 /// The base of the array is the tensor's storage (the first time a detached alias, torch's choice), which
 /// keeps the block alive even if the tensor gets another storage.
 py::object array_of_tensor(const torch_library& torch, PyObject* x) {
-    py::object storage = torch.untyped_storage(x);
-    if (torch.resizable.is_true(storage.ptr())) {
+    py::object storage;
+    std::optional<bool> resizable = torch.layout.is_resizable(x);
+    if (!resizable) {
+        storage = torch.untyped_storage(x);
+        resizable = torch.resizable.is_true(storage.ptr());
+    }
+    if (*resizable) {
         if (py::object array = first_array_of_tensor(torch, x)) return array;
         return array_of_view(make_view(x, engine::to_share, false));
     }
+    if (!storage) storage = torch.untyped_storage(x);
     imported in;
     engine::describe_tensor(torch, x, engine::to_share, in);
     return numpy_library::get().new_array(in.description, std::move(storage));
@@ -74,7 +131,7 @@ py::object share_as_array(PyObject* x) {
 
 py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     const torch_library& torch = torch_library::get();
-    if (torch.is_tensor(x)) return py::reinterpret_borrow<py::object>(x);
+    if (torch.is_tensor(x) && !torch.is_export_only(x)) return py::reinterpret_borrow<py::object>(x);
     imported in;
     import_object(x, engine::to_share, in);
     validate_for_torch(torch, in.description, allow_readonly);
@@ -87,17 +144,20 @@ constexpr signature<2> to_numpy_signature{"to_numpy", 1, {"x", "copy"}};
 constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly"}};
 
 py::object call_view(const arguments<2>& given) {
-    return make_view(given[0], engine::to_share, is_true(given[1], false));
+    const bool readonly = is_true(given[1], false);
+    return finally_refused(given[0], "share a copy: numpy_bridge.view(numpy_bridge.to_numpy(x, copy=True))",
+                           [&] { return make_view(given[0], engine::to_share, readonly); });
 }
 
 py::object call_to_numpy(const arguments<2>& given) {
-    return convert(given[0], copy_mode_of(given[1]), copy_as_array, [&] { return share_as_array(given[0]); });
+    return convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array}, share_as_array);
 }
 
 py::object call_to_torch(const arguments<3>& given) {
+    torch_library::get(); // raises ImportError
     const bool allow_readonly = is_true(given[2], false);
-    return convert(given[0], copy_mode_of(given[1]), copy_as_tensor,
-                   [&] { return share_as_tensor(given[0], allow_readonly); });
+    return convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor},
+                   [&](PyObject* x) { return share_as_tensor(x, allow_readonly); });
 }
 
 constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False) -> View

@@ -42,34 +42,30 @@ facts describe(const py::object& x) {
     return facts_of(in.description);
 }
 
-/// `__array__` often copies, and that of a tensor pins the storage permanently, so it is not called here.
-bool is_costly(const engine::protocol& with, PyObject* x, bool described) {
-    return with.import == import_array_method && (described || engine::is_tensor(x));
-}
+/// Whether the protocol is `__array__`, which often copies or computes, and pins the storage of a tensor permanently.
+bool is_costly(const engine::protocol& with) { return with.import == import_array_method; }
 
-/// The result of one protocol for `x`: a dict of facts, a SharingError, or None if calling it might copy or pin. Empty
-/// if `x` does not support it.
-py::object answer_of(const engine::protocol& with, PyObject* x, bool described) {
-    if (is_costly(with, x, described))
-        return PyObject_HasAttrString(x, "__array__") != 0 ? py::object(py::none()) : py::object();
-    std::vector<refusal> refusals;
-    imported in;
-    if (engine::try_protocol(with, x, engine::to_share, in, refusals)) {
+/// The result of one protocol for `x`: a dict of facts, a SharingError, or None if calling it may be costly. Empty if
+/// `x` does not support it.
+py::object answer_of(const engine::protocol& with, PyObject* x) {
+    try {
+        if (is_costly(with))
+            return engine::protocol_attribute(x, with.attribute) ? py::object(py::none()) : py::object();
+        std::vector<refusal> refusals;
+        imported in;
+        if (!engine::try_protocol(with, x, engine::to_share, in, refusals))
+            return refusals.empty() ? py::object() : python_exception(refusals.front());
         in.description.readonly = in.description.readonly || engine::is_immutable(x);
         return facts_of(in.description);
+    } catch (const sharing_error& error) { // an attribute that cannot be read
+        return python_exception(error.why());
     }
-    return refusals.empty() ? py::object() : python_exception(refusals.front());
 }
 
 py::typing::List<py::typing::Tuple<py::str, py::object>> ask_protocols(const py::object& x) {
     py::list answers;
-    bool described = false;
-    for (const engine::protocol& with : engine::protocols()) {
-        const py::object answer = answer_of(with, x.ptr(), described);
-        if (!answer) continue;
-        described = described || py::isinstance<py::dict>(answer);
-        answers.append(py::make_tuple(with.attribute, answer));
-    }
+    for (const engine::protocol& with : engine::protocols())
+        if (const py::object answer = answer_of(with, x.ptr())) answers.append(py::make_tuple(with.attribute, answer));
     return answers;
 }
 
@@ -94,8 +90,8 @@ False if torch is not imported, if its layout was not found, or if NUMPY_BRIDGE_
     module.def("ask_protocols", ask_protocols, py::arg("x"),
                R"(The result of each protocol that `x` supports: (name, answer), in the order of `view`.
 
-An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__`` where
-calling it might copy or pin. Nothing stays shared.)");
+An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__``, which
+is not called: it might copy, compute or pin. Nothing stays shared.)");
 }
 
 } // namespace numpy_bridge

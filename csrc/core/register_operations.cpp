@@ -5,6 +5,8 @@
 #include "operands.hpp"
 #include "register.hpp"
 
+#include <numpy_bridge/libraries/torch_tensor.hpp>
+
 namespace numpy_bridge {
 
 namespace {
@@ -38,6 +40,7 @@ py::object call_add(const arguments<2>& given) {
         y.require_unmoved("add_");
         add_in_place(target, {y.description(), y.stream()});
     }
+    engine::note_write(given[0]);
     return py::reinterpret_borrow<py::object>(given[0]);
 }
 
@@ -55,6 +58,7 @@ py::object call_copy(const arguments<3>& given) {
         return true;
     };
     if (!copy(engine::hold::nothing)) copy(engine::hold::lasting);
+    engine::note_write(given[0]);
     return py::reinterpret_borrow<py::object>(given[0]);
 }
 
@@ -89,6 +93,11 @@ CudaError
     If a call to CUDA fails.
 TypeError
     If `x` has no memory, or `y` has no memory and is not a number.
+
+Notes
+-----
+Autograd counts the call as a write to the tensor that `x` is, or has its memory from. If an operation has saved
+that tensor, `backward` raises RuntimeError.
 
 See Also
 --------
@@ -137,6 +146,11 @@ CudaError
     If a call to CUDA fails.
 TypeError
     If `dst` or `src` has no memory.
+
+Notes
+-----
+Autograd counts the call as a write to the tensor that `dst` is, or has its memory from. If an operation has
+saved that tensor, `backward` raises RuntimeError.
 
 See Also
 --------

@@ -1,4 +1,11 @@
 /// from_pointer, for arguments that the Python layer has normalised.
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
 #include <pybind11/stl.h>
 
 #include <numpy_bridge/dtype_reasons.hpp>
@@ -17,16 +24,43 @@ element_type parse_dtype(const std::string& text) {
     if (const auto id = from_name(text)) return {*id, byte_order::native};
     if (const auto type = from_typestr(text)) return *type;
     detail::refuse("pointer", "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
-                   "'" + text + "'", detail::hint_for_name(text));
+                   "'" + text + "'", detail::hint_for_address(text));
+}
+
+/// A name, or DLPack's pair of type and index.
+using device_argument = std::variant<std::string, std::pair<std::int64_t, std::int64_t>>;
+
+std::optional<device> parse_pair(std::int64_t type, std::int64_t index) {
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+    if (type < 0 || type > most || index < 0 || index > most) return std::nullopt;
+    const device where{static_cast<device_type>(type), static_cast<std::int32_t>(index)};
+    return is_known(where.type) ? std::optional(where) : std::nullopt;
+}
+
+device parse_argument(const device_argument& given) {
+    std::optional<device> parsed;
+    std::string got;
+    if (const auto* name = std::get_if<std::string>(&given)) {
+        parsed = parse_device(*name);
+        got = "'" + *name + "'";
+    } else {
+        const auto [type, index] = std::get<1>(given);
+        parsed = parse_pair(type, index);
+        got = "(" + std::to_string(type) + ", " + std::to_string(index) + ")";
+    }
+    if (parsed) return *parsed;
+    std::string names;
+    for (const auto& known : detail::device_names) names += (names.empty() ? "" : ", ") + std::string(known.name);
+    detail::refuse("pointer", "device", "'cpu', a name and an index such as 'cuda:0', or the pair of __dlpack_device__",
+                   got, "the names are " + names);
 }
 
 std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape,
                                    const std::string& type, const std::optional<std::vector<std::int64_t>>& strides,
-                                   const std::string& where, const py::object& owner, bool readonly) {
-    const auto parsed = parse_device(where);
-    if (!parsed) detail::refuse("pointer", "device", "'cpu' or 'cuda:<index>'", "'" + where + "'");
+                                   const device_argument& where, const py::object& owner, bool readonly) {
+    const device parsed = parse_argument(where);
     imported in;
-    describe_pointer(address, shape, type, strides, *parsed, readonly, in);
+    describe_pointer(address, shape, type, strides, parsed, readonly, in);
     return std::make_unique<view>(in, owner.is_none() ? nullptr : owner.ptr(), readonly);
 }
 

@@ -46,8 +46,8 @@ keeps the memory alive. It has no name in the file system, so nothing is left be
 
 void register_shared_block(py::module_& module) {
     py::class_<mapping>(module, "Mapping", py::is_final(), "Pages of a file, mapped until the last user lets go.")
-        .def(py::init<int, std::size_t, bool, bool>(), py::arg("descriptor"), py::arg("size"), py::arg("writable"),
-             py::arg("keep"),
+        .def(py::init<int, std::size_t, bool, bool, bool>(), py::arg("descriptor"), py::arg("size"),
+             py::arg("writable"), py::arg("keep"), py::arg("populate"),
              "Map the first bytes of a file. With `keep` the descriptor is taken over, and closed at the end.")
         .def_property_readonly("address", &mapping::address, "Address of the first byte.")
         .def_property_readonly("size", &mapping::size, "Bytes that are mapped.")

@@ -103,6 +103,9 @@ place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpac
 socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
 interfaces. Attributes of protocols that cannot describe the memory, such as
 ``__array_interface__`` for bfloat16 or for device memory, are absent.
+
+``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
+``torch.from_dlpack`` or ``torch.as_tensor``.
 )";
 
 } // namespace
@@ -146,6 +149,9 @@ void register_view(py::module_& module) {
         .def("__repr__", representation)
         .def("__hash__", hash)
         .def("__eq__", equals, py::arg("other"), py::is_operator())
+        .def(
+            "__copy__", [](const py::object& self) { return make_view(self.ptr(), engine::to_share, false); },
+            "One more View of the same memory.")
         .def("__reduce__", reduce, "A description, and the bytes of the elements; see `numpy_bridge.dumps`.");
 }
 

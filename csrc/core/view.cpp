@@ -37,7 +37,8 @@ void view::require_ready_for_host() const {
         detail::refuse("CUDA", "stream", "managed memory without pending work on a stream",
                        "work on stream " + std::to_string(stream_),
                        "wait for that stream in the library that owns the memory, then share its address: "
-                       "numpy_bridge.from_pointer(x.ptr, x.shape, x.dtype, device='cuda_managed:0', owner=x)");
+                       "v = numpy_bridge.view(x); numpy_bridge.from_pointer(v.ptr, v.shape, v.dtype, "
+                       "device='cuda_managed:0', owner=v)");
 }
 
 namespace {
@@ -50,6 +51,8 @@ void import_view(PyObject* x, const engine::request&, imported& out) {
     out.stream = known.stream();
 }
 
+PyObject* source_of(PyObject* x) { return py::handle(x).cast<const view&>().source().ptr(); }
+
 py::object view_over(const memory& m, anchor keep) {
     imported in;
     in.description = m;
@@ -59,7 +62,8 @@ py::object view_over(const memory& m, anchor keep) {
 
 } // namespace
 
-const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others};
+const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others,
+                                  source_of};
 
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly) {
     imported in;

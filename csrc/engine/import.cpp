@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <iterator>
 #include <string>
+#include <utility>
 
 #include <numpy_bridge/libraries/array_method.hpp>
 #include <numpy_bridge/libraries/immutable.hpp>
@@ -20,6 +21,50 @@
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
+
+/// `x.__class__`, if it is not the type of `x`. Then `x` is a proxy, a mock or a lazy object, in place of another one.
+NUMPY_BRIDGE_INLINE py::object claimed_class(PyObject* x) {
+    PYBIND11_CONSTINIT static interned_name storage;
+    PyObject* name = interned(storage, "__class__");
+    const bool plain = Py_TYPE(x)->tp_getattro == PyObject_GenericGetAttr &&
+                       _PyType_Lookup(Py_TYPE(x), name) == _PyType_Lookup(&PyBaseObject_Type, name);
+    if (plain) return {};
+    try {
+        py::object claimed = optional_attribute(x, name);
+        const bool differs = claimed && PyType_Check(claimed.ptr()) != 0 && !claimed.is(py::type::handle_of(x));
+        return differs ? claimed : py::object();
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises errors that are not about the object
+        return {};
+    }
+}
+
+/// Refuses an object in place of an array or a tensor. The protocols that it passes on say neither what the memory
+/// means, such as a negative bit or a mask, nor do they pin it. `method` gives the alias, where there is one.
+template <class Test>
+[[noreturn]] void refuse_proxy(PyObject* x, const char* library, const char* expected, const char* method,
+                               Test is_real) {
+    std::string hint = "share the object behind it";
+    try {
+        const py::object alias = py::handle(x).attr(method)();
+        if (is_real(alias.ptr())) hint += std::string(": x.") + method + "()";
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises errors that are not about the object
+    }
+    refuse(library, "type", expected, "a " + type_name(x) + " in its place", hint);
+}
+
+NUMPY_BRIDGE_INLINE void check_class(PyObject* x) {
+    const py::object claimed = claimed_class(x);
+    if (!claimed) return;
+    auto* type = reinterpret_cast<PyTypeObject*>(claimed.ptr());
+    const numpy_library& numpy = numpy_library::get();
+    if (numpy.is_array_type(type))
+        refuse_proxy(x, "NumPy", "the array itself", "view", [&](PyObject* y) { return numpy.is_array(y); });
+    const torch_library* torch = torch_library::loaded();
+    if (torch != nullptr && torch->is_tensor_type(type))
+        refuse_proxy(x, "torch", "the tensor itself", "detach", [&](PyObject* y) { return torch->is_tensor(y); });
+}
 
 /// `import_dlpack`, except for tensors whose `__dlpack__` aborts the process.
 NUMPY_BRIDGE_INLINE bool import_dlpack_if_safe(PyObject* x, const request& wanted, imported& out) {
@@ -102,9 +147,11 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
 /// Tries the protocols in their order. Objects of immutable libraries come in read-only; that check is skipped for bare
 /// tensors that are only read.
 NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out) {
+    check_scalar(x);
     std::vector<refusal> refusals;
     for (const protocol& with : protocol_table) {
         if (!try_protocol(with, x, wanted, out, refusals)) continue;
+        check_class(x);
         out.own_extents();
         const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
         if (!out.description.readonly && !only_read) out.description.readonly = is_immutable(x);

@@ -34,7 +34,7 @@ NUMPY_BRIDGE_INLINE bool same_memory(const memory& a, const memory& b) noexcept 
 
 NUMPY_BRIDGE_INLINE void refuse_ndim(std::int64_t ndim, const char* protocol) {
     refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim) + " dimensions", std::to_string(ndim),
-           ndim > max_ndim ? "merge some dimensions first: x.reshape(...)" : "");
+           ndim > max_ndim ? "merge some dimensions first" : "");
 }
 
 NUMPY_BRIDGE_INLINE void refuse_device(device where, const char* protocol) {

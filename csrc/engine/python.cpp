@@ -1,5 +1,6 @@
 #include <numpy_bridge/python.hpp>
 
+#include <cctype>
 #include <chrono>
 #include <cstddef>
 #include <string_view>
@@ -65,8 +66,7 @@ NUMPY_BRIDGE_INLINE PyObject* interned(interned_name& storage, const char* text)
         .get_stored();
 }
 
-NUMPY_BRIDGE_INLINE std::string package_of(PyObject* x) {
-    PyTypeObject* type = Py_TYPE(x);
+NUMPY_BRIDGE_INLINE std::string package_of_type(PyTypeObject* type) {
     const auto first_part = [](std::string_view path) { return std::string(path.substr(0, path.find('.'))); };
     if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) { // named with its module, or built in
         const std::string_view name = type->tp_name;
@@ -95,6 +95,22 @@ NUMPY_BRIDGE_INLINE py::object dict_entry(PyObject* dict, const char* key) {
     Py_XINCREF(value);
 #endif
     return py::reinterpret_steal<py::object>(value);
+}
+
+NUMPY_BRIDGE_INLINE std::string hint_about(std::string_view name, std::string_view hint) {
+    const auto part_of_a_word = [&](std::size_t at) {
+        if (at >= hint.size()) return false;
+        const auto c = static_cast<unsigned char>(hint[at]);
+        return std::isalnum(c) != 0 || c == '_' || c == '\'' || c == '"';
+    };
+    std::string text;
+    for (std::size_t at = 0; at < hint.size(); ++at) {
+        const bool variable = (hint[at] == 'x' || hint[at] == 't') && !part_of_a_word(at + 1) &&
+                              (at == 0 || (!part_of_a_word(at - 1) && hint[at - 1] != '.'));
+        if (variable) text += name;
+        else text += hint[at];
+    }
+    return text;
 }
 
 NUMPY_BRIDGE_INLINE std::string shown(py::handle value) {

@@ -7,6 +7,8 @@
 >>> array[0] = 7
 >>> block[0], bridge.shares_memory(array, block)
 (7, True)
+
+PYTEST_DONT_REWRITE: pytest rewrites the asserts of every plugin's distribution, and warns if it is too late.
 """
 
 import sys

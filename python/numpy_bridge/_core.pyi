@@ -22,6 +22,10 @@ class View:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.
         """
+    def __copy__(self) -> typing.Any:
+        """
+        One more View of the same memory.
+        """
     def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, dl_device: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex] | None = None, copy: bool | None = None) -> typing.Any:
         """
         A DLPack capsule, as the array API standard describes it.
@@ -109,7 +113,7 @@ class Mapping:
     """
     Pages of a file, mapped until the last user lets go.
     """
-    def __init__(self, descriptor: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, writable: bool, keep: bool) -> None:
+    def __init__(self, descriptor: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, writable: bool, keep: bool, populate: bool) -> None:
         """
         Map the first bytes of a file. With `keep` the descriptor is taken over, and closed at the end.
         """
@@ -197,8 +201,8 @@ def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
     """
     The result of each protocol that `x` supports: (name, answer), in the order of `view`.
     
-    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__`` where
-    calling it might copy or pin. Nothing stays shared.
+    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__``, which
+    is not called: it might copy, compute or pin. Nothing stays shared.
     """
 def capsule_address(capsule: typing.Any) -> int | None:
     """
@@ -260,7 +264,7 @@ def describe(x: typing.Any) -> dict[str, typing.Any]:
     Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
     all the same. Raises as `shares_memory` does.
     """
-def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str, owner: typing.Any, readonly: bool) -> View:
+def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str | tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], owner: typing.Any, readonly: bool) -> View:
     """
     A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.
     """

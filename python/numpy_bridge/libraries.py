@@ -26,10 +26,10 @@ class Library:
         itself if omitted.
     immutable : tuple of str, optional
         Endings of the names of types that must never be written, even if a protocol offers writable memory.
-        An empty ending stands for all types. `libraries/immutable.hpp` has the same rules.
+        An empty ending stands for all types. `libraries/immutable.cpp` has the same rules. Types that mark
+        their own memory as read-only are not listed.
     lends_readonly : bool, optional
-        True if objects mark their own memory as read-only (copy-on-write). Importers rely on that mark, so
-        these types are not listed as immutable.
+        True if objects mark their own memory as read-only (copy-on-write). Importers rely on that mark.
     alignment : int, optional
         Bytes that memory must be aligned to for the library to share it without a copy or a crash.
     cheap_to_ask : bool, optional
@@ -82,11 +82,11 @@ LIBRARIES: tuple[Library, ...] = (
     Library("tinygrad"),
     Library("warp"),
     Library("pyarrow", immutable=("Array",), cheap_to_ask=True),
-    Library("pandas", lends_readonly=True, cheap_to_ask=True),
+    Library("pandas", immutable=("Index", "SparseArray"), lends_readonly=True, cheap_to_ask=True),
     Library("polars", lends_readonly=True, cheap_to_ask=True),
     Library("xarray", cheap_to_ask=True),
-    Library("awkward"),
-    Library("dask"),
+    Library("awkward", immutable=("",)),
+    Library("dask", immutable=("",)),
     Library("zarr"),
     Library("h5py"),
     Library("pillow", ("PIL",), cheap_to_ask=True),
@@ -116,6 +116,11 @@ def library_of(x: object) -> str:
     module = type(x).__module__
     library = of_module(module)
     return library.name if library else module.partition(".")[0]
+
+
+def is_instance(x: object, kind: type | tuple[type, ...]) -> bool:
+    """Return whether `x` is of a type or a subclass. Unlike `isinstance`, do not believe `x.__class__`."""
+    return issubclass(type(x), kind)
 
 
 def type_name(x: object) -> str:

@@ -20,6 +20,7 @@ class Outcome(str, Enum):
     COPIES = "copies"
     REFUSES = "refuses"
     WRONG = "wrong"
+    UNSAFE = "unsafe"
     CRASHES = "crashes"
     HANGS = "hangs"
     UNKNOWN = "unknown"
@@ -60,6 +61,7 @@ _MEANINGS = {
     Outcome.COPIES: "neither side reads what the other writes",
     Outcome.REFUSES: "an exception",
     Outcome.WRONG: "other values, objects for numbers, or read-only memory changed",
+    Outcome.UNSAFE: "the process may end, so the call was not made",
     Outcome.CRASHES: "the process ends",
     Outcome.HANGS: "no answer within the time limit",
     Outcome.UNKNOWN: "a result, but not where its memory is or what it holds",
@@ -72,6 +74,7 @@ _TONES: dict[Outcome, Tone] = {
     Outcome.COPIES: "note",
     Outcome.REFUSES: "",
     Outcome.WRONG: "bad",
+    Outcome.UNSAFE: "bad",
     Outcome.CRASHES: "bad",
     Outcome.HANGS: "bad",
     Outcome.UNKNOWN: "note",

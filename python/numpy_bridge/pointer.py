@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ def from_pointer(
     shape: int | Sequence[int],
     dtype: Any,
     *,
-    strides: Sequence[int] | None = None,
-    device: str = "cpu",
+    strides: int | Sequence[int] | None = None,
+    device: Any = "cpu",
     owner: object = None,
     readonly: bool = False,
 ) -> _core.View:
@@ -45,10 +45,11 @@ def from_pointer(
         The extent of each axis.
     dtype : str or dtype
         A name ("float32", "bfloat16"), a typestr (">f4"), or a dtype of NumPy, ml_dtypes or torch.
-    strides : sequence of int, optional
+    strides : int or sequence of int, optional
         Bytes from one element to the next along each axis; C order by default.
-    device : str, default "cpu"
-        "cpu", "cuda:0", "cuda_host:0" (pinned), "cuda_managed:0", ...
+    device : str, torch.device, pair of int, or int, default "cpu"
+        A name of DLPack ("cpu", "cuda:0", "cuda_host:0" for pinned memory, "cuda_managed:0", "metal:0") or of
+        torch ("mps:0", "xpu:0", "hip:0"); what ``__dlpack_device__`` returns; or the index of a CUDA device.
     owner : object, optional
         Kept alive by the View and by everything made from it. Without an owner, the caller keeps the memory
         valid.
@@ -67,18 +68,46 @@ def from_pointer(
     TypeError
         If an argument has the wrong type.
     """
-    extents = _integers("shape", shape if isinstance(shape, Iterable) else (shape,))
+    extents = _integers("shape", shape)
     steps = None if strides is None else _integers("strides", strides)
     view = _core.from_pointer(
-        _address(ptr), extents, _dtype_name(dtype), steps, str(device), owner, bool(readonly)
+        _address(ptr), extents, _dtype_name(dtype), steps, _device(device), owner, bool(readonly)
     )
     if view.device != "cpu":
         _core.check_on_device(view)
     return view
 
 
-def _integers(field: str, values: Iterable[Any]) -> tuple[int, ...]:
-    numbers = tuple(operator.index(value) for value in values)
+_OF_TORCH = {"mps": "metal", "xpu": "oneapi", "hip": "rocm", "privateuseone": "extension"}
+"""Names of torch for devices that have another name in DLPack."""
+
+_CUDA = 2
+"""The number of CUDA's devices in DLPack."""
+
+
+def _device(device: Any) -> str | tuple[int, int]:
+    """Return a name of DLPack, or its numbers of type and index. The core refuses unknown ones."""
+    if device is None or isinstance(device, bool | np.bool_):
+        raise TypeError(f"device: expected a name, a pair or an index, got {device!r}")
+    if isinstance(device, tuple | list):
+        pair = _integers("device", device)
+        if len(pair) == 2:
+            return pair[0], pair[1]
+    elif hasattr(type(device), "__index__"):
+        return _CUDA, _integers("device", (device,))[0]
+    name, colon, index = str(device).partition(":")
+    return _OF_TORCH.get(name, name) + colon + index
+
+
+def _integers(field: str, values: Any) -> tuple[int, ...]:
+    """Read an integer or a sequence of integers. Sets and dicts have no order that a shape could have."""
+    listed = values if isinstance(values, Iterable) else (values,)
+    try:
+        if isinstance(values, Set | Mapping):
+            raise TypeError
+        numbers = tuple(operator.index(value) for value in listed)
+    except TypeError:
+        raise TypeError(f"{field}: expected an integer or a sequence of integers, got {values!r}") from None
     if any(not -(2**63) <= number < 2**63 for number in numbers):
         raise SharingError("pointer", field, "64-bit integers", str(numbers))
     return numbers

@@ -6,12 +6,13 @@ import sys
 from typing import Any
 
 from numpy_bridge import _core
+from numpy_bridge.libraries import is_instance
 
 
 def is_tensor(x: object) -> bool:
-    """Return whether `x` is a torch tensor. Does not import torch."""
+    """Return whether `x` is a torch tensor. Does not import torch, nor believe `x.__class__`."""
     torch = sys.modules.get("torch")  # has no Tensor while another thread imports it
-    return isinstance(x, getattr(torch, "Tensor", ()))
+    return is_instance(x, getattr(torch, "Tensor", ()))
 
 
 def unpinned_view(x: Any) -> _core.View:

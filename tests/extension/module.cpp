@@ -8,5 +8,6 @@ PYBIND11_MODULE(MODULE_NAME, module) {
     register_returned(module);
     register_safety(module);
     register_visited(module);
+    register_writes(module);
     module.attr("standard") = __cplusplus;
 }

@@ -8,3 +8,4 @@ void register_errors(pybind11::module_& module);
 void register_returned(pybind11::module_& module);
 void register_safety(pybind11::module_& module);
 void register_visited(pybind11::module_& module);
+void register_writes(pybind11::module_& module);

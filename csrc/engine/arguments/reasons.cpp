@@ -1,5 +1,6 @@
 #include <numpy_bridge/arguments/reasons.hpp>
 
+#include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 
@@ -94,10 +95,12 @@ NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObj
     case cause::refusal:
         break;
     }
-    std::string got = refused.why.got, hint = refused.why.hint;
+    refusal why = refused.why;
+    const bool by_numpy = PyObject_CheckBuffer(x) != 0 || py::hasattr(x, "__array__") ||
+                          py::hasattr(x, "__array_interface__") || py::hasattr(x, "__array_struct__");
+    engine::finish_hint(x, why, by_numpy ? "call np.array(x)" : "call np.from_dlpack(x)");
+    std::string got = why.got, hint = engine::hint_about(name, why.hint);
     replace_all(got, "\n", "; ");
-    if (hint.rfind("pass copy=", 0) == 0) hint = "call np.array(" + name + ")";
-    replace_all(hint, " t.", " " + name + ".");
     return start + engine::type_name(x) + ": " + got + (hint.empty() ? "" : "; " + hint);
 }
 

@@ -1,23 +1,39 @@
 #include <numpy_bridge/libraries/immutable.hpp>
 
-#include <algorithm>
-#include <array>
-#include <cstring>
-#include <string>
 #include <string_view>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
+/// The types of a package whose names have this ending. An empty one stands for all of them.
+struct immutable_types {
+    std::string_view package, ending;
+};
+
+/// Held against `numpy_bridge.libraries` by a test. A pandas.Index hashes its values, and a SparseArray has only some.
+inline constexpr immutable_types immutable_table[] = {
+    {"jax", ""},  {"jaxlib", ""},       {"tensorflow", ""},  {"awkward", ""},
+    {"dask", ""}, {"pyarrow", "Array"}, {"pandas", "Index"}, {"pandas", "SparseArray"},
+};
+
+NUMPY_BRIDGE_INLINE bool is_immutable_type(PyTypeObject* type) {
+    const std::string package = package_of_type(type);
+    if (package.empty()) return false;
+    const std::string_view path = type->tp_name;
+    const std::string_view name = path.substr(path.rfind('.') + 1);
+    for (const auto& [of, ending] : immutable_table) {
+        const bool ends = name.size() >= ending.size() && name.substr(name.size() - ending.size()) == ending;
+        if (package == of && ends) return true;
+    }
+    return false;
+}
+
 NUMPY_BRIDGE_INLINE bool is_immutable(PyObject* x) {
-    const std::string root = package_of(x);
-    constexpr std::array<std::string_view, 3> libraries = {"jax", "jaxlib", "tensorflow"};
-    if (std::find(libraries.begin(), libraries.end(), root) != libraries.end()) return true;
-    if (root != "pyarrow") return false;
-    const std::string type = type_name(x);
-    constexpr std::string_view array = "Array";
-    return type.size() >= array.size() && type.compare(type.size() - array.size(), array.size(), array) == 0;
+    const auto ancestry = py::reinterpret_borrow<py::tuple>(Py_TYPE(x)->tp_mro);
+    for (const py::handle type : ancestry)
+        if (is_immutable_type(reinterpret_cast<PyTypeObject*>(type.ptr()))) return true;
+    return false;
 }
 
 } // namespace engine

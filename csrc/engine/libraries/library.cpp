@@ -24,6 +24,13 @@ NUMPY_BRIDGE_INLINE const library* find_library(PyObject* x) {
     return nullptr;
 }
 
+NUMPY_BRIDGE_INLINE PyObject* origin_of(PyObject* x) {
+    if (PyMemoryView_Check(x) != 0) return PyMemoryView_GET_BUFFER(x)->obj;
+    if (const library* known = find_library(x)) return known->origin != nullptr ? known->origin(x) : nullptr;
+    if (package_of(x) != "numpy_bridge") return nullptr;
+    return optional_attribute(x, "owner").ptr(); // of a View, which keeps it
+}
+
 NUMPY_BRIDGE_INLINE void add_library(const library& row) {
     for (const library*& free : known_libraries()) {
         if (free == &row) return;

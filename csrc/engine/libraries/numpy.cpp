@@ -28,8 +28,7 @@ NUMPY_BRIDGE_INLINE py::object ml_dtype(const dtype_info& row) {
     }
     if (!py::hasattr(module, row.name))
         refuse("NumPy", "dtype", "a dtype that NumPy or ml_dtypes has", row.name,
-               row.id == dtype::complex32 ? "share its parts: torch.view_as_real(t)"
-                                          : "share its bytes: t.view(torch.uint8)");
+               row.id == dtype::complex32 ? hint_to_parts : hint_to_bytes);
     return module.attr(row.name);
 }
 
@@ -51,8 +50,7 @@ NUMPY_BRIDGE_INLINE numpy_library::numpy_library() {
 
 NUMPY_BRIDGE_INLINE py::object numpy_library::new_array(const memory& m, py::object base) const {
     if (!host_accessible(m.device))
-        engine::refuse("NumPy", "device", "memory on the host", name_of(m.device),
-                       "let its own library copy it to the host first, e.g. t.cpu()");
+        engine::refuse("NumPy", "device", "memory on the host", name_of(m.device), engine::hint_to_host);
     PyObject* result = new_from_descr_(
         array_type_, descr_for(m.type).release().ptr(), m.ndim, reinterpret_cast<const Py_ssize_t*>(m.shape),
         reinterpret_cast<const Py_ssize_t*>(m.strides), m.data, m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
@@ -94,14 +92,44 @@ NUMPY_BRIDGE_INLINE const char* hint_for_descr(const numpy_abi::descr& descr) {
     return hint[0] != 0 && of_others ? hint : hint_for_kind(descr.kind);
 }
 
-NUMPY_BRIDGE_INLINE element_type type_of_descr(const numpy_abi::descr& descr) {
+/// Whether NumPy makes numbers of the objects or texts of `array`. Of a large one, only the first are tried.
+NUMPY_BRIDGE_INLINE bool holds_numbers(py::handle array) {
+    constexpr Py_ssize_t most = 4096;
+    try {
+        const py::object first = array.attr("ravel")()[py::slice(0, most, 1)];
+        first.attr("astype")("float64");
+        return true;
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises errors that are not about the array
+        return false;
+    }
+}
+
+/// A hint for dtypes, as code that this array or scalar can run.
+NUMPY_BRIDGE_INLINE std::string hint_for_array(py::handle x, std::string hint) {
+    const auto replace = [&hint](std::string_view from, const std::string& to) {
+        if (const std::size_t at = hint.find(from); at != std::string::npos) hint.replace(at, from.size(), to);
+    };
+    const py::object dtype = x.attr("dtype"), names = dtype.attr("names");
+    if (names.is_none()) replace("share one field at a time, x['field'], or the bytes,", "share the bytes:");
+    else replace("'field'", to_text(py::repr(names[py::int_(0)])));
+    if (dtype.attr("hasobject").ptr() == Py_True) replace(", or the bytes, x.view('u1')", "");
+    if (hint.find("astype(float)") != std::string::npos && !holds_numbers(x)) replace(", e.g. x.astype(float)", "");
+    const py::tuple strides = x.attr("strides");
+    const bool gaps = !strides.empty() && !py::object(strides[strides.size() - 1]).equal(dtype.attr("itemsize"));
+    if (strides.empty() || gaps)
+        replace("x.view('u", strides.empty() ? "np.atleast_1d(x).view('u" : "np.ascontiguousarray(x).view('u");
+    return hint;
+}
+
+NUMPY_BRIDGE_INLINE element_type type_of_descr(const numpy_abi::descr& descr, PyObject* of) {
     const bool native = numpy_abi::is_native(descr);
     auto id = from_numpy_number(descr.number);
     if (!id) id = from_ml_dtype(descr);
     if (!id) {
         const py::handle object(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
         refuse("NumPy", "dtype", "a supported number dtype", py::str(object).cast<std::string>(),
-               hint_for_descr(descr));
+               hint_for_array(of, hint_for_descr(descr)));
     }
     const dtype_info& row = info(*id);
     if (!native && row.numpy_number < 0)
@@ -149,9 +177,15 @@ NUMPY_BRIDGE_INLINE void import_array(PyObject* x, const request& wanted, import
         pin_array(numpy, x, out); // may run Python, so it comes first
     const auto& array = *reinterpret_cast<numpy_abi::array*>(x);
     out.description = host_memory(
-        array.data, type_of_descr(*array.descr), (array.flags & numpy_abi::flag_writeable) == 0, array.ndim,
+        array.data, type_of_descr(*array.descr, x), (array.flags & numpy_abi::flag_writeable) == 0, array.ndim,
         reinterpret_cast<const std::int64_t*>(array.shape), reinterpret_cast<const std::int64_t*>(array.strides));
     validate(out.description, "NumPy");
+}
+
+NUMPY_BRIDGE_INLINE void check_scalar(PyObject* x) {
+    if (!numpy_library::get().is_scalar(x) || PyBytes_Check(x) != 0) return;
+    const py::object descr = optional_attribute(x, "dtype");
+    if (descr) type_of_descr(*reinterpret_cast<const numpy_abi::descr*>(descr.ptr()), x);
 }
 
 NUMPY_BRIDGE_INLINE py::object make_array(const memory& m, anchor keep) {
@@ -168,8 +202,11 @@ inline constexpr dialect spelled_for_numpy = {"np.",
                                               "its own library's copy to the host",
                                               "torch.as_tensor({x}).cuda()"};
 
+NUMPY_BRIDGE_INLINE PyObject* base_of_array(PyObject* x) { return reinterpret_cast<numpy_abi::array*>(x)->base; }
+
 NUMPY_BRIDGE_INLINE const library& numpy_row() noexcept {
-    static const library row = {"numpy", is_array, import_array, is_array_unmoved, make_array, spelled_for_numpy};
+    static const library row = {"numpy",    is_array,          import_array, is_array_unmoved,
+                                make_array, spelled_for_numpy, base_of_array};
     return row;
 }
 

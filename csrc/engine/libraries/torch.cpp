@@ -1,5 +1,6 @@
 #include <numpy_bridge/libraries/torch.hpp>
 
+#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -79,11 +80,73 @@ NUMPY_BRIDGE_INLINE bool torch_library::has_whole_bytes(PyObject* x, dlpack::dat
     return type.ptr() == int8_ || type.ptr() == uint8_;
 }
 
+NUMPY_BRIDGE_INLINE void torch_library::count_write(PyObject* x) const {
+    if (!layout.count_write(x)) engine::called(increment_version_, py::make_tuple(py::handle(x)));
+}
+
 NUMPY_BRIDGE_INLINE void torch_library::pin_storage(const py::object& storage) const {
     const py::handle torch(torch_);
     const py::object bytes =
         torch.attr("empty")(0, py::arg("dtype") = torch.attr("uint8"), py::arg("device") = "cpu").attr("set_")(storage);
     numpy(bytes.ptr());
+}
+
+NUMPY_BRIDGE_INLINE py::object torch_library::unwrapped(PyObject* x) const {
+    const py::handle torch(torch_), tensor(reinterpret_cast<PyObject*>(tensor_type_));
+    return torch.attr("_C").attr("_disabled_torch_function_impl")(tensor.attr("as_subclass"), py::tuple(),
+                                                                  py::make_tuple(py::handle(x), tensor));
+}
+
+namespace engine {
+
+/// The name of torch's module for a device of DLPack; empty where torch takes none. ROCm goes by CUDA's name.
+NUMPY_BRIDGE_INLINE std::string device_module(py::handle torch, device_type type) {
+    const bool rocm = !torch.attr("version").attr("hip").is_none();
+    switch (type) {
+    case device_type::cuda:
+        return rocm ? "" : "cuda";
+    case device_type::rocm:
+        return rocm ? "cuda" : "";
+    case device_type::oneapi:
+        return "xpu";
+    case device_type::metal:
+        return "mps";
+    case device_type::maia:
+        return "maia";
+    case device_type::extension:
+        return to_text(torch.attr("_C").attr("_get_privateuse1_backend_name")());
+    default:
+        return "";
+    }
+}
+
+/// How many devices of a type torch can use now. Backends of others need not count theirs.
+NUMPY_BRIDGE_INLINE int count_devices(py::handle torch, device_type type) {
+    try {
+        const std::string name = device_module(torch, type);
+        const py::object module = name.empty() ? py::object() : optional_attribute(torch.ptr(), name.c_str());
+        if (!module) return 0;
+        const py::object count = optional_attribute(module.ptr(), "device_count");
+        return count ? count().cast<int>() : std::numeric_limits<int>::max();
+    } catch (py::error_already_set& error) {
+        text_of_error(error); // raises errors that are not about the device
+        return 0;
+    } catch (const py::cast_error&) {
+        return 0;
+    }
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE void torch_library::require_device(device where) const {
+    if (where.index > 127) // torch keeps the index in a signed byte
+        engine::refuse("torch", "device", "a device index of 0 to 127", name_of(where));
+    std::atomic<int>& known = device_counts_[static_cast<std::size_t>(where.type)]; // validated memory has known types
+    if (where.index < known.load(std::memory_order_relaxed)) return;
+    const int count = engine::count_devices(torch_, where.type);
+    known.store(count, std::memory_order_relaxed);
+    if (where.index < count) return;
+    engine::refuse("torch", "device", "a device that this torch supports", name_of(where), engine::hint_to_host);
 }
 
 NUMPY_BRIDGE_INLINE torch_library::torch_library(const py::object& torch)
@@ -101,6 +164,7 @@ NUMPY_BRIDGE_INLINE torch_library::torch_library(const py::object& torch)
       parameter_type_(engine::as_type(torch.attr("nn").attr("Parameter"))),
       api_(engine::complete(find_exchange_api(torch.attr("Tensor").ptr()))),
       torch_(torch.inc_ref().ptr()),
+      increment_version_(py::object(torch.attr("autograd").attr("graph").attr("increment_version")).release().ptr()),
       int8_(py::object(torch.attr("int8")).release().ptr()),
       uint8_(py::object(torch.attr("uint8")).release().ptr()) {
     for (const dtype_info& row : dtype_table) dtypes_[static_cast<std::size_t>(row.id)] = py::hasattr(torch, row.name);
@@ -140,26 +204,26 @@ NUMPY_BRIDGE_INLINE py::object torch_library::new_tensor_by_capsule(const memory
 
 NUMPY_BRIDGE_INLINE void torch_library::wait_for(std::uintptr_t stream, device where) const {
     if (api_ != nullptr && engine::work_stream(*api_, where) == stream) return;
-    const py::object cuda = py::handle(torch_).attr("cuda");
-    const py::object given = stream == engine::legacy_default_stream // which ExternalStream does not take
-                                 ? cuda.attr("default_stream")(where.index)
-                                 : cuda.attr("ExternalStream")(stream, py::arg("device") = where.index);
-    cuda.attr("current_stream")(where.index).attr("wait_stream")(given);
+    try {
+        const py::object cuda = py::handle(torch_).attr("cuda");
+        const py::object given = stream == engine::legacy_default_stream // which ExternalStream does not take
+                                     ? cuda.attr("default_stream")(where.index)
+                                     : cuda.attr("ExternalStream")(stream, py::arg("device") = where.index);
+        cuda.attr("current_stream")(where.index).attr("wait_stream")(given);
+    } catch (py::error_already_set& error) {
+        engine::refuse("torch", "stream", "a stream that torch can wait for",
+                       "stream " + std::to_string(stream) + ": " + engine::text_of_error(error));
+    }
 }
 
 NUMPY_BRIDGE_INLINE void validate_for_torch(const torch_library& torch, const memory& m, bool allow_readonly) {
-    if (m.device.index > 127) // torch keeps the index in a signed byte
-        engine::refuse("torch", "device", "a device index of 0 to 127", name_of(m.device));
-    if (m.device.type == device_type::opencl) // torch crashes on it
-        engine::refuse("torch", "device", "a device that this torch supports", name_of(m.device),
-                       "let its own library copy it to the host first");
+    if (m.device.type != device_type::cpu) torch.require_device(m.device);
     if (m.readonly && !allow_readonly)
         engine::refuse("torch", "readonly", "writable memory, as a tensor can always be written to", "read-only memory",
                        "pass copy=True for a writable copy, or allow_readonly=True to share it and never write to it; "
                        "memory of pandas, polars, JAX and np.load(..., mmap_mode='r') is read-only");
     if (!torch.has_dtype(m.type.id))
-        engine::refuse("torch", "dtype", "a dtype that this torch supports", name_of(m.type),
-                       "share its bytes as uint8");
+        engine::refuse("torch", "dtype", "a dtype that this torch supports", name_of(m.type), engine::hint_to_bytes);
     engine::validate_for_dlpack(m, "torch");
 }
 

@@ -36,6 +36,8 @@ struct samples {
     objects plain;   ///< ordinary, own their storage, untracked
     objects views;   ///< ordinary, share a storage
     objects tracked; ///< ordinary, tracked by autograd
+    objects aliases; ///< of the plain ones, with the same counter of writes; each has counted another number
+    objects others;  ///< of the plain ones, with a counter of their own
     py::object negated, conjugated, both, zero;
 
     explicit samples(py::handle torch) {
@@ -54,6 +56,11 @@ struct samples {
         views = {flat.attr("view")(4, 6).attr("t")(), flat.attr("narrow")(0, 3, 5)};
         const py::object leaf = ones(3, dtype("float32"), py::arg("requires_grad") = true);
         tracked = {leaf, leaf.attr("mul")(2), torch.attr("nn").attr("Parameter")(ones(2, dtype("float32")))};
+        for (std::size_t i = 0; i < plain.size(); ++i) {
+            for (std::size_t writes = 0; writes < 3 + 2 * i; ++writes) plain[i].attr("zero_")();
+            aliases.push_back(plain[i].attr("detach")());
+            others.push_back(plain[i].attr("data"));
+        }
         negated = flat.attr("_neg_view")();
         conjugated = plain[3].attr("conj")();
         both = conjugated.attr("_neg_view")();
@@ -92,6 +99,7 @@ public:
         found_.storage_ = *storage;
         found_.autograd_ = *autograd;
         found_.known_ = find_storage_fields(seen.plain);
+        find_version(seen);
     }
 
     const torch_layout& found() const noexcept { return found_; }
@@ -160,11 +168,54 @@ private:
         if (!data || !size) return false;
         found_.data_ = *data;
         found_.size_ = *size;
+        found_.resizable_ = find_resizable(plain, storage);
         return true;
     }
 
+    /// The one byte that is 1 for storages that can be resized, and 0 for those that cannot; else 0.
+    template <class StorageOf> static std::size_t find_resizable(const objects& plain, StorageOf storage) {
+        std::size_t found = 0;
+        for (std::size_t at = 8; at < max_storage; ++at) {
+            bool fits = true;
+            for (const py::object& t : plain)
+                fits = fits && static_cast<const unsigned char*>(storage(t))[at] ==
+                                   (t.attr("untyped_storage")().attr("resizable")().template cast<bool>() ? 1 : 0);
+            if (!fits) continue;
+            if (found != 0) return 0;
+            found = at;
+        }
+        return found;
+    }
+
+    /// The counter is read only as far as the first number that is the version of all samples, which differ in it.
+    void find_version(const samples& seen) {
+        const auto word = [this](const py::object& t, std::size_t at) { return word_at(found_.impl_of(t.ptr()), at); };
+        const auto all = [&](auto passes) {
+            for (std::size_t i = 0; i < seen.plain.size(); ++i)
+                if (!passes(i)) return false;
+            return true;
+        };
+        std::size_t counters = 0;
+        for (std::size_t at = 8; at < max_impl; at += sizeof(void*)) {
+            if (!all([&](std::size_t i) {
+                    const auto counter = word(seen.plain[i], at);
+                    return counter != 0 && counter == word(seen.aliases[i], at) && counter != word(seen.others[i], at);
+                }))
+                continue;
+            found_.counter_ = at;
+            ++counters;
+        }
+        if (counters != 1) return;
+        for (std::size_t at = 8; at < max_counter && found_.version_ == 0; at += sizeof(std::uint32_t))
+            if (all([&](std::size_t i) {
+                    const void* counter = pointer_of(word(seen.plain[i], found_.counter_));
+                    return version_at(counter, at).load() == seen.plain[i].attr("_version").cast<std::uint32_t>();
+                }))
+                found_.version_ = at;
+    }
+
     // No object of torch 2 is smaller than this.
-    static constexpr std::size_t max_impl = 176, max_storage = 64;
+    static constexpr std::size_t max_impl = 176, max_storage = 64, max_counter = 24;
 
     torch_layout found_;
 };

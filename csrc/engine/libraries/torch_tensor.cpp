@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/libraries/numpy.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -24,7 +25,8 @@ inline constexpr tensor_obstacle tensor_obstacles[] = {
     {"is_meta", "a tensor with memory",
      "a meta tensor has a shape but no values; make a real, uninitialised one: torch.empty_like(t, device='cpu')"},
     {"is_sparse", "a strided tensor",
-     "share its parts, t.indices() and t.values(), or make a dense copy: t.to_dense()"},
+     "share its parts, t.coalesce().indices() and t.coalesce().values(), "
+     "or make a dense copy: t.to_dense()"},
     {"is_sparse_csr", "a strided tensor",
      "share its parts, t.values() and its indices, or make a dense copy: t.to_dense()"},
     {"is_mkldnn", "a strided tensor", "make a dense copy: t.to_dense()"},
@@ -59,20 +61,34 @@ NUMPY_BRIDGE_INLINE bool tensor_flag(py::handle tensor, const char* name) {
     throw std::invalid_argument("no such obstacle");
 }
 
+/// A parameter or buffer of one of torch's lazy modules: empty, until the module's first use gives it a shape.
+NUMPY_BRIDGE_INLINE bool is_uninitialised(py::handle tensor) {
+    return _PyType_Lookup(Py_TYPE(tensor.ptr()), py::str("cls_to_become").ptr()) != nullptr;
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_uninitialised(py::handle tensor) {
+    refuse("torch", "type", "a tensor with a shape", "a " + type_name(tensor),
+           "call its module once, which gives it a shape and memory");
+}
+
 NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& otherwise) {
+    if (is_uninitialised(tensor)) refuse_uninitialised(tensor);
+    const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
+    if (layout == "torch.jagged")
+        refuse("torch", "is_nested", "a strided tensor", "is_nested = True",
+               "share its parts: t.values() and t.offsets()");
     for (const tensor_obstacle& why : tensor_obstacles)
         if (tensor_flag(tensor, why.attribute)) refuse_obstacle(why);
-    const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
     if (layout != "torch.strided")
         refuse("torch", "layout", "torch.strided", layout, "make a dense copy: t.to_dense()");
     const std::string dtype = to_text(py::getattr(tensor, "dtype", py::str(""))),
                       name = dtype.substr(dtype.find('.') + 1);
     if (!from_name(name) && hint_for_name(name)[0] != 0)
-        refuse("torch", "dtype", "a supported number dtype", dtype, hint_for_name(name));
+        refuse("torch", "dtype", "a supported number dtype", dtype, hint_for_tensor(name));
     refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
            type_name(tensor) + ": " + otherwise,
-           "share the tensor itself, not the wrapper that vmap or grad made of it; for unusual dtypes share the bytes: "
-           "t.view(torch.uint8)");
+           from_name(name) ? "share the tensor itself, not the wrapper that vmap or grad made of it"
+                           : "share the bytes of this dtype: t.view(torch.uint8)");
 }
 
 [[noreturn]] NUMPY_BRIDGE_INLINE void refuse_tensor_without_memory(py::handle tensor, const dlpack::tensor& seen) {
@@ -102,6 +118,7 @@ NUMPY_BRIDGE_INLINE void check_inside_storage(const torch_library& torch, PyObje
 
 NUMPY_BRIDGE_INLINE void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes) {
     const torch_layout& layout = torch.layout;
+    if (m.ndim == 1 && m.shape[0] == 0 && is_uninitialised(x)) refuse_uninitialised(x);
     check_inside_storage(torch, x, m);
     if (!layout.known() || !layout.is_ordinary(x)) {
         if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
@@ -171,9 +188,48 @@ NUMPY_BRIDGE_INLINE bool is_tensor(PyObject* x) {
     return torch != nullptr && torch->is_tensor(x);
 }
 
+NUMPY_BRIDGE_INLINE void note_write(PyObject* x) {
+    const torch_library* torch = torch_library::known();
+    if (torch == nullptr) return;
+    for (; x != nullptr; x = origin_of(x))
+        if (torch->is_tensor(x)) return torch->count_write(x);
+}
+
+NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count) noexcept {
+    const torch_library* torch = torch_library::known();
+    if (torch == nullptr) return;
+    for (std::size_t i = 0; i < count; ++i) {
+        PyObject* x = written[i];
+        if (x == nullptr) continue;
+        if (numpy_library::get().is_exact_array(x)) x = reinterpret_cast<const numpy_abi::array*>(x)->base;
+        if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
+        const py::error_scope keeps_what_is_raised;
+        try {
+            note_write(x);
+        } catch (py::error_already_set& error) {
+            error.discard_as_unraisable("counting a write to a tensor");
+        }
+    }
+}
+
+void import_tensor(PyObject* x, const request& wanted, imported& out);
+
+/// As the tensor that it wraps, but read-only.
+NUMPY_BRIDGE_INLINE void import_export_only(const torch_library& torch, PyObject* x, const request& wanted,
+                                            imported& out) {
+    py::object tensor = asking_torch(x, [&] { return torch.unwrapped(x); });
+    const hold held = wanted.held == hold::nothing ? hold::call : wanted.held; // nothing else keeps the alias
+    const use used = wanted.used == use::writing ? use::reading : wanted.used;
+    import_tensor(tensor.ptr(), {held, used, wanted.copies, wanted.checked}, out);
+    out.own_extents();
+    out.description.readonly = true;
+    out.pin = py::make_tuple(std::move(tensor), out.pin);
+}
+
 /// No Python code runs between taking the storage and copying the extents, so the two are consistent.
 NUMPY_BRIDGE_INLINE void import_tensor(PyObject* x, const request& wanted, imported& out) {
     const torch_library& torch = *torch_library::loaded();
+    if (torch.is_export_only(x)) return import_export_only(torch, x, wanted, out);
     asking_torch(x, [&] {
         if (torch.exchange_api() == nullptr) return import_tensor_by_capsule(torch, x, wanted, out);
         py::object storage;

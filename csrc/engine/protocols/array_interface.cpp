@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <numpy_bridge/dtype_reasons.hpp>
@@ -32,6 +33,10 @@ NUMPY_BRIDGE_INLINE int read_integers(const char* protocol, const char* field, p
     return static_cast<int>(count);
 }
 
+NUMPY_BRIDGE_INLINE const char* hint_for_typestr(const char* protocol, char kind) noexcept {
+    return hint_for_described(kind, std::string_view(protocol) != "__cuda_array_interface__");
+}
+
 NUMPY_BRIDGE_INLINE element_type read_typestr(const char* protocol, const char* field, py::handle value) {
     const bool text = PyUnicode_Check(value.ptr()) != 0 || PyBytes_Check(value.ptr()) != 0;
     if (!text) refuse(protocol, field, "a type such as '<f4'", shown(value));
@@ -41,17 +46,17 @@ NUMPY_BRIDGE_INLINE element_type read_typestr(const char* protocol, const char* 
     const bool prefixed = !typestr.empty() && order_of_prefix(typestr.front()).has_value();
     const std::size_t kind = prefixed ? 1 : 0;
     refuse(protocol, field, "a plain number per element, such as '<f4'", shown(value),
-           kind < typestr.size() ? hint_for_kind(typestr[kind]) : "");
+           kind < typestr.size() ? hint_for_typestr(protocol, typestr[kind]) : "");
 }
 
 /// `descr` describes structured elements. For plain numbers it must agree with `typestr`.
 NUMPY_BRIDGE_INLINE void check_descr(const char* protocol, py::handle descr, element_type type) {
     constexpr const char* expected = "a list of one field with the type of typestr";
     if (!PyList_Check(descr.ptr()) || PyList_GET_SIZE(descr.ptr()) != 1)
-        refuse(protocol, "descr", expected, shown(descr), hint_for_kind('V'));
+        refuse(protocol, "descr", expected, shown(descr), hint_for_typestr(protocol, 'V'));
     const py::object field = stolen(PySequence_GetItem(descr.ptr(), 0));
     if (!PyTuple_Check(field.ptr()) || PyTuple_GET_SIZE(field.ptr()) != 2)
-        refuse(protocol, "descr", expected, shown(descr), hint_for_kind('V'));
+        refuse(protocol, "descr", expected, shown(descr), hint_for_typestr(protocol, 'V'));
     const element_type seen = read_typestr(protocol, "descr", PyTuple_GET_ITEM(field.ptr(), 1));
     if (seen.id != type.id || seen.order != type.order)
         refuse(protocol, "descr", "the type of typestr, " + name_of(type), name_of(seen));
@@ -150,7 +155,7 @@ NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answ
         refuse(protocol, "typekind", "a number",
                std::to_string(seen.itemsize) + " bytes of kind " +
                    (seen.kind > ' ' && seen.kind < 127 ? std::string(1, seen.kind) : std::to_string(seen.kind)),
-               hint_for_kind(seen.kind));
+               hint_for_typestr(protocol, seen.kind));
     if (seen.ndim > 0 && seen.shape == nullptr)
         refuse(protocol, "shape", std::to_string(seen.ndim) + " extents", "NULL");
     std::copy_n(seen.shape, seen.ndim, out.shape.begin());

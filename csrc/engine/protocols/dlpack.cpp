@@ -59,10 +59,9 @@ NUMPY_BRIDGE_INLINE void import_managed(dlpack::managed_tensor_versioned* manage
                std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor),
                "versions with another layout cannot be read");
     if ((managed->flags & dlpack::flag_is_copied) != 0 && !wanted.copies)
-        refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made",
-               "pass copy=None or copy=True to take the copy");
+        refuse("DLPack", "flags", "the producer's own memory", "a copy that the producer made", hint_to_copy);
     if ((managed->flags & dlpack::flag_subbyte_padded) != 0 && managed->tensor.dtype.bits < 8)
-        refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones", hint_for_sub_byte);
+        refuse("DLPack", "flags", "packed elements of less than a byte", "padded ones", hint_for_packed);
     describe_dlpack(managed->tensor, (managed->flags & dlpack::flag_read_only) != 0, out);
 }
 
@@ -128,7 +127,8 @@ NUMPY_BRIDGE_INLINE void check_named_device(PyObject* x, device where) {
         const py::handle item = PyTuple_GET_ITEM(answer.ptr(), i);
         return PyLong_Check(item.ptr()) != 0 && read_integer("DLPack", field, item) == value;
     };
-    if (pair && says(0, static_cast<std::int32_t>(where.type)) && (where.type == device_type::cpu || says(1, where.index)))
+    if (pair && says(0, static_cast<std::int32_t>(where.type)) &&
+        (where.type == device_type::cpu || says(1, where.index)))
         return;
     refuse("DLPack", field,
            "the device of the capsule, (" + std::to_string(static_cast<std::int32_t>(where.type)) + ", " +

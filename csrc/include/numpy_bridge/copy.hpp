@@ -22,6 +22,10 @@ py::object array_over(PyObject* x);
 /// The same, for memory already imported from `x`.
 py::object array_over(PyObject* x, imported& in);
 
+/// Completes a refusal of `x` that is final. The hint to copy becomes `how`, the way to copy that the caller has, or is
+/// dropped where no copy can be made.
+void finish_hint(PyObject* x, refusal& why, const std::string& how);
+
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -101,10 +101,16 @@ struct imported {
 
 namespace engine {
 
+/// The hint where a copy would do. `finish_hint` replaces it by the way to copy that the caller has.
+inline constexpr const char* hint_to_copy = "take a copy: numpy_bridge.to_numpy(x, copy=True)";
+
+// Hints for any object. `finish_hint` adds the code for tensors.
+inline constexpr const char *hint_to_host = "let its own library copy it to the host first",
+                            *hint_to_bytes = "share its bytes as uint8", *hint_to_parts = "share its two parts";
+
 /// For producers that return new memory at each request.
 [[noreturn]] inline void refuse_copy(const char* protocol) {
-    refuse(protocol, "data", "the same memory at each request", "a fresh copy each time",
-           "pass copy=None or copy=True to take the copy");
+    refuse(protocol, "data", "the same memory at each request", "a fresh copy each time", hint_to_copy);
 }
 
 } // namespace engine

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <pybind11/gil_safe_call_once.h>
 #include <pybind11/pybind11.h>
@@ -110,8 +111,10 @@ py::object optional_attribute(PyObject* object, PyObject* name);
 
 py::object optional_attribute(PyObject* object, const char* name);
 
-/// "tensorflow": the package that defines the type of `x`. Empty if the type has no readable `__module__`.
-std::string package_of(PyObject* x);
+/// "tensorflow": the package that defines a type. Empty for built-in types, and without a readable `__module__`.
+std::string package_of_type(PyTypeObject* type);
+
+inline std::string package_of(PyObject* x) { return package_of_type(Py_TYPE(x)); }
 
 /// A name that is made once, for look-ups.
 using interned_name = py::gil_safe_call_once_and_store<PyObject*>;
@@ -123,6 +126,9 @@ py::object dict_entry(PyObject* dict, const char* key);
 
 /// `sys.modules.get(name)`: the module if it is imported already, else empty.
 inline py::object imported_module(const char* name) { return dict_entry(PyImport_GetModuleDict(), name); }
+
+/// `hint` about the object "x", or the tensor "t", for one that is called `name`.
+std::string hint_about(std::string_view name, std::string_view hint);
 
 /// The value as error messages show it: short, even if `__repr__` fails. Capsules are not formatted: their producer may
 /// have freed the name.

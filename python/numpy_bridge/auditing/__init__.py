@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
 
 from .forbid import no_copies as no_copies
 
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from .model import AuditLog
 
 
-@contextmanager
-def audit() -> Iterator[AuditLog]:
+class audit:
     """Record every conversion between array libraries that the process makes inside the block.
 
     Calls of all threads are recorded; their results, exceptions and memory are the same as without. When the
@@ -25,6 +24,11 @@ def audit() -> Iterator[AuditLog]:
     AuditLog
         The conversions so far. It can be read during the block and afterwards.
 
+    Raises
+    ------
+    TypeError
+        If a function or class is decorated: its log could not be had. Use a block.
+
     Examples
     --------
     >>> import numpy as np, numpy_bridge as bridge
@@ -33,9 +37,28 @@ def audit() -> Iterator[AuditLog]:
     >>> log.copied_bytes
     8
     """
-    from .install.installation import installation
-    from .model import AuditLog
 
-    log = AuditLog()
-    with installation.listening(log):
-        yield log
+    def __init__(self, *decorated: object) -> None:
+        if decorated:
+            self(*decorated)
+        self._blocks: list[AbstractContextManager[None]] = []
+
+    def __enter__(self) -> AuditLog:
+        from .install.installation import installation
+        from .model import AuditLog
+
+        log = AuditLog()
+        block = installation.listening(log)
+        block.__enter__()
+        self._blocks.append(block)
+        return log
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._blocks.pop().__exit__(kind, error, trace)
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise TypeError(
+            "audit decorates nothing, as its log could not be had: use a block, with audit() as log"
+        )

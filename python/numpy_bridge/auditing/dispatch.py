@@ -28,7 +28,7 @@ class Dispatcher:
         self.listeners: tuple[Listener, ...] = ()  # replaced as a whole: other threads read it without a lock
 
     def report(
-        self, call: Call, keywords: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
+        self, call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
     ) -> None:
         """Judge one call and notify the listeners. Only a HiddenCopyError of a listener is raised."""
         __tracebackhide__ = True
@@ -38,7 +38,7 @@ class Dispatcher:
         this_thread.unwatched = True
         try:
             with torch_functions_disabled():
-                conversion = _conversion(call, keywords, source, result, frame)
+                conversion = _conversion(call, options, source, result, frame)
                 if conversion is not None:
                     _notify(listeners, conversion, source, result)
         finally:
@@ -59,11 +59,11 @@ def _notify(listeners: Iterable[Listener], conversion: Conversion, source: Any, 
 
 
 def _conversion(
-    call: Call, keywords: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
+    call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
 ) -> Conversion | None:
     """Return the conversion that a call made; None if there is none to report."""
     try:
-        v = judge(call, keywords, source, result)
+        v = judge(call, options, source, result)
     except Exception as error:
         v = _unknown(source, result, error)
     if Trait.NO_MEMORY in v.source.traits | v.result.traits:

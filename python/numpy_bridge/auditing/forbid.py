@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from _thread import get_ident  # as in threading, which takes long to import
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,8 +36,8 @@ class no_copies:
     HiddenCopyError
         Inside the block, by the call that copied; at its end, if that was in another thread.
     TypeError
-        If an object other than a function is decorated, or a generator function, whose body runs elsewhere:
-        use a block inside it.
+        If an object other than a function is decorated, such as a class, or a generator function, whose body
+        runs elsewhere: use a block inside it.
     """
 
     def __init__(self, *functions: object) -> None:
@@ -66,10 +66,7 @@ class no_copies:
     def __call__(self, function: Function) -> Function:
         import inspect
 
-        if not callable(function):
-            raise TypeError(f"no_copies decorates functions, not {type(function).__name__} objects")
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError("no_copies cannot decorate a generator function; use it as a block inside")
+        _require_body(function)
         run: Any
         if inspect.iscoroutinefunction(function):
 
@@ -84,9 +81,41 @@ class no_copies:
             def run(*arguments: Any, **keywords: Any) -> Any:
                 __tracebackhide__ = True
                 with no_copies():
-                    return function(*arguments, **keywords)
+                    result = function(*arguments, **keywords)
+                if inspect.isgenerator(result) or inspect.isasyncgen(result):
+                    raise TypeError("no_copies cannot watch a generator that is returned: use it as a block")
+                return _awaited(result) if inspect.iscoroutine(result) else result
 
         return run  # type: ignore[no-any-return]
+
+
+async def _awaited(coroutine: Awaitable[Any]) -> Any:
+    """Await, inside a block, what a plain function returned, such as a wrapper of an async one."""
+    with no_copies():
+        return await coroutine
+
+
+def _require_body(function: Callable[..., Any]) -> None:
+    """Refuse what has no body that runs when it is called: its copies would go unnoticed."""
+    import inspect
+
+    if isinstance(function, type):
+        raise TypeError("no_copies cannot decorate a class, which would be one no more; decorate its methods")
+    descriptor = isinstance(function, staticmethod | classmethod | property | functools.partialmethod)
+    if descriptor and callable(getattr(function, "__func__", None)):
+        raise TypeError(
+            f"no_copies decorates functions, not {type(function).__name__} objects; "
+            f"put @no_copies() below @{type(function).__name__}"
+        )
+    whole = function
+    while isinstance(whole, functools.partial):
+        whole = whole.func
+    if descriptor or not callable(whole) or not inspect.isroutine(whole):
+        raise TypeError(
+            f"no_copies decorates functions, not {type(function).__name__} objects; use it as a block"
+        )
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError("no_copies cannot decorate a generator function; use it as a block inside")
 
 
 _entered: ContextVar[frozenset[object]] = ContextVar("numpy_bridge.no_copies", default=frozenset())

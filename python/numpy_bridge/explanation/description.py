@@ -4,36 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy_bridge.errors import SharingError
 from numpy_bridge.libraries import library_of, type_name
-from numpy_bridge.memory import Memory
 from numpy_bridge.memory.mapping import where_mapped
-from numpy_bridge.tensors import is_tensor, unpinned_view
+from numpy_bridge.tensors import is_tensor
 
 from .model import Description
-from .owners import movable, owners
+from .offer import Offer
+from .owners import NOBODYS, Ownership
 
 _TENSOR_FLAGS = {"requires_grad": "requires grad", "is_neg": "negative bit", "is_conj": "conjugate bit"}
 
 
-def describe(x: Any) -> Description:
-    """Describe `x` without changing it."""
-    memory, refusal = None, ""
-    try:
-        memory = Memory.of(x)
-        unpinned_view(x)
-    except (SharingError, TypeError) as error:
-        refusal = str(error)
-    can_move, because = movable(x) if memory else ("no", "there is no memory")
+def describe(offer: Offer, ownership: Ownership) -> Description:
+    """Describe an object without changing it."""
+    x, memory = offer.x, offer.memory
+    owned = ownership if memory else NOBODYS
     return Description(
         type=type_name(x),
         library=library_of(x),
         memory=memory,
-        refusal=refusal,
+        refusal="" if offer.refusal is None else str(offer.refusal),
         flags=_flags(x),
-        owners=owners(x) if memory else (),
-        movable=can_move,
-        movable_because=because,
+        owners=owned.owners,
+        movable=owned.movable,
+        movable_because=owned.because,
         mapped=where_mapped(memory) if memory else "",
     )
 

@@ -77,13 +77,13 @@ def _tensorflow(memory: Memory) -> Trial:
     if not memory.c_contiguous or memory.dtype not in _MEASURED:
         return Trial(Outcome.UNTRIED, "nothing was measured for this dtype or order")
     if not _is_aligned(memory):
-        return Trial(Outcome.CRASHES, f"{measured}: the first operation ends the process, {_off(memory)}")
+        return Trial(Outcome.UNSAFE, f"{measured}: the first operation ends the process, {_off(memory)}")
     return Trial(Outcome.SHARES, f"{measured}: aligned to {_ALIGNMENT} bytes")
 
 
 def _instead(trial: Trial, library: str, memory: Memory) -> str:
     """Return the way to memory that is shared; empty if there is none."""
-    if trial.outcome not in (Outcome.COPIES, Outcome.CRASHES):
+    if trial.outcome not in (Outcome.COPIES, Outcome.UNSAFE):
         return ""
     if trial.outcome is Outcome.COPIES and memory.dtype in _WIDE:
         return _X64 if _is_aligned(memory) else ""

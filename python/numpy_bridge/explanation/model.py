@@ -103,7 +103,7 @@ class Target:
     call : str
         The call, of an object named x.
     outcome : Outcome
-        "crashes" stands for calls that are not made because they may end the process.
+        "unsafe" stands for calls that are not made because they may end the process.
     because : str
         The reason, or a property of the result.
     instead : str

@@ -8,12 +8,12 @@ import mmap
 import sys
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from numpy_bridge import _core
-from numpy_bridge.libraries import type_name
+from numpy_bridge.libraries import is_instance, type_name
 from numpy_bridge.tensors import is_tensor
 
 from .model import Movable, Owner
@@ -32,28 +32,40 @@ def chain(x: Any) -> Iterator[Any]:
         link = link if base is None else base
 
 
-def owners(x: Any) -> tuple[Owner, ...]:
-    """Describe the chain of `x` without `x` itself."""
-    return tuple(Owner(type_name(link), _note(link)) for link in list(chain(x))[1:])
+class Ownership(NamedTuple):
+    """The owners of an object's block, and whether the last one can move it, and why."""
+
+    owners: tuple[Owner, ...]
+    movable: Movable
+    because: str
 
 
-def movable(x: Any) -> tuple[Movable, str]:
+NOBODYS = Ownership((), "no", "there is no memory")
+
+
+def ownership(x: Any) -> Ownership:
+    """Follow the chain of `x` to the owner of its block. Call it before a View of `x` pins that block."""
+    links = list(chain(x))
+    owners = tuple(Owner(type_name(link), _note(link)) for link in links[1:])
+    return Ownership(owners, *_movable(links[-1]))
+
+
+def _movable(root: Any) -> tuple[Movable, str]:
     """Return whether the owner may still move or free the block under an alias, and why."""
-    *_, root = chain(x)
     if _is_storage(root):
         if not root.resizable():
             return "no", "the storage is pinned: torch refuses to resize it"
         pins = "sharing pins it" if root.device.type == "cpu" else "device memory cannot be pinned"
         return "yes", f"the storage is resizable: resize_() and out= move it; {pins}"
-    if isinstance(root, np.ndarray):
+    if is_instance(root, np.ndarray):
         return _array_movable(root)
-    if isinstance(root, bytearray | array.array):
+    if is_instance(root, (bytearray, array.array)):
         return "unknown", "grows and moves, unless a buffer of it is held; sharing holds one"
-    if isinstance(root, mmap.mmap):
+    if is_instance(root, mmap.mmap):
         return "unknown", "can be closed, unless a buffer of it is held; sharing holds one"
-    if isinstance(root, bytes):
+    if is_instance(root, bytes):
         return "no", "its block stays where it is"
-    if isinstance(root, _core.View):
+    if is_instance(root, _core.View):
         return "unknown", "a pointer without an owner"
     return "unknown", f"{type_name(root)} does not say"
 
@@ -67,11 +79,11 @@ def _array_movable(root: np.ndarray[Any, Any]) -> tuple[Movable, str]:
 
 
 def _next(x: Any) -> Any:
-    if isinstance(x, np.ndarray):
+    if is_instance(x, np.ndarray):
         return x.base
-    if isinstance(x, memoryview):
+    if is_instance(x, memoryview):
         return _obj(x)
-    if isinstance(x, _core.View):
+    if is_instance(x, _core.View):
         return x.owner
     return _tensor_base(x) if is_tensor(x) else None
 
@@ -92,19 +104,19 @@ def _tensor_base(x: Any) -> Any:
 
 def _is_storage(x: object) -> bool:
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, getattr(torch, "UntypedStorage", ()))
+    return torch is not None and is_instance(x, getattr(torch, "UntypedStorage", ()))
 
 
 def _note(x: Any) -> str:
-    if isinstance(x, np.ndarray):
+    if is_instance(x, np.ndarray):
         return f"{x.nbytes:,} bytes{', owns them' if x.flags.owndata else ''}"
     if _is_storage(x):
         return f"{len(x):,} bytes, {'resizable' if x.resizable() else 'pinned'}"
-    if isinstance(x, bytes | bytearray | mmap.mmap):
+    if is_instance(x, (bytes, bytearray, mmap.mmap)):
         return f"{len(x):,} bytes"
-    if isinstance(x, memoryview | _core.View):
+    if is_instance(x, (memoryview, _core.View)):
         return _bytes_of_view(x)
-    return f"{ctypes.sizeof(x):,} bytes" if isinstance(x, ctypes.Array) else ""
+    return f"{ctypes.sizeof(x):,} bytes" if is_instance(x, ctypes.Array) else ""
 
 
 def _bytes_of_view(x: memoryview | _core.View) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_bridge.libraries import type_name
+from numpy_bridge.libraries import is_instance, type_name
 from numpy_bridge.memory.overlap import Overlap
 
 from .model import Description
@@ -35,9 +35,9 @@ def origin(a: Any, b: Any, shares: bool | None) -> str:
 
 def _allocated(root: Any) -> bool:
     """Return whether the object is known to have allocated its block."""
-    if isinstance(root, np.ndarray):
+    if is_instance(root, np.ndarray):
         return bool(root.flags.owndata)
-    if isinstance(root, bytes | bytearray):
+    if is_instance(root, (bytes, bytearray)):
         return True
     resizable = getattr(root, "resizable", None)
     return callable(resizable) and bool(resizable())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy_bridge import _core
 from numpy_bridge.memory.overlap import overlap
 from numpy_bridge.unwatched import unwatched
 
 from . import relation
 from .description import describe
 from .model import Explanation, Relation
+from .offer import offer_of
+from .owners import ownership
 from .protocols import protocols
 from .targets import share_for, targets
 
@@ -17,15 +20,19 @@ from .targets import share_for, targets
 def of_object(x: Any) -> Explanation:
     """Explain one object."""
     with unwatched():
-        what = describe(x)
-        spoken = protocols(x, what)
-        return Explanation(what, spoken, targets(x, what, spoken))
+        owned, offer = ownership(x), offer_of(x)
+        answers = dict(_core.ask_protocols(x))
+        what = describe(offer, owned)
+        spoken = protocols(offer, what, answers)
+        return Explanation(what, spoken, targets(offer, what, spoken, answers))
 
 
 def of_pair(a: Any, b: Any) -> Relation:
     """Explain how two objects relate."""
     with unwatched():
-        of_a, of_b = describe(a), describe(b)
-        found = overlap(a, b, of_a.memory, of_b.memory)
-        advice = relation.advice(found, of_b, share_for(of_b.library, a, of_a))
-        return Relation(of_a, of_b, found, relation.origin(a, b, found.shares), advice)
+        of_a, of_b = ownership(a), ownership(b)
+        first, second = offer_of(a), offer_of(b)
+        a_is, b_is = describe(first, of_a), describe(second, of_b)
+        found = overlap(first.addressed, second.addressed, first.memory, second.memory)
+        advice = relation.advice(found, b_is, share_for(b_is.library, first))
+        return Relation(a_is, b_is, found, relation.origin(a, b, found.shares), advice)

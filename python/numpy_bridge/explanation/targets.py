@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
-from numpy_bridge.libraries import BY_NAME
+from numpy_bridge.libraries import BY_NAME, is_instance
 from numpy_bridge.outcome import Outcome
 from numpy_bridge.sharing import UNPROTECTED, Trial
-from numpy_bridge.tensors import is_tensor, unpinned_view
+from numpy_bridge.tensors import is_tensor
 
+from .hazards import hazards
 from .measured_rules import measured
 from .model import Description, Protocol, Target
+from .offer import Offer, offers_of
+from .protocols import METHOD, is_computed
 from .remedies import remedies
-from .trial import probe_of, try_calls
+from .trial import try_calls
 
 _DTYPES_OF_TORCH = {
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -57,50 +60,41 @@ THEIRS = {
 """By target: the libraries' own calls, which are made on a small probe."""
 
 
-class _Offer(NamedTuple):
-    """An object, and a View of its memory or the reason why there is none."""
+def targets(
+    offer: Offer, description: Description, spoken: Sequence[Protocol], answers: Mapping[str, Any]
+) -> tuple[Target, ...]:
+    """Return the outcome for every target. The object of `offer` is not kept alive.
 
-    x: Any
-    view: _core.View | None
-    refusal: Exception | None  # without a traceback, which would keep `x` in a reference cycle
-
-
-def targets(x: Any, description: Description, spoken: Sequence[Protocol]) -> tuple[Target, ...]:
-    """Return the outcome for every target. `spoken` are the protocols of `x`, which is not kept alive."""
-    offer = _offer(x)
-    ours = {library: _ours(library, offer, description) for library in OURS}
+    `spoken` are its protocols, and `answers` what `_core.ask_protocols` got of them.
+    """
+    ours = {library: _ours(library, offer) for library in OURS}
     refusing = [library for library, trial in ours.items() if not trial.outcome.shared]
-    theirs = _theirs(offer, description) if description.memory else {}
-    tried = _try_all(offer, description, theirs, refusing)
+    theirs = _theirs(offer) if offer.memory else {}
+    tried = _try_all(offer, theirs, refusing, answers)
     best = {library: written.format("x") for library, (written, _) in OURS.items()}
-    best |= _remedies(refusing, x, description, tried)
+    best |= dict.fromkeys(refusing, "") | _remedies(
+        [each for each in refusing if _can_be_had(each)], offer, tried
+    )
     found: list[Target] = []
     for library, (written, _) in OURS.items():
         shared = ours[library].outcome.shared
         found.append(Target(library, written.format("x"), *ours[library], "" if shared else best[library]))
         for call in theirs.get(library, ()):
             trial = tried[call]
-            if trial.outcome is ours[library].outcome is Outcome.REFUSES and isinstance(x, _core.View):
+            if trial.outcome is ours[library].outcome is Outcome.REFUSES and type(offer.x) is _core.View:
                 trial = ours[library]  # the reason for the View itself, not for the smaller one
             found.append(Target(library, call, *trial, "" if trial.outcome.shared else best[library]))
     return (*found, *measured(description, spoken, ours["DLPack"].outcome.shared))
 
 
-def share_for(library: str, a: Any, description: Description) -> str:
-    """Return the call that shares `a` with a library; empty if there is none."""
+def share_for(library: str, offer: Offer) -> str:
+    """Return the call that shares an object `a` with a library; empty if there is none."""
     target = {"numpy": "NumPy", "torch": "torch"}.get(library, "DLPack")
     written = "bridge.view({})" if target == "DLPack" else OURS[target][0]
-    return written.format("a") if _ours(target, _offer(a), description).outcome.shared else ""
+    return written.format("a") if _ours(target, offer).outcome.shared else ""
 
 
-def _offer(x: Any) -> _Offer:
-    try:
-        return _Offer(x, unpinned_view(x), None)
-    except (SharingError, TypeError) as error:
-        return _Offer(x, None, error.with_traceback(None))
-
-
-def _ours(library: str, offer: _Offer, description: Description) -> Trial:
+def _ours(library: str, offer: Offer) -> Trial:
     if library == "torch" and not sys.modules.get("torch"):
         return _without_torch(offer)
     because = ""
@@ -108,11 +102,11 @@ def _ours(library: str, offer: _Offer, description: Description) -> Trial:
         because = "it is one already"
     elif refusal := _refusal(library, offer):
         return Trial(Outcome.REFUSES, str(refusal))
-    readonly = description.memory and description.memory.readonly
+    readonly = offer.memory and offer.memory.readonly
     return Trial(Outcome.READONLY if readonly else Outcome.SHARES, because)
 
 
-def _refusal(library: str, offer: _Offer) -> Exception | None:
+def _refusal(library: str, offer: Offer) -> Exception | None:
     """Return why our call refuses the memory; None if it shares it."""
     if offer.view is None:
         return offer.refusal
@@ -123,7 +117,7 @@ def _refusal(library: str, offer: _Offer) -> Exception | None:
     return None
 
 
-def _without_torch(offer: _Offer) -> Trial:
+def _without_torch(offer: Offer) -> Trial:
     """Apply the rules of `to_torch` that do not need torch, which must not be imported here."""
     if not BY_NAME["torch"].installed:
         return Trial(
@@ -141,7 +135,7 @@ def _without_torch(offer: _Offer) -> Trial:
     return Trial(Outcome.SHARES, "by the rules of to_torch: torch is not imported here")
 
 
-def _theirs(offer: _Offer, description: Description) -> dict[str, list[str]]:
+def _theirs(offer: Offer) -> dict[str, list[str]]:
     """Return the libraries' own calls that apply to the object, by target."""
     torch = sys.modules.get("torch") and not is_tensor(offer.x)
     return {
@@ -149,49 +143,49 @@ def _theirs(offer: _Offer, description: Description) -> dict[str, list[str]]:
             call
             for call in calls
             if (torch or not call.startswith("torch"))
-            and (call not in _ARRAYS or isinstance(offer.x, np.ndarray))
+            and (call not in _ARRAYS or is_instance(offer.x, np.ndarray))
         ]
         for library, calls in THEIRS.items()
     }
 
 
 def _try_all(
-    offer: _Offer, description: Description, theirs: Mapping[str, Sequence[str]], refusing: Sequence[str]
+    offer: Offer, theirs: Mapping[str, Sequence[str]], refusing: Sequence[str], answers: Mapping[str, Any]
 ) -> dict[str, Trial]:
     """Return the outcome of each call of theirs, and of our copying ones for targets that refuse to share."""
-    fatal, because = _fatal_to_torch(offer)
     calls = [call for library in theirs for call in theirs[library]]
-    wanted = [call for call in calls if call not in fatal]
-    wanted += [call for library in refusing for call in _copying(library)]
-    probe = probe_of(offer.x, description.memory) if description.memory else None
-    if probe is None:
-        why = "there is no small object like this one, and it might copy"
-        tried = dict.fromkeys(wanted, Trial(Outcome.UNTRIED, why))
-    else:
-        tried = try_calls(wanted, probe)
-    return tried | dict.fromkeys(set(calls) & set(fatal), Trial(Outcome.CRASHES, because))
+    copying = [call for library in refusing for call in _copying(library)]
+    if offer.memory is None or is_computed(answers):
+        return {call: _untried(call, offer) for call in [*calls, *copying]}
+    unsafe = hazards(calls, offer, answers)
+    wanted = [call for call in [*calls, *copying] if call not in unsafe]
+    return try_calls(wanted, offer.x, offer.memory) | unsafe
 
 
-def _fatal_to_torch(offer: _Offer) -> tuple[tuple[str, ...], str]:
-    """Return the calls of torch that may end the process, and why. They must not be made."""
-    error = _refusal("DLPack", offer)
-    if not isinstance(error, SharingError):
-        return (), ""
-    calls = {"strides": ("torch.from_dlpack(x)",), "alignment": THEIRS["torch"]}
-    return calls.get(error.field, ()), f"torch may end the process: {error.field}: {error.got}"
+def _untried(call: str, offer: Offer) -> Trial:
+    """Return what is known of a call without making it: the object might compute all its values again."""
+    of_numpy = call in ("np.asarray(x)", "bridge.to_numpy(x, copy=None)")
+    if of_numpy and offer.memory:
+        return Trial(Outcome.READONLY if offer.memory.readonly else Outcome.SHARES)
+    error = offer.refusal
+    if of_numpy and isinstance(error, SharingError) and (error.protocol, error.field) == (METHOD, "data"):
+        return Trial(Outcome.COPIES)
+    return Trial(Outcome.UNTRIED, "it might compute all values again")
 
 
-def _remedies(
-    refusing: Sequence[str], x: Any, description: Description, tried: Mapping[str, Trial]
-) -> dict[str, str]:
+def _can_be_had(library: str) -> bool:
+    return library != "torch" or BY_NAME["torch"].installed
+
+
+def _remedies(refusing: Sequence[str], offer: Offer, tried: Mapping[str, Trial]) -> dict[str, str]:
     """Return the first call that shares for each target, else one that copies, else nothing."""
-    views = [(expression, _offer(part)) for expression, part in remedies(x, description)] if refusing else []
+    views = offers_of(remedies(offer)) if refusing else ()
     found = {}
     for library in refusing:
         sharing = (
             OURS[library][0].format(expression)
             for expression, part in views
-            if _ours(library, part, description).outcome.shared
+            if _ours(library, part).outcome.shared
         )
         copying = (call for call in _copying(library) if _gives_memory(tried[call]))
         found[library] = next(sharing, "") or next(copying, "")

@@ -1,4 +1,4 @@
-"""Tries libraries' calls: on the object itself if it is small, else on a part of it."""
+"""Tries libraries' calls: on the object itself if it is small, else on a small one like it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from math import prod
 from textwrap import shorten
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 
 import numpy_bridge as bridge
 from numpy_bridge import _core
+from numpy_bridge.libraries import is_instance, library_of
 from numpy_bridge.memory import Memory
+from numpy_bridge.memory.readable import is_readable
 from numpy_bridge.outcome import Outcome
 from numpy_bridge.sharing import Trial, by_address
 from numpy_bridge.tensors import is_tensor
@@ -27,26 +30,43 @@ _MOST_DOUBLED_AXES = 8
 _of_all_threads = threading.RLock()
 
 
-def names(x: Any) -> dict[str, Any]:
+def try_calls(calls: Iterable[str], x: Any, memory: Memory) -> dict[str, Trial]:
+    """Make each call on a small object like `x`, which may be `x` itself: nothing is written to it."""
+    probe = _probe_of(x, memory)
+    if probe is None:
+        why = "there is no small object like this one, and it might copy"
+        return dict.fromkeys(calls, Trial(Outcome.UNTRIED, why))
+    if memory.on_host and not is_readable(Memory.of(probe)):
+        return dict.fromkeys(
+            calls, Trial(Outcome.UNSAFE, "it may end the process: the memory cannot be read")
+        )
+    return {call: _try_call(call, probe) for call in calls}
+
+
+def values_of(expressions: Iterable[str], x: Any) -> list[tuple[str, Any]]:
+    """Evaluate each expression that applies to `x`."""
+    found = []
+    for expression in expressions:
+        with _quiet(), suppress(Exception):
+            found.append((expression, eval(expression, _names(x))))
+    return found
+
+
+def _names(x: Any) -> dict[str, Any]:
     """Return the names that calls may use; torch only if the program has imported it."""
     return {"x": x, "np": np, "bridge": bridge, "torch": sys.modules.get("torch")}
 
 
-def try_calls(calls: Iterable[str], probe: Any) -> dict[str, Trial]:
-    """Make each call on the probe, which may be the user's own object: nothing is written to it."""
-    return {call: _try_call(call, probe) for call in calls}
-
-
 def _try_call(call: str, probe: Any) -> Trial:
-    with quiet():
+    with _quiet():
         try:
-            result = eval(call, names(probe))
+            result = eval(call, _names(probe))
         except Exception as error:
             return Trial(Outcome.REFUSES, _first_sentence(error))
         return by_address(probe, result)
 
 
-def probe_of(x: Any, memory: Memory) -> Any:
+def _probe_of(x: Any, memory: Memory) -> Any:
     """Return a small object that libraries treat like `x`; None if there is none.
 
     A tensor is never passed itself: torch's own `numpy()` would pin its storage permanently. Nor is a View,
@@ -54,15 +74,34 @@ def probe_of(x: Any, memory: Memory) -> Any:
     """
     if is_tensor(x):
         return _small_tensor(x)
-    if isinstance(x, _core.View):
+    if is_instance(x, _core.View):
         return _small_view(memory)
-    if memory.nbytes <= SMALL:
+    if _is_small(memory):
         return x
     try:
-        part = x[_corner(memory)] if isinstance(x, np.ndarray) else x[:16]
-    except Exception:  # not a sequence, or it cannot be sliced
+        part = _part(x, memory)
+        return part if type(part) is type(x) and _is_small(Memory.of(part)) else None
+    except Exception:  # it cannot be sliced
         return None
-    return part if type(part) is type(x) else None
+
+
+def _is_small(memory: Memory) -> bool:
+    """Whether a call may read all of it. An axis without elements hides how long the others are."""
+    return prod(extent or 1 for extent in memory.shape) * memory.itemsize <= SMALL
+
+
+def _part(x: Any, memory: Memory) -> Any:
+    """Return the first elements along each axis; new memory where slicing is slow or impossible."""
+    if is_instance(x, memoryview) and len(memory.shape) > 1:
+        view: Any = _small_view(memory)
+        small = memoryview(view)
+        return small if small.format == x.format else None
+    library, corner = library_of(x), _corner(memory)
+    if library == "jax":  # compiles a program for each slice
+        values = np.ones([axis.stop for axis in corner], x.dtype)
+        return sys.modules["jax"].device_put(values, next(iter(x.devices())))
+    sliced = x.iloc if library == "pandas" else x
+    return sliced[corner if len(corner) > 1 else corner[0]]
 
 
 def _corner(memory: Memory) -> tuple[slice, ...]:
@@ -115,7 +154,7 @@ def _first_sentence(error: Exception) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Suppress warnings, without using up those that torch gives once per process.
 
     Warning filters belong to all threads, so one thread at a time changes and restores them.

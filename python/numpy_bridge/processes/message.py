@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from numpy_bridge import _core
@@ -16,6 +16,9 @@ from .layout import Elements, c_strides, pack
 
 LARGEST_ALIGNMENT: Final = 16
 """That of complex128."""
+
+MOST_QUESTIONS: Final = 256
+"""Objects with gaps within each other's bounds, of which more are sent with all that lies between them."""
 
 
 class Place(NamedTuple):
@@ -58,7 +61,9 @@ class Message:
     def __init__(self, regions: Iterable[_Region] = ()) -> None:
         self.incomplete = False
         self._regions: list[_Region] = list(regions)  # disjoint, in the order of their addresses
-        self._packed: list[_Packed] = []
+        self._packed: list[_Packed] = []  # in the order of their addresses
+        self._packed_by_layout: dict[Any, _Packed] = {}
+        self._widest = 0  # from `low` to `high` of these
 
     def again(self) -> Message:
         """Return a message that has the frames that this one lacked."""
@@ -72,7 +77,7 @@ class Message:
             return _empty(use)
         region = self._containing(low, high)
         if region is None:
-            rivals = list(self._sharing(view, low, high)) if self._regions or self._packed else []
+            rivals = list(self._sharing(view, low, high, use))
             if not rivals and elements.has_gaps:
                 return self._place_packed(view, low, high, use)
             region = self._add(low, high, view, use, rivals)
@@ -86,56 +91,58 @@ class Message:
             return self._regions[index - 1]
         return None
 
-    def _sharing(self, view: _core.View, low: int, high: int) -> Iterator[_Region | _Packed]:
+    def _sharing(self, view: _core.View, low: int, high: int, use: int) -> Iterator[_Region | _Packed]:
         """Yield what has bytes in common with a View that lies in no region."""
-        index = bisect_right(self._regions, low, key=attrgetter("low"))
-        for region in self._regions[max(index - 1, 0) :]:
-            if region.low >= high:
-                break
+        by_address = attrgetter("low")
+        first = max(bisect_right(self._regions, low, key=by_address) - 1, 0)
+        last = bisect_left(self._regions, high, key=by_address)
+        for region in self._regions[first:last]:
             if low < region.high and _share(view, region.view):
                 yield region
-        for packed in self._packed:
-            equal = packed.view.ptr == view.ptr and _layout(packed.view) == _layout(view)
-            if low < packed.high and packed.low < high and not equal and _share(view, packed.view):
+        if not self._packed:
+            return
+        same = self._packed_by_layout.get(_key(view))
+        first = bisect_right(self._packed, low - self._widest, key=by_address)
+        last = bisect_left(self._packed, high, key=by_address)
+        for packed in self._packed[first:last]:
+            if packed.high <= low or (packed is same and packed.place.frame.use >= use):
+                continue
+            if last - first > MOST_QUESTIONS or _share(view, packed.view):
                 yield packed
 
     def _add(
         self, low: int, high: int, view: _core.View, use: int, rivals: list[_Region | _Packed]
     ) -> _Region:
         """Add a region for a View and for all that share its memory, in place of theirs."""
-        owners: list[_core.View] = [view]
-        alignment = view.itemsize
+        owners = [view]
+        alignment = min(view.itemsize, LARGEST_ALIGNMENT)
         if rivals:
             self.incomplete = True
+            alignment = LARGEST_ALIGNMENT
             low = min(low, *(rival.low for rival in rivals))
             high = max(high, *(rival.high for rival in rivals))
-            alignment = LARGEST_ALIGNMENT
-        inside = (
-            [region for region in self._regions if region.low < high and low < region.high] if rivals else []
-        )
-        for region in inside:
-            low, high = min(low, region.low), max(high, region.high)
-            use = max(use, region.use)
-            owners.extend(region.owners)
-            self._regions.remove(region)
-        for rival in rivals:
-            if isinstance(rival, _Packed):
-                use = max(use, rival.place.frame.use)
-                owners.append(rival.view)
-        added = _Region(low, high, tuple(owners), use, min(alignment, LARGEST_ALIGNMENT))
+            for packed in rivals:
+                if isinstance(packed, _Packed):
+                    use = max(use, packed.place.frame.use)
+                    owners.append(packed.view)
+            for region in [r for r in self._regions if r.low < high and low < r.high]:
+                low, high = min(low, region.low), max(high, region.high)
+                use = max(use, region.use)
+                owners.extend(region.owners)
+                self._regions.remove(region)
+        added = _Region(low, high, tuple(owners), use, alignment)
         insort(self._regions, added, key=attrgetter("low"))
         return added
 
     def _place_packed(self, view: _core.View, low: int, high: int, use: int) -> Place:
-        for packed in self._packed:
-            if packed.view.ptr == view.ptr and _layout(packed.view) == _layout(view):
-                if packed.place.frame.use < use:
-                    packed.place.frame.use = use
-                    self.incomplete = True
-                return packed.place
-        place = _packed(view, use)
-        self._packed.append(_Packed(low, high, view, place))
-        return place
+        key = _key(view)
+        packed = self._packed_by_layout.get(key)
+        if packed is None:
+            packed = _Packed(low, high, view, _packed(view, use))
+            self._packed_by_layout[key] = packed
+            insort(self._packed, packed, key=attrgetter("low"))
+            self._widest = max(self._widest, high - low)
+        return packed.place
 
 
 class Alone:
@@ -179,8 +186,8 @@ def _packed(view: _core.View, use: int) -> Place:
     return Place(frame, 0, None if strides == c_strides(view.shape, view.itemsize) else strides)
 
 
-def _layout(view: _core.View) -> tuple[tuple[int, ...], tuple[int, ...], str]:
-    return view.shape, view.strides, view.dtype
+def _key(view: _core.View) -> tuple[Any, ...]:
+    return view.ptr, view.shape, view.strides, view.dtype
 
 
 def _share(a: _core.View, b: _core.View) -> bool:

@@ -22,30 +22,45 @@ MOST_PASSES: Final = 4
 
 
 class ReducerMixin:
-    """Sends tensors, arrays and Views of a pickler out of band.
+    """Lets a pickler of your own send tensors, arrays and Views out of band.
 
-    Put it before the pickler in a class of your own. Objects of one message that share memory still do when
-    they arrive, if the first of them contains the others; `Pickler` has no such condition.
+    Put it before the pickler among the bases. What the other bases reduce is asked afterwards. Objects of
+    one message that share memory still do when they arrive if the first of them contains the others;
+    `Pickler` has no such condition.
+
+    Raises
+    ------
+    SharingError
+        As `dumps`.
+
+    See Also
+    --------
+    Pickler, register_reducers
 
     Examples
     --------
-    >>> class Pickler(ReducerMixin, cloudpickle.Pickler):
+    >>> class MyPickler(bridge.ReducerMixin, pickle.Pickler):
     ...     pass
+    >>> file, buffers = io.BytesIO(), []
+    >>> MyPickler(file, 5, buffer_callback=buffers.append).dump(torch.ones(3))
+    >>> pickle.loads(file.getvalue(), buffers=buffers)
+    tensor([1., 1., 1.])
     """
 
-    _message: Message | None = None
     _reduce: Callable[[Any], Any]
+
+    def dump(self, obj: Any) -> None:
+        """Pickle `obj` as the other base does, as a message of its own."""
+        self._begin(_new_message())
+        super().dump(obj)  # type: ignore[misc]
 
     def _begin(self, message: Message) -> None:
         from .reducing import reduction
 
-        self._message = message
         self._reduce = partial(reduction, frames=message)
 
     def reducer_override(self, x: Any) -> Any:
         """Return how to rebuild `x`, or NotImplemented; picklers call this for each object."""
-        if self._message is None:
-            self._begin(_new_message())
         result = self._reduce(x)
         if result is not None:
             return result
@@ -79,7 +94,9 @@ class Pickler(ReducerMixin, pickle.Pickler):
     Examples
     --------
     >>> file = io.BytesIO()
-    >>> Pickler(file).dump(torch.ones(3))
+    >>> bridge.Pickler(file).dump(torch.ones(3))
+    >>> bridge.loads(file.getvalue())
+    tensor([1., 1., 1.])
     """
 
     def __init__(
@@ -121,7 +138,7 @@ class Pickler(ReducerMixin, pickle.Pickler):
     def _run(self, obj: Any, message: Message) -> Message:
         self._begin(message)
         self._buffers = []
-        super().dump(obj)
+        pickle.Pickler.dump(self, obj)
         return message
 
     def _discard(self, memo: Any) -> None:
@@ -197,7 +214,7 @@ def dumps(obj: Any, protocol: int | None = None, *, buffer_callback: Callback | 
     return pickler._stream.getvalue()
 
 
-def loads(data: Any, buffers: Iterable[Any] | None = None, *, readonly: Readonly = "private") -> Any:
+def loads(data: Any, buffers: Iterable[Any] | None = None, readonly: Readonly = "private") -> Any:
     """Rebuild an object over the buffers that arrived.
 
     Nothing is copied: what comes back aliases the buffers. Views and arrays over read-only buffers are
@@ -268,7 +285,7 @@ def register_reducers(pickler: Any = None) -> None:
 
     Examples
     --------
-    >>> register_reducers()
+    >>> bridge.register_reducers()
     >>> buffers = []
     >>> data = pickle.dumps(torch.ones(3), protocol=5, buffer_callback=buffers.append)
     >>> len(buffers)

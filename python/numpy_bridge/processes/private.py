@@ -28,6 +28,7 @@ class _Descriptor:
 
 
 _open: WeakValueDictionary[tuple[str, int], _Descriptor] = WeakValueDictionary()
+_not_found: set[tuple[str, int]] = set()  # device and inode of files that took a search of all processes
 
 
 def private(x: Any) -> _core.View:
@@ -93,12 +94,13 @@ def _descriptor_of(mapping: Mapping) -> _Descriptor:
     known = _open.get(key)
     if known is not None:
         return known
-    for path in _paths_of(mapping):
+    for path in () if key in _not_found else _paths_of(mapping):
         with contextlib.suppress(OSError):
             descriptor = _Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
             if _is_file(os.fstat(descriptor.number), mapping):
                 _open[key] = descriptor
                 return descriptor
+    _not_found.add(key)
     raise _cannot("a file that this process can open", mapping.path)
 
 

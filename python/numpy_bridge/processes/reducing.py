@@ -176,7 +176,7 @@ def _find(x: Any) -> _Described | None:
 
 
 def _describe_view(x: Any) -> _Described:
-    if x.device != "cpu":
+    if x.device.partition(":")[0] not in ("cpu", "cuda_host", "rocm_host"):
         raise SharingError(
             "pickle",
             "device",

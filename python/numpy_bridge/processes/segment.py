@@ -96,7 +96,7 @@ def create(nbytes: int, align: int, *, sole_writer: bool) -> Segment:
     descriptor = nameless.create(_KIND, size)
     try:
         os.pwrite(descriptor, label.packed(), 0)
-        mapping = _core.Mapping(descriptor, size, True, True)
+        mapping = _core.Mapping(descriptor, size, True, True, True)
     except BaseException:
         os.close(descriptor)
         raise
@@ -110,7 +110,7 @@ def attach(process: int, descriptor: int, label: Label, *, sole_writer: bool, ke
     """The segment behind a descriptor of another process: always the same one for the same memory.
 
     Two mappings of it would be at different addresses, so that overlap could not be seen. With `keep` the
-    segment can be sent on: its descriptor stays open.
+    segment can be sent on: its descriptor stays open. Without, it is mapped to be read as a whole, once.
     """
     with _lock:
         known = _known.get((label.identity, keep))
@@ -127,7 +127,8 @@ def _map(process: int, descriptor: int, label: Label, *, sole_writer: bool, keep
     kept = False
     try:
         _check(opened, label)
-        mapping = _core.Mapping(opened, label.offset + max(label.nbytes, 1), not sole_writer, keep)
+        size = label.offset + max(label.nbytes, 1)
+        mapping = _core.Mapping(opened, size, not sole_writer, keep, not keep)
         kept = keep
     except PermissionError:
         expected = "a block that others may write"

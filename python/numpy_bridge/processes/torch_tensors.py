@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from numpy_bridge import _core
@@ -48,27 +49,19 @@ def describe(x: Any) -> Tensor | None:
         For tensors on a device, and for those with a history of autograd.
     """
     torch = sys.modules["torch"]
-    if type(x) is torch.Tensor and not x.__dict__:
-        try:
+    if type(x) is torch.Tensor and x.is_cpu and not x.__dict__:
+        with suppress(SharingError):  # because of something that is kept, or refused in our words
             return Tensor(_core.view(x), 0)
-        except SharingError:
-            pass
-    _require_host(x)
-    if _pickles_itself(torch, x):
-        return None
-    if x.requires_grad and x.grad_fn is not None:
-        raise SharingError(
-            "pickle",
-            "requires_grad",
-            "a leaf tensor",
-            "one with a history, which cannot leave this process",
-            "send x.detach()",
-        )
-    return _describe_memory(torch, x)
+    with torch._C.DisableTorchFunctionSubclass():
+        _require_host(x)
+        if _pickles_itself(torch, x):
+            return None
+        _require_leaf(x)
+        return _describe_memory(torch, x)
 
 
 def _require_host(x: Any) -> None:
-    if x.device.type not in ("cpu", "meta"):
+    if not x.is_cpu and not x.is_meta:
         raise SharingError(
             "pickle",
             "device",
@@ -78,12 +71,23 @@ def _require_host(x: Any) -> None:
         )
 
 
+def _require_leaf(x: Any) -> None:
+    if x.requires_grad and x.grad_fn is not None:
+        raise SharingError(
+            "pickle",
+            "requires_grad",
+            "a leaf tensor",
+            "one with a history, which cannot leave this process",
+            "send x.detach()",
+        )
+
+
 def _pickles_itself(torch: Any, x: Any) -> bool:
     kind = type(x)
     own_method = kind.__reduce_ex__ is not torch.Tensor.__reduce_ex__ and kind is not torch.nn.Parameter
     made_of_others = x.layout is not torch.strided or x.is_quantized or x.is_nested
     computed = kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
-    return own_method or made_of_others or computed or x.device.type == "meta" or any(getattr(x, "names", ()))
+    return own_method or made_of_others or computed or x.is_meta or any(getattr(x, "names", ()))
 
 
 def _describe_memory(torch: Any, x: Any) -> Tensor | None:
@@ -93,14 +97,13 @@ def _describe_memory(torch: Any, x: Any) -> Tensor | None:
     if kind is torch.nn.Parameter and state:
         return None  # its own pickling sends x.data and the state
     flags = REQUIRES_GRAD if x.requires_grad else 0
-    with torch._C.DisableTorchFunctionSubclass():
-        stored = x.detach()
-        if x.is_conj():
-            flags |= CONJUGATED
-            stored = stored.conj()
-        if x.is_neg():
-            flags |= NEGATED
-            stored = stored._neg_view()
+    stored = x.detach()
+    if x.is_conj():
+        flags |= CONJUGATED
+        stored = stored.conj()
+    if x.is_neg():
+        flags |= NEGATED
+        stored = stored._neg_view()
     if kind is torch.nn.Parameter:
         return Tensor(_core.view(stored), flags | PARAMETER)
     return Tensor(_core.view(stored), flags, () if kind is torch.Tensor and not state else (kind, state))
@@ -149,7 +152,7 @@ def _in_storage(frame: Frame, view: _core.View) -> Any:
         return like
     steps = [stride // view.itemsize for stride in view.strides]
     torch = sys.modules["torch"]
-    x = torch.empty(0, dtype=like.dtype)
+    x = torch.empty(0, dtype=like.dtype, device="cpu")
     return x.set_(frame.tensor.untyped_storage(), position, view.shape, steps)
 
 

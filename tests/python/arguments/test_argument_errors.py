@@ -198,7 +198,8 @@ TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         lambda: torch.zeros(3).to_sparse(),
         "float32, CPU",
         "torch.Tensor: is_sparse = True",
-        "; share its parts, x.indices() and x.values(), or make a dense copy: x.to_dense()",
+        "; share its parts, x.coalesce().indices() and x.coalesce().values(), "
+        "or make a dense copy: x.to_dense()",
     ),
 ]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from support import needs_torch, torch
 
 
 @pytest.mark.parametrize(
@@ -69,3 +71,25 @@ def test_masked_arrays_and_times_in_torch() -> None:
     assert [c.outcome for c in log] == ["shared", "copied", "shared"]
     masked.data[0], times[1] = 7, np.datetime64(5, "s")
     assert (shared[0], copy[0], numbers[1]) == (7, 1, 5)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("x", "alternative"),
+    [
+        (np.ma.array([1.0, 2.0], mask=[0, 0]), "bridge.to_torch(x.data)"),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), "bridge.to_torch(x.data)"),
+        (np.arange(4.0), "bridge.to_torch(x)"),
+        (np.zeros(65, "u1")[1:].view("f8"), ""),
+        (bridge.view(np.arange(4.0)), "bridge.to_torch(x)"),
+        (bridge.view(np.arange(4.0), readonly=True), "bridge.to_torch(x, allow_readonly=True)"),
+    ],
+)
+def test_no_alternative_refuses(x: Any, alternative: str) -> None:
+    with bridge.audit() as log, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.tensor(x)
+    (conversion,) = log
+    assert conversion.alternative == alternative
+    if alternative:
+        assert bridge.shares_memory(eval(alternative, {"x": x, "bridge": bridge}), np.asarray(x))

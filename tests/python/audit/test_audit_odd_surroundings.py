@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
+import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +19,7 @@ import pytest
 import numpy_bridge as bridge
 from numpy_bridge.auditing.install import installation
 from numpy_bridge.auditing.install.import_hook import ImportHook
-from support import run_python
+from support import needs_torch, run_python, torch
 
 
 class Lazy(ModuleType):
@@ -106,3 +111,83 @@ def test_an_audit_that_cannot_start_leaves_nothing(monkeypatch: pytest.MonkeyPat
 def test_an_audit_that_nobody_ends_is_quiet_at_the_end() -> None:
     """`run_python` fails for what Python says of exceptions that it ignores."""
     run_python("import numpy_bridge as bridge\nopen_audit = bridge.audit()\nopen_audit.__enter__()")
+
+
+def in_a_pool(call: Any) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        list(pool.map(call, [np.ones(3)]))
+
+
+def in_asyncio(call: Any) -> None:
+    async def main() -> None:
+        await asyncio.to_thread(call, np.ones(3))
+
+    asyncio.run(main())
+
+
+def in_a_thread(call: Any) -> None:
+    thread = threading.Thread(target=call, args=[np.ones(3)])
+    thread.start()
+    thread.join()
+
+
+def in_a_pool_of_multiprocessing(call: Any) -> None:
+    with ThreadPool(1) as pool:
+        pool.map(call, [np.ones(3)])
+
+
+def in_no_frame(call: Any) -> None:
+    done = threading.Event()
+
+    class Source(np.ndarray):
+        def __del__(self) -> None:
+            done.set()
+
+    _thread.start_new_thread(call, (np.ones(3).view(Source),))
+    assert done.wait(10)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("run", "file"),
+    [
+        (in_a_pool, "concurrent/futures/thread.py"),
+        (in_asyncio, "concurrent/futures/thread.py"),
+        (in_a_thread, "threading.py"),
+        (in_a_pool_of_multiprocessing, "multiprocessing/pool.py"),
+        (in_no_frame, "<thread "),
+    ],
+)
+def test_a_call_by_python_itself_has_a_place(run: Any, file: str) -> None:
+    with bridge.audit() as log:
+        run(torch.tensor)
+    (conversion,) = log
+    assert file in conversion.place.file
+    assert conversion.hidden
+    known = threading.enumerate()
+    assert not [thread for thread in known if "Dummy" in thread.name]
+
+
+def test_warnings_as_errors_are_no_errors_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text("import numpy_bridge\ndef test_one(): assert True\n")
+    (tmp_path / "plain.py").write_text("print('done')\n")
+    for words in (
+        [
+            "-m",
+            "numpy_bridge",
+            "audit",
+            "-m",
+            "pytest",
+            "-W",
+            "error",
+            "-p",
+            "no:cacheprovider",
+            "test_one.py",
+        ],
+        ["-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "test_one.py"],
+        ["-W", "error", "-m", "numpy_bridge", "audit", "plain.py"],
+        ["-c", "import numpy_bridge, pytest, sys; sys.exit(pytest.main(['-W', 'error', 'test_one.py']))"],
+    ):
+        done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        assert "Warning" not in done.stdout + done.stderr

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -178,14 +180,22 @@ def test_coroutine_function() -> None:
         asyncio.run(sums())
 
 
-def test_a_generator_function_is_refused() -> None:
-    def numbers() -> Any:
-        yield 1
+def test_a_plain_function_that_returns_a_coroutine() -> None:
+    async def sums() -> int:
+        return int(np.array(BUFFER).sum())
 
-    with pytest.raises(
-        TypeError, match="no_copies cannot decorate a generator function; use it as a block inside"
-    ):
-        no_copies()(numbers)
+    with pytest.raises(HiddenCopyError):
+        asyncio.run(no_copies()(lambda: sums())())
+
+
+def test_a_generator_that_is_returned_is_refused() -> None:
+    with pytest.raises(TypeError, match="cannot watch a generator that is returned: use it as a block"):
+        no_copies()(lambda: (n for n in range(3)))()
+
+
+def test_a_partial_function() -> None:
+    with pytest.raises(HiddenCopyError):
+        no_copies()(functools.partial(lambda x: np.array(x), BUFFER))()
 
 
 def test_parentheses_are_asked_for() -> None:
@@ -193,10 +203,61 @@ def test_parentheses_are_asked_for() -> None:
         no_copies(len)
 
 
-@pytest.mark.parametrize("thing", [3, classmethod(len)])
-def test_what_is_no_function_is_refused(thing: Any) -> None:
-    with pytest.raises(TypeError, match=r"no_copies decorates functions, not (int|classmethod) objects"):
+class Pipeline:
+    def __call__(self) -> None: ...
+
+
+def numbers() -> Any:
+    yield 1
+
+
+async def numbers_later() -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        (3, "decorates functions, not int objects; use it as a block"),
+        (Pipeline, "cannot decorate a class, which would be one no more; decorate its methods"),
+        (Pipeline(), "decorates functions, not Pipeline objects; use it as a block"),
+        (
+            classmethod(len),
+            "decorates functions, not classmethod objects; put @no_copies() below @classmethod",
+        ),
+        (
+            staticmethod(len),
+            "decorates functions, not staticmethod objects; put @no_copies() below @staticmethod",
+        ),
+        (property(len), "decorates functions, not property objects; use it as a block"),
+        (functools.partialmethod(len), "decorates functions, not partialmethod objects; use it as a block"),
+        (functools.partial(Pipeline), "decorates functions, not partial objects; use it as a block"),
+        (numbers, "cannot decorate a generator function; use it as a block inside"),
+        (functools.partial(numbers), "cannot decorate a generator function; use it as a block inside"),
+        (numbers_later, "cannot decorate a generator function; use it as a block inside"),
+    ],
+    ids=repr,
+)
+def test_what_has_no_body_to_watch_is_refused(thing: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=f"^no_copies {re.escape(text)}$"):
         no_copies()(thing)
+
+
+@pytest.mark.parametrize("thing", [len, Pipeline, numbers, numbers_later, staticmethod(len)], ids=repr)
+def test_audit_decorates_nothing(thing: Any) -> None:
+    for decorate in (bridge.audit(), bridge.audit):
+        with pytest.raises(
+            TypeError, match=r"^audit decorates nothing, .*: use a block, with audit\(\) as log$"
+        ):
+            decorate(thing)
+
+
+def test_an_audit_can_be_entered_again() -> None:
+    audit = bridge.audit()
+    with audit as outer, audit as inner:
+        np.array(BUFFER)
+    np.array(BUFFER)
+    assert len(outer) == len(inner) == 1
 
 
 # pytest

@@ -81,7 +81,8 @@ def test_torch(name: str) -> None:
     else:
         with pytest.raises(bridge.SharingError) as caught:
             view(tensor)
-        assert (caught.value.field, caught.value.hint) == ("dtype", hint)
+        assert caught.value.field == "dtype"
+        assert "t.view(torch.uint8)" in caught.value.hint
         assert view(tensor.view(torch.uint8)).dtype == "uint8"  # the way round
 
 
@@ -90,7 +91,9 @@ def test_quantized_tensors() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tensor = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
-    assert row_or_hint("qint8") == "share the stored integers: t.int_repr()"
+    assert row_or_hint("qint8") == "describe the bytes: dtype='uint8'"
+    refusal, _ = result_of(view, tensor)
+    assert "t.int_repr()" in refusal.hint
     assert bridge.to_numpy(tensor.int_repr()).tolist() == [10, 10]
 
 
@@ -125,9 +128,9 @@ def test_numpy(dtype: np.dtype[Any]) -> None:
 @pytest.mark.skipif(not hasattr(np, "dtypes"), reason="NumPy 1.x has no strings of variable length")
 def test_strings_of_variable_length_are_not_said_to_be_of_fixed_length() -> None:
     array = np.array(["a", "longer"], np.dtypes.StringDType())
-    with pytest.raises(bridge.SharingError, match="Strings of variable length") as caught:
+    with pytest.raises(bridge.SharingError, match="Strings of variable length"):
         view(array)
-    assert caught.value.hint == row_or_hint(array.dtype)
+    assert row_or_hint(array.dtype) == "such elements are behind pointers of their own"
     fixed = array.astype("U6")  # the way round
     assert view(fixed.view("u4")).dtype == "uint32"
 
@@ -176,7 +179,8 @@ def test_ml_dtypes(name: str) -> None:
     if hint is not None:
         with pytest.raises(bridge.SharingError) as caught:
             view(array)
-        assert (caught.value.field, caught.value.hint) == ("dtype", hint)
+        assert caught.value.field == "dtype"
+        assert "x.view('u1')" in caught.value.hint
         assert view(array.view("u1")).dtype == "uint8"  # the way round
         return
     again = bridge.to_numpy(view(array))

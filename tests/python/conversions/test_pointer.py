@@ -192,6 +192,12 @@ IMPOSSIBLE: dict[str, tuple[Any, dict[str, Any], str]] = {
     "device index": ((1,), {"device": "cuda:x"}, "device"),
     "negative device index": ((1,), {"device": "cuda:-1"}, "device"),
     "empty device": ((1,), {"device": ""}, "device"),
+    "device pair of no type": ((1,), {"device": (5, 0)}, "device"),
+    "device pair with a negative index": ((1,), {"device": (2, -1)}, "device"),
+    "device pair of large numbers": ((1,), {"device": (2**40, 0)}, "device"),
+    "device pair beyond 64 bits": ((1,), {"device": (2, 2**64)}, "device"),
+    "device of three numbers": ((1,), {"device": (1, 0, 0)}, "device"),
+    "negative index of CUDA": ((1,), {"device": -1}, "device"),
 }
 
 
@@ -225,11 +231,36 @@ def test_null_needs_no_elements() -> None:
         ("rocm:1", "rocm:1", (10, 1)),
         ("metal", "metal:0", (8, 0)),
         ("cuda_managed:0", "cuda_managed:0", (13, 0)),
+        ("mps:0", "metal:0", (8, 0)),
+        ("mps", "metal:0", (8, 0)),
+        ("xpu:1", "oneapi:1", (14, 1)),
+        ("hip:2", "rocm:2", (10, 2)),
+        ("privateuseone:0", "extension:0", (12, 0)),
+        ((1, 0), "cpu", (1, 0)),
+        ([2, 3], "cuda:3", (2, 3)),
+        ((np.int32(10), np.int64(1)), "rocm:1", (10, 1)),
+        (0, "cuda:0", (2, 0)),
+        (np.int64(3), "cuda:3", (2, 3)),
     ],
 )
-def test_device(device: str, name: str, dlpack: tuple[int, int]) -> None:
+def test_device(device: Any, name: str, dlpack: tuple[int, int]) -> None:
     shared = from_pointer(4096, (1,), "f4", device=device)
     assert (shared.device, shared.__dlpack_device__()) == (name, dlpack)
+    again = from_pointer(4096, (1,), "f4", device=shared.__dlpack_device__())
+    assert again.device == from_pointer(4096, (1,), "f4", device=shared.device).device == name
+
+
+@needs_torch
+@pytest.mark.parametrize("name", ["cpu", "cuda", "cuda:1", "mps:0", "xpu:0", "hip:1", "maia:0", "vulkan:0"])
+def test_devices_of_torch(name: str) -> None:
+    by_torch = from_pointer(4096, (1,), "f4", device=torch.device(name))
+    assert by_torch.device == from_pointer(4096, (1,), "f4", device=name).device
+
+
+@pytest.mark.parametrize("device", [None, True, np.True_])
+def test_what_is_no_device(device: Any) -> None:
+    with pytest.raises(TypeError, match="device: expected a name, a pair or an index, got"):
+        from_pointer(4096, (1,), "f4", device=device)
 
 
 def test_host_memory_of_a_device_works_on_the_host(block: np.ndarray) -> None:
@@ -275,13 +306,45 @@ def test_readonly(block: np.ndarray) -> None:
     assert array[0] == 55
 
 
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("ptr", lambda p, block: from_pointer(None, 6, "f8")),
+        ("ptr", lambda p, block: from_pointer(ctypes.byref(ctypes.c_double()), 1, "f8")),
+        ("ptr", lambda p, block: from_pointer(block, 6, "f8")),
+        ("ptr", lambda p, block: from_pointer(float(p), 6, "f8")),
+        ("shape", lambda p, block: from_pointer(p, None, "f8")),
+        ("shape", lambda p, block: from_pointer(p, 2.0, "f8")),
+        ("shape", lambda p, block: from_pointer(p, (2.0,), "f8")),
+        ("shape", lambda p, block: from_pointer(p, "12", "f8")),
+        ("shape", lambda p, block: from_pointer(p, {2, 3}, "f8")),
+        ("shape", lambda p, block: from_pointer(p, {2: 3}, "f8")),
+        ("shape", lambda p, block: from_pointer(p, frozenset([2]), "f8")),
+        ("strides", lambda p, block: from_pointer(p, 6, "f8", strides=8.0)),
+        ("strides", lambda p, block: from_pointer(p, 6, "f8", strides=[8.0])),
+        ("strides", lambda p, block: from_pointer(p, 6, "f8", strides={8})),
+        ("dtype", lambda p, block: from_pointer(p, 6, None)),
+        ("dtype", lambda p, block: from_pointer(p, 6, object())),
+    ],
+)
+def test_a_wrong_argument_is_named(argument: str, call: Any, block: np.ndarray) -> None:
+    with pytest.raises(TypeError, match=rf"^{argument}\b"):
+        call(block.ctypes.data, block)
+
+
+def test_one_stride_may_be_a_number(block: np.ndarray) -> None:
+    assert from_pointer(block.ctypes.data, 6, "f8", strides=16, owner=block).strides == (16,)
+
+
 def test_wrong_arguments(block: np.ndarray) -> None:
     address = block.ctypes.data
     for call in (
         lambda: from_pointer(),
         lambda: from_pointer(address, (1,)),
         lambda: from_pointer(address, (1,), "f8", (8,)),
-        lambda: from_pointer(address, (1,), "f8", strides=8),
+        lambda: from_pointer(
+            address, (1,), "f8", strides=None, owner=block, device="cpu", readonly=True, x=1
+        ),
         lambda: from_pointer(address, (1,), "f8", strides=(1.5,)),
         lambda: from_pointer(address, (1,), "f8", unknown=1),
     ):

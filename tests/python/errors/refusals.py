@@ -45,12 +45,12 @@ def released() -> memoryview:
 
 
 MATRIX = np.zeros((4, 4))
-CAST = "memoryview(x).cast('B')"
+CAST = "np.frombuffer(x, 'u1')"
 REFUSALS: list[tuple[Callable[[], Any], str]] = [
     # The buffer protocol, import
     (
         lambda: view(FakeBuffer(ndim=65)),
-        "buffer: ndim: expected 0 to 64 dimensions, got 65; merge some dimensions first: x.reshape(...)",
+        "buffer: ndim: expected 0 to 64 dimensions, got 65; merge some dimensions first",
     ),
     (lambda: view(FakeBuffer(ndim=-1)), "buffer: ndim: expected 0 to 64 dimensions, got -1"),
     (lambda: view(FakeBuffer(itemsize=0)), "buffer: itemsize: expected an itemsize of 1 byte or more, got 0"),
@@ -67,18 +67,23 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(memoryview(np.zeros(1, "i4,f4"))),
         "buffer: format: expected a plain number per element, got format 'T{i:f0:f:f1:}', 8 bytes; "
-        "a structured element has several dtypes; share one field at a time: x['field']",
+        "a structured element has several dtypes; share one field at a time: np.asarray(x)['f0']",
     ),
     (
         lambda: view(memoryview(np.zeros(1, "O"))),
         "buffer: format: expected a plain number per element, got format 'O', 8 bytes; "
         "the elements are Python objects, such as mixed or missing values; convert them to numbers "
-        "first, e.g. x.astype(float)",
+        "first",
     ),
     (
         lambda: view((ctypes.c_longdouble * 1)()),
         "buffer: format: expected a plain number per element, got format '<g', 16 bytes; "
-        "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
+        "long double differs between platforms; convert with np.frombuffer(x, 'g').astype('float64')",
+    ),
+    (
+        lambda: view(memoryview(np.zeros(1, "G"))),
+        "buffer: format: ...; long double differs between platforms; "
+        "convert with np.frombuffer(x, 'G').astype('complex128')",
     ),
     (
         lambda: view(FakeBuffer(suboffsets=(0,))),
@@ -142,8 +147,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(FakeTensor(dtype=(3, 64, 1))),
         "DLPack: dtype: expected a supported number dtype, got code 3, 64 bits, 1 lanes; "
-        "the elements are Python objects, such as mixed or missing values; convert them to numbers "
-        "first, e.g. x.astype(float)",
+        "the elements are handles, such as Python objects; convert them to numbers first",
     ),
     (
         lambda: view(FakeTensor(dtype=(2, 32, 4))),
@@ -185,7 +189,17 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(FakeTensor(flags=2)),
         "DLPack: flags: expected the producer's own memory, got a copy that the producer made; "
+        "share a copy: numpy_bridge.view(numpy_bridge.to_numpy(x, copy=True))",
+    ),
+    (
+        lambda: bridge.to_numpy(FakeTensor(flags=2)),
+        "DLPack: flags: expected the producer's own memory, got a copy that the producer made; "
         "pass copy=None or copy=True to take the copy",
+    ),
+    (
+        lambda: bridge.shares_memory(FakeTensor(flags=2), b"ab"),
+        "DLPack: flags: expected the producer's own memory, got a copy that the producer made; "
+        "take a copy: numpy_bridge.to_numpy(x, copy=True)",
     ),
     (
         lambda: view(FakeTensor(flags=4, dtype=(17, 4, 2))),
@@ -214,7 +228,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         lambda: view(Both()),
         "refusals.Both: protocols: expected one protocol that can share it, got buffer: "
         "expected 0 to 64 dimensions, got 65\nDLPack: expected DLPack major version 1, got 2.0; "
-        "merge some dimensions first: x.reshape(...)",
+        "merge some dimensions first",
     ),
     # DLPack, export
     (lambda: view(b"").__dlpack__(stream=1), "DLPack: stream: expected None for memory on the CPU, got 1"),
@@ -261,7 +275,9 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: from_pointer(8, (1,), "u1", device="x"),
-        "pointer: device: expected 'cpu' or 'cuda:<index>', got 'x'",
+        "pointer: device: expected 'cpu', a name and an index such as 'cuda:0', or the pair of "
+        "__dlpack_device__, got 'x'; the names are cpu, cuda, cuda_host, cuda_managed, rocm, rocm_host, "
+        "metal, opencl, vulkan, oneapi, vpi, extension, webgpu, hexagon, maia, trainium",
     ),
     (
         lambda: from_pointer(-1, (1,), "u1"),

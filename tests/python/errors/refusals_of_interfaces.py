@@ -131,17 +131,17 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (
         interface(typestr="<M8[s]"),
         "__array_interface__: typestr: expected a plain number per element, such as '<f4', got '<M8[s]'; "
-        "share the counts behind the times: x.view('i8')",
+        "share the counts behind the times: np.asarray(x).view('i8')",
     ),
     (
         interface(typestr="|t4"),
         "__array_interface__: typestr: ..., got '|t4'; libraries pack elements of less than a byte in "
-        "different ways; share their bytes: x.view('u1') or t.view(torch.uint8)",
+        "different ways; let its own library share their bytes, as uint8",
     ),
     (
         interface(descr=[("a", "<f4"), ("b", "<f4")]),
         "__array_interface__: descr: expected a list of one field with the type of typestr, got ...; "
-        "share one field at a time, x['field'], or the bytes, x.view('u1')",
+        "share one field at a time, or the bytes: np.ascontiguousarray(x).view('u1')",
     ),
     (
         interface(descr=[("", "<i4")]),
@@ -180,7 +180,7 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(FreshBytes()),
         "__array_interface__: data: expected the same memory at each request, got a fresh copy each time; "
-        "pass copy=None or copy=True to take the copy",
+        "share a copy: numpy_bridge.view(numpy_bridge.to_numpy(x, copy=True))",
     ),
     (
         lambda: view(Wandering()),
@@ -196,7 +196,21 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (
         struct(kind=b"U"),
         "__array_struct__: typekind: expected a number, got 4 bytes of kind U; "
-        "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
+        "convert text to numbers, or share its code points: np.ascontiguousarray(x).view('u4')",
+    ),
+    (
+        struct(kind=b"S", itemsize=3),
+        "__array_struct__: typekind: ...; share the bytes: np.ascontiguousarray(x).view('u1')",
+    ),
+    (
+        struct(kind=b"f", itemsize=16),
+        "__array_struct__: typekind: ...; "
+        "long double differs between platforms; convert with np.asarray(x).astype('float64') or 'complex128'",
+    ),
+    (
+        struct(kind=b"O", itemsize=8),
+        "__array_struct__: typekind: ...; "
+        "the elements are Python objects, such as mixed or missing values; convert them to numbers first",
     ),
     (
         struct(kind=b"T", itemsize=16),
@@ -212,6 +226,10 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     (
         cuda(version=1),
         "__cuda_array_interface__: version: expected version 2 or 3, got 1",
+    ),
+    (
+        cuda(typestr="<M8[s]"),
+        "__cuda_array_interface__: typestr: ...; let its own library convert it to plain numbers first",
     ),
     (
         cuda(stream=0),
@@ -232,8 +250,7 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     # __array__
     (
         lambda: view(Refuses()),
-        "__array__: call: expected an array without a copy, got ValueError: only copies; "
-        "pass copy=None or copy=True to take the copy",
+        "__array__: call: expected an array without a copy, got ValueError: only copies",
     ),
     (method([1]), "__array__: call: expected an ndarray, got an object of type list"),
     (
@@ -247,7 +264,7 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(FakeTensor(dtype=(2, 128, 1))),
-        "DLPack: dtype: ...; share its bytes: x.view('u1') or t.view(torch.uint8)",
+        "DLPack: dtype: ...; let its own library share its bytes, as uint8",
     ),
     (
         lambda: view(FakeTensor(dtype=(99, 8, 1))),
@@ -265,7 +282,7 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
         "buffer: expected 0 to 64 dimensions, got 65\n"
         "__array_interface__: expected a tuple of integers, got [6]\n"
         "__array__: expected an array without a copy, got ValueError: only copies; "
-        "merge some dimensions first: x.reshape(...)",
+        "merge some dimensions first",
     ),
     (
         lambda: managed_tensor_to_object(None),
@@ -282,10 +299,26 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: from_pointer(8, (1,), "qint8"),
-        "pointer: dtype: ..., got 'qint8'; share the stored integers: t.int_repr()",
+        "pointer: dtype: ..., got 'qint8'; describe the bytes: dtype='uint8'",
     ),
     (
         lambda: from_pointer(8, (1,), "int4"),
-        "pointer: dtype: ..., got 'int4'; libraries pack elements of ...",
+        "pointer: dtype: ..., got 'int4'; describe the bytes: dtype='uint8'",
+    ),
+    (
+        lambda: from_pointer(8, (1,), np.dtype("M8[s]")),
+        "pointer: dtype: ..., got 'datetime64[s]'; describe the counts behind the times: dtype='int64'",
+    ),
+    (
+        lambda: from_pointer(8, (1,), np.dtype("U4")),
+        "pointer: dtype: ...; describe the code points: dtype='uint32'",
+    ),
+    (
+        lambda: from_pointer(8, (1,), np.dtype("V4")),
+        "pointer: dtype: ...; describe one field at a time, with its own dtype and strides",
+    ),
+    (
+        lambda: from_pointer(8, (1,), np.dtype("O")),
+        "pointer: dtype: ..., got 'object'; such elements are behind pointers of their own",
     ),
 ]

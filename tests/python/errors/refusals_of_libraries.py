@@ -64,7 +64,7 @@ REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: bridge.to_numpy(cuda()),
         "NumPy: device: expected memory on the host, got cuda:0; "
-        "let its own library copy it to the host first, e.g. t.cpu()",
+        "let its own library copy it to the host first",
     ),
     (
         lambda: view(np.ma.masked_array([1], [0])),
@@ -78,11 +78,25 @@ REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: view(np.zeros(1, "V4")),
-        "NumPy: dtype: ...; share one field at a time, x['field'], or the bytes, x.view('u1')",
+        "NumPy: dtype: ...; share the bytes: x.view('u1')",
     ),
     (
-        lambda: view(np.zeros(1, "U4")),
+        lambda: view(np.zeros(1, "i4,f4")),
+        "NumPy: dtype: ...; share one field at a time, x['f0'], or the bytes, x.view('u1')",
+    ),
+    (lambda: view(np.zeros(1, "i4,O")), "NumPy: dtype: ...; share one field at a time, x['f0']"),
+    (
+        lambda: view(np.zeros((), "i4,f4")),
+        "NumPy: dtype: ...; ..., or the bytes, np.atleast_1d(x).view('u1')",
+    ),
+    (
+        lambda: view(np.zeros(4, "U4")[::2]),
         "NumPy: dtype: ..., got <U4; "
+        "convert text to numbers, or share its code points: np.ascontiguousarray(x).view('u4')",
+    ),
+    (
+        lambda: view(np.array(["1.5"])),
+        "NumPy: dtype: ..., got <U3; "
         "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
     ),
     (lambda: view(np.zeros(1, "S4")), "NumPy: dtype: ..., got |S4; share the bytes: x.view('u1')"),
@@ -108,7 +122,7 @@ REFUSALS_ML_DTYPES: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: bridge.to_numpy(from_pointer(4096, (2,), "float4_e2m1fn_x2")),
         "NumPy: dtype: expected a dtype that NumPy or ml_dtypes has, got float4_e2m1fn_x2; "
-        "share its bytes: t.view(torch.uint8)",
+        "share its bytes as uint8",
     ),
     (
         lambda: bridge.to_numpy(view(foreign_bfloat16())),
@@ -166,13 +180,12 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(torch.zeros(1, dtype=torch.uint8).view(torch.bits8)),
         "torch: dtype: expected a supported number dtype, got torch.bits8; "
-        "share its bytes: x.view('u1') or t.view(torch.uint8)",
+        "share its bytes: t.view(torch.uint8)",
     ),
     (
         lambda: view(of_vmap()),
         "torch: memory: expected a strided tensor of numbers with memory of its own, got torch.Tensor: ...; "
-        "share the tensor itself, not the wrapper that vmap or grad made of it; "
-        "for unusual dtypes share the bytes: t.view(torch.uint8)",
+        "share the tensor itself, not the wrapper that vmap or grad made of it",
     ),
     (
         lambda: view(torch.eye(2).to_sparse_csc()),
@@ -187,7 +200,8 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(torch.eye(2).to_sparse()),
         "torch: is_sparse: expected a strided tensor, got is_sparse = True; "
-        "share its parts, t.indices() and t.values(), or make a dense copy: t.to_dense()",
+        "share its parts, t.coalesce().indices() and t.coalesce().values(), "
+        "or make a dense copy: t.to_dense()",
     ),
     (
         lambda: view(torch.eye(2).to_sparse_csr()),
@@ -202,6 +216,20 @@ REFUSALS_TORCH: list[tuple[Callable[[], Any], str]] = [
         lambda: view(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])),
         "torch: is_nested: expected a strided tensor, got is_nested = True; "
         "share its components one by one: t.unbind()",
+    ),
+    (
+        lambda: view(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)),
+        "torch: is_nested: expected a strided tensor, got is_nested = True; "
+        "share its parts: t.values() and t.offsets()",
+    ),
+    (
+        lambda: view(torch.nn.LazyLinear(3).weight),
+        "torch: type: expected a tensor with a shape, got a torch.nn.parameter.UninitializedParameter; "
+        "call its module once, which gives it a shape and memory",
+    ),
+    (
+        lambda: bridge.to_torch(from_pointer(4096, (2,), "f4", device="cuda:200")),
+        "torch: device: expected a device index of 0 to 127, got cuda:200",
     ),
     (
         lambda: view(torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)),

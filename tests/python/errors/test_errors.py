@@ -157,6 +157,22 @@ ELSEWHERE = {
     "share the codes of the categories: ",
     "x.cat.codes",
     "x is a traced value inside jax.jit and has no memory yet; convert it outside the traced function",
+    # Parts of hints that are completed for one array, test_hints.py, and dtypes that torch will have
+    "share one field at a time, x['field'], or the bytes, x.view('u1')",
+    "share one field at a time, x['field'], or the bytes,",
+    "a structured element has several dtypes; share one field at a time: np.asarray(x)['",
+    "libraries pack elements of less than a byte in different ways; share their bytes: x.view('u1')",
+    "share its bytes: x.view('u1')",
+    "share the stored integers: t.int_repr()",
+    "share the bytes of this dtype: t.view(torch.uint8)",
+    "hasobject",
+    # What producers say about devices: test_hostile_producers.py; proxies: test_proxies.py
+    "the device of the capsule, ",
+    "the device of the capsule, (",
+    " in its place",
+    # torch's errors while it copies, test_copies.py, or waits for a stream
+    "values that can be copied",
+    "a stream that torch can wait for",
     "returned",
     "a shape of ",
     "managed memory without pending work on a stream",
@@ -174,7 +190,6 @@ ELSEWHERE = {
     "a storage that stays resizable",
     "a dtype that NumPy has",
     "install ml_dtypes, which adds it: pip install 'numpy-bridge[ml-dtypes]'",
-    "share its parts: torch.view_as_real(t)",
 }
 
 

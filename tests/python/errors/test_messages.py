@@ -20,7 +20,7 @@ MESSAGES: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: view(FakeBuffer(ndim=65)),
         "cannot share this through the buffer protocol: expected 0 to 64 dimensions, got 65. "
-        "Merge some dimensions first: x.reshape(...). [buffer.ndim]",
+        "Merge some dimensions first. [buffer.ndim]",
     ),
     (
         lambda: view(FakeBuffer(ndim=-1)),
@@ -32,12 +32,12 @@ MESSAGES: list[tuple[Callable[[], Any], str]] = [
         "Pass copy=True for a copy in native byte order. [DLPack.byte order]",
     ),
     (
-        lambda: view(FreshBytes()),
+        lambda: bridge.to_numpy(FreshBytes()),
         "cannot share this through __array_interface__: expected the same memory at each request, got a "
         "fresh copy each time. Pass copy=None or copy=True to take the copy. [__array_interface__.data]",
     ),
     (
-        lambda: view(np.zeros(1, "U1")),
+        lambda: view(np.array(["1"])),
         "NumPy cannot share this: expected a supported number dtype, got <U1. Convert text to numbers, e.g. "
         "x.astype(float), or share its code points: x.view('u4'). [NumPy.dtype]",
     ),
@@ -71,7 +71,7 @@ MESSAGES: list[tuple[Callable[[], Any], str]] = [
         "refusals.Both cannot be shared:\n"
         "  - buffer: expected 0 to 64 dimensions, got 65\n"
         "  - DLPack: expected DLPack major version 1, got 2.0\n"
-        "Merge some dimensions first: x.reshape(...).",
+        "Merge some dimensions first.",
     ),
 ]
 MESSAGES_TORCH: list[tuple[Callable[[], Any], str]] = [
@@ -208,7 +208,7 @@ class Uncopied:
 def test_a_copy_is_not_advised_twice(copy: bool | None) -> None:
     with pytest.raises(SharingError) as caught:
         bridge.to_numpy(Uncopied())
-    assert caught.value.hint == "pass copy=None or copy=True to take the copy"
+    assert caught.value.hint == ""  # a copy would not do either
     with pytest.raises(SharingError) as caught:
         bridge.to_numpy(Uncopied(), copy=copy)
     assert "copy" not in str(caught.value)

@@ -33,7 +33,7 @@ def test_every_kind_and_outcome_is_explained() -> None:
     text = (DOCS / "explain.md").read_text()
     for kind in MEANING:
         assert re.search(rf"^\| .*\b{kind}\b.* \|", text, re.MULTILINE)
-    for outcome in ("shares", "read-only", "copies", "refuses", "wrong", "crashes", "untried"):
+    for outcome in ("shares", "read-only", "copies", "refuses", "wrong", "unsafe", "untried"):
         assert f"| {outcome} |" in text
 
 

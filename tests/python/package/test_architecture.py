@@ -13,6 +13,7 @@ import pytest
 
 import numpy_bridge as bridge
 from repository import ROOT
+from support import run_python
 
 TEXT = (ROOT / "docs/architecture.md").read_text()
 ROOMS = ("csrc", "python", "tests", "docs", "benchmarks", "cmake", "examples")
@@ -117,10 +118,8 @@ class Entries:
         self._files.append(file)
 
 
-@pytest.mark.parametrize("make", ["np.ones((5, 2))", "torch.ones(3)"])
-def test_explain_enters_each_file_at_most_twice(make: str) -> None:
-    names: dict[str, object] = {"np": np}
-    names["torch"] = pytest.importorskip("torch", reason="without it, rules are asked one by one")
+def entries_of_explain(make: str) -> Counter[str]:
+    names: dict[str, object] = {"np": np, "torch": sys.modules.get("torch")}
     x = eval(make, names)
     bridge.explain(x)  # imports what is imported once
     entries = Entries()
@@ -129,12 +128,35 @@ def test_explain_enters_each_file_at_most_twice(make: str) -> None:
         bridge.explain(x)
     finally:
         sys.setprofile(None)
+    return entries.of_file
+
+
+def assert_entered_at_most_twice(of_file: Counter[str]) -> None:
     walk = section("Four walks").partition("### `explain(x)`\n")[2].partition("\n### ")[0]
-    for file, times in entries.of_file.items():
+    assert of_file["explanation/run.py"]
+    for file, times in of_file.items():
         if file.startswith("explanation/") or file == "unwatched.py":
             assert times <= 2, file
         if file.startswith("explanation/") and not file.endswith("__init__.py"):
             assert f"`{file.removesuffix('.py')}`" in walk
+
+
+@pytest.mark.parametrize("make", ["np.ones((5, 2))", "np.ones(5)[::-1]", "torch.ones(3)"])
+def test_explain_enters_each_file_at_most_twice(make: str) -> None:
+    if "torch" in make:
+        pytest.importorskip("torch", reason="makes a tensor")
+    assert_entered_at_most_twice(entries_of_explain(make))
+
+
+@pytest.mark.parametrize("make", ["np.ones((5, 2))", "np.ones(5)[::-1]"])
+def test_and_without_torch(make: str) -> None:
+    run_python(f"""
+import sys
+sys.modules["torch"] = None
+sys.path[:0] = {[str(Path(__file__).parent), *sys.path]}
+import test_architecture as here
+here.assert_entered_at_most_twice(here.entries_of_explain({make!r}))
+""")
 
 
 def test_an_audited_call_enters_each_file_at_most_twice() -> None:

@@ -63,6 +63,17 @@ class TestMixin:
         part[0] = 77
         assert whole[5] == 77
 
+    @pytest.mark.parametrize("kind", [Mixed, bridge.Pickler])
+    def test_a_pickler_that_is_used_again_sends_the_values_of_now(self, kind: Any) -> None:
+        array, file = np.zeros(6), io.BytesIO()
+        pickler = kind(file, 5)
+        pickler.dump([array[::2]])
+        array[:] = 1
+        pickler.clear_memo()
+        pickler.dump([array[::2]])
+        file.seek(0)
+        assert [pickle.load(file)[0].tolist() for _ in range(2)] == [[0, 0, 0], [1, 1, 1]]
+
     def test_the_reducer_of_the_pickler_comes_after_ours(self) -> None:
         (array, special), buffers = self.send(MixedWithReducer, [base_array(), Special()])
         assert len(buffers) == 1

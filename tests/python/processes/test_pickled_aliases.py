@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -114,6 +115,42 @@ def test_a_readonly_view_does_not_make_the_tensor_beside_it_readonly() -> None:
     arrived[1] = 9
     assert view.readonly
     assert np.asarray(view)[1] == 9
+
+
+@needs_torch
+@ways
+@pytest.mark.parametrize("part", [lambda x: x, lambda x: x[::2]], ids=["whole", "gaps"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_one_that_writes_most_decides(way: Callable[[Any], Any], part: Any, order: int) -> None:
+    tensor = torch.arange(8.0)
+    source = [bridge.view(part(tensor), readonly=True), part(tensor).numpy(), part(tensor)][::order]
+    view, array, arrived = way(source)[::order]
+    arrived[1] = 9
+    assert np.asarray(view)[1] == array[1] == 9
+    array[2] = 8
+    assert arrived[2] == 8
+    assert len(buffers_of(source)) == 1
+
+
+@pytest.mark.parametrize("count", [10, 300])
+def test_many_columns(count: int) -> None:
+    """Few are sent alone. Where asking which of them overlap takes too long, the block is sent."""
+    block = np.arange(4 * 1000).reshape(4, 1000)
+    columns = [block[:, i] for i in range(count)]
+    assert sum(buffer.nbytes for buffer in buffers_of(columns)) <= 8 * 4 * (count if count < 256 else 1000)
+    arrived = COPIES["in band"](columns)
+    assert [x.tolist() for x in arrived] == [x.tolist() for x in columns]
+
+
+def test_many_objects_take_time_in_proportion() -> None:
+    def seconds(count: int) -> float:
+        arrays = [np.zeros(4) for _ in range(count)] + [np.zeros((3, 4))[:, ::2] for _ in range(count)]
+        start = time.process_time()
+        bridge.dumps(arrays, buffer_callback=lambda _: None)
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(4000) < 60 * min(seconds(200) for _ in range(5))
 
 
 @needs_torch

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import numpy_bridge as bridge
@@ -144,6 +145,7 @@ def test_a_history_is_refused() -> None:
 def test_device_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     on_device = torch.ones(3).as_subclass(Subclass)
     monkeypatch.setattr(Subclass, "device", torch.device("cuda:1"))
+    monkeypatch.setattr(Subclass, "is_cpu", False)
     error = refusal(lambda: bridge.dumps(on_device))
     assert (error.protocol, error.field) == ("pickle", "device")
     assert error.got == "a tensor on cuda:1"
@@ -156,6 +158,25 @@ def test_views_of_device_memory_are_refused() -> None:
     error = refusal(lambda: bridge.dumps(view))
     assert (error.protocol, error.field, error.got) == ("pickle", "device", "memory on vulkan:0")
     assert refusal(lambda: pickle.dumps(view)).hint == error.hint
+
+
+@pytest.mark.gpu
+def test_cuda_tensors_are_refused() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    on_device = torch.ones(3, device="cuda")
+    for x in (on_device, torch.nn.Parameter(on_device), [on_device.T], bridge.view(on_device)):
+        assert refusal(lambda x=x: bridge.dumps(x)).field == "device"  # type: ignore[misc]
+    assert out_of_band(torch.ones(3).pin_memory()).tolist() == [1, 1, 1]
+
+
+def test_pinned_host_memory_is_sent() -> None:
+    array = np.arange(3.0)
+    arrived = out_of_band(
+        bridge.from_pointer(array.ctypes.data, 3, "float64", device="cuda_host:0", owner=array)
+    )
+    assert arrived.device == "cpu"
+    assert_aliases(array, arrived)
 
 
 def test_hooks_are_warned_about_and_dropped() -> None:
@@ -194,3 +215,12 @@ def test_tied_parameters_stay_tied() -> None:
     assert arrived[0].weight is arrived[1].weight
     assert_aliases(arrived[0].bias.data, arrived[1].bias.data)
     assert len(buffers_of(model)) == 2
+
+
+def test_the_default_device_and_modes_of_the_receiver_do_not_matter() -> None:
+    source = [torch.arange(6.0), torch.arange(6.0)[1:]]
+    with torch.device("meta"):
+        arrived = out_of_band([source[0], source[0][1:]])
+    assert [x.device.type for x in arrived] == ["cpu", "cpu"]
+    with torch.inference_mode():
+        assert out_of_band(source)[1].tolist() == [1, 2, 3, 4, 5]

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import copyreg
+import doctest
+import importlib
+import io
 import json
+import pickle
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import numpy_bridge as bridge
 from numpy_bridge.processes.frame import LEAST_TO_MAP
 from repository import ROOT
 
-pytest.importorskip("torch", reason="the guide sends tensors")
+torch = pytest.importorskip("torch", reason="the guide sends tensors")
 
 GUIDE = (ROOT / "docs/processes.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
@@ -90,3 +97,15 @@ def test_the_least_size_to_map_is_the_real_one() -> None:
 def test_links_lead_somewhere() -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL)):
         assert (ROOT / "docs" / link).exists()
+
+
+@pytest.mark.parametrize("name", ["pickling", "reducing", "private"])
+def test_examples_of_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"numpy_bridge.processes.{name}")
+    (tmp_path / "weights.bin").write_bytes(bytes(4096))
+    monkeypatch.chdir(tmp_path)
+    names = {"np": np, "torch": torch, "bridge": bridge, "pickle": pickle, "io": io, **vars(module)}
+    found = [test for test in doctest.DocTestFinder().find(module, globs=names) if test.examples]
+    assert found
+    for test in found:
+        assert doctest.DocTestRunner().run(test).failed == 0

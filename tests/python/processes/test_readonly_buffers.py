@@ -162,6 +162,16 @@ def test_a_file_that_nobody_has_open_is_refused(file: Path) -> None:
     assert bridge.to_numpy(view)[:8].tobytes() == source[:8]
 
 
+def test_a_file_that_nobody_has_is_searched_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[Any] = []
+    monkeypatch.setattr(private_module, "_paths_of", lambda mapping: searches.append(mapping) or ())
+    monkeypatch.setattr(private_module, "_not_found", set())
+    for _ in range(3):
+        with pytest.raises(bridge.SharingError, match="a file that this process can open"):
+            private(of_memmap(file))
+    assert len(searches) == 1
+
+
 def test_memory_of_another_process(tmp_path: Path) -> None:
     """As an object store does it: the file has no name, and only its server has it open."""
     code = """if True:

@@ -237,7 +237,7 @@ def test_without_data_the_object_itself_is_the_buffer(data: Any) -> None:
 def test_fresh_bytes_are_a_copy() -> None:
     producer = FreshBytes()
     for function in (view, bridge.to_numpy, lambda x: bridge.shares_memory(x, x)):
-        with refused("data", "__array_interface__", hint="copy=None"):
+        with refused("data", "__array_interface__", hint="copy=True"):
             function(producer)
     for copy in (None, True):
         values = bridge.to_numpy(producer, copy=copy)
@@ -248,7 +248,7 @@ def test_fresh_bytes_are_a_copy() -> None:
 
 
 def test_a_capsule_of_a_copy() -> None:
-    with refused("data", "__array_struct__", hint="copy=None"):
+    with refused("data", "__array_struct__", hint="copy=True"):
         view(FakeStruct(fresh=True))
     assert bridge.to_numpy(FakeStruct(fresh=True), copy=None).tolist() == [0, 1, 2, 3, 4, 5]
 

@@ -16,7 +16,7 @@ import numpy_bridge as bridge
 from fake_interfaces import MISSING, FakeCudaInterface
 from fakes import FakeTensor, exchange_type
 from numpy_bridge import from_pointer, view
-from support import needs_torch, refused, run_python, torch
+from support import in_child, needs_torch, refused, run_python, torch
 
 NAME = "__cuda_array_interface__"
 
@@ -216,12 +216,17 @@ def test_torchs_current_stream_waits_for_the_stream(
         pytest.skip("a stand-in's addresses must not reach a real GPU")
     waited: list[str] = []
     current = SimpleNamespace(wait_stream=waited.append)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "current_stream", {0: current}.__getitem__)
     monkeypatch.setattr(torch.cuda, "default_stream", "default {}".format)
     monkeypatch.setattr(torch.cuda, "ExternalStream", lambda handle, device: f"external {handle} of {device}")
-    tensor = bridge.to_torch(FakeCudaInterface(stream=stream))
-    assert str(tensor.device) == "cuda:0"
-    assert waited == waits
+
+    def convert() -> None:
+        tensor = bridge.to_torch(FakeCudaInterface(stream=stream))
+        assert str(tensor.device) == "cuda:0"
+        assert waited == waits
+
+    in_child(convert)  # how many devices there are is asked for once
 
 
 @needs_torch
@@ -230,8 +235,42 @@ def test_a_failing_wait_is_not_passed_over(monkeypatch: Any) -> None:
         raise RuntimeError("no such stream")
 
     monkeypatch.setattr(torch.cuda, "ExternalStream", fail)
-    with pytest.raises(RuntimeError, match="no such stream"):
-        bridge.to_torch(FakeCudaInterface(stream=7))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+
+    def convert() -> None:
+        with pytest.raises(bridge.SharingError, match="stream 7: RuntimeError: no such stream"):
+            bridge.to_torch(FakeCudaInterface(stream=7))
+
+    in_child(convert)
+
+
+@needs_torch
+@pytest.mark.parametrize("copy", [False, None, True])
+@pytest.mark.parametrize("stream", [None, 1, 2, 7])
+def test_memory_for_which_torch_has_no_backend(stream: int | None, copy: bool | None) -> None:
+    """torch would make a tensor that cannot be printed, or raise an error of its own about the stream."""
+    if torch.cuda.is_available():
+        pytest.skip("this torch has a backend")
+    with refused("device", hint=None):
+        bridge.to_torch(FakeCudaInterface(stream=stream), copy=copy)
+
+
+@needs_torch
+@pytest.mark.parametrize("copy", [False, None, True])
+@pytest.mark.parametrize(
+    "device", ["cuda", "rocm", "oneapi", "metal", "maia", "extension", "opencl", "vulkan", "cuda_host", "vpi"]
+)
+def test_devices_for_which_torch_has_no_backend(device: str, copy: bool | None) -> None:
+    if torch.cuda.is_available() or torch.xpu.is_available() or torch.mps.is_available():
+        pytest.skip("this torch has a backend")
+    empty = bridge.from_pointer(0, (0,), "f4", device=device)
+    if device in ("cuda", "cuda_host") and copy is not False:
+        assert (
+            bridge.to_torch(empty, copy=copy).device.type == "cpu"
+        )  # nothing to copy over, or the host reads it
+        return
+    with refused("device", hint=None):
+        bridge.to_torch(empty, copy=copy)
 
 
 # The device

@@ -24,10 +24,16 @@ IMMUTABLE = [
     ("tensorflow.python.framework.ops", "EagerTensor"),
     ("pyarrow.lib", "DoubleArray"),
     ("pyarrow.lib", "ChunkedArray"),
+    ("pandas", "RangeIndex"),
+    ("pandas.arrays", "SparseArray"),
+    ("awkward.highlevel", "Array"),
+    ("dask.array.core", "Array"),
 ]
 MUTABLE = [
     ("pyarrow.lib", "Tensor"),
     ("pyarrow.lib", "Buffer"),
+    ("pandas", "Series"),
+    ("pandas.arrays", "IntegerArray"),
     ("mlx.core", "array"),
     ("paddle", "Tensor"),
     ("onnxruntime.capi", "OrtValue"),
@@ -71,7 +77,9 @@ def test_immutable(module: str, name: str, make: Callable[[str, str], Any]) -> N
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
-@pytest.mark.parametrize("name", ["Array", "ChunkedArray", "Tensor", "Series", "ArrayView"])
+@pytest.mark.parametrize(
+    "name", ["Array", "ChunkedArray", "Tensor", "Series", "ArrayView", "Index", "SparseArray"]
+)
 def test_the_table_of_libraries_agrees(library: Library, name: str) -> None:
     """Copy-on-write libraries, whose objects mark read-only memory themselves, are not in the C++ list."""
     for module in library.modules:
@@ -81,9 +89,18 @@ def test_the_table_of_libraries_agrees(library: Library, name: str) -> None:
             assert library_of(x) == library.name
 
 
-def test_immutable_and_copy_on_write_exclude_each_other() -> None:
-    assert {library.name for library in LIBRARIES if library.immutable} == {"jax", "tensorflow", "pyarrow"}
+def test_the_libraries_with_immutable_types_are_these() -> None:
+    immutable = {library.name for library in LIBRARIES if library.immutable}
+    assert immutable == {"jax", "tensorflow", "pyarrow", "pandas", "awkward", "dask"}
     assert {library.name for library in LIBRARIES if library.lends_readonly} == {"pandas", "polars"}
+
+
+@each_protocol
+@pytest.mark.parametrize(("module", "name"), IMMUTABLE)
+def test_what_inherits_is_immutable_too(module: str, name: str, make: Callable[[str, str], Any]) -> None:
+    x = make(module, name)
+    x.__class__ = type("Mine", (type(x),), {"__module__": "mine"})
+    assert view(x).readonly
 
 
 @needs_torch

@@ -94,7 +94,10 @@ public:
     bool copied() const noexcept { return facts_.copied; }
 
     /// The Python object that was passed. Needs the GIL.
-    py::object object() const { return py::reinterpret_borrow<py::object>(hold_.object()); }
+    py::object object() const { return py::reinterpret_borrow<py::object>(handle()); }
+
+    /// The same, borrowed.
+    py::handle handle() const noexcept { return hold_.object(); }
 
     /// The memory, described; `strides` gives room for its byte strides.
     memory description(dims& strides) const noexcept {

@@ -14,6 +14,7 @@
 #include <numpy_bridge/arguments/fast_path.hpp>
 #include <numpy_bridge/arguments/load.hpp>
 #include <numpy_bridge/arguments/overloads.hpp>
+#include <numpy_bridge/libraries/torch_tensor.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -70,6 +71,9 @@ public:
         dims strides;
         if (seen_.still_there != nullptr && !seen_.still_there(seen_, value_.description(strides))) raise_moved();
     }
+
+    /// The object that the function may write to, borrowed; null if it only reads.
+    PyObject* written() const noexcept { return wanted.writable ? value_.handle().ptr() : nullptr; }
 
     template <class U> using cast_op_type = py::detail::movable_cast_op_type<U>;
     explicit operator argument*() noexcept { return &value_; }
@@ -131,6 +135,7 @@ private:
                 py::detail::loader_life_support::add_patient(capsule_over(in.anchored_to(loaded.object)));
             }
         }
+        if constexpr (wanted.writable && !OfWholeArgument) engine::note_write(x);
         return true;
     }
 
@@ -165,6 +170,8 @@ public:
         if (!none_) inner_.require_unmoved();
     }
 
+    PyObject* written() const noexcept { return none_ ? nullptr : inner_.written(); }
+
     template <class> using cast_op_type = argument;
     explicit operator argument() {
         if (none_) return std::nullopt;
@@ -178,19 +185,19 @@ private:
 
 /// Whether an argument of type A is an array argument, or an optional one.
 template <class A> struct is_array_argument : std::false_type {
-    static constexpr bool borrows = false;
+    static constexpr bool borrows = false, writes = false;
 };
 template <class Spec> struct is_array_argument<array_argument<Spec>> : std::true_type {
     using caster = argument_caster<Spec>;
     using caster_of_argument = argument_caster<Spec, true>;
     static constexpr bool optional = false;
-    static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
+    static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>, writes = Spec::wanted.writable;
 };
 template <class Spec> struct is_array_argument<std::optional<array_argument<Spec>>> : std::true_type {
     using caster = argument_caster<Spec>;
     using caster_of_argument = optional_argument_caster<Spec>;
     static constexpr bool optional = true;
-    static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
+    static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>, writes = Spec::wanted.writable;
 };
 template <class A> using array_argument_traits = is_array_argument<py::detail::intrinsic_t<A>>;
 

@@ -75,6 +75,16 @@ private:
     template <class Return, class Guard, class Function, std::size_t... I>
     Return call_with(Function& function, std::index_sequence<I...>) {
         if (!(ran_no_code<Args>(std::get<I>(casters_)) && ...)) (require_unmoved<Args>(std::get<I>(casters_)), ...);
+        if constexpr ((array_argument_traits<Args>::writes || ...)) {
+            const engine::writes_noted_at_end<sizeof...(Args)> scope{{written<Args>(std::get<I>(casters_))...}};
+            return invoke<Return, Guard>(function, indices{});
+        } else {
+            return invoke<Return, Guard>(function, indices{});
+        }
+    }
+
+    template <class Return, class Guard, class Function, std::size_t... I>
+    Return invoke(Function& function, std::index_sequence<I...>) {
         if constexpr (std::is_same_v<Guard, py::detail::void_type>) {
             return function(passed<Args>(std::get<I>(casters_))...);
         } else {
@@ -94,6 +104,11 @@ private:
     template <class A, class Caster> static bool ran_no_code(const Caster& caster) {
         if constexpr (array_argument_traits<A>::value) return caster.ran_no_code();
         else return false;
+    }
+
+    template <class A, class Caster> static PyObject* written(const Caster& caster) {
+        if constexpr (array_argument_traits<A>::value) return caster.written();
+        else return nullptr;
     }
 
     template <class A, class Caster> static void require_unmoved(const Caster& caster) {

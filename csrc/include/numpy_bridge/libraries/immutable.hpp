@@ -7,8 +7,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// jax and TensorFlow arrays are values, and so are pyarrow's arrays; pyarrow.Tensor and pyarrow.Buffer report
-/// themselves whether they are read-only.
+/// Whether the type of `x`, or one that it inherits from, is immutable, or computes the values that it lends: a write
+/// would change its cache only. Types that report themselves whether they are read-only are not in the list.
 bool is_immutable(PyObject* x);
 
 } // namespace engine

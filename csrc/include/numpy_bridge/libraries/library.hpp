@@ -55,6 +55,9 @@ struct library {
     py::object (*make)(const memory& m, anchor keep);
 
     const dialect& spelled;
+
+    /// The object that `x` has its memory from, borrowed; null if there is none. May be null itself.
+    PyObject* (*origin)(PyObject* x) = nullptr;
 };
 
 const library& numpy_row() noexcept; ///< numpy.ndarray; see `numpy.hpp`
@@ -62,6 +65,10 @@ const library& torch_row() noexcept; ///< torch.Tensor; see `torch_tensor.hpp`
 
 /// The library that `x` is an object of, or null.
 const library* find_library(PyObject* x);
+
+/// The object that `x` has its memory from: the base of an ndarray, what a View or a memoryview is of. Borrowed. Null
+/// for the memory's own object, and where nothing is known.
+PyObject* origin_of(PyObject* x);
 
 /// Makes one more library known to this extension module. `row` must outlive the process. Raises std::length_error
 /// beyond 8. Call it while the module is initialised: it takes no lock.

@@ -70,6 +70,7 @@ public:
     /// A NumPy scalar such as numpy.float32(1): a value rather than memory, though it has a buffer.
     bool is_scalar(PyObject* x) const noexcept { return PyObject_TypeCheck(x, scalar_type_) != 0; }
     bool is_array(PyObject* x) const noexcept { return PyObject_TypeCheck(x, array_type_) != 0; }
+    bool is_array_type(PyTypeObject* type) const noexcept { return PyType_IsSubtype(type, array_type_) != 0; }
 
     /// A new array over `m`; `base` keeps the memory alive and is kept alive by the array. Raises
     /// sharing_error for memory that is not on the host and dtypes that NumPy lacks.
@@ -100,6 +101,9 @@ bool is_array_unmoved(const witness& seen, const memory& was);
 
 /// Imports a numpy.ndarray or a subclass. Raises sharing_error for dtypes that are not numbers, and for masked arrays.
 void import_array(PyObject* x, const request& wanted, imported& out);
+
+/// Refuses a NumPy scalar with a dtype that arrays are refused for. Its buffer would be that of bytes.
+void check_scalar(PyObject* x);
 
 inline bool is_array(PyObject* x) { return numpy_library::get().is_array(x); }
 

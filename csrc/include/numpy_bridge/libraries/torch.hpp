@@ -4,6 +4,7 @@
 /// its attributes. `torch_tensor.hpp` imports tensors.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <bitset>
 #include <cstddef>
@@ -59,6 +60,21 @@ public:
     bool is_exact_tensor(PyObject* x) const noexcept {
         return Py_TYPE(x) == tensor_type_ || Py_TYPE(x) == parameter_type_;
     }
+    bool is_tensor_type(PyTypeObject* type) const noexcept { return PyType_IsSubtype(type, tensor_base_) != 0; }
+
+    /// Whether the type of `x`, which is a tensor, exports it in a way of its own, read-only: ReadOnlyTensorWrapper of
+    /// torch 2.14, which refuses every function of torch.
+    bool is_export_only(PyObject* x) const {
+        return !is_exact_tensor(x) && api_ != nullptr &&
+               find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(x))) != api_;
+    }
+
+    /// A torch.Tensor over the storage of such an `x`.
+    py::object unwrapped(PyObject* x) const;
+
+    /// Refuses devices that this torch has no backend for: a tensor there could not even be printed.
+    void require_device(device where) const;
+
     bool has_dtype(dtype id) const noexcept { return dtypes_[static_cast<std::size_t>(id)]; }
 
     /// Null for torch versions without the exchange API.
@@ -80,6 +96,9 @@ public:
     bool tracks_grad(PyObject* x) const {
         return !(layout.known() && layout.is_untracked(x)) && requires_grad.is_true(x);
     }
+
+    /// Counts a write to the tensor `x`, as `torch.autograd.graph.increment_version` does.
+    void count_write(PyObject* x) const;
 
     /// Pins a storage, for any dtype of the tensors over it.
     void pin_storage(const py::object& storage) const;
@@ -110,9 +129,11 @@ private:
     PyTypeObject* parameter_type_;
     const dlpack::exchange_api* api_;
     PyObject* torch_;
+    PyObject* increment_version_;
     PyObject* int8_;
     PyObject* uint8_;
     std::bitset<dtype_table.size()> dtypes_;
+    mutable std::array<std::atomic<int>, 32> device_counts_{}; // by DLPack's device type; asked for where too few
 };
 
 /// Refuses memory that torch cannot take, some of which would make torch abort the process.

@@ -10,9 +10,11 @@
 /// The environment variable NUMPY_BRIDGE_FAST_TENSORS=0 turns the search off. Unset, or with any other value, it is on.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 #include <numpy_bridge/memory.hpp>
 #include <numpy_bridge/python.hpp>
@@ -41,6 +43,12 @@ inline std::uintptr_t word_at(const void* object, std::size_t offset) noexcept {
 // NOLINTNEXTLINE(performance-no-int-to-ptr): words that hold pointers
 inline const void* pointer_of(std::uintptr_t word) noexcept { return reinterpret_cast<const void*>(word); }
 
+/// torch's counter of the writes to a tensor and its views, an `std::atomic<std::uint32_t>`.
+inline std::atomic<std::uint32_t>& version_at(const void* counter, std::size_t offset) noexcept {
+    return *reinterpret_cast<std::atomic<std::uint32_t>*>(
+        const_cast<std::byte*>(static_cast<const std::byte*>(counter) + offset));
+}
+
 class torch_layout_finder;
 
 } // namespace engine
@@ -61,12 +69,28 @@ public:
     /// True if autograd does not track the tensor. False means: ask torch.
     bool is_untracked(PyObject* tensor) const noexcept { return engine::word_at(impl_of(tensor), autograd_) == 0; }
 
+    /// Counts a write to the tensor, as torch does after each of its own. False, and nothing is counted, if the place
+    /// of the counter is unknown. Inference tensors have no counter.
+    bool count_write(PyObject* tensor) const noexcept {
+        if (version_ == 0) return false;
+        const void* counter = engine::pointer_of(engine::word_at(impl_of(tensor), counter_));
+        if (counter != nullptr) engine::version_at(counter, version_).fetch_add(1, std::memory_order_relaxed);
+        return true;
+    }
+
     /// A size of -1 if there is no storage.
     storage_extent storage_of(PyObject* tensor) const noexcept {
         const void* storage = engine::pointer_of(engine::word_at(impl_of(tensor), storage_));
         if (storage == nullptr) return {nullptr, -1};
         return {static_cast<const std::byte*>(engine::pointer_of(engine::word_at(storage, data_))),
                 static_cast<std::int64_t>(engine::word_at(storage, size_))};
+    }
+
+    /// `tensor.untyped_storage().resizable()`; nothing if the place of the flag is unknown or there is no storage.
+    std::optional<bool> is_resizable(PyObject* tensor) const noexcept {
+        const void* storage = engine::pointer_of(engine::word_at(impl_of(tensor), storage_));
+        if (resizable_ == 0 || storage == nullptr) return std::nullopt;
+        return static_cast<const bool*>(storage)[resizable_];
     }
 
     /// Finds the offsets from samples made with `torch`, unless the environment turns this off. Never raises.
@@ -79,7 +103,8 @@ private:
 
     bool known_ = false;
     std::size_t impl_ = 0, storage_ = 0, autograd_ = 0, key_set_ = 0; // in the Python object, then in TensorImpl
-    std::size_t data_ = 0, size_ = 0;                                 // in StorageImpl
+    std::size_t data_ = 0, size_ = 0, resizable_ = 0;                 // in StorageImpl
+    std::size_t counter_ = 0, version_ = 0;                           // in TensorImpl, in VersionCounter; 0: unknown
     std::uintptr_t ordinary_keys_ = 0;
 };
 

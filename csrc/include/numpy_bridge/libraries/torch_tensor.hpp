@@ -47,6 +47,19 @@ template <class F> auto asking_torch(PyObject* x, F f) {
 
 bool is_tensor(PyObject* x);
 
+/// Call it after writing to the memory of `x`. If `x` is a tensor, or has its memory from one, this counts as a write
+/// to that tensor: `backward` then refuses values that an operation had saved before.
+void note_write(PyObject* x);
+
+/// The same for all objects that are not null. Errors are reported as unraisable.
+void note_writes(PyObject* const* written, std::size_t count) noexcept;
+
+/// Notes the writes to these objects, borrowed, when the scope ends.
+template <std::size_t N> struct writes_noted_at_end {
+    PyObject* written[N];
+    ~writes_noted_at_end() { note_writes(written, N); }
+};
+
 /// Whether the elements of `m` lie inside `storage`.
 inline bool lies_inside(const memory& m, storage_extent storage) noexcept {
     const byte_bounds bounds = bounds_of(layout_of(m)).value_or(byte_bounds{});

@@ -21,7 +21,8 @@ struct accepted_call {
 };
 
 /// Calls `method` with one or two keywords: with both, with the last alone, with the first alone, with none.
-/// Old producers raise TypeError for unknown keywords. Every other error is the producer's reason, and is raised at once.
+/// Old producers raise TypeError for unknown keywords. Every other error is the producer's reason, and is raised at
+/// once.
 accepted_call call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords);
 
 } // namespace engine

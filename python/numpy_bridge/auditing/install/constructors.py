@@ -65,9 +65,9 @@ class Constructors:
         if this_thread.unwatched or not self._dispatcher.listeners:
             return
         call = Call("torch", name, name, "data")
-        source = call.source(arguments, keywords)
+        source, options = call.parts(arguments, keywords)
         if source is not None and not isinstance(source, _no_data()):
-            self._dispatcher.report(call, keywords, source, result, frame)
+            self._dispatcher.report(call, options, source, result, frame)
 
 
 def _init(report: Callable[..., None]) -> Callable[..., None]:

@@ -22,13 +22,14 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
         __tracebackhide__ = True  # pytest shows the line that made the call
         if this_thread.unwatched or not dispatcher.listeners:
             return original(*arguments, **keywords)
-        source = before_the_call(call.source(arguments, keywords))
+        source, options = call.parts(arguments, keywords)
+        source = before_the_call(source)
         this_thread.unwatched = True
         try:
             result = original(*arguments, **keywords)
         finally:
             this_thread.unwatched = False
-        dispatcher.report(call, keywords, source, result, sys._getframe().f_back)
+        dispatcher.report(call, options, source, result, sys._getframe().f_back)
         return result
 
     function: Any = watched

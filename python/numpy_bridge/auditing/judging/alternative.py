@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
-from numpy_bridge import libraries
+from numpy_bridge import _core, libraries
+from numpy_bridge.tensors import unpinned_view
 
+from .calls import Call
 from .operands import Operand, Trait
 
 NOT_FOR_TORCH = {
@@ -25,9 +30,90 @@ NOT_FOR_NUMPY = {
 
 _TIMES = ("datetime64", "timedelta64")
 
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    "x": lambda x: x,
+    "x.data": lambda x: x.data,
+    "x.detach()": lambda x: x.detach(),
+    "x.value()": lambda x: x.value(),
+}
+"""The expressions of `_shareable`, and their values."""
 
-def alternative(given: Operand, made: Operand) -> str:
-    """Return a call with the argument `x` that shares; empty if there is none. Both are on one device."""
+
+_NEUTRAL: Mapping[str, tuple[object, ...]] = {
+    "copy": (None, False),
+    "device": (None, "cpu"),
+    "dtype": (None,),
+    "like": (None,),
+    "ndmin": (0,),
+    "order": (None, "K"),
+    "pin_memory": (False,),
+    "requires_grad": (False,),
+    "subok": (False,),
+}
+"""Arguments that ask for nothing, by name."""
+
+
+def alternative(
+    call: Call, options: Mapping[str, object], source: object, given: Operand, made: Operand
+) -> str:
+    """Return a call with the argument `x` that shares; empty if there is none. Both are on one device.
+
+    There is none if the call asks for more than the values in a dtype, as for a layout or for gradients.
+    Calls of ours are tried on the argument itself: what can be shared is for the importer to say.
+    """
+    asked = {name for name, value in options.items() if not _is_neutral(name, value)}
+    if asked - {"dtype"} or _arranges(call, given, made):
+        return ""
+    code = _alternative(given, made)
+    if "dtype" in asked:
+        code = _with_dtype(code, given, made)
+    if not code.startswith("bridge."):
+        return code
+    for form in (code, code.replace("(x)", "(x, allow_readonly=True)")):
+        if _shares(form, source):
+            return form
+    return ""
+
+
+def _is_neutral(name: str, value: object) -> bool:
+    if name == "device" and value is not None:
+        return str(value) == "cpu"
+    return any(value is each or (isinstance(value, str) and value == each) for each in _NEUTRAL.get(name, ()))
+
+
+def _arranges(call: Call, given: Operand, made: Operand) -> bool:
+    """Whether a call is made for the order of the elements in memory, and has changed it."""
+    if call.name == "asfortranarray":
+        return Trait.NOT_CONTIGUOUS in given.traits | made.traits
+    return call.name in ("ascontiguousarray", "Tensor.contiguous") and Trait.NOT_CONTIGUOUS in given.traits
+
+
+def _with_dtype(code: str, given: Operand, made: Operand) -> str:
+    """Keep the dtype that a call asks for: the next argument may have another one."""
+    if given.library == libraries.PYTHON and given.dtype != made.dtype:
+        return ""  # bytes that are converted one by one
+    if code == "np.asarray(x)":
+        name = f"np.{made.dtype}" if hasattr(np, made.dtype) else repr(made.dtype)
+        return f"np.asarray(x, dtype={name})"
+    if code == "bridge.to_torch(x)" and given.library == "numpy":
+        return f"torch.as_tensor(x, dtype=torch.{made.dtype})"
+    return code
+
+
+def _shares(code: str, source: object) -> bool:
+    expression = next(each for each in sorted(_VALUES, key=len, reverse=True) if f"({each}" in code)
+    try:
+        view = unpinned_view(_VALUES[expression](source))
+        if code.startswith("bridge.to_torch"):
+            _core.to_torch(view, allow_readonly="allow_readonly" in code)
+        else:
+            _core.to_numpy(view)
+    except Exception:  # also those of the libraries
+        return False
+    return True
+
+
+def _alternative(given: Operand, made: Operand) -> str:
     if made.is_array and given.library == made.library:
         return _alternative_within(given, made)
     if made.library == "torch":
@@ -57,7 +143,8 @@ def _to_torch(given: Operand) -> str:
     if given.traits & set(NOT_FOR_TORCH) or not _torch_has(given.dtype):
         return ""
     readonly = Trait.READ_ONLY in given.traits or _lends_readonly(given.library)
-    return f"bridge.to_torch({_shareable(given)}, allow_readonly=True)" if readonly else "bridge.to_torch(x)"
+    options = ", allow_readonly=True" if readonly else ""
+    return f"bridge.to_torch({_shareable(given)}{options})"
 
 
 def _lends_readonly(name: str) -> bool:
@@ -78,6 +165,8 @@ def _shareable(given: Operand) -> str:
     """Return the expression with `x` whose value can be shared."""
     if Trait.VARIABLE in given.traits:
         return "x.value()"
+    if Trait.MASKED in given.traits:
+        return "x.data"
     return "x.detach()" if given.library == "torch" and Trait.REQUIRES_GRAD in given.traits else "x"
 
 

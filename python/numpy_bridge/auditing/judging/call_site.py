@@ -8,8 +8,10 @@ import linecache
 import re
 import sys
 import sysconfig
+import threading
 from enum import Enum
 from pathlib import Path
+from threading import get_ident
 from types import CodeType, FrameType
 
 import numpy as np
@@ -106,17 +108,29 @@ def _words(code: CodeType, instruction: int) -> frozenset[str]:
 
 
 def _nearest(frame: FrameType | None) -> CallSite:
-    """Find the nearest line of the user's code. If all code is installed, that of a library counts."""
+    """Find the nearest line of the user's code.
+
+    If all code is installed, that of a library counts, then Python's own, where executors call from. If C
+    code calls in a thread of its own, there is the name of the thread.
+    """
     below: FrameType | None = None
-    library: tuple[FrameType, FrameType | None] | None = None
+    found: dict[Code, tuple[FrameType, FrameType | None]] = {}
     while frame is not None:
-        code = code_of(frame.f_code.co_filename)
+        file = frame.f_code.co_filename
+        code = code_of(file)
         if code is Code.USER:
             return _site(frame, below)
-        if code is Code.LIBRARY and library is None:
-            library = (frame, below)
+        if not file.startswith(_OURS):
+            found.setdefault(code, (frame, below))
         below, frame = frame, frame.f_back
-    return _site(*library) if library else CallSite("<unknown>", 0, "<unknown>")
+    best = found.get(Code.LIBRARY) or found.get(Code.INTERNAL)
+    return _site(*best) if best else CallSite(f"<thread {_thread_name()}>", 0, "<unknown>")
+
+
+def _thread_name() -> str:
+    """Return the name of this thread, or its number. `current_thread` would register it permanently."""
+    here = get_ident()
+    return next((thread.name for thread in threading.enumerate() if thread.ident == here), str(here))
 
 
 def _site(frame: FrameType, below: FrameType | None) -> CallSite:

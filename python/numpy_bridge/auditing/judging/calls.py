@@ -55,9 +55,19 @@ class Call:
         """The name that must occur in a source line for the call to be attributed to it."""
         return self.function if self.registry else self.label.rpartition(".")[2]
 
-    def source(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> object:
-        """Return the argument that is converted."""
-        return arguments[self.position] if len(arguments) > self.position else keywords.get(self.parameter)
+    def parts(
+        self, arguments: tuple[object, ...], keywords: Mapping[str, object]
+    ) -> tuple[object, Mapping[str, object]]:
+        """Return the argument that is converted, and the others by name.
+
+        Those without a name have a number, except for NumPy's second one, the dtype.
+        """
+        others = {name: value for name, value in keywords.items() if name != self.parameter}
+        for place, value in enumerate(arguments[self.position + 1 :]):
+            is_dtype = place == 0 and self.module.endswith("numpy")
+            others["dtype" if is_dtype else f"argument {place + 2}"] = value
+        given = len(arguments) > self.position
+        return (arguments[self.position] if given else keywords.get(self.parameter)), others
 
 
 def _functions(module: str, label: str, **parameters: str) -> tuple[Call, ...]:

@@ -33,6 +33,7 @@ class Trait(Enum):
     NEGATED = "negation bit"
     CONJUGATED = "conjugation bit"
     NOT_STRIDED = "not strided"
+    MASKED = "masked"
     VARIABLE = "a variable, which may exchange the tensor that it holds"
     NO_MEMORY = "a shape and a dtype without memory"
 
@@ -126,6 +127,8 @@ def _of_ndarray(x: np.ndarray[Any, Any]) -> Operand:
         odd = x.itemsize > 0 and any(step % x.itemsize for step in x.strides)
         holds = (not flags.writeable, not flags.c_contiguous, any(negative), odd, not flags.aligned)
         traits = frozenset(compress(_OF_ARRAYS, (*holds, not dtype.isnative)))
+    if type(x) is not np.ndarray and isinstance(x, np.ma.MaskedArray):
+        traits |= {Trait.MASKED}
     name = _name(dtype)
     return Operand("numpy", f"numpy {name}", name, "cpu", x.nbytes, traits)
 

@@ -31,8 +31,11 @@ class Verdict(NamedTuple):
     asked: bool
 
 
-def judge(call: Call, keywords: Mapping[str, Any], source: Any, result: Any) -> Verdict:
-    """Compare the memory of the argument and the result while both are alive."""
+def judge(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> Verdict:
+    """Compare the memory of the argument and the result while both are alive.
+
+    `options` are the other arguments of the call.
+    """
     given, made = operand_of(source), operand_of(result)
     if not made.is_array:  # a list, or a capsule
         made = made._replace(nbytes=given.nbytes, dtype=given.dtype, device=given.device)
@@ -42,12 +45,12 @@ def judge(call: Call, keywords: Mapping[str, Any], source: Any, result: Any) -> 
         return Verdict(given, made, outcome.past, made.nbytes, reason, "", asked=False)
     if reason:
         return Verdict(given, made, outcome.past, made.nbytes, reason, "", asked=True)
-    explicit = _explicit(keywords)
+    explicit = _explicit(options)
     moved = given.is_array and given.device != made.device
     values = not given.is_array or _is_number(made)
     asked = bool(call.asked or explicit or moved or values or call.label.startswith(_OURS))
     reason = "; ".join(_reasons(call, explicit, given, made))
-    instead = "" if values or moved else alternative(given, made)
+    instead = "" if asked else alternative(call, options, source, given, made)
     return Verdict(given, made, outcome.past, made.nbytes, reason, instead, asked)
 
 
@@ -103,9 +106,9 @@ def _outcome_of_capsule(source: Any, result: Any, given: Operand, made: Operand)
     return (Outcome.SHARES, "the same memory") if shared else (Outcome.COPIES, "")
 
 
-def _explicit(keywords: Mapping[str, Any]) -> str:
+def _explicit(options: Mapping[str, Any]) -> str:
     """Return the keyword that asks for a copy, "copy=True"; empty if there is none."""
-    return next((f"{name}=True" for name in ("copy", "force") if keywords.get(name) is True), "")
+    return next((f"{name}=True" for name in ("copy", "force") if options.get(name) is True), "")
 
 
 def _reasons(call: Call, explicit: str, given: Operand, made: Operand) -> list[str]:

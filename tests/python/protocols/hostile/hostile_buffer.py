@@ -14,14 +14,11 @@ HALF = sys.maxsize // 2
 
 # Formats that are no number, or no number of this size, and a part of the way round
 
-CAST = "share its bytes: memoryview(x).cast('B')"
-TEXT = "text holds no numbers; share its bytes: memoryview(x).cast('B')"
-FIELDS = "a structured element has several dtypes; share one field at a time: x['field']"
-OBJECTS = (
-    "the elements are Python objects, such as mixed or missing values; convert them to numbers "
-    "first, e.g. x.astype(float)"
-)
-LONG_DOUBLE = "long double differs between platforms; convert with x.astype('float64') or 'complex128'"
+CAST = "share its bytes: np.frombuffer(x, 'u1')"
+TEXT = "text holds no numbers; share its bytes: np.frombuffer(x, 'u1')"
+FIELDS = "a structured element has several dtypes; share one field at a time: np.asarray(x)['...']"
+OBJECTS = "the elements are Python objects, such as mixed or missing values; convert them to numbers first"
+LONG_DOUBLE = "long double differs between platforms; convert with np.frombuffer(x, '...').astype('...')"
 
 FORMATS: dict[bytes, str] = {
     **dict.fromkeys(
@@ -93,7 +90,7 @@ NUMBERS: dict[str, Lie] = {
             "ndim",
             "0 to 64 dimensions",
             str(ndim),
-            "merge some dimensions first: x.reshape(...)" if ndim > 0 else "",
+            "merge some dimensions first" if ndim > 0 else "",
         )
         for ndim in (-(2**31), -1, 65, 66, 1000, 2**31 - 1)
     },
@@ -189,8 +186,17 @@ PLACES: dict[str, Lie] = {
             "elements inside the address space",
             f"address {buf} with bytes [...)",
         )
-        for buf, stride in [(TOP - 8, 8), (TOP - 1, 8), (8, -8), (2**40, -(2**40)), (TOP - 2**40, 2**40)]
-        + [(LIMIT - 16, 8), (LIMIT, 8), (I64, 8), (2**40, LIMIT // 2)]
+        for buf, stride in [
+            (TOP - 8, 8),
+            (TOP - 1, 8),
+            (8, -8),
+            (2**40, -(2**40)),
+            (TOP - 2**40, 2**40),
+            (LIMIT - 16, 8),
+            (LIMIT, 8),
+            (I64, 8),
+            (2**40, LIMIT // 2),
+        ]
     },
     **{
         f"two elements are {stride} bytes apart": Lie(

@@ -23,15 +23,12 @@ ODD_BITS = (0, 1, 2, 4, 6, 7, 9, 12, 24, 31, 33, 48, 63, 80, 127, 136, 255)
 
 def way_round(code: int, bits: int, lanes: int) -> str:
     if code == 3:
-        return (
-            "the elements are Python objects, such as mixed or missing values; convert them to "
-            "numbers first, e.g. x.astype(float)"
-        )
+        return "the elements are handles, such as Python objects; convert them to numbers first"
     if code > 17:
         return "later versions of DLPack may define it; the last known code is 17"
     if lanes != 1:
         return "vector elements are another dimension: share x as (..., lanes) of one-lane elements"
-    return "...share their bytes..." if bits < 8 else "share its bytes..."
+    return "...share their bytes..." if bits < 8 else "let its own library share its bytes, as uint8"
 
 
 def dtype_lie(*dtype: int) -> tuple[str, Lie]:
@@ -53,7 +50,7 @@ def dtype_lies() -> dict[str, Lie]:
 
 
 def ndim_lies() -> dict[str, Lie]:
-    merge = "merge some dimensions first: x.reshape(...)"
+    merge = "merge some dimensions first"
     wrong = (-(2**31), -65, -1, 65, 66, 255, 256, 65536, 2**31 - 1)
     return {
         f"ndim is {ndim}": Lie(

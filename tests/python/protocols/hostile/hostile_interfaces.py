@@ -13,7 +13,11 @@ TOP, I64 = 2**64, 2**63
 LIMIT = 2**57  # where the address space of a process ends, on any processor
 REQUIRED = "the array interface requires this entry"
 INTEGERS = "64-bit integers"
-FIELDS = "share one field at a time, x['field'], or the bytes, x.view('u1')"
+FIELDS = "share one field at a time, or the bytes: np.ascontiguousarray(x).view('u1')"
+LONG_DOUBLE = (
+    "long double differs between platforms; convert with np.asarray(x).astype('float64') or 'complex128'"
+)
+ON_DEVICE = "let its own library convert it to plain numbers first"
 NO_MEMORY = "this object has a shape but no memory behind it"
 
 Row = tuple[str, Lie]
@@ -56,7 +60,13 @@ EXTENTS: dict[str, Lie] = dict(
         for strides, shape in FAR
     ]
     + [
-        row("strides", {"strides": strides, "shape": shape}, "data", "elements inside the address space", "...")
+        row(
+            "strides",
+            {"strides": strides, "shape": shape},
+            "data",
+            "elements inside the address space",
+            "...",
+        )
         for strides, shape in OUTSIDE
     ]
 )
@@ -66,16 +76,13 @@ EXTENTS: dict[str, Lie] = dict(
 NO_NUMBERS: dict[Any, str] = {
     "|V8": FIELDS,
     "|V0": FIELDS,
-    "<M8[ns]": "share the counts behind the times: x.view('i8')",
-    "<m8": "share the counts behind the times: x.view('i8')",
-    "<U3": "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
-    "|S5": "share the bytes: x.view('u1')",
-    "|O8": (
-        "the elements are Python objects, such as mixed or missing values; convert them to numbers "
-        "first, e.g. x.astype(float)"
-    ),
-    "<f16": "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
-    "<c32": "long double differs between platforms; convert with x.astype('float64') or 'complex128'",
+    "<M8[ns]": "share the counts behind the times: np.asarray(x).view('i8')",
+    "<m8": "share the counts behind the times: np.asarray(x).view('i8')",
+    "<U3": "convert text to numbers, or share its code points: np.ascontiguousarray(x).view('u4')",
+    "|S5": "share the bytes: np.ascontiguousarray(x).view('u1')",
+    "|O8": "the elements are Python objects, such as mixed or missing values; convert them to numbers first",
+    "<f16": LONG_DOUBLE,
+    "<c32": LONG_DOUBLE,
     "|t1": "libraries pack elements of less than a byte...",
 }
 NONSENSE = [
@@ -192,7 +199,7 @@ def extent_rows() -> list[Row]:
         row("strides", {"strides": each}, "strides", "1 byte strides", str(len(each)))
         for each in [(), (4, 4), (4,) * 64]
     ]
-    merge = "merge some dimensions first: x.reshape(...)"
+    merge = "merge some dimensions first"
     rows += [
         (
             f"{what} has {count} entries",
@@ -221,8 +228,16 @@ def pointer_rows() -> list[Row]:
         *(row("data", {"data": (each, False)}, "data", address, "...") for each in [-1, -8, TOP, 10**400]),
         *(
             row("data", {"data": (each, False), "strides": (stride,)}, "data", inside, "address ...")
-            for each, stride in [(TOP - 4, 4), (TOP - 1, 4), (8, -4), (2**40, -(2**40)), (TOP - 2**40, 2**40)]
-            + [(LIMIT - 20, 4), (LIMIT, 4), (I64, 4)]
+            for each, stride in [
+                (TOP - 4, 4),
+                (TOP - 1, 4),
+                (8, -4),
+                (2**40, -(2**40)),
+                (TOP - 2**40, 2**40),
+                (LIMIT - 20, 4),
+                (LIMIT, 4),
+                (I64, 4),
+            ]
         ),
         row("data", {"data": (0, False)}, "data", "a pointer to 6 elements", "NULL", NO_MEMORY),
         row("data", {"data": (0, True), "shape": ()}, "data", "a pointer to 1 elements", "NULL", NO_MEMORY),
@@ -287,9 +302,20 @@ DICTIONARY: dict[str, Lie] = EXTENTS | dict(
         ),
     ]
 )
+
+
+def on_device(row: Row) -> Row:
+    """NumPy cannot help with memory of a GPU."""
+    name, lie = row
+    return name, lie._replace(hint=ON_DEVICE) if len(lie.hint) > 3 and lie.field in (
+        "typestr",
+        "descr",
+    ) else lie
+
+
 CUDA: dict[str, Lie] = EXTENTS | dict(
     [
-        *COMMON,
+        *map(on_device, COMMON),
         *version_rows(2),
         *missing_rows("version", "typestr", "shape", "data"),
         *(

@@ -76,8 +76,15 @@ STRUCT: dict[str, Lie] = EXTENTS | dict(
                 "elements inside the address space",
                 "address ...",
             )
-            for each, stride in [(TOP - 4, 4), (TOP - 1, 4), (8, -4), (TOP - 2**40, 2**40)]
-            + [(LIMIT - 20, 4), (LIMIT, 4), (I64, 4)]
+            for each, stride in [
+                (TOP - 4, 4),
+                (TOP - 1, 4),
+                (8, -4),
+                (TOP - 2**40, 2**40),
+                (LIMIT - 20, 4),
+                (LIMIT, 4),
+                (I64, 4),
+            ]
         ),
     ]
 )

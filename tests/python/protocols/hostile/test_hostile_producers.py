@@ -142,7 +142,7 @@ class TheirTypeError(TypeError):
     ids=repr,
 )
 def test_a_reason_is_not_taken_for_an_unknown_keyword(error: Exception, consumer: str) -> None:
-    """The producer is asked once for each import, with all keywords; without them it would say something else."""
+    """The producer is asked with all keywords, and not again without them."""
 
     class Producer:
         def __dlpack__(self, *, copy: Any = None, max_version: Any = None) -> Any:
@@ -187,7 +187,9 @@ def test_another_device_than_the_capsule_is_on(named: Any, versioned: bool, cons
     assert producer.handed_out == producer.deleted > 0
 
 
-@pytest.mark.parametrize(("on", "named"), [((2, 0), (2, 1)), ((3, 0), (1, 0)), ((13, 0), (2, 0)), ((1, 0), (2, 0))])
+@pytest.mark.parametrize(
+    ("on", "named"), [((2, 0), (2, 1)), ((3, 0), (1, 0)), ((13, 0), (2, 0)), ((1, 0), (2, 0))]
+)
 @versions
 def test_device_memory_that_is_named_otherwise(
     on: tuple[int, int], named: tuple[int, int], versioned: bool
