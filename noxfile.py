@@ -135,7 +135,7 @@ def downstream(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def clusters(session: nox.Session) -> None:
-    """Ray and Dask on clusters that the tests start on loopback, docs/clusters.md and examples/ray_training."""
+    """Ray, Dask and other transports, on clusters that the tests start on loopback; docs/clusters.md."""
     session.install(*CONSTRAINTS, ".[tour,test-without-torch]", *CLUSTERS, env=WITHOUT_CUDA)
     session.run("pytest", "tests/python/clusters", *session.posargs)
 

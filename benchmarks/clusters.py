@@ -51,7 +51,10 @@ def main() -> None:
     if arguments.json:
         names = ("torch", "ray", "distributed")
         versions = ", ".join(f"{name} {importlib.import_module(name).__version__}" for name in names)
-        document = {"versions": versions, "tables": {t: [asdict(r) for r in rows] for t, rows in tables.items()}}
+        document = {
+            "versions": versions,
+            "tables": {t: [asdict(r) for r in rows] for t, rows in tables.items()},
+        }
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
 
 
@@ -158,11 +161,22 @@ def dask_rows(size: int, readers: int) -> list[Row]:
         theirs = [dask_cost(client, lambda: by_dask(client, x["float32"])) for _ in range(2)]
         bridge.dask.register(client)
         for name, tensor in x.items():
-            ours = [dask_cost(client, lambda tensor=tensor: bridge.dask.scatter(client, tensor)) for _ in range(ROUNDS)]
+            ours = [
+                dask_cost(client, lambda tensor=tensor: bridge.dask.scatter(client, tensor))
+                for _ in range(ROUNDS)
+            ]
             copies = [(timed(lambda tensor=tensor: tensor.clone())[0], 0) for _ in range(ROUNDS)]
             beside = theirs if name == "float32" else []
             what = f"{readers} workers, {name}"
-            rows.append(row(what, "scatter" if beside else "scatter, which fails", ours, beside, "100 ms + one copy, 0 MiB"))
+            rows.append(
+                row(
+                    what,
+                    "scatter" if beside else "scatter, which fails",
+                    ours,
+                    beside,
+                    "100 ms + one copy, 0 MiB",
+                )
+            )
             rows.append(row(what, "one copy", ours, copies, ""))
     return rows
 

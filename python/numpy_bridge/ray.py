@@ -59,8 +59,8 @@ def register(readonly: Readonly = "private") -> None:
     arriving(readonly)  # refuses other names
     if os.environ.get(_SWITCH, "0").lower() in ("1", "true"):
         raise ValueError(
-            f"cannot register with Ray while {_SWITCH} is on: a write to a tensor would change the stored object "
-            "for all readers. Unset it"
+            f"cannot register with Ray while {_SWITCH} is on: a write to a tensor would change the stored "
+            "object for all readers. Unset it"
         )
     table = importlib.import_module("ray.cloudpickle").CloudPickler.dispatch_table
     if not any(isinstance(reducers, _Reducers) for reducers in table.maps):

@@ -50,7 +50,7 @@ class Registration(WorkerPlugin):
 
 
 def scatter(client: Any, block: _core.SharedBlock, workers: Sequence[str]) -> Any:
-    """Give a block to workers: to one of each machine, then to the rest, who prefer to fetch from that one."""
+    """Give a block to one worker of each machine, then to the rest, who prefer to fetch from there."""
     machines: dict[str, list[str]] = {}
     for worker in workers:
         machines.setdefault(get_address_host(worker), []).append(worker)

@@ -1,4 +1,4 @@
-"""Clusters on loopback that tests start and end: two Ray nodes with an object store each, and Dask workers."""
+"""Clusters on loopback that tests start and end: two Ray nodes, with a store each, and Dask workers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy_bridge as bridge
 MIB = 1 << 20
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Scatter one tensor to all workers of a scheduler, and print who has what as JSON. For test_dask_machines."""
+"""Scatter one tensor to all workers of a scheduler, and print who has what. For test_dask_machines."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ import numpy_bridge as bridge
 
 def about(block: Any) -> dict[str, Any]:
     inode = os.fstat(block.owner.mapping.descriptor).st_ino
-    array = bridge.to_numpy(block)
-    return {"host": get_worker().address.split("//")[1].split(":")[0], "inode": inode, "sum": int(array.sum())}
+    total = int(bridge.to_numpy(block).sum())
+    return {
+        "host": get_worker().address.split("//")[1].split(":")[0],
+        "inode": inode,
+        "sum": total,
+    }
 
 
 def main() -> None:

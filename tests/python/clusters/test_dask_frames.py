@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -174,10 +173,10 @@ def test_spilling(tmp_path: Any) -> None:
 
 class TestBlocks:
     @pytest.fixture
-    def block(self) -> Iterator[Any]:
+    def block(self) -> Any:
         block = bridge.shared_empty(100_000, "float32")
         bridge.to_numpy(block)[:] = 1
-        yield block
+        return block
 
     def test_a_handle_on_this_machine(self, block: Any) -> None:
         header, frames = serialize(block, context=HERE)

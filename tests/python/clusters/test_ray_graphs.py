@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def test_compiled_graph() -> None:
 
 
 def test_results_that_are_kept_are_not_written_over() -> None:
-    """As with arrays, the graph waits for room instead: pages of a tensor that are not written are its own."""
+    """As with arrays, the graph waits for room instead, also if no page was written."""
     graph = compiled(AddOne, 1, _max_inflight_executions=2)
     try:
         kept = [ray.get(graph.execute(torch.full((512, 512), value)), timeout=20) for value in (1.0, 2.0)]
@@ -88,9 +87,9 @@ def test_batches_of_ray_data() -> None:
 class TestExplain:
     @pytest.fixture(scope="class")
     @staticmethod
-    def refs() -> Iterator[dict[str, Any]]:
+    def refs() -> dict[str, Any]:
         x = torch.zeros(512, 512)
-        yield {"tensor": ray.put(x), "View": ray.put(bridge.view(x)), "array": ray.put(x.numpy())}
+        return {"tensor": ray.put(x), "View": ray.put(bridge.view(x)), "array": ray.put(x.numpy())}
 
     def mapped(self, x: Any) -> str:
         explanation = bridge.explain(x)

@@ -113,7 +113,9 @@ def test_nested_objects_and_modules(readers: dict[str, Any]) -> None:
     assert torch.equal(there["model"].weight, model.weight)
 
 
-@pytest.mark.parametrize("make", [lambda: tensor()[:4], lambda: bridge.view(array()[:4]), lambda: array()[:4]])
+@pytest.mark.parametrize(
+    "make", [lambda: tensor()[:4], lambda: bridge.view(array()[:4]), lambda: array()[:4]]
+)
 def test_small_objects_are_sent_beside_the_store(make: Any, ray_cluster: Any) -> None:
     x = make()
     expected = raw(x)
@@ -126,7 +128,11 @@ def test_small_objects_are_sent_beside_the_store(make: Any, ray_cluster: Any) ->
 def test_what_is_kept_stays_although_the_store_needs_room(ray_cluster: Any) -> None:
     """Also the pages of a tensor that were not written, which are those of the store."""
     x = tensor()
-    kept = [ray.get(ray.put(x)), ray.get(ray.put(x))[7:9], bridge.ray.private(ray.get(ray.put(bridge.view(x))))]
+    kept = [
+        ray.get(ray.put(x)),
+        ray.get(ray.put(x))[7:9],
+        bridge.ray.private(ray.get(ray.put(bridge.view(x)))),
+    ]
     gc.collect()
     for value in range(20):  # of the store's 256 MiB
         ray.get(ray.put(torch.full_like(x, value)))
@@ -194,7 +200,9 @@ class TestChoices:
 
     def test_rays_own_switch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS", "1")
-        with pytest.raises(ValueError, match="cannot register with Ray while RAY_ENABLE_ZERO_COPY_TORCH_TENSORS"):
+        with pytest.raises(
+            ValueError, match="cannot register with Ray while RAY_ENABLE_ZERO_COPY_TORCH_TENSORS"
+        ):
             bridge.ray.register()
 
 
