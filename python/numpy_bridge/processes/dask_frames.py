@@ -95,34 +95,39 @@ def _serialize(x: Any) -> tuple[Header, Frames]:
     kind, about, offset, dtype, shape, strides, extra, *subclass = metadata
     described = (kind, about, offset, dtype, shape, strides, extra)
     header = {"described": described, "subclass": pickle.dumps(subclass) if subclass else b""}
-    return header, [memoryview(_PADDING), memoryview(frame)]
+    data: Any = frame
+    return header, [memoryview(_PADDING), memoryview(data)]
 
 
 def _deserialize(header: Header, frames: Sequence[Any]) -> Any:
-    metadata = header["described"]
     subclass = pickle.loads(header["subclass"]) if header["subclass"] else ()
-    return rebuild((*metadata, *subclass), [_aligned(*frames, metadata)])
+    padding, data = frames
+    return rebuild((*header["described"], *subclass), [_aligned(header, padding, data)])
 
 
-def _aligned(padding: Any, data: Any, metadata: Sequence[Any]) -> Any:
+def _aligned(header: Header, padding: Any, data: Any) -> Any:
     """Return the bytes at an address that suits their elements.
 
-    Frames begin anywhere in a message. The padding that was sent before the bytes is room to move them.
+    Frames begin anywhere in a message. The padding that was sent before the bytes is room to move them. The
+    header says by how much, because a message may be read twice.
     """
     start, before = (np.frombuffer(frame, np.uint8) for frame in (data, padding))
-    address = start.ctypes.data
-    _, phase = metadata[1][1:]
-    distance = (address - phase) % len(_PADDING)
-    if not start.nbytes or distance % LARGEST_ALIGNMENT == 0:
-        return data
-    follows = address == before.ctypes.data + len(_PADDING) and before.nbytes == len(_PADDING)
+    address, room = start.ctypes.data, len(_PADDING)
+    follows = before.nbytes == room and address == before.ctypes.data + room
     if not follows or not start.flags.writeable or not before.flags.writeable:
-        return data  # a tensor is copied
-    ctypes.memmove(address - distance, address, start.nbytes)
-    moved = _core.from_pointer(
-        address - distance, (start.nbytes,), "uint8", None, "cpu", (padding, data), False
-    )
-    return moved
+        return data  # where it does not suit them, a tensor is copied
+    distance = header.get("moved", 0)
+    if not distance:
+        _, phase = header["described"][1][1:]
+        distance = (address - phase) % room
+        if not start.nbytes or distance % LARGEST_ALIGNMENT == 0:
+            return data
+        ctypes.memmove(address - distance, address, start.nbytes)
+        header["moved"] = distance
+    elif not 0 < distance < room:
+        return data
+    keep = (padding, data)
+    return _core.from_pointer(address - distance, (start.nbytes,), "uint8", None, "cpu", keep, False)
 
 
 def _serialize_tensor(x: Any) -> tuple[Header, Frames]:

@@ -71,6 +71,19 @@ def test_tensors_lie_in_the_message_wherever_it_begins(at: int) -> None:
     assert type(bridge.view(arrived).owner).__module__ != "numpy"  # as a copy would be
 
 
+def test_a_message_may_be_read_twice() -> None:
+    x = torch.arange(1000.0)
+    header, frames = serialize(x)
+    room = memoryview(bytearray(sum(frame.nbytes for frame in frames) + 64))
+    start = -np.frombuffer(room, np.uint8).ctypes.data % 64 + 3
+    padding, data = room[start : start + 64], room[start + 64 : start + 64 + frames[1].nbytes]
+    data[:] = frames[1].cast("B")
+    first, second = (deserialize(header, [padding, data]) for _ in range(2))
+    first[0] = 7
+    assert second[0] == 7
+    assert torch.equal(second[1:], x[1:])
+
+
 def test_the_bytes_are_those_of_the_object() -> None:
     x = torch.arange(1000.0)
     header, frames = serialize(x)
