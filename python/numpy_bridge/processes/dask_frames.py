@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import pickle
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -54,14 +55,24 @@ def scatter(client: Any, block: _core.SharedBlock, workers: Sequence[str]) -> An
     machines: dict[str, list[str]] = {}
     for worker in workers:
         machines.setdefault(get_address_host(worker), []).append(worker)
-    first = workers[0]
     if len(machines) <= 1:
         return client.scatter(block, workers=list(workers), broadcast=True, hash=False, direct=True)
+    first = next((group[0] for host, group in machines.items() if _is_ours(host)), workers[0])
     future = client.scatter(block, workers=[first], hash=False, direct=True)
     of_machines = {group[0] for group in machines.values()}
     for group in (of_machines - {first}, set(workers) - of_machines):
         client.gather([client.submit(_fetch, future, workers=[each], pure=False) for each in group])
     return future
+
+
+def _is_ours(host: str) -> bool:
+    """Return whether an address is of this machine, as only those can be bound."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+            trial.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _fetch(_: Any) -> None:

@@ -50,7 +50,7 @@ def test_values_cross_the_network_once(machines: tuple[Machine, Machine]) -> Non
     assert all(each["sum"] == found["sum"] for each in found["files"])
     on_first = {each["inode"] for each in found["files"] if each["host"] == first.address}
     on_second = [each["inode"] for each in found["files"] if each["host"] == second.address]
-    assert on_first == {found["inode"]}  # the client's own block
+    assert on_first == {found["inode"]}  # the client's
     assert len(on_second) == 2
     assert len(set(on_second)) == 1  # one block for both workers
     assert not on_first & set(on_second)
