@@ -4,8 +4,8 @@
 
 Every side works on the same arrays, in turn, many times: all see the same machine, equally cold caches, and
 memory at the same place, which alone can change the speed by a third. Time is that of the processor, so that
-others who use the machine count less. Reported are the best times of all rounds, their ratio, and the median of
-the rounds' ratios; then the rows that are slower than 0.95 times NumPy in both.
+others who use the machine count less. Reported are the best times of all rounds, their ratio, and the median
+of the rounds' ratios; then the rows that are slower than 0.95 times NumPy in both.
 """
 
 from __future__ import annotations

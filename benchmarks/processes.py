@@ -39,12 +39,12 @@ SMALL_ROUNDS = 40
 SMALL_CALLS = 100
 SMALL_SIZES = (40, 1024, 4096, 16 * 1024, 64 * 1024)  # bytes
 
-QUEUE_ROUNDS = 7
+QUEUE_ROUNDS = 5
 IMAGE = (224, 224, 3)
 BATCH = 64
 BATCHES = 150
 WORKERS = 4
-LOADER_ROUNDS = 5
+LOADER_ROUNDS = 3
 
 Call = Callable[[], object]
 
@@ -67,14 +67,22 @@ def main() -> None:
     """Print the tables, and write them as JSON on request."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mib", type=int, default=256, help="size of the large objects")
+    parser.add_argument("--only", nargs="+", metavar="TABLE", help="of large, small, queue and loader")
     parser.add_argument("--json", type=Path, help="write the rows to this file as well")
     arguments = parser.parse_args()
-    tables = {
-        f"pickle 5, dumps and loads, {arguments.mib} MiB": large_rows(arguments.mib * MIB),
-        "dumps and loads of a small tensor": small_rows(),
-        f"a queue to a spawned process, {arguments.mib} MiB": queue_rows(arguments.mib * MIB),
-        f"a batch of DataLoader: {BATCH} images of {IMAGE}, {WORKERS} workers": loader_rows(),
+    measure: dict[str, tuple[str, Callable[[], list[Row]]]] = {
+        "large": (
+            f"pickle 5, dumps and loads, {arguments.mib} MiB",
+            lambda: large_rows(arguments.mib * MIB),
+        ),
+        "small": ("dumps and loads of a small tensor", small_rows),
+        "queue": (
+            f"a queue to a spawned process, {arguments.mib} MiB",
+            lambda: queue_rows(arguments.mib * MIB),
+        ),
+        "loader": (f"a batch of DataLoader: {BATCH} images of {IMAGE}, {WORKERS} workers", loader_rows),
     }
+    tables = {title: rows() for name, (title, rows) in measure.items() if name in (arguments.only or measure)}
     console = Console()
     console.width = max(console.width, 110)
     for title, rows in tables.items():

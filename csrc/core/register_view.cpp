@@ -125,6 +125,8 @@ void register_view(py::module_& module) {
     py::class_<view> type(module, "View", py::custom_type_setup(set_up_view_type), py::is_final(), view_doc);
     view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
     engine::add_library(view_row);
+    type.attr("__numpy_bridge_origin__") =
+        engine::stolen(PyCapsule_New(reinterpret_cast<void*>(view_row.origin), engine::origin_capsule_name, nullptr));
     type.def_property_readonly(
             "shape", described([](const memory& m) -> int_tuple { return detail::tuple_of(m.shape, m.ndim); }),
             "Extents, one an axis.")

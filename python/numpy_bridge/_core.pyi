@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'stand_in', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which supports every protocol.
@@ -16,6 +16,9 @@ class View:
     socket.send, file.write, struct and everything else that takes a buffer, DLPack or one of the array
     interfaces. Attributes of protocols that cannot describe the memory, such as
     ``__array_interface__`` for bfloat16 or for device memory, are absent.
+    
+    ``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
+    ``torch.from_dlpack`` or ``torch.as_tensor``.
     """
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
     def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
@@ -185,6 +188,11 @@ def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     TypeError
         If `x` has no memory, or `y` has no memory and is not a number.
     
+    Notes
+    -----
+    Autograd counts the call as a write to the tensor that `x` is, or has its memory from. If an operation has saved
+    that tensor, `backward` raises RuntimeError.
+    
     See Also
     --------
     copy_ : converts between dtypes and devices.
@@ -246,6 +254,11 @@ def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> ty
         If a call to CUDA fails.
     TypeError
         If `dst` or `src` has no memory.
+    
+    Notes
+    -----
+    Autograd counts the call as a write to the tensor that `dst` is, or has its memory from. If an operation has
+    saved that tensor, `backward` raises RuntimeError.
     
     See Also
     --------
@@ -331,6 +344,13 @@ def shares_memory(a: typing.Any, b: typing.Any) -> bool:
     --------
     may_share_memory : compares address ranges only.
     numpy.shares_memory : the same for NumPy arrays.
+    """
+def stand_in(original: typing.Any, before: typing.Any, after: typing.Any) -> typing.Any:
+    """
+    An object to be called instead of `original`, which binds as it does and has its attributes.
+    
+    A call is before(arguments, keywords), the original's own, and unless that returned None after(noted, result, returned),
+    with what it returned. There are no frames between those of the caller and those of the three.
     """
 def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
     """

@@ -24,9 +24,8 @@ constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t huge = std::int64_t{1} << 62, half = std::int64_t{1} << 31, far = std::int64_t{1} << 56;
 
 const extents edge_extents = {0, 1, 2, 3, half, huge, largest, -1, lowest};
-const extents edge_strides = {0,        1,    -1,    8,           -8,      half,     -half,
-                              far - 16, far,  -far,  2 * far,     -2 * far, huge - 8, huge,
-                              -huge,    largest - 8, largest, -largest, lowest};
+const extents edge_strides = {0,       1,        -1,       8,    -8,    half,        -half,   far - 16, far,   -far,
+                              2 * far, -2 * far, huge - 8, huge, -huge, largest - 8, largest, -largest, lowest};
 constexpr std::uint64_t limit = std::uint64_t{1} << 57;
 const std::vector<std::uint64_t> edge_addresses = {
     0, 8, 4096, limit / 2, limit - 8, limit - 1, limit, std::uint64_t{1} << 63, ~std::uint64_t{0} - 8};
@@ -70,7 +69,8 @@ TEST(validate, agrees_with_wide_arithmetic_on_vectors) {
 
 TEST(validate, takes_handles_for_no_addresses) {
     constexpr std::int64_t shape[] = {2}, near[] = {8}, behind[] = {2 * far};
-    memory m = host_memory(reinterpret_cast<void*>(~std::uintptr_t{0} - 3), {dtype::float64, {}}, false, 1, shape, near);
+    memory m =
+        host_memory(reinterpret_cast<void*>(~std::uintptr_t{0} - 3), {dtype::float64, {}}, false, 1, shape, near);
     EXPECT_THROW(validate(m, "P"), numpy_bridge::sharing_error);
     for (const auto type : {device_type::opencl, device_type::metal, device_type::vulkan, device_type::webgpu}) {
         m.device = {type, 0};

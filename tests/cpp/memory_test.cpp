@@ -18,6 +18,7 @@ constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t huge = std::int64_t{1} << 62;
 constexpr std::uint64_t last_address = std::numeric_limits<std::uint64_t>::max();
+constexpr std::int64_t room = (std::int64_t{1} << 57) - 4096; // behind address 4096
 
 /// The refusal that `check` throws; the test fails if it does not.
 template <class Check> numpy_bridge::refusal refusal_of(Check check) {
@@ -154,9 +155,9 @@ INSTANTIATE_TEST_SUITE_P(
                       accepted{"of_extent_1_with_any_stride", {4096, dtype::int8, {1, 1}, {largest, -largest}}},
                       accepted{"of_extent_1_with_the_lowest_stride", {4096, dtype::int8, {1}, {lowest}}},
                       accepted{"down_to_address_0", {16, dtype::int64, {3}, {-8}}},
-                      accepted{"up_to_the_last_address", {last_address - 8, dtype::int64, {1}, {8}}},
-                      accepted{"as_large_as_can_be", {4096, dtype::int8, {largest}, {1}}},
-                      accepted{"as_spread_out_as_can_be", {4096, dtype::int8, {2}, {largest - 1}}}),
+                      accepted{"up_to_the_last_address", {(1ULL << 57) - 8, dtype::int64, {1}, {8}}},
+                      accepted{"as_large_as_can_be", {4096, dtype::int8, {room}, {1}}},
+                      accepted{"as_spread_out_as_can_be", {4096, dtype::int8, {2}, {room - 1}}}),
     [](const auto& p) { return p.param.name; });
 
 TEST(validate_ndim, accepts_0_to_64) {

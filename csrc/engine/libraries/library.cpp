@@ -27,8 +27,15 @@ NUMPY_BRIDGE_INLINE const library* find_library(PyObject* x) {
 NUMPY_BRIDGE_INLINE PyObject* origin_of(PyObject* x) {
     if (PyMemoryView_Check(x) != 0) return PyMemoryView_GET_BUFFER(x)->obj;
     if (const library* known = find_library(x)) return known->origin != nullptr ? known->origin(x) : nullptr;
-    if (package_of(x) != "numpy_bridge") return nullptr;
-    return optional_attribute(x, "owner").ptr(); // of a View, which keeps it
+    PYBIND11_CONSTINIT static interned_name storage;
+    PyObject* name = interned(storage, "__numpy_bridge_origin__");
+#ifdef Py_GIL_DISABLED // else the reference might be lost meanwhile
+    const py::object published = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), name);
+#else
+    const auto published = py::reinterpret_borrow<py::object>(_PyType_Lookup(Py_TYPE(x), name));
+#endif
+    if (!published || PyCapsule_IsValid(published.ptr(), origin_capsule_name) == 0) return nullptr;
+    return reinterpret_cast<origin_function>(PyCapsule_GetPointer(published.ptr(), origin_capsule_name))(x);
 }
 
 NUMPY_BRIDGE_INLINE void add_library(const library& row) {

@@ -195,6 +195,7 @@ private:
                 if (!passes(i)) return false;
             return true;
         };
+        const auto version = [&](std::size_t i) { return seen.plain[i].attr("_version").cast<std::uint32_t>(); };
         std::size_t counters = 0;
         for (std::size_t at = 8; at < max_impl; at += sizeof(void*)) {
             if (!all([&](std::size_t i) {
@@ -209,9 +210,14 @@ private:
         for (std::size_t at = 8; at < max_counter && found_.version_ == 0; at += sizeof(std::uint32_t))
             if (all([&](std::size_t i) {
                     const void* counter = pointer_of(word(seen.plain[i], found_.counter_));
-                    return version_at(counter, at).load() == seen.plain[i].attr("_version").cast<std::uint32_t>();
+                    return version_at(counter, at).load() == version(i);
                 }))
                 found_.version_ = at;
+        if (!all([&](std::size_t i) { // the only fields that are ever written, so they are tried
+                const std::uint32_t before = version(i);
+                return found_.count_write(seen.plain[i].ptr()) && version(i) == before + 1;
+            }))
+            found_.version_ = 0;
     }
 
     // No object of torch 2 is smaller than this.

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include <numpy_bridge/dtype_reasons.hpp>
-#include <numpy_bridge/libraries/numpy.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -201,7 +200,7 @@ NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count
     for (std::size_t i = 0; i < count; ++i) {
         PyObject* x = written[i];
         if (x == nullptr) continue;
-        if (numpy_library::get().is_exact_array(x)) x = reinterpret_cast<const numpy_abi::array*>(x)->base;
+        if (find_library(x) == &numpy_row()) x = origin_of(x); // most often null
         if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
         const py::error_scope keeps_what_is_raised;
         try {

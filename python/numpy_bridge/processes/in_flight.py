@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from contextlib import suppress
+from itertools import islice
 from multiprocessing import parent_process, util
 
 from numpy_bridge.errors import SharingError
@@ -17,7 +18,7 @@ from numpy_bridge.errors import SharingError
 from . import nameless
 
 _KIND = "ledger"
-_READ_AT_ONCE = 64  # so many blocks are looked at each time, more only as their number doubles
+_READ_AT_ONCE = 64  # so many blocks are looked at each time
 _SECONDS_AT_EXIT = 5.0  # for which a process that ends waits for its blocks to arrive
 
 
@@ -28,7 +29,6 @@ class Ledger:
         self.descriptor = nameless.create(_KIND, 1)
         self._next = 1
         self._held: dict[int, tuple[object, bool]] = {}
-        self._enough = _READ_AT_ONCE
         self._lock = threading.Lock()
 
     def __del__(self) -> None:
@@ -48,13 +48,15 @@ class Ledger:
         return os.pread(self.descriptor, 1, number) == b"\1"
 
     def release(self) -> None:
-        """Let go of what has arrived."""
+        """Let go of what has arrived. A few are looked at in turn, so that the cost does not grow."""
+        freed = []
         with self._lock:
-            if len(self._held) > self._enough:
-                return
-            gone = [number for number in self._held if self.arrived(number)]
-            freed = [self._held.pop(number) for number in gone]
-            self._enough = max(_READ_AT_ONCE, 2 * len(self._held))
+            for number in list(islice(self._held, _READ_AT_ONCE)):
+                entry = self._held.pop(number)
+                if self.arrived(number):
+                    freed.append(entry)
+                else:
+                    self._held[number] = entry  # behind the others
         del freed  # outside the lock: whatever it held may have a finalizer
 
     def wait(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 import os
-import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from numpy_bridge import _core
@@ -15,6 +15,12 @@ from numpy_bridge.errors import SharingError
 from numpy_bridge.memory.mapping import Mapping, mapping_of
 
 from .layout import bounds
+
+MAP_FIXED: Final = 0x10  # which the module mmap lacks
+
+_mmap: Any = ctypes.CDLL(None, use_errno=True).mmap
+_mmap.restype = ctypes.c_void_p
+_mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
 
 
 class _Descriptor:
@@ -134,6 +140,18 @@ def _is_file(status: os.stat_result, mapping: Mapping) -> bool:
 
 
 def _map(descriptor: int, offset: int, size: int) -> mmap.mmap:
-    untracked: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+    """Map a part of a file, copy on write.
+
+    The pages take the place of those of an anonymous `mmap`, which unmaps them. One of the file keeps a
+    descriptor open, before Python 3.13.
+    """
+    if os.fstat(descriptor).st_size < offset + size:
+        raise OSError("the file is shorter than the memory")
     protection = mmap.PROT_READ | mmap.PROT_WRITE
-    return mmap.mmap(descriptor, size, mmap.MAP_PRIVATE, protection, offset=offset, **untracked)
+    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, protection)
+    address = _core.view(pages).ptr
+    flags = mmap.MAP_PRIVATE | MAP_FIXED
+    if _mmap(address, size, protection, flags, descriptor, offset) != address:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return pages

@@ -24,7 +24,9 @@ from block_workers import Sender, holders, inode, run
 
 
 def names() -> set[str]:
-    return {path.name for path in Path("/dev/shm").iterdir()}
+    """What is in /dev/shm, but for what other libraries may put there meanwhile."""
+    others = ("sem.", "torch_", "psm_", "pym-", "joblib_")
+    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(others)}
 
 
 def _becomes_true(condition: Callable[[], bool]) -> bool:

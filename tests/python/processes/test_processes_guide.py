@@ -38,9 +38,11 @@ def reducers() -> Iterator[None]:
     copyreg.dispatch_table.update(before)
 
 
-def test_code_prints_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    text = SECTIONS["Messages"]
-    scope: dict[str, object] = {}
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("section", ["Messages", "Shared blocks", "DataLoader"])
+def test_code_prints_what_is_shown(section: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = SECTIONS[section]
+    scope: dict[str, object] = {"np": np, "torch": torch, "bridge": bridge, "pickle": pickle}
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(compile(code, "docs/processes.md", "exec"), scope)
     assert capsys.readouterr().out == "".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL))
@@ -60,7 +62,7 @@ def mebibytes(size: float | None) -> str:
 
 
 def test_numbers_of_large_objects_are_the_measured_ones() -> None:
-    large, _ = measured()
+    large, *_ = measured()
     assert table("object \\| ours") == [
         [
             str(row["what"]),
@@ -77,7 +79,7 @@ def test_numbers_of_large_objects_are_the_measured_ones() -> None:
 
 
 def test_numbers_of_small_tensors_are_the_measured_ones() -> None:
-    _, small = measured()
+    _, small, *_ = measured()
     assert table("tensor \\| ours") == [
         [
             str(row["what"]),
@@ -99,7 +101,7 @@ def test_links_lead_somewhere() -> None:
         assert (ROOT / "docs" / link).exists()
 
 
-@pytest.mark.parametrize("name", ["pickling", "reducing", "private"])
+@pytest.mark.parametrize("name", ["pickling", "reducing", "private", "blocks", "dataloader"])
 def test_examples_of_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module(f"numpy_bridge.processes.{name}")
     (tmp_path / "weights.bin").write_bytes(bytes(4096))

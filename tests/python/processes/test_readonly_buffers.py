@@ -118,6 +118,23 @@ def private_bytes() -> int:
     return int(kib) << 10
 
 
+def test_mappings_keep_no_descriptor(file: Path) -> None:
+    """A model has more tensors than a process may open files."""
+    source = of_memmap(file)
+    before = descriptors()
+    views = [private(source[i:]) for i in range(300)]
+    assert descriptors() <= before + 1
+    assert all(view.nbytes for view in views)
+
+
+def test_memory_beyond_the_end_of_its_file_is_refused(file: Path) -> None:
+    source = of_memmap(file)
+    os.truncate(file, 4096)
+    with pytest.raises(bridge.SharingError, match="the file is shorter than the memory"):
+        private(source)
+    assert private(source[:1024]).nbytes == 4096
+
+
 def test_descriptors_are_given_back(file: Path) -> None:
     file_with_no_path = np.frombuffer(of_deleted_file(file), np.float32)
     before = descriptors()

@@ -36,6 +36,12 @@ inline constexpr dialect spelled_for_others = {"np.",
                                                "its own library's copy to the host",
                                                "torch.as_tensor({x}).cuda()"};
 
+/// Returns the object that `x` has its memory from, borrowed; null if there is none. Runs no Python code.
+using origin_function = PyObject* (*)(PyObject* x);
+
+/// A type may publish its function to other modules, in a capsule of this name as `__numpy_bridge_origin__`. View does.
+inline constexpr const char* origin_capsule_name = "numpy_bridge.origin";
+
 /// A library with an importer of its own.
 struct library {
     const char* name;
@@ -56,8 +62,8 @@ struct library {
 
     const dialect& spelled;
 
-    /// The object that `x` has its memory from, borrowed; null if there is none. May be null itself.
-    PyObject* (*origin)(PyObject* x) = nullptr;
+    /// May be null.
+    origin_function origin = nullptr;
 };
 
 const library& numpy_row() noexcept; ///< numpy.ndarray; see `numpy.hpp`

@@ -88,8 +88,9 @@ public:
 
     /// `tensor.untyped_storage().resizable()`; nothing if the place of the flag is unknown or there is no storage.
     std::optional<bool> is_resizable(PyObject* tensor) const noexcept {
+        if (resizable_ == 0) return std::nullopt;
         const void* storage = engine::pointer_of(engine::word_at(impl_of(tensor), storage_));
-        if (resizable_ == 0 || storage == nullptr) return std::nullopt;
+        if (storage == nullptr) return std::nullopt;
         return static_cast<const bool*>(storage)[resizable_];
     }
 

@@ -1,12 +1,16 @@
-"""The function that stands in for a watched one while an audit runs."""
+"""What stands in for a watched function while an audit runs."""
 
 from __future__ import annotations
 
+import copy
 import functools
+import operator
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, cast
 
+from numpy_bridge import _core
 from numpy_bridge.unwatched import this_thread
 
 from ..dispatch import Dispatcher
@@ -15,24 +19,54 @@ from ..judging.calls import Call
 
 
 def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -> Callable[..., Any]:
-    """Return a function that reports its calls, with the results, name and signature of `original`."""
+    """Return an object that reports its calls, and otherwise behaves as `original` does.
 
-    @functools.wraps(original)
-    def watched(*arguments: Any, **keywords: Any) -> Any:
-        __tracebackhide__ = True  # pytest shows the line that made the call
+    It has no frame of its own: warnings and tracebacks have the line that made the call.
+    """
+
+    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any] | None:
         if this_thread.unwatched or not dispatcher.listeners:
-            return original(*arguments, **keywords)
+            return None
         source, options = call.parts(arguments, keywords)
         source = before_the_call(source)
         this_thread.unwatched = True
-        try:
-            result = original(*arguments, **keywords)
-        finally:
-            this_thread.unwatched = False
-        dispatcher.report(call, options, source, result, sys._getframe().f_back)
-        return result
+        return source, options
 
-    function: Any = watched
-    function.__module__ = getattr(original, "__module__", None)  # methods of C types have none
-    function._torchdynamo_inline = original  # torch.compile traces the original
-    return watched
+    def after(noted: tuple[Any, Any], result: Any, returned: bool) -> None:
+        __tracebackhide__ = True  # pytest shows the line that made the call
+        this_thread.unwatched = False
+        if returned:
+            source, options = noted
+            dispatcher.report(call, options, source, result, sys._getframe().f_back)
+
+    watched: Any = _core.stand_in(original, before, after)
+    functools.update_wrapper(watched, original)
+    watched.__module__ = getattr(original, "__module__", None)  # methods of C types have none
+    watched._torchdynamo_inline = original  # torch.compile traces the original
+    watched.__reduce_ex__ = _reduction(watched, original)
+    return cast("Callable[..., Any]", watched)
+
+
+def _reduction(watched: Any, original: Any) -> Callable[[int], str | tuple[Any, ...]]:
+    """Return how to pickle a stand-in: as the original, so that another process needs no numpy_bridge.
+
+    pickle takes a name only of the object that the name leads to. For a stand-in without such a name that is
+    another stand-in for the same function, or after an audit the original: `copy.copy` returns either itself.
+    """
+
+    def reduce(version: int) -> str | tuple[Any, ...]:
+        for name in (original.__qualname__, original.__name__):
+            if _found(watched.__module__, name) is watched:
+                return str(name)
+        is_python = isinstance(original, FunctionType)  # for which pickle has a rule of its own
+        form = original.__qualname__ if is_python else original.__reduce_ex__(version)
+        return (copy.copy, (_found(watched.__module__, form),)) if isinstance(form, str) else tuple(form)
+
+    return reduce
+
+
+def _found(module: str | None, name: str) -> Any:
+    try:
+        return operator.attrgetter(name)(sys.modules[module or ""])
+    except (AttributeError, KeyError):
+        return None
