@@ -8,6 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+KEEP_REPLICAS = {"DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "False"}
+"""Else the scheduler soon drops what no task needs, and a machine that is left without gets it again."""
+
 ADDRESSES = ("10.211.7.1", "10.211.7.2")
 
 
@@ -29,7 +32,7 @@ class Machine:
             ["ip", "netns", "exec", self.name, sys.executable, *command],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            env={**os.environ, **KEEP_REPLICAS},
         )
         self.processes.append(process)
         return process
