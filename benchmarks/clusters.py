@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def ray_rows_of(ray: Any, name: str, x: torch.Tensor) -> list[Row]:
                 milliseconds, ref = timed(lambda: ray.put(x))
                 puts[registered].append((milliseconds, max(0, own_memory() - before)))
             before = own_memory()
-            milliseconds, y = timed(lambda ref=ref: ray.get(ref))
+            milliseconds, y = timed(partial(ray.get, ref))
             gets[registered].append((milliseconds, max(0, own_memory() - before)))
             if registered:
                 y.zero_()
@@ -160,11 +161,8 @@ def dask_rows(size: int, readers: int) -> list[Row]:
         theirs = [dask_cost(client, lambda: by_dask(client, x["float32"])) for _ in range(2)]
         bridge.dask.register(client)
         for name, tensor in x.items():
-            ours = [
-                dask_cost(client, lambda tensor=tensor: bridge.dask.scatter(client, tensor))
-                for _ in range(ROUNDS)
-            ]
-            copies = [(timed(lambda tensor=tensor: tensor.clone())[0], 0) for _ in range(ROUNDS)]
+            ours = [dask_cost(client, partial(bridge.dask.scatter, client, tensor)) for _ in range(ROUNDS)]
+            copies = [(timed(tensor.clone)[0], 0) for _ in range(ROUNDS)]
             beside = theirs if name == "float32" else []
             what = f"{readers} workers, {name}"
             way = "scatter" if beside else "scatter, which fails"
