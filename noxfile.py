@@ -38,6 +38,7 @@ ODD_PRODUCERS = (
     *("pandas", "polars", "pyarrow", "xarray", "awkward", "h5py", "zarr", "netCDF4", "numba", "wrapt"),
     "dask[array]",
 )
+CLUSTERS = ("ray[data]", "distributed", "dask[array]", "pyzmq", "msgspec", "mpi4py", "mpich")
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
 
@@ -130,6 +131,13 @@ def downstream(session: nox.Session) -> None:
     session.install("scikit-build-core>=0.11", "meson-python", "setuptools")
     session.install(*CONSTRAINTS, "jax", "nanobind")
     session.run("pytest", "tests/downstream", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def clusters(session: nox.Session) -> None:
+    """Ray, Dask and other transports, on clusters that the tests start on loopback; docs/clusters.md."""
+    session.install(*CONSTRAINTS, ".[tour,test-without-torch]", *CLUSTERS, env=WITHOUT_CUDA)
+    session.run("pytest", "tests/python/clusters", *session.posargs)
 
 
 @nox.session(tags=["ci"])

@@ -20,6 +20,7 @@ if sys.version_info < (3, 12):  # which refuses by itself; older ones would wait
         raise ImportError("numpy_bridge cannot be imported in a sub-interpreter: import it in the main one")
     del interpreters
 
+from numpy_bridge import dask, ray
 from numpy_bridge._core import (
     SharedBlock,
     View,
@@ -54,6 +55,7 @@ __all__ = [
     "add_",
     "audit",
     "copy_",
+    "dask",
     "dumps",
     "explain",
     "from_pointer",
@@ -62,6 +64,7 @@ __all__ = [
     "loads",
     "may_share_memory",
     "no_copies",
+    "ray",
     "register_reducers",
     "shared_empty",
     "shares_memory",

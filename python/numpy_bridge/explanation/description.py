@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numpy_bridge.libraries import library_of, type_name
+from numpy_bridge.memory.mapping import where_mapped
 from numpy_bridge.tensors import is_tensor
 
 from .model import Description
@@ -27,6 +28,7 @@ def describe(offer: Offer, ownership: Ownership) -> Description:
         owners=owned.owners,
         movable=owned.movable,
         movable_because=owned.because,
+        mapped=where_mapped(memory) if memory else "",
     )
 
 

@@ -57,6 +57,9 @@ class Description:
         Whether the owner may still move or free the block under an alias made without numpy_bridge.
     movable_because : str
         The reason for that answer.
+    mapped : str
+        The file, object store or shared block that the memory is mapped from, and what a write would do.
+        Empty for memory of this process.
     """
 
     type: str
@@ -67,6 +70,7 @@ class Description:
     owners: tuple[Owner, ...]
     movable: Movable
     movable_because: str
+    mapped: str = ""
 
 
 @dataclass(frozen=True)

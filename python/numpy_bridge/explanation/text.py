@@ -106,6 +106,7 @@ def _facts(what: Description) -> tuple[Cells, ...]:
         ("alignment", size(memory.alignment) if memory.ptr else "none: NULL"),
         ("writing", "read-only" if memory.readonly else "writable"),
     ]
+    facts += [("mapped from", what.mapped)] if what.mapped else []
     facts += [("flags", ", ".join(what.flags))] if what.flags else []
     facts += [("view of", " -> ".join(map(str, what.owners)))] if what.owners else []
     owner = what.owners[-1].type if what.owners else f"this {what.type} itself"

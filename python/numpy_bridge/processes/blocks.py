@@ -5,10 +5,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy_bridge import _core
 from numpy_bridge.pointer import from_pointer
+
+if TYPE_CHECKING:
+    from .segment import Segment
 
 
 def shared_empty(
@@ -68,6 +71,16 @@ def shared_empty(
     in_flight.release()
     memory = segment.create(prod(extents) * none.itemsize, align, sole_writer=sole_writer)
     return memory.block(extents, none.dtype)
+
+
+def frozen(x: Any) -> _core.SharedBlock:
+    """Return a block with the values of `x` that is read-only in all processes, and in this one too."""
+    view = _core.view(x)
+    block = shared_empty(view.shape, view.dtype, sole_writer=True)
+    _core.copy_(block, view)
+    memory: Segment = block.owner
+    memory.writable = False
+    return memory.block(block.shape, block.dtype)
 
 
 def deep_copy(block: _core.SharedBlock) -> _core.SharedBlock:

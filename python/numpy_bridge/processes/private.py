@@ -6,14 +6,13 @@ import contextlib
 import ctypes
 import mmap
 import os
-from bisect import bisect_right
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+from numpy_bridge.memory.mapping import Mapping, mapping_of
 
 from .layout import bounds
 
@@ -22,18 +21,6 @@ MAP_FIXED: Final = 0x10  # which the module mmap lacks
 _mmap: Any = ctypes.CDLL(None, use_errno=True).mmap
 _mmap.restype = ctypes.c_void_p
 _mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
-
-
-class _Mapping(NamedTuple):
-    """A line of ``/proc/self/maps``."""
-
-    low: int
-    high: int
-    permissions: str
-    offset: int
-    device: str
-    inode: int
-    path: str
 
 
 class _Descriptor:
@@ -93,29 +80,21 @@ def _cannot(expected: str, got: str) -> SharingError:
     return SharingError("copy on write", "mapping", expected, got, "copy it: readonly='copy'")
 
 
-def _mapping_of(first: int, last: int) -> _Mapping:
+def _mapping_of(first: int, last: int) -> Mapping:
     try:
-        lines = Path("/proc/self/maps").read_bytes().splitlines()
+        found = mapping_of(first)
     except OSError as error:
         raise _cannot("a list of mappings in /proc/self/maps", str(error)) from None
-    line = lines[bisect_right(lines, first, key=_start_of) - 1].decode()
-    span, permissions, offset, device, inode, *path = line.split(None, 5)
-    low, high = (int(address, 16) for address in span.split("-"))
-    found = _Mapping(low, high, permissions, int(offset, 16), device, int(inode), "".join(path))
-    if not found.inode or not low <= first < high:
+    if found is None:
         raise _cannot("memory mapped from one file", "anonymous memory")
-    if last > high:
+    if last > found.high:
         raise _cannot("memory mapped from one file", "several mappings")
-    if not permissions.endswith("s"):  # its pages may differ from those of the file
+    if not found.is_shared:  # its pages may differ from those of the file
         raise _cannot("a shared mapping", "a private one")
     return found
 
 
-def _start_of(line: bytes) -> int:
-    return int(line.partition(b"-")[0], 16)
-
-
-def _descriptor_of(mapping: _Mapping) -> _Descriptor:
+def _descriptor_of(mapping: Mapping) -> _Descriptor:
     """Open the file behind a mapping: by its path, or as a process has it that gave it no path."""
     key = (mapping.device, mapping.inode)
     known = _open.get(key)
@@ -131,7 +110,7 @@ def _descriptor_of(mapping: _Mapping) -> _Descriptor:
     raise _cannot("a file that this process can open", mapping.path)
 
 
-def _paths_of(mapping: _Mapping) -> Iterator[str]:
+def _paths_of(mapping: Mapping) -> Iterator[str]:
     if mapping.path.startswith("/") and not mapping.path.endswith(" (deleted)"):
         yield mapping.path
     yield f"/proc/self/map_files/{mapping.low:x}-{mapping.high:x}"
@@ -155,7 +134,7 @@ def _other_processes() -> Iterator[int]:
                     yield int(name)
 
 
-def _is_file(status: os.stat_result, mapping: _Mapping) -> bool:
+def _is_file(status: os.stat_result, mapping: Mapping) -> bool:
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     return (device, status.st_ino) == (mapping.device, mapping.inode)
 

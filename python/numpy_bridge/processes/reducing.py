@@ -133,6 +133,14 @@ def known_types() -> Iterator[type]:
             yield kind
 
 
+def is_known(kind: type) -> bool:
+    """Return whether objects of a type, of any library, have a reduction of ours."""
+    if _DESCRIBE.get(kind) is not None or (kind.__module__, kind.__name__) in _DESCRIBE_BY_NAME:
+        return True
+    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+    return tensor is not None and issubclass(kind, tensor)
+
+
 def rebuilt(
     frame: Any, kind: Any, offset: Any, dtype: Any, shape: Any, strides: Any, extra: Any, *subclass: Any
 ) -> Any:

@@ -1,0 +1,114 @@
+"""What is built on Ray's store: compiled graphs, Ray Data, and what `explain` says about its objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from on_workers import mapped_from
+
+ray = pytest.importorskip("ray", reason="the session clusters installs Ray")
+torch = pytest.importorskip("torch", reason="the session clusters installs torch")
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+
+class AddOne:
+    def run(self, x: Any) -> Any:
+        return x + 1
+
+
+class InPlace:
+    def run(self, x: Any) -> Any:
+        return x.add_(1)
+
+
+def compiled(actor: type, count: int, **options: Any) -> Any:
+    """A chain of actors on the driver's node."""
+    dag = pytest.importorskip("ray.dag", reason="this Ray has no compiled graphs")
+    with dag.InputNode() as output:
+        for _ in range(count):
+            output = ray.remote(num_cpus=0, resources={"first": 1})(actor).remote().run.bind(output)
+    return output.experimental_compile(**options)
+
+
+def test_compiled_graph() -> None:
+    """Tensors lie in the graph's channels, where each actor writes them in place for itself."""
+    graph = compiled(InPlace, 2)
+    try:
+        x = torch.zeros(512, 512)
+        for value in range(3):
+            y = ray.get(graph.execute(x + value), timeout=20)
+            assert mapped_from(y).startswith("rw-p /dev/shm/plasma")
+            assert set(y.flatten().tolist()) == {value + 2}
+            del y  # which the graph would wait for
+        assert not x.any()
+    finally:
+        graph.teardown()
+
+
+def test_results_that_are_kept_are_not_written_over() -> None:
+    """As with arrays, the graph waits for room instead, also if no page was written."""
+    graph = compiled(AddOne, 1, _max_inflight_executions=2)
+    try:
+        kept = [ray.get(graph.execute(torch.full((512, 512), value)), timeout=20) for value in (1.0, 2.0)]
+        with pytest.raises(ray.exceptions.RayChannelTimeoutError):
+            ray.get(graph.execute(torch.full((512, 512), 3.0)), timeout=1)
+        assert [set(x.flatten().tolist()) for x in kept] == [{2}, {3}]
+        del kept
+    finally:
+        graph.teardown()
+
+
+def stepped(batch: dict[str, Any]) -> dict[str, Any]:
+    """Add one in place, on pages of this process."""
+    data = batch["data"]
+    x = bridge.to_torch(bridge.ray.private(data))
+    x += 1
+    return {"sum": [float(x.sum())], "before": [float(data.sum())], "mapped": [mapped_from(x)]}
+
+
+def test_batches_of_ray_data() -> None:
+    data = pytest.importorskip("ray.data", reason="the session clusters installs ray[data]")
+    context = data.DataContext.get_current()
+    context.enable_progress_bars = False
+    array = np.ones((4096, 256), np.float32)
+    dataset = data.from_numpy(array)
+    (batch,) = dataset.iter_batches(batch_size=None, batch_format="numpy")
+    assert mapped_from(bridge.view(batch["data"])).startswith("rw-s /dev/shm/plasma")
+    (row,) = dataset.map_batches(stepped, batch_size=None).take_all()
+    assert row["mapped"].startswith("rw-p /dev/shm/plasma")
+    assert (row["before"], row["sum"]) == (array.size, 2 * array.size)
+
+
+class TestExplain:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def refs() -> dict[str, Any]:
+        x = torch.zeros(512, 512)
+        return {"tensor": ray.put(x), "View": ray.put(bridge.view(x)), "array": ray.put(x.numpy())}
+
+    def mapped(self, x: Any) -> str:
+        explanation = bridge.explain(x)
+        assert f"mapped from    {explanation.what.mapped}" in str(explanation)
+        return explanation.what.mapped
+
+    def test_tensor(self, refs: dict[str, Any]) -> None:
+        said = self.mapped(ray.get(refs["tensor"]))
+        assert said.startswith("Ray's object store /dev/shm/plasma")
+        assert said.endswith(", copy on write: a write stays in this process")
+
+    @pytest.mark.parametrize("kind", ["View", "array"])
+    def test_what_is_read_only(self, kind: str, refs: dict[str, Any]) -> None:
+        said = self.mapped(ray.get(refs[kind]))
+        assert said.startswith("Ray's object store /dev/shm/plasma")
+        assert said.endswith(", read-only here: a write in spite of that would change it for all processes")
+        assert self.mapped(bridge.ray.private(ray.get(refs[kind]))).endswith("a write stays in this process")
+
+    def test_tensor_over_the_store_itself(self, refs: dict[str, Any]) -> None:
+        """Which other ways make: it can be written, and every reader sees it."""
+        x = bridge.to_torch(ray.get(refs["array"]), allow_readonly=True)
+        assert self.mapped(x).endswith(", a write changes it for all processes")
