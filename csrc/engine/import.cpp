@@ -26,8 +26,9 @@ namespace engine {
 NUMPY_BRIDGE_INLINE py::object claimed_class(PyObject* x) {
     PYBIND11_CONSTINIT static interned_name storage;
     PyObject* name = interned(storage, "__class__");
-    const bool plain = Py_TYPE(x)->tp_getattro == PyObject_GenericGetAttr &&
-                       _PyType_Lookup(Py_TYPE(x), name) == _PyType_Lookup(&PyBaseObject_Type, name);
+    static PyObject* const of_object = _PyType_Lookup(&PyBaseObject_Type, name);
+    const bool plain =
+        Py_TYPE(x)->tp_getattro == PyObject_GenericGetAttr && _PyType_Lookup(Py_TYPE(x), name) == of_object;
     if (plain) return {};
     try {
         py::object claimed = optional_attribute(x, name);

@@ -31,8 +31,8 @@ NUMPY_BRIDGE_INLINE bool is_immutable_type(PyTypeObject* type) {
 
 NUMPY_BRIDGE_INLINE bool is_immutable(PyObject* x) {
     const auto ancestry = py::reinterpret_borrow<py::tuple>(Py_TYPE(x)->tp_mro);
-    for (const py::handle type : ancestry)
-        if (is_immutable_type(reinterpret_cast<PyTypeObject*>(type.ptr()))) return true;
+    for (Py_ssize_t i = 0; i + 1 < PyTuple_GET_SIZE(ancestry.ptr()); ++i) // the last one is `object`
+        if (is_immutable_type(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(ancestry.ptr(), i)))) return true;
     return false;
 }
 

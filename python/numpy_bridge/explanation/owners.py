@@ -40,6 +40,8 @@ class Ownership(NamedTuple):
     because: str
 
 
+SEGMENT = "numpy_bridge.processes.segment.Segment"  # which is not imported before a block is made
+
 NOBODYS = Ownership((), "no", "there is no memory")
 
 
@@ -67,6 +69,8 @@ def _movable(root: Any) -> tuple[Movable, str]:
         return "no", "its block stays where it is"
     if is_instance(root, _core.View):
         return "unknown", "a pointer without an owner"
+    if type_name(root) == SEGMENT:
+        return "no", "memory that processes share stays mapped as long as anything is over it"
     return "unknown", f"{type_name(root)} does not say"
 
 

@@ -121,6 +121,7 @@ class Pickler(ReducerMixin, pickle.Pickler):
     def _pickle(self, obj: Any) -> None:
         """Pickle until all memory has its frame, and the callback has decided about each buffer."""
         memo = self.memo.copy()
+        self._in_band = []
         message = self._run(obj, _new_message())
         passes = 1
         while message.incomplete and passes < MOST_PASSES:
@@ -133,7 +134,6 @@ class Pickler(ReducerMixin, pickle.Pickler):
         if any(self._in_band):
             self._discard(memo)
             self._run(obj, message.again())
-            self._in_band = []
 
     def _run(self, obj: Any, message: Message) -> Message:
         self._begin(message)

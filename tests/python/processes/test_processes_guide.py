@@ -11,6 +11,7 @@ import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +91,20 @@ def test_numbers_of_small_tensors_are_the_measured_ones() -> None:
         for row in small
     ]
     assert min(row["times_faster"] for row in small) >= 3
+
+
+def test_numbers_of_shared_memory_are_the_measured_ones() -> None:
+    newest = max((ROOT / "benchmarks/results").glob("processes_shared-*.json"))
+    queue, batches = json.loads(newest.read_text())["tables"].values()
+
+    def cells(row: dict[str, Any], *beside: str) -> list[str]:
+        ours, theirs = (milliseconds(row[side]) for side in ("ours", "theirs"))
+        return [row["what"], ours, *beside, theirs, f"{row['times_faster']:,.1f}"]
+
+    assert table("images") == [cells(row) for row in batches]
+    assert table("through a queue") == [cells(row, row["beside"]) for row in queue]
+    assert queue[0]["ours"] <= 5  # the aims
+    assert min(row["times_faster"] for row in batches) >= 1.5
 
 
 def test_the_least_size_to_map_is_the_real_one() -> None:
