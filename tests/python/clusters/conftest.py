@@ -16,6 +16,11 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
+def semaphores() -> set[Path]:
+    """Those of Ray's channels."""
+    return {*Path("/dev/shm").glob("sem.hdr*"), *Path("/dev/shm").glob("sem.obj*")}
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Any]:
     """Two raylets of this machine, with an object store each; the driver is on the first."""
@@ -24,6 +29,7 @@ def ray_cluster() -> Iterator[Any]:
 
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # for on_workers
+    before = semaphores()
     bridge.ray.register()
     store = {"num_cpus": 4, "object_store_memory": 256 * MIB}
     cluster = Cluster()
@@ -37,6 +43,8 @@ def ray_cluster() -> Iterator[Any]:
         ray.shutdown()
         cluster.shutdown()
         os.environ["PYTHONPATH"] = paths[1]
+        for left in semaphores() - before:  # by compiled graphs
+            left.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
