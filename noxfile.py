@@ -92,11 +92,12 @@ def cpp(session: nox.Session) -> None:
 def asan(session: nox.Session) -> None:
     """The Python tests under AddressSanitizer and UndefinedBehaviorSanitizer.
 
-    Not those of the matrix: its many processes run other libraries.
+    Not those that run other programs and libraries in processes of their own.
     """
     steps.install_instrumented(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", "--ignore=tests/python/matrix", *session.posargs)
+    elsewhere = (f"--ignore=tests/python/{room}" for room in ("clusters", "matrix", "package", "processes", "tour"))
+    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", *elsewhere, *session.posargs)
     flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
     own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that use after its end is found
     session.run("pytest", *options, env={**steps.preloaded(session, "libasan.so"), **flags, **own_blocks})

@@ -3,7 +3,8 @@
 /// The wheel runs on every processor of its architecture, but loops over elements in the cache are several times faster
 /// with AVX2 or AVX-512. Put the loop into an `inline` function marked NUMPY_BRIDGE_EVERYWHERE, as are all functions
 /// and lambdas that it calls. `NUMPY_BRIDGE_DISPATCH(name, loop, (parameters), (arguments))` defines `name`, which runs
-/// the best copy, and `best_name()`, which returns it. With NUMPY_BRIDGE_BASELINE, which is for tests, there is only the copy for any processor.
+/// the best copy, and `best_name()`, which returns it. With NUMPY_BRIDGE_BASELINE, which is for tests, there is only
+/// the copy for any processor.
 #pragma once
 
 // NUMPY_BRIDGE_INDEPENDENT before a loop promises that no turn reads what another writes. Clang needs no promise, and

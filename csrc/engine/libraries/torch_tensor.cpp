@@ -200,7 +200,7 @@ NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count
     for (std::size_t i = 0; i < count; ++i) {
         PyObject* x = written[i];
         if (x == nullptr) continue;
-        if (find_library(x) == &numpy_row()) x = origin_of(x); // most often null
+        if (find_library(x) == &numpy_row()) x = origin_of(x);                               // most often null
         if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
         const py::error_scope keeps_what_is_raised;
         try {
