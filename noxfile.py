@@ -96,7 +96,8 @@ def asan(session: nox.Session) -> None:
     """
     steps.install_instrumented(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    elsewhere = (f"--ignore=tests/python/{room}" for room in ("clusters", "matrix", "package", "processes", "tour"))
+    rooms = ("clusters", "matrix", "package", "processes", "tour")
+    elsewhere = (f"--ignore=tests/python/{room}" for room in rooms)
     options = ("-m", NOT_INSTRUMENTED, "--capture=sys", *elsewhere, *session.posargs)
     flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
     own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that use after its end is found
