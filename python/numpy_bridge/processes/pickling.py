@@ -192,10 +192,12 @@ def dumps(obj: Any, protocol: int | None = None, *, buffer_callback: Callback | 
     --------
     loads, Pickler, ReducerMixin, register_reducers
 
-    Notes ----- The memory of buffers is that of the objects. It must not change until the transport has
-    sent it. Tensors on the host can no longer be resized then, as after `view`. Kept: dtype, shape,
-    strides, requires_grad, Parameter, subclasses and attributes of tensors, negative and conjugate bits.
-    Not kept, as in torch's own pickling: gradients and hooks.
+    Notes
+    -----
+    The memory of buffers is that of the objects. It must not change until the transport has sent it.
+    Tensors on the host can no longer be resized then, as after `view`. Kept: dtype, shape, strides,
+    requires_grad, Parameter, subclasses and attributes of tensors, negative and conjugate bits. Not kept,
+    as in torch's own pickling: gradients and hooks.
 
     Examples
     --------
@@ -243,8 +245,10 @@ def loads(data: Any, buffers: Iterable[Any] | None = None, readonly: Readonly = 
     pickle.UnpicklingError, ...
         As `pickle.loads` does.
 
-    Warnings -------- Unpickling runs code that the message names. Load messages of senders that you trust.
-    Frames are checked so that damage is an error, and never a read outside the buffer.
+    Warnings
+    --------
+    Unpickling runs code that the message names. Load messages of senders that you trust. Frames are checked
+    so that damage is an error, and never a read outside the buffer.
 
     See Also
     --------
@@ -280,8 +284,10 @@ def register_reducers(pickler: Any = None) -> None:
     --------
     ReducerMixin : for a pickler class of your own; it also keeps the aliases of a message.
 
-    Notes ----- A reducer sees one object at a time. Objects over exactly the same bytes arrive as aliases;
-    a slice and its whole arrive separately.
+    Notes
+    -----
+    A reducer sees one object at a time. Objects over exactly the same bytes arrive as aliases; a slice and
+    its whole arrive separately.
 
     Examples
     --------
