@@ -29,14 +29,14 @@ const cuda_backend* loaded_backend() {
 const cuda_backend& cuda_kernels(const char* operation, device where) {
     const cuda_backend* kernels = loaded_backend();
     if (kernels == nullptr)
-        detail::refuse(operation, "device", "memory on the host, as this wheel was built without CUDA kernels",
+        engine::refuse(operation, "device", "memory on the host, as this wheel was built without CUDA kernels",
                        name_of(where),
                        "build it where nvcc is in PATH: "
                        "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone");
     static std::atomic<bool> usable{false};
     if (usable.load(std::memory_order_relaxed)) return *kernels;
     if (const std::string why = kernels->unavailable(); !why.empty())
-        detail::refuse(operation, "device", "a CUDA device that can be used", name_of(where),
+        engine::refuse(operation, "device", "a CUDA device that can be used", name_of(where),
                        why + " (see numpy-bridge info)");
     usable.store(true, std::memory_order_relaxed);
     return *kernels;

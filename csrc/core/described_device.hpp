@@ -13,15 +13,15 @@ namespace numpy_bridge {
 inline void require_described_device(const memory& m, const pointer_report& first, const pointer_report& last) {
     const device where = first.where;
     if (!first.known)
-        detail::refuse("pointer", "device", "memory that CUDA allocated or registered", name_of(m.device),
+        engine::refuse("pointer", "device", "memory that CUDA allocated or registered", name_of(m.device),
                        "describe other host memory with device='cpu'");
     const bool on_any_device = where.type == device_type::cuda_managed && m.device.type == device_type::cuda;
     const bool as_described =
         where.type == m.device.type && (where.index == m.device.index || where.type != device_type::cuda);
     if (!on_any_device && !as_described)
-        detail::refuse("pointer", "device", name_of(where) + ", where CUDA says that it is", name_of(m.device));
+        engine::refuse("pointer", "device", name_of(where) + ", where CUDA says that it is", name_of(m.device));
     if (!last.known || last.where.type != where.type || last.where.index != where.index)
-        detail::refuse("pointer", "shape", "elements that all lie on " + name_of(where),
+        engine::refuse("pointer", "shape", "elements that all lie on " + name_of(where),
                        text_of(m.shape, m.ndim) + ", of which the last byte is elsewhere",
                        "the block of memory is smaller: count its elements, not its bytes");
 }

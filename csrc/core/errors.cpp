@@ -10,7 +10,7 @@ py::object exception_class(const char* name) { return py::module_::import("numpy
 
 /// Text from a producer may not be valid UTF-8.
 py::object decoded(const std::string& text) {
-    return detail::stolen(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+    return engine::stolen(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
 void translate(std::exception_ptr pending) {
@@ -21,7 +21,7 @@ void translate(std::exception_ptr pending) {
         PyErr_SetObject(py::type::handle_of(exception).ptr(), exception.ptr());
     } catch (const cuda_error& error) {
         const py::object type = exception_class("CudaError");
-        const py::object exception = detail::called(type, py::make_tuple(error.call(), error.name(), error.text()));
+        const py::object exception = engine::called(type, py::make_tuple(error.call(), error.name(), error.text()));
         PyErr_SetObject(type.ptr(), exception.ptr());
     } catch (const too_hard_error& error) {
         PyErr_SetString(exception_class("TooHardError").ptr(), error.what());
@@ -31,7 +31,7 @@ void translate(std::exception_ptr pending) {
 } // namespace
 
 py::object python_exception(const refusal& why) {
-    return detail::called(exception_class("SharingError"),
+    return engine::called(exception_class("SharingError"),
                           py::make_tuple(decoded(why.protocol), decoded(why.field), decoded(why.expected),
                                          decoded(why.got), decoded(why.hint)));
 }

@@ -81,7 +81,7 @@ PyObject* fast_function(PyObject*, PyObject* const* given, Py_ssize_t count, PyO
         return Body(parse(Signature, given, count, keywords)).release().ptr();
 #if defined(__GLIBCXX__)
     } catch (abi::__forced_unwind&) { // by a call that was not made through call_or_wait
-        detail::wait_for_the_end_of_the_process();
+        engine::wait_for_the_end_of_the_process();
 #endif
     } catch (...) {
         set_python_exception();

@@ -17,7 +17,7 @@ namespace numpy_bridge {
 
 namespace {
 
-using detail::refuse;
+using engine::refuse;
 
 bool is_swapped(const memory& m) noexcept { return m.type.order == byte_order::swapped; }
 

@@ -33,7 +33,7 @@ void convert(dtype from, dtype to, const void* value, void* result) noexcept {
 }
 
 [[noreturn]] void refuse_number(const char* operation, py::handle x, dtype id, const std::string& expected) {
-    detail::refuse(operation, "y", expected + ", as x is " + info(id).name, detail::shown(x));
+    engine::refuse(operation, "y", expected + ", as x is " + info(id).name, engine::shown(x));
 }
 
 /// The two's complement of an integer that fits `id`.
@@ -97,7 +97,7 @@ element_bytes element_of(const char* operation, py::handle x, dtype id) {
     auto plain = py::reinterpret_borrow<py::object>(x);
     if (numpy_library::get().is_scalar(x.ptr())) plain = x.attr("item")();
     if (PyLong_Check(plain.ptr()) == 0 && PyFloat_Check(plain.ptr()) == 0 && PyComplex_Check(plain.ptr()) == 0)
-        throw py::type_error(std::string(operation) + "(): y (" + detail::type_name(x) + ") is not a number");
+        throw py::type_error(std::string(operation) + "(): y (" + engine::type_name(x) + ") is not a number");
     element_bytes out{};
     if (is_integer(id)) write_integer(operation, plain, id, out);
     else write_float(operation, plain, id, out);

@@ -10,13 +10,13 @@ operand::operand(const char* operation, PyObject* x, bool writes, engine::hold h
     import_object(x, {held, writes ? engine::use::writing : engine::use::reading, !writes}, in_);
     in_.own_extents();
     if (writes && in_.description.readonly)
-        detail::refuse(operation, "readonly", "writable memory", "read-only memory of a " + detail::type_name(x),
+        engine::refuse(operation, "readonly", "writable memory", "read-only memory of a " + engine::type_name(x),
                        "write to a copy: numpy_bridge.to_numpy(x, copy=True)");
 }
 
 void operand::require_unmoved(const char* operation) const {
     if (in_.still_there()) return;
-    detail::refuse(operation, "memory", "memory that stays in place during the call",
+    engine::refuse(operation, "memory", "memory that stays in place during the call",
                    "a " + engine::type_name(object_) + " that was resized during the call",
                    "do not resize it meanwhile, or share it first: numpy_bridge.view(x)");
 }

@@ -45,9 +45,9 @@ py::object copied(PyObject* x, const copier& by) {
     try {
         return finally_refused(x, "", [&] { return by.copy(x); });
     } catch (py::error_already_set& error) {
-        const std::string text = detail::text_of_error(error);
+        const std::string text = engine::text_of_error(error);
         if (engine::is_tensor(x)) engine::refuse_tensor(x, text);
-        detail::refuse(by.library, "copy", "values that can be copied", text);
+        engine::refuse(by.library, "copy", "values that can be copied", text);
     }
 }
 

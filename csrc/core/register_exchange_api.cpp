@@ -28,13 +28,13 @@ template <class Body> int guarded(Body body) noexcept {
 const view& exportable(void* object) {
     const py::handle x(static_cast<PyObject*>(object));
     if (PyObject_TypeCheck(x.ptr(), view_type) == 0)
-        throw py::type_error("expected a numpy_bridge.View, got an object of type " + detail::type_name(x));
+        throw py::type_error("expected a numpy_bridge.View, got an object of type " + engine::type_name(x));
     const auto& from = x.cast<const view&>();
-    detail::validate_for_dlpack(from.description(), "DLPack");
-    constexpr auto promised = detail::legacy_default_stream;
+    engine::validate_for_dlpack(from.description(), "DLPack");
+    constexpr auto promised = engine::legacy_default_stream;
     if (from.stream() != 0 && from.stream() != promised &&
         !order_streams_if_possible(from.description().device, from.stream(), promised))
-        detail::refuse("DLPack", "stream", "work on the legacy default stream",
+        engine::refuse("DLPack", "stream", "work on the legacy default stream",
                        "work on stream " + std::to_string(from.stream()),
                        "wait for that stream first, then call x.__dlpack__(stream=-1)");
     return from;
@@ -53,7 +53,7 @@ int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
         const view& from = exportable(object);
         const memory& m = from.description();
         if (m.readonly)
-            detail::refuse("DLPack", "readonly", "writable memory, as a bare DLTensor cannot say otherwise",
+            engine::refuse("DLPack", "readonly", "writable memory, as a bare DLTensor cannot say otherwise",
                            "read-only memory", "ask for a managed tensor, which has a flag for it");
         *out = {m.data,
                 m.device,
@@ -69,8 +69,8 @@ int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
 int managed_tensor_to_object(dlpack::managed_tensor_versioned* tensor, void** out) noexcept {
     return guarded([&] {
         imported in;
-        if (tensor == nullptr) detail::refuse("DLPack", "exchange API", "a tensor", "NULL");
-        detail::import_managed(tensor, engine::to_copy, in); // the consumer may pass a copy
+        if (tensor == nullptr) engine::refuse("DLPack", "exchange API", "a tensor", "NULL");
+        engine::import_managed(tensor, engine::to_copy, in); // the consumer may pass a copy
         *out = py::cast(std::make_unique<view>(in, nullptr, false)).release().ptr();
     });
 }
@@ -84,10 +84,10 @@ dlpack::managed_tensor_versioned* allocated(const dlpack::tensor& prototype) {
     wanted.strides = nullptr;
     wanted.byte_offset = 0;
     wanted.data = &nothing;
-    detail::describe_dlpack(wanted, false, in);
+    engine::describe_dlpack(wanted, false, in);
     memory& m = in.description;
     if (m.device.type != device_type::cpu)
-        detail::refuse("DLPack", "device", "cpu", name_of(m.device), "let the library of that device allocate");
+        engine::refuse("DLPack", "device", "cpu", name_of(m.device), "let the library of that device allocate");
     const auto size = static_cast<std::size_t>(byte_count(m));
     m.data = static_cast<std::byte*>(::operator new(size, alignment, std::nothrow));
     if (m.data == nullptr) throw std::bad_alloc();
@@ -125,7 +125,7 @@ dlpack::exchange_api table = {{{dlpack::major_version, dlpack::minor_version}, n
 
 void register_exchange_api(py::module_& module) {
     module.attr("View").attr("__dlpack_c_exchange_api__") =
-        detail::stolen(PyCapsule_New(&table, dlpack::exchange_capsule_name, nullptr));
+        engine::stolen(PyCapsule_New(&table, dlpack::exchange_capsule_name, nullptr));
 }
 
 } // namespace numpy_bridge

@@ -19,7 +19,7 @@ void require_memory(const char* operation, const char* argument, PyObject* x, co
     const bool python_object =
         PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0;
     if (python_object)
-        throw py::type_error(std::string(operation) + "(): " + argument + " (" + detail::type_name(x) +
+        throw py::type_error(std::string(operation) + "(): " + argument + " (" + engine::type_name(x) +
                              ") has no memory to share; " + remedy);
 }
 

@@ -23,7 +23,7 @@ namespace {
 element_type parse_dtype(const std::string& text) {
     if (const auto id = from_name(text)) return {*id, byte_order::native};
     if (const auto type = from_typestr(text)) return *type;
-    detail::refuse("pointer", "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
+    engine::refuse("pointer", "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
                    "'" + text + "'", detail::hint_for_address(text));
 }
 
@@ -51,7 +51,7 @@ device parse_argument(const device_argument& given) {
     if (parsed) return *parsed;
     std::string names;
     for (const auto& known : detail::device_names) names += (names.empty() ? "" : ", ") + std::string(known.name);
-    detail::refuse("pointer", "device", "'cpu', a name and an index such as 'cuda:0', or the pair of __dlpack_device__",
+    engine::refuse("pointer", "device", "'cpu', a name and an index such as 'cuda:0', or the pair of __dlpack_device__",
                    got, "the names are " + names);
 }
 

@@ -56,7 +56,7 @@ PyObject* reported(const stand_in& self, PyObject* noted, PyObject* result) {
 }
 
 PyObject* call_and_report(PyObject* object, PyObject* const* given, std::size_t flagged, PyObject* names) {
-    return detail::call_or_wait([=]() -> PyObject* {
+    return engine::call_or_wait([=]() -> PyObject* {
         const stand_in& self = *as_stand_in(object);
         PyObject* noted = noted_before(self, given, PyVectorcall_NARGS(flagged), names);
         if (noted == nullptr) return nullptr;

@@ -22,7 +22,7 @@ std::string representation(const view& self) {
     if (m.readonly) text += ", read-only";
     if (!self.source()) return text + ">";
     const bool of_view = py::isinstance<view>(self.source());
-    return text + ", of " + (of_view ? "numpy_bridge.View" : detail::type_name(self.source())) + ">";
+    return text + ", of " + (of_view ? "numpy_bridge.View" : engine::type_name(self.source())) + ">";
 }
 
 /// The object at the end of a chain of views.
@@ -73,7 +73,7 @@ py::int_ hash(const py::object& self) {
     if (m.type.id != dtype::uint8 && m.type.id != dtype::int8)
         throw py::value_error("cannot hash a View of " + name_of(m.type) +
                               "; only int8 and uint8 hash, as in memoryview");
-    return py::hash(detail::stolen(PyMemoryView_FromObject(self.ptr())).attr("tobytes")());
+    return py::hash(engine::stolen(PyMemoryView_FromObject(self.ptr())).attr("tobytes")());
 }
 
 bool memoryview_reads(const py::object& x) {
@@ -88,8 +88,8 @@ py::object equals(const py::object& self, const py::object& other) {
     if (self.is(other)) return py::bool_(true);
     if (!memoryview_reads(self) || !memoryview_reads(other))
         return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-    const py::object mine = detail::stolen(PyMemoryView_FromObject(self.ptr()));
-    return detail::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
+    const py::object mine = engine::stolen(PyMemoryView_FromObject(self.ptr()));
+    return engine::stolen(PyObject_RichCompare(mine.ptr(), other.ptr(), Py_EQ));
 }
 
 py::typing::Tuple<py::object, py::ellipsis> reduce(const py::object& self) {
@@ -128,10 +128,10 @@ void register_view(py::module_& module) {
     type.attr("__numpy_bridge_origin__") =
         engine::stolen(PyCapsule_New(reinterpret_cast<void*>(view_row.origin), engine::origin_capsule_name, nullptr));
     type.def_property_readonly(
-            "shape", described([](const memory& m) -> int_tuple { return detail::tuple_of(m.shape, m.ndim); }),
+            "shape", described([](const memory& m) -> int_tuple { return engine::tuple_of(m.shape, m.ndim); }),
             "Extents, one an axis.")
         .def_property_readonly(
-            "strides", described([](const memory& m) -> int_tuple { return detail::tuple_of(m.strides, m.ndim); }),
+            "strides", described([](const memory& m) -> int_tuple { return engine::tuple_of(m.strides, m.ndim); }),
             "Steps between neighbours along each axis, in bytes.")
         .def_property_readonly("dtype", described([](const memory& m) { return name_of(m.type); }),
                                "Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.")

@@ -28,17 +28,17 @@ std::optional<std::uintptr_t> consumers_stream(device from, device wanted, const
     const device counted = wanted.type == device_type::cpu ? from : wanted;
     if (counted.type == device_type::cpu) {
         if (stream.is_none()) return std::nullopt;
-        detail::refuse("DLPack", "stream", "None for memory on the CPU", detail::shown(stream));
+        engine::refuse("DLPack", "stream", "None for memory on the CPU", engine::shown(stream));
     }
-    if (stream.is_none()) return detail::legacy_default_stream;
-    const long long number = detail::read_integer("DLPack", "stream", stream);
+    if (stream.is_none()) return engine::legacy_default_stream;
+    const long long number = engine::read_integer("DLPack", "stream", stream);
     if (number == -1) return std::nullopt;
     const bool rocm = counted.type == device_type::rocm;
     if (rocm ? number == 0 || number > 2 : number > 0) return static_cast<std::uintptr_t>(number);
     if (rocm)
-        detail::refuse("DLPack", "stream", "None, -1, 0 or a stream's handle", std::to_string(number),
+        engine::refuse("DLPack", "stream", "None, -1, 0 or a stream's handle", std::to_string(number),
                        number > 0 ? "0 is the default stream of ROCm; 1 and 2 are CUDA's" : "");
-    detail::refuse("DLPack", "stream", "None, -1, 1, 2 or a stream's handle", std::to_string(number),
+    engine::refuse("DLPack", "stream", "None, -1, 1, 2 or a stream's handle", std::to_string(number),
                    number == 0 ? "0 could mean either default stream: 1 legacy, 2 per thread" : "");
 }
 
@@ -46,15 +46,15 @@ std::optional<std::uintptr_t> consumers_stream(device from, device wanted, const
 void order_consumer(const view& from, const py::object& stream, std::optional<std::uintptr_t> consumer) {
     if (from.stream() == 0 || !consumer || *consumer == from.stream()) return;
     if (order_streams_if_possible(from.description().device, from.stream(), *consumer)) return;
-    detail::refuse("DLPack", "stream",
+    engine::refuse("DLPack", "stream",
                    "stream " + std::to_string(from.stream()) + ", which has pending work on this memory, or -1",
-                   detail::shown(stream), "wait for that stream yourself, and pass -1");
+                   engine::shown(stream), "wait for that stream yourself, and pass -1");
 }
 
 bool same_device(device a, device b) noexcept { return a.type == b.type && a.index == b.index; }
 
 [[noreturn]] void refuse_device(device has, device wanted, const char* hint) {
-    detail::refuse("DLPack", "dl_device", name_of(has),
+    engine::refuse("DLPack", "dl_device", name_of(has),
                    "(" + std::to_string(static_cast<int>(wanted.type)) + ", " + std::to_string(wanted.index) + ")",
                    hint);
 }
@@ -73,10 +73,10 @@ memory on_device(const memory& m, device wanted) {
 }
 
 py::object capsule_of(const memory& m, anchor keep, const version_pair& max_version, std::uint64_t flags) {
-    detail::validate_for_dlpack(m, "DLPack");
+    engine::validate_for_dlpack(m, "DLPack");
     if (max_version && max_version->first >= 1) return export_versioned_capsule(m, std::move(keep), flags);
     if (m.readonly)
-        detail::refuse("DLPack", "max_version", "(1, 0) or more, which can mark memory as read-only",
+        engine::refuse("DLPack", "max_version", "(1, 0) or more, which can mark memory as read-only",
                        max_version ? "an older version" : "None",
                        "unversioned capsules cannot mark memory as read-only");
     return export_unversioned_capsule(m, std::move(keep));

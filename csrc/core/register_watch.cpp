@@ -26,7 +26,7 @@ PyObject* current = nullptr;       // a dict: {"listener": listener}, or empty
 
 PyObject* listener_or_null() noexcept {
     try {
-        return detail::dict_entry(current, listener_key).release().ptr();
+        return engine::dict_entry(current, listener_key).release().ptr();
     } catch (py::error_already_set& error) {
         error.restore();
         return nullptr;
@@ -40,7 +40,7 @@ PyObject* call_and_report(PyObject* self, PyObject* arguments, PyObject* keyword
     PyObject* answer = nullptr;
     if (listener != nullptr) {
         PyObject* given = keywords == nullptr ? Py_None : keywords;
-        answer = detail::call_or_wait(
+        answer = engine::call_or_wait(
             [=] { return PyObject_CallFunctionObjArgs(listener, self, arguments, given, result, nullptr); });
         Py_DECREF(listener);
     }

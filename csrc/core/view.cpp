@@ -15,7 +15,7 @@ view::view(imported& from, PyObject* source, bool readonly)
     extents_.insert(extents_.end(), memory_.shape, memory_.shape + ndim);
     extents_.insert(extents_.end(), memory_.strides, memory_.strides + ndim);
     extents_.resize(3 * ndim);
-    detail::fill_element_strides(memory_, extents_.data() + 2 * ndim);
+    engine::fill_element_strides(memory_, extents_.data() + 2 * ndim);
     memory_.shape = extents_.data();
     memory_.strides = extents_.data() + ndim;
     memory_.readonly = memory_.readonly || readonly;
@@ -25,7 +25,7 @@ view::view(imported& from, PyObject* source, bool readonly)
 /// of it, and CPython then crashes. So a cycle through a view of a memoryview is never freed.
 int view::traverse(visitproc visit, void* arg) const {
     PyObject* exporter = nullptr;
-    if (held_.lease().releases_with(detail::release_buffer))
+    if (held_.lease().releases_with(engine::release_buffer))
         exporter = static_cast<const Py_buffer*>(held_.lease().context())->obj;
     if (exporter != nullptr && PyMemoryView_Check(exporter) != 0) return 0;
     Py_VISIT(exporter);
@@ -34,7 +34,7 @@ int view::traverse(visitproc visit, void* arg) const {
 
 void view::require_ready_for_host() const {
     if (host_accessible(memory_.device) && !ready_for_host())
-        detail::refuse("CUDA", "stream", "managed memory without pending work on a stream",
+        engine::refuse("CUDA", "stream", "managed memory without pending work on a stream",
                        "work on stream " + std::to_string(stream_),
                        "wait for that stream in the library that owns the memory, then share its address: "
                        "v = numpy_bridge.view(x); numpy_bridge.from_pointer(v.ptr, v.shape, v.dtype, "

@@ -126,7 +126,7 @@ public:
     owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const override {
         const device_guard guard(device);
         if (capture_of({device, stream_of(stream)}) != 0)
-            detail::refuse("DLPack", "copy", "memory that was allocated before the capture of a graph",
+            engine::refuse("DLPack", "copy", "memory that was allocated before the capture of a graph",
                            "new memory on a captured stream", "make the copy before the capture");
         const relaxed_capture_mode relaxed;
         void* data = nullptr;

@@ -75,7 +75,7 @@ void move_block(const side& to, const side& from, std::byte* target, const std::
 /// A stream that is being captured cannot be waited for.
 void require_not_captured(const device_stream& stream) {
     if (capture_of(stream) != 0)
-        detail::refuse("copy_", "non_blocking", "non_blocking=True, and packed host memory of the same dtype",
+        engine::refuse("copy_", "non_blocking", "non_blocking=True, and packed host memory of the same dtype",
                        "a copy that waits for a captured stream", "do it before the capture");
 }
 

@@ -5,6 +5,15 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
+namespace engine {
+
+NUMPY_BRIDGE_INLINE void refuse(const char* protocol, const char* field, std::string expected, std::string got,
+                                std::string hint) {
+    throw sharing_error({protocol, field, std::move(expected), std::move(got), std::move(hint)});
+}
+
+} // namespace engine
+
 namespace detail {
 
 NUMPY_BRIDGE_INLINE std::string quoted(std::string_view text) {
@@ -13,11 +22,6 @@ NUMPY_BRIDGE_INLINE std::string quoted(std::string_view text) {
     for (char& c : line)
         if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
     return "'" + line + (text.size() > most ? "...'" : "'");
-}
-
-NUMPY_BRIDGE_INLINE void refuse(const char* protocol, const char* field, std::string expected, std::string got,
-                                std::string hint) {
-    throw sharing_error({protocol, field, std::move(expected), std::move(got), std::move(hint)});
 }
 
 /// What a protocol or a function cannot do, as the start of a message.

@@ -16,10 +16,10 @@ NUMPY_BRIDGE_INLINE std::string text_of(const std::int64_t* values, int count) {
 NUMPY_BRIDGE_INLINE void validate_shape(int ndim, const std::int64_t* shape, std::int64_t itemsize,
                                         const char* protocol) {
     for (int i = 0; i < ndim; ++i)
-        if (shape[i] < 0) detail::refuse(protocol, "shape", "non-negative extents", text_of(shape, ndim));
+        if (shape[i] < 0) engine::refuse(protocol, "shape", "non-negative extents", text_of(shape, ndim));
     const auto count = element_count({ndim, shape, nullptr, itemsize});
     if (!count || !detail::multiply(*count, itemsize))
-        detail::refuse(protocol, "shape", "a size in bytes below 2**63",
+        engine::refuse(protocol, "shape", "a size in bytes below 2**63",
                        text_of(shape, ndim) + " of " + std::to_string(itemsize) + "-byte elements");
 }
 
@@ -33,13 +33,13 @@ NUMPY_BRIDGE_INLINE bool same_memory(const memory& a, const memory& b) noexcept 
 }
 
 NUMPY_BRIDGE_INLINE void refuse_ndim(std::int64_t ndim, const char* protocol) {
-    refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim) + " dimensions", std::to_string(ndim),
-           ndim > max_ndim ? "merge some dimensions first" : "");
+    engine::refuse(protocol, "ndim", "0 to " + std::to_string(max_ndim) + " dimensions", std::to_string(ndim),
+                   ndim > max_ndim ? "merge some dimensions first" : "");
 }
 
 NUMPY_BRIDGE_INLINE void refuse_device(device where, const char* protocol) {
-    if (!is_known(where.type)) refuse(protocol, "device", "a device type of DLPack 1.3", name_of(where));
-    refuse(protocol, "device", "a non-negative device index", std::to_string(where.index));
+    if (!is_known(where.type)) engine::refuse(protocol, "device", "a device type of DLPack 1.3", name_of(where));
+    engine::refuse(protocol, "device", "a non-negative device index", std::to_string(where.index));
 }
 
 /// Whether all elements lie inside the address space.
@@ -54,16 +54,16 @@ NUMPY_BRIDGE_INLINE void validate_thoroughly(const memory& m, const char* protoc
     validate_shape(m.ndim, m.shape, itemsize(m), protocol);
     const auto bounds = bounds_of(layout_of(m));
     if (!bounds)
-        refuse(protocol, "strides", "strides that reach less than 2**63 bytes",
-               text_of(m.strides, m.ndim) + " for shape " + text_of(m.shape, m.ndim));
+        engine::refuse(protocol, "strides", "strides that reach less than 2**63 bytes",
+                       text_of(m.strides, m.ndim) + " for shape " + text_of(m.shape, m.ndim));
     if (bounds->high == 0) return; // empty: the pointer means nothing
     if (m.data == nullptr)
-        refuse(protocol, "data", "a pointer to " + std::to_string(element_count(m)) + " elements", "NULL",
-               "this object has a shape but no memory behind it");
+        engine::refuse(protocol, "data", "a pointer to " + std::to_string(element_count(m)) + " elements", "NULL",
+                       "this object has a shape but no memory behind it");
     if (!fits_address_space(m, *bounds))
-        refuse(protocol, "data", "elements inside the address space",
-               "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)) + " with bytes [" +
-                   std::to_string(bounds->low) + ", " + std::to_string(bounds->high) + ")");
+        engine::refuse(protocol, "data", "elements inside the address space",
+                       "address " + std::to_string(reinterpret_cast<std::uintptr_t>(m.data)) + " with bytes [" +
+                           std::to_string(bounds->low) + ", " + std::to_string(bounds->high) + ")");
 }
 
 } // namespace detail

@@ -36,10 +36,10 @@ int any_claimed_ndim(FuzzedDataProvider& data) {
 
 /// A valid description leaves as a tensor, and comes back as it was where strides are used at all.
 void check_dlpack_round_trip(const memory& m) {
-    if (is_refused([&m] { detail::validate_for_dlpack(m, "fuzz"); })) return;
+    if (is_refused([&m] { engine::validate_for_dlpack(m, "fuzz"); })) return;
     auto* managed = export_versioned(m, anchor());
     imported again;
-    FUZZ_CHECK(!is_refused([&] { detail::describe_dlpack(managed->tensor, m.readonly, again); }));
+    FUZZ_CHECK(!is_refused([&] { engine::describe_dlpack(managed->tensor, m.readonly, again); }));
     for (int i = 0; i < m.ndim; ++i)
         if (m.shape[i] <= 1) again.strides[static_cast<std::size_t>(i)] = m.strides[i]; // unused
     if (!is_empty(m)) FUZZ_CHECK(same_memory(again.description, m));
@@ -108,7 +108,7 @@ void check_tensor(FuzzedDataProvider& data) {
     const bool readonly = data.ConsumeBool();
 
     imported out;
-    if (is_refused([&] { detail::describe_dlpack(t, readonly, out); })) return;
+    if (is_refused([&] { engine::describe_dlpack(t, readonly, out); })) return;
     FUZZ_CHECK(is_valid(out.description));
     check_dlpack_round_trip(out.description);
     check_buffer_round_trip(out.description, data.ConsumeIntegral<int>());

@@ -40,13 +40,13 @@ private:
     refusal why_;
 };
 
-namespace detail {
+namespace engine {
 
 /// Throws a `sharing_error`.
 [[noreturn]] void refuse(const char* protocol, const char* field, std::string expected, std::string got,
                          std::string hint = {});
 
-} // namespace detail
+} // namespace engine
 
 /// A call to the CUDA runtime failed. Becomes `numpy_bridge.CudaError` in Python.
 class cuda_error : public std::runtime_error {

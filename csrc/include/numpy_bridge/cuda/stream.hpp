@@ -36,7 +36,7 @@ inline unsigned long long capture_of(device_stream s) {
 /// Refuses two streams if only one is being captured: an event between them would end the capture.
 inline void require_one_capture(device_stream a, device_stream b) {
     if (capture_of(a) != capture_of(b))
-        detail::refuse("CUDA", "stream", "operands whose streams are both captured by one graph, or neither",
+        engine::refuse("CUDA", "stream", "operands whose streams are both captured by one graph, or neither",
                        "a captured and an uncaptured stream",
                        "queue the work on both on the captured stream, or do this before the capture");
 }
