@@ -100,7 +100,7 @@ def _require_body(function: Callable[..., Any]) -> None:
     import inspect
 
     if isinstance(function, type):
-        raise TypeError("no_copies cannot decorate a class, because its name would then be a function's; decorate its methods")
+        raise TypeError("no_copies cannot decorate a class, which must stay a class; decorate its methods")
     descriptor = isinstance(function, staticmethod | classmethod | property | functools.partialmethod)
     if descriptor and callable(getattr(function, "__func__", None)):
         raise TypeError(

@@ -219,7 +219,7 @@ async def numbers_later() -> Any:
     ("thing", "text"),
     [
         (3, "decorates functions, not int objects; use it as a block"),
-        (Pipeline, "cannot decorate a class, because its name would then be a function's; decorate its methods"),
+        (Pipeline, "cannot decorate a class, which must stay a class; decorate its methods"),
         (
             classmethod(len),
             "decorates functions, not classmethod objects; put @no_copies() below @classmethod",
