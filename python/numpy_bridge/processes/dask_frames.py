@@ -19,6 +19,7 @@ from distributed.comm import get_address_host
 from distributed.protocol import dask_deserialize, dask_serialize
 
 from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
 
 from .blocks import frozen
 from .message import LARGEST_ALIGNMENT
@@ -119,26 +120,32 @@ def _deserialize(header: Header, frames: Sequence[Any]) -> Any:
 def _aligned(header: Header, padding: Any, data: Any) -> Any:
     """Return the bytes at an address that suits their elements.
 
-    Frames begin anywhere in a message. The padding that was sent before the bytes is room to move them. The
-    header says by how much, because a message may be read twice.
+    Frames begin anywhere in a message. The padding that was sent before the bytes is room to move them. Its
+    first byte then says by how much, because a message may be read twice, or be copied in between.
     """
     start, before = (np.frombuffer(frame, np.uint8) for frame in (data, padding))
-    address, room = start.ctypes.data, len(_PADDING)
-    follows = before.nbytes == room and address == before.ctypes.data + room
-    if not follows or not start.flags.writeable or not before.flags.writeable:
-        return data  # where it does not suit them, a tensor is copied
-    distance = header.get("moved", 0)
-    if not distance:
+    room = len(_PADDING)
+    if before.nbytes != room or before[0] >= room:
+        raise SharingError(
+            "unpickle", "padding", f"{room} bytes that Dask has sent", f"{bytes(before)!r:.80}"
+        )
+    address, distance = start.ctypes.data, int(before[0])
+    if address != before.ctypes.data + room:  # not in one message
+        return np.concatenate((before[room - distance :], start))[: start.nbytes] if distance else data
+    is_writable = start.flags.writeable and before.flags.writeable
+    if not distance and start.nbytes and is_writable:
         _, phase = header["described"][1][1:]
         distance = (address - phase) % room
-        if not start.nbytes or distance % LARGEST_ALIGNMENT == 0:
+        if distance % LARGEST_ALIGNMENT == 0:
             return data
         ctypes.memmove(address - distance, address, start.nbytes)
-        header["moved"] = distance
-    elif not 0 < distance < room:
-        return data
+        before[0] = distance
+    if not distance:
+        return data  # where it does not suit them, a tensor is copied
     keep = (padding, data)
-    return _core.from_pointer(address - distance, (start.nbytes,), "uint8", None, "cpu", keep, False)
+    return _core.from_pointer(
+        address - distance, (start.nbytes,), "uint8", None, "cpu", keep, not is_writable
+    )
 
 
 def _serialize_tensor(x: Any) -> tuple[Header, Frames]:

@@ -71,17 +71,57 @@ def test_tensors_lie_in_the_message_wherever_it_begins(at: int) -> None:
     assert type(bridge.view(arrived).owner).__module__ != "numpy"  # as a copy would be
 
 
+def in_one_message(frames: Any, at: int = 3) -> list[memoryview]:
+    """The frames one after the other; the last begins at an address that is `at` modulo 64."""
+    room = memoryview(bytearray(sum(frame.nbytes for frame in frames) + 64))
+    start = -np.frombuffer(room, np.uint8).ctypes.data % 64 + at
+    padding, data = room[start : start + 64], room[start + 64 : start + 64 + frames[1].nbytes]
+    data[:] = frames[1].cast("B")
+    return [padding, data]
+
+
 def test_a_message_may_be_read_twice() -> None:
     x = torch.arange(1000.0)
     header, frames = serialize(x)
-    room = memoryview(bytearray(sum(frame.nbytes for frame in frames) + 64))
-    start = -np.frombuffer(room, np.uint8).ctypes.data % 64 + 3
-    padding, data = room[start : start + 64], room[start + 64 : start + 64 + frames[1].nbytes]
-    data[:] = frames[1].cast("B")
-    first, second = (deserialize(header, [padding, data]) for _ in range(2))
+    received = in_one_message(frames)
+    first, second = (deserialize(header, received) for _ in range(2))
     first[0] = 7
     assert second[0] == 7
     assert torch.equal(second[1:], x[1:])
+
+
+def joined(frames: Any) -> list[memoryview]:
+    whole = memoryview(b"".join(frames))
+    return [whole[:64], whole[64:]]
+
+
+@pytest.mark.parametrize("x", [torch.arange(1000.0), torch.arange(3.0), bridge.view(np.arange(7.0))])
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda frames: [bytes(frame) for frame in frames],
+        lambda frames: [bytearray(frame) for frame in frames],
+        lambda frames: [frame.toreadonly() for frame in frames],
+        joined,
+        lambda frames: frames,
+    ],
+    ids=["bytes", "bytearrays", "read-only", "read-only, joined", "the same"],
+)
+def test_a_message_that_was_read_may_be_read_elsewhere(x: Any, copied: Any) -> None:
+    """Its bytes have moved into the padding."""
+    header, frames = serialize(x)
+    received = in_one_message(frames)
+    assert raw(deserialize(header, received)) == raw(x)
+    assert received[0][0]
+    assert raw(deserialize(header, copied(received))) == raw(x)
+    assert raw(deserialize(header, [bytes(frame) for frame in frames])) == raw(x)  # as it was sent
+
+
+@pytest.mark.parametrize("padding", [bytes([64]) * 64, b"\xff" * 64, bytes(63), bytes(65), b""])
+def test_damaged_padding(padding: bytes) -> None:
+    header, frames = serialize(torch.arange(6.0))
+    with pytest.raises(bridge.SharingError, match=r"expected 64 bytes that Dask has sent.*unpickle\.padding"):
+        deserialize(header, [padding, bytes(frames[1])])
 
 
 def test_the_bytes_are_those_of_the_object() -> None:

@@ -21,6 +21,10 @@ from numpy_bridge.processes.handle import Handle
 KIND = "test"
 
 
+def open_files() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
 @pytest.fixture
 def descriptors() -> Iterator[list[int]]:
     """Two files of one kind, and one of another; the first byte is their index."""
@@ -72,12 +76,12 @@ def test_other_files_are_not_opened(path: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_nothing_stays_open(descriptors: list[int]) -> None:
-    before = os.listdir("/proc/self/fd")
+    before = open_files()
     for descriptor in (descriptors[2], 100_000):
         with pytest.raises(bridge.SharingError):
             nameless.open_of(os.getpid(), descriptor, KIND, os.O_RDWR)
     os.close(nameless.open_of(os.getpid(), descriptors[0], KIND, os.O_RDWR))
-    assert os.listdir("/proc/self/fd") == before
+    assert open_files() == before
 
 
 def test_memory_is_had_in_steps_and_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +103,7 @@ def test_memory_is_had_in_steps_and_all_of_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = os.listdir("/proc/self/fd")
+    before = open_files()
     of_system = os.posix_fallocate
 
     def interrupted(descriptor: int, start: int, size: int) -> None:
@@ -109,7 +113,7 @@ def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "posix_fallocate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         nameless.create(KIND, 40 << 20)
-    assert os.listdir("/proc/self/fd") == before
+    assert open_files() == before
 
 
 MIB = 1 << 20
@@ -155,10 +159,10 @@ def test_a_group_without_room_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture
-def held() -> Iterator[tuple[Handle, in_flight.Ledger]]:
+def held() -> tuple[Handle, in_flight.Ledger]:
     """A handle of a block that is kept for its receiver."""
     block = workers.filled(1)
-    yield handles.sent(block.owner), in_flight.ledger()
+    return handles.sent(block.owner), in_flight.ledger()
 
 
 @pytest.mark.parametrize("number", [1, 15, 4096 * 1000, 2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
