@@ -247,6 +247,14 @@ class TestBlocks:
         assert not bridge.shares_memory(there, block)
         assert raw(there) == raw(block)
 
+    @pytest.mark.parametrize("group", [lambda x: [x], lambda x: {"x": x}, lambda x: (x, x)])
+    def test_values_of_blocks_in_groups(self, group: Any, block: Any) -> None:
+        header, frames = serialize(group(block))
+        there = deserialize(header, [bytearray(frame) for frame in frames])
+        first = next(iter(there.values() if isinstance(there, dict) else there))
+        assert not bridge.shares_memory(first, block)
+        assert raw(first) == raw(block)
+
     def test_those_made_elsewhere_are_read_only_and_sent_on(self, block: Any) -> None:
         there = deserialize(*serialize(block))
         assert there.readonly
