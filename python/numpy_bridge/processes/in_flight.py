@@ -126,9 +126,11 @@ def _wait() -> None:
 
 
 def _wait_at_exit(_: object = None) -> None:
-    """Wait once the queues' own threads have ended, whose priority is -5: they are what sends."""
-    if parent_process() is not None:
-        util.Finalize(None, _wait, exitpriority=-10)
+    """Wait once the queues' own threads have ended, whose priority is -5: they are what sends.
+
+    Whether the process has a parent is asked then: a spawned one may import this before it is known.
+    """
+    util.Finalize(None, _wait, exitpriority=-10)
 
 
 def _after_fork() -> None:
