@@ -204,9 +204,7 @@ def test_a_search_that_failed_is_not_remembered(
         patch.setattr(os, name, fail)
         if name == "listdir":  # the mapping itself can be opened by some
             patch.setattr(private_module, "_opened", lambda path: None)
-        with pytest.raises(
-            bridge.SharingError, match="a search of /proc for the file"
-        ):
+        with pytest.raises(bridge.SharingError, match="a search of /proc for the file"):
             private(source)
     assert bridge.to_numpy(private(source))[5] == 5
 
