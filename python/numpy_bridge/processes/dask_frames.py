@@ -10,6 +10,7 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,13 @@ from dask.sizeof import sizeof
 from distributed import WorkerPlugin
 from distributed.comm import get_address_host
 from distributed.protocol import dask_deserialize, dask_serialize
+from distributed.protocol.serialize import pickle_dumps, pickle_loads, register_serialization_family
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
 from .blocks import frozen
+from .handle import by_value
 from .message import LARGEST_ALIGNMENT
 from .reducing import describe, rebuild
 
@@ -35,6 +38,7 @@ def register() -> None:
     """Register with the tables of Dask in this process."""
     _register(_core.View, _serialize, _deserialize, _nbytes)
     _register(_core.SharedBlock, _serialize_block, _deserialize_block, _nbytes_of_block)
+    register_serialization_family("pickle", _pickle, pickle_loads)
     for table in (dask_serialize, dask_deserialize, sizeof):
         table.register_lazy("torch", _register_torch)
     if "torch" in sys.modules:
@@ -175,6 +179,14 @@ def _deserialize_block(header: Header, frames: Sequence[Any]) -> Any:
     if header.get("handle"):
         return pickle.loads(frames[0])
     return frozen(_deserialize(header, frames))
+
+
+def _pickle(x: Any, context: Any = None) -> tuple[Header, list[Any]]:
+    """Pickle as Dask does. Blocks that are parts of `x` are sent as those that are sent by themselves."""
+    found: tuple[Header, list[Any]]
+    with nullcontext() if _is_here(context) else by_value():
+        found = pickle_dumps(x, context)
+    return found
 
 
 def _is_here(context: Any) -> bool:

@@ -6,6 +6,9 @@ import hashlib
 import os
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
@@ -13,12 +16,15 @@ from typing import Any, NamedTuple
 from numpy_bridge import _core
 
 from . import in_flight, segment
+from .blocks import frozen
 from .in_flight import Ledger
 from .nameless import refusal
 from .segment import Label, Segment
 
 _PACKED = struct.Struct("<8s16sQIQIII8sQ?")
 _LOKY = ("joblib.externals.loky.backend.reduction", "loky.backend.reduction")
+
+_by_value: ContextVar[bool] = ContextVar("by_value", default=False)
 
 Reduced = tuple[Any, tuple[Any, ...]]
 
@@ -89,8 +95,20 @@ def _reduced(block: _core.SharedBlock, handle: Handle) -> Reduced:
     return attach, (handle.packed(), block.shape, block.dtype, start)
 
 
+@contextmanager
+def by_value() -> Iterator[None]:
+    """Have blocks pickled with their values: for a message that may arrive where, or when, they are not."""
+    before = _by_value.set(True)
+    try:
+        yield
+    finally:
+        _by_value.reset(before)
+
+
 def reduce(block: _core.SharedBlock) -> Reduced:
     """For every pickler: who sends the bytes is to keep the block until it has been attached."""
+    if _by_value.get():
+        return frozen, (_core.view(block, readonly=True),)
     return _reduced(block, Handle.of(block.owner))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,10 @@ def test_sizes_are_counted() -> None:
     assert sizeof(bridge.shared_empty(1000, "float32")) < 1000
 
 
+def weights_of(x: Any) -> Any:
+    return getattr(x, "weights", x)
+
+
 def test_spilling(tmp_path: Any) -> None:
     """To the disk and back: values, also of blocks, whose handles would be stale by then."""
     block = bridge.shared_empty(50_000, "bfloat16")
@@ -211,16 +216,17 @@ def test_spilling(tmp_path: Any) -> None:
         "tensor": torch.arange(50_000, dtype=torch.bfloat16),
         "view": bridge.view(np.arange(50_000.0)),
         "block": block,
+        "model": SimpleNamespace(weights=block),
     }
     buffer = SpillBuffer(str(tmp_path), target=1 << 30)
-    expected = {key: raw(x) for key, x in made.items()}
+    expected = {key: raw(weights_of(x)) for key, x in made.items()}
     for key, x in made.items():
         buffer[key] = x
     del block, made, x
     while buffer.fast:
         assert buffer.evict() > 0
     assert set(buffer.slow) == set(expected)
-    assert {key: raw(buffer[key]) for key in expected} == expected
+    assert {key: raw(weights_of(buffer[key])) for key in expected} == expected
     assert type(buffer["block"]) is bridge.SharedBlock
 
 
@@ -247,13 +253,30 @@ class TestBlocks:
         assert not bridge.shares_memory(there, block)
         assert raw(there) == raw(block)
 
-    @pytest.mark.parametrize("group", [lambda x: [x], lambda x: {"x": x}, lambda x: (x, x)])
-    def test_values_of_blocks_in_groups(self, group: Any, block: Any) -> None:
-        header, frames = serialize(group(block))
-        there = deserialize(header, [bytearray(frame) for frame in frames])
-        first = next(iter(there.values() if isinstance(there, dict) else there))
-        assert not bridge.shares_memory(first, block)
-        assert raw(first) == raw(block)
+    @pytest.mark.parametrize(("context", "shared"), [(HERE, True), (ELSEWHERE, False), (None, False)])
+    @pytest.mark.parametrize(
+        ("group", "first"),
+        [
+            (lambda x: [x], lambda group: group[0]),
+            (lambda x: {"x": x}, lambda group: group["x"]),
+            (lambda x: [object, (x, 1)], lambda group: group[1][0]),
+            (lambda x: SimpleNamespace(weights=x), lambda group: group.weights),
+            (lambda x: SimpleNamespace(deep=[{"weights": x}]), lambda group: group.deep[0]["weights"]),
+        ],
+        ids=["list", "dict", "mixed", "attribute", "deep"],
+    )
+    def test_in_other_objects(self, group: Any, first: Any, context: Any, shared: bool, block: Any) -> None:
+        """As by itself: a handle on this machine, and else values."""
+        header, frames = serialize(group(block), context=context)
+        there = first(deserialize(header, [bytearray(frame) for frame in frames]))
+        assert type(there) is bridge.SharedBlock
+        assert bridge.shares_memory(there, block) == shared
+        assert there.readonly == (not shared)
+        assert raw(there) == raw(block)
+
+    def test_pickles_of_others_are_handles(self, block: Any) -> None:
+        serialize(SimpleNamespace(weights=block))
+        assert len(pickle.dumps(SimpleNamespace(weights=block))) < 500
 
     def test_those_made_elsewhere_are_read_only_and_sent_on(self, block: Any) -> None:
         there = deserialize(*serialize(block))
