@@ -1,5 +1,6 @@
 #include "operands.hpp"
 
+#include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 
@@ -7,7 +8,13 @@ namespace numpy_bridge {
 
 operand::operand(const char* operation, PyObject* x, bool writes, engine::hold held) : object_(x) {
     if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
-    import_object(x, {held, writes ? engine::use::writing : engine::use::reading, !writes}, in_);
+    try {
+        import_object(x, {held, writes ? engine::use::writing : engine::use::reading, !writes}, in_);
+    } catch (const sharing_error& error) {
+        refusal why = error.why();
+        engine::finish_hint(x, why, ""); // writes to a copy would be lost
+        throw sharing_error(why);
+    }
     in_.own_extents();
     if (writes && in_.description.readonly)
         engine::refuse(operation, "readonly", "writable memory", "read-only memory of a " + engine::type_name(x),

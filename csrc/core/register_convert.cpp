@@ -62,7 +62,7 @@ bool is_fresh(PyObject* x, const memory& lent) {
 /// will do, the one that it makes will do, and what it has once made is copied if it must be.
 template <class Share> py::object share_or_copy(PyObject* x, const copier& by, Share share) {
     constexpr engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true};
-    py::object lent = py::reinterpret_borrow<py::object>(x);
+    auto lent = py::reinterpret_borrow<py::object>(x);
     try {
         if (engine::find_library(x) == nullptr) {
             lent = make_view(x, to_share_or_copy, false);
@@ -102,8 +102,8 @@ py::object first_array_of_tensor(const torch_library& torch, PyObject* x) {
     return array;
 }
 
-/// The base of the array is the tensor's storage (the first time a detached alias, torch's choice), which
-/// keeps the block alive even if the tensor gets another storage.
+/// The base of the array keeps the block alive even if the tensor gets another storage, and leads to the tensor, where
+/// writes are counted: torch's choice, a detached alias, the first time, then the storage and the tensor.
 py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     py::object storage;
     std::optional<bool> resizable = torch.layout.is_resizable(x);
@@ -118,7 +118,7 @@ py::object array_of_tensor(const torch_library& torch, PyObject* x) {
     if (!storage) storage = torch.untyped_storage(x);
     imported in;
     engine::describe_tensor(torch, x, engine::to_share, in);
-    return numpy_library::get().new_array(in.description, std::move(storage));
+    return numpy_library::get().new_array(in.description, py::make_tuple(std::move(storage), py::handle(x)));
 }
 
 py::object share_as_array(PyObject* x) {

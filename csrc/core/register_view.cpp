@@ -21,14 +21,14 @@ std::string representation(const view& self) {
         "<numpy_bridge.View " + name_of(m.type) + " " + text_of(m.shape, m.ndim) + " on " + name_of(m.device);
     if (m.readonly) text += ", read-only";
     if (!self.source()) return text + ">";
-    const bool of_view = py::isinstance<view>(self.source());
+    const bool of_view = is_view(self.source().ptr());
     return text + ", of " + (of_view ? "numpy_bridge.View" : engine::type_name(self.source())) + ">";
 }
 
 /// The object at the end of a chain of views.
 py::object owner_of(const view& self) {
     const view* last = &self;
-    while (last->source() && py::isinstance<view>(last->source())) last = &last->source().cast<const view&>();
+    while (last->source() && is_view(last->source().ptr())) last = &last->source().cast<const view&>();
     return last->source() ? py::reinterpret_borrow<py::object>(last->source()) : py::none();
 }
 
@@ -78,7 +78,7 @@ py::int_ hash(const py::object& self) {
 
 bool memoryview_reads(const py::object& x) {
     if (PyObject_CheckBuffer(x.ptr()) == 0) return false;
-    if (!py::isinstance<view>(x)) return true;
+    if (!is_view(x.ptr())) return true;
     const auto& known = x.cast<const view&>();
     return known.ready_for_host() && format_of(known.description().type) != nullptr;
 }

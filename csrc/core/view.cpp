@@ -41,9 +41,9 @@ void view::require_ready_for_host() const {
                        "device='cuda_managed:0', owner=v)");
 }
 
-namespace {
-
 bool is_view(PyObject* x) { return PyObject_TypeCheck(x, view_type) != 0; }
+
+namespace {
 
 void import_view(PyObject* x, const engine::request&, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();

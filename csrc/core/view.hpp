@@ -60,6 +60,9 @@ void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& s
                       imported& out);
 
 /// A new View of the memory behind `x`.
+/// Whether `x` is a View, by its real type.
+bool is_view(PyObject* x);
+
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);
 
 /// Views as a known library, for `add_library`.

@@ -38,31 +38,40 @@ NUMPY_BRIDGE_INLINE py::object values_of(PyObject* x) {
     return py::handle(x).attr("detach")().attr("resolve_conj")().attr("resolve_neg")();
 }
 
-/// A part of `x` that is small, to try a call on; `x` itself if it is small, or has no parts.
-NUMPY_BRIDGE_INLINE py::object sample_of(PyObject* x) {
-    constexpr Py_ssize_t small = 4096;
-    const py::object whole = py::reinterpret_borrow<py::object>(x);
-    try {
-        const py::object size = optional_attribute(x, "size");
-        const bool counted = size && PyLong_Check(size.ptr()) != 0;
-        const bool large = counted ? size.cast<Py_ssize_t>() > small : static_cast<Py_ssize_t>(py::len(whole)) > small;
-        return large ? py::object(whole[py::slice(0, 1, 1)]) : whole;
-    } catch (py::error_already_set& error) {
-        text_of_error(error); // raises errors that are not about the object
-    } catch (const py::cast_error&) {
-    }
-    return whole;
+/// How many elements `x` says that it has; -1 if it does not say, maybe with a Python exception set.
+NUMPY_BRIDGE_INLINE Py_ssize_t stated_size(PyObject* x) {
+    const py::object size = optional_attribute(x, "size");
+    if (size && PyLong_Check(size.ptr()) != 0) return PyLong_AsSsize_t(size.ptr());
+    return optional_attribute(x, "shape") ? -1 : PyObject_Size(x);
+}
+
+/// A part of `x` that is small, to try a call on: `x` itself or its first row. Null if its size is unknown: a trial
+/// might compute all of a large object.
+NUMPY_BRIDGE_INLINE py::object small_part_of(PyObject* x) {
+    constexpr Py_ssize_t most = 4096;
+    const auto is_small = [](PyObject* part) {
+        const Py_ssize_t size = stated_size(part);
+        if (size < 0 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+        return size >= 0 && size <= most;
+    };
+    if (is_small(x)) return py::reinterpret_borrow<py::object>(x);
+    py::object row = py::handle(x)[py::slice(0, 1, 1)];
+    return Py_TYPE(row.ptr()) == Py_TYPE(x) && is_small(row.ptr()) ? row : py::object();
 }
 
 NUMPY_BRIDGE_INLINE bool can_be_copied(PyObject* x) {
     try {
-        const py::object sample = sample_of(x);
+        const py::object sample = small_part_of(x);
+        if (!sample) return false;
         imported in;
         import_object(sample.ptr(), to_copy, in);
         return true;
     } catch (const sharing_error&) {
         return false;
     } catch (const py::type_error&) {
+        return false;
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_MemoryError)) text_of_error(error); // raises errors that are not about the object
         return false;
     }
 }

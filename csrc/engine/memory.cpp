@@ -46,7 +46,7 @@ NUMPY_BRIDGE_INLINE void refuse_device(device where, const char* protocol) {
 NUMPY_BRIDGE_INLINE bool fits_address_space(const memory& m, byte_bounds bounds) noexcept {
     const auto below = static_cast<std::uint64_t>(-bounds.low), above = static_cast<std::uint64_t>(bounds.high);
     if (has_opaque_handles(m.device)) return below + above <= address_limit;
-    const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
+    const std::uint64_t address = untagged_address(m.data);
     return address >= below && above <= address_limit && address <= address_limit - above;
 }
 

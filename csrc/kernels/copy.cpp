@@ -26,7 +26,7 @@ public:
           cast_(target.id == source.id ? nullptr : cast_row_of(source.id, target.id)) {}
 
     void convert_row(const loop& row, std::byte* target, const std::byte* source) noexcept {
-        if (!swaps_source() && !swaps_target()) return cast_(row, target, source);
+        if (!swaps_source() && !swaps_target()) return convert(row, target, source);
         for (std::int64_t done = 0; done < row.extent; done += block_elements)
             convert_block({std::min(block_elements, row.extent - done), row.target, row.source},
                           target + done * row.target, source + done * row.source);

@@ -22,6 +22,7 @@
 #define NUMPY_BRIDGE_X86
 #define NUMPY_BRIDGE_EVERYWHERE __attribute__((always_inline))
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the parameters bring theirs
 #define NUMPY_BRIDGE_DISPATCH(name, loop, parameters, arguments)                                                       \
     __attribute__((target(NUMPY_BRIDGE_AVX512))) static void name##_avx512 parameters noexcept { loop arguments; }     \
     __attribute__((target("avx2"))) static void name##_avx2 parameters noexcept { loop arguments; }                    \
@@ -37,6 +38,7 @@
         static const auto best = best_##name();                                                                        \
         best arguments;                                                                                                \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 
 #else
 

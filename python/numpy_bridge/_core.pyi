@@ -21,6 +21,7 @@ class View:
     ``torch.from_dlpack`` or ``torch.as_tensor``.
     """
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
+    __numpy_bridge_origin__: typing.ClassVar[typing.Any]
     def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.

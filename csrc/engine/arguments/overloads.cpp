@@ -67,6 +67,7 @@ NUMPY_BRIDGE_INLINE bool is_last_round(const py::detail::function_call& call) {
 /// The name of argument `i` in the function's signature; "arg0" where it was given none.
 NUMPY_BRIDGE_INLINE std::string argument_name(const py::detail::function_record& f, std::size_t i) {
     if (i < f.args.size() && f.args[i].name != nullptr) return f.args[i].name;
+    if (f.is_method && i == 0) return "self";
     return "arg" + std::to_string(i - (f.is_method ? 1 : 0));
 }
 

@@ -80,6 +80,14 @@ NUMPY_BRIDGE_INLINE std::string remedy_without_memory(PyObject* x, const require
     return "; call np.asarray(" + name + (any ? "" : ", " + dtype_in("np.", r.dtypes)) + ")";
 }
 
+/// A call that copies the values of `x`, which has none to share.
+NUMPY_BRIDGE_INLINE const char* call_that_copies(PyObject* x) {
+    const auto has = [type = py::type::of(x)](const char* name) { return py::hasattr(type, name); };
+    const bool by_numpy =
+        PyObject_CheckBuffer(x) != 0 || has("__array__") || has("__array_interface__") || has("__array_struct__");
+    return by_numpy ? "call np.array(x)" : "call np.from_dlpack(x)";
+}
+
 NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObject* x, const requirements& r,
                                           const std::string& name) {
     using cause = refused_argument::cause;
@@ -96,9 +104,7 @@ NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObj
         break;
     }
     refusal why = refused.why;
-    const bool by_numpy = PyObject_CheckBuffer(x) != 0 || py::hasattr(x, "__array__") ||
-                          py::hasattr(x, "__array_interface__") || py::hasattr(x, "__array_struct__");
-    engine::finish_hint(x, why, by_numpy ? "call np.array(x)" : "call np.from_dlpack(x)");
+    engine::finish_hint(x, why, why.hint == engine::hint_to_copy ? call_that_copies(x) : "");
     std::string got = why.got, hint = engine::hint_about(name, why.hint);
     replace_all(got, "\n", "; ");
     return start + engine::type_name(x) + ": " + got + (hint.empty() ? "" : "; " + hint);

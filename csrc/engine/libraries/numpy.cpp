@@ -92,11 +92,17 @@ NUMPY_BRIDGE_INLINE const char* hint_for_descr(const numpy_abi::descr& descr) {
     return hint[0] != 0 && of_others ? hint : hint_for_kind(descr.kind);
 }
 
-/// Whether NumPy makes numbers of the objects or texts of `array`. Of a large one, only the first are tried.
+/// Whether NumPy can make numbers of the objects or texts of `array`, as far as a few of them tell. Only exact types of
+/// Python are tried: others would run code.
 NUMPY_BRIDGE_INLINE bool holds_numbers(py::handle array) {
-    constexpr Py_ssize_t most = 4096;
+    constexpr Py_ssize_t some = 64;
     try {
-        const py::object first = array.attr("ravel")()[py::slice(0, most, 1)];
+        const py::object first = array.attr("flat")[py::slice(0, some, 1)];
+        for (const py::handle item : first.attr("tolist")())
+            if (PyFloat_CheckExact(item.ptr()) == 0 && PyLong_CheckExact(item.ptr()) == 0 &&
+                PyBool_Check(item.ptr()) == 0 && !item.is_none() && PyUnicode_CheckExact(item.ptr()) == 0 &&
+                PyBytes_CheckExact(item.ptr()) == 0)
+                return false;
         first.attr("astype")("float64");
         return true;
     } catch (py::error_already_set& error) {

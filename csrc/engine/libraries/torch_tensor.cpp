@@ -189,8 +189,8 @@ NUMPY_BRIDGE_INLINE bool is_tensor(PyObject* x) {
 
 NUMPY_BRIDGE_INLINE void note_write(PyObject* x) {
     const torch_library* torch = torch_library::known();
-    if (torch == nullptr) return;
-    for (; x != nullptr; x = origin_of(x))
+    constexpr int longest = 32; // a chain may be a ring
+    for (int links = 0; torch != nullptr && x != nullptr && links < longest; ++links, x = origin_of(x))
         if (torch->is_tensor(x)) return torch->count_write(x);
 }
 
@@ -200,13 +200,14 @@ NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count
     for (std::size_t i = 0; i < count; ++i) {
         PyObject* x = written[i];
         if (x == nullptr) continue;
-        if (find_library(x) == &numpy_row()) x = origin_of(x);                               // most often null
+        if (numpy_row().is_mine(x)) x = numpy_row().origin(x);                               // most often null
         if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
         const py::error_scope keeps_what_is_raised;
         try {
             note_write(x);
         } catch (py::error_already_set& error) {
             error.discard_as_unraisable("counting a write to a tensor");
+        } catch (const std::exception&) { // another library's row raised
         }
     }
 }

@@ -54,8 +54,18 @@ std::string text_of(const std::int64_t* values, int count);
 
 namespace detail {
 
-/// The end of the addresses that a process can have: 57 bits are the most of any 64-bit processor.
+/// The end of the addresses that a process can have: x86-64 gives 57 bits at most, and 64-bit Arm less.
 inline constexpr std::uint64_t address_limit = std::uint64_t{1} << 57;
+
+/// The address, without the tag that 64-bit Arm lets programs keep in the top byte.
+inline std::uint64_t untagged_address(const void* data) noexcept {
+    const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(data));
+#if defined(__aarch64__) || defined(_M_ARM64)
+    return address & (~std::uint64_t{0} >> 8);
+#else
+    return address;
+#endif
+}
 
 /// A fast test that accepts most memory: it has elements, sizes without overflow, and an address with room for
 /// the elements' span on both sides. Everything else, empty memory included, is left to `validate`.
@@ -70,7 +80,7 @@ inline bool is_plainly_valid(const memory& m) noexcept {
         span += static_cast<std::uint64_t>(reach < 0 ? -reach : reach);
         if (span > address_limit) return false;
     }
-    const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(m.data));
+    const std::uint64_t address = untagged_address(m.data);
     return address >= span && address <= address_limit - span;
 }
 

@@ -60,5 +60,5 @@ class audit:
 
     def __call__(self, *_: object) -> NoReturn:
         raise TypeError(
-            "audit decorates nothing, as its log could not be had: use a block, with audit() as log"
+            "audit cannot be a decorator, because its log would be lost: use a block, with audit() as log"
         )

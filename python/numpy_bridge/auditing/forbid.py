@@ -100,17 +100,14 @@ def _require_body(function: Callable[..., Any]) -> None:
     import inspect
 
     if isinstance(function, type):
-        raise TypeError("no_copies cannot decorate a class, which would be one no more; decorate its methods")
+        raise TypeError("no_copies cannot decorate a class, because its name would then be a function's; decorate its methods")
     descriptor = isinstance(function, staticmethod | classmethod | property | functools.partialmethod)
     if descriptor and callable(getattr(function, "__func__", None)):
         raise TypeError(
             f"no_copies decorates functions, not {type(function).__name__} objects; "
             f"put @no_copies() below @{type(function).__name__}"
         )
-    whole = function
-    while isinstance(whole, functools.partial):
-        whole = whole.func
-    if descriptor or not callable(whole) or not inspect.isroutine(whole):
+    if descriptor or not callable(function):
         raise TypeError(
             f"no_copies decorates functions, not {type(function).__name__} objects; use it as a block"
         )

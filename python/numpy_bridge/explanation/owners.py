@@ -84,7 +84,9 @@ def _array_movable(root: np.ndarray[Any, Any]) -> tuple[Movable, str]:
 
 def _next(x: Any) -> Any:
     if is_instance(x, np.ndarray):
-        return x.base
+        kept = x.base
+        is_ours = type(kept) is tuple and len(kept) == 2 and _is_storage(kept[0])  # of to_numpy(tensor)
+        return kept[0] if is_ours else kept
     if is_instance(x, memoryview):
         return _obj(x)
     if is_instance(x, _core.View):

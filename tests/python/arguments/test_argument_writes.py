@@ -37,6 +37,8 @@ SHARES: dict[str, Callable[[Any], Any]] = {
     "pointer with the tensor as owner": lambda t: bridge.from_pointer(t.data_ptr(), (3,), "float32", owner=t),
     "first array": lambda t: torch.Tensor.numpy(t),
     "part of an array": lambda t: t.numpy()[1:],
+    "second array": lambda t: [bridge.to_numpy(t) for _ in range(2)][1],
+    "part of a second array": lambda t: [bridge.to_numpy(t)[1:] for _ in range(2)][1],
 }
 
 

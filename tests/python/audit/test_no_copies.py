@@ -219,8 +219,7 @@ async def numbers_later() -> Any:
     ("thing", "text"),
     [
         (3, "decorates functions, not int objects; use it as a block"),
-        (Pipeline, "cannot decorate a class, which would be one no more; decorate its methods"),
-        (Pipeline(), "decorates functions, not Pipeline objects; use it as a block"),
+        (Pipeline, "cannot decorate a class, because its name would then be a function's; decorate its methods"),
         (
             classmethod(len),
             "decorates functions, not classmethod objects; put @no_copies() below @classmethod",
@@ -231,7 +230,6 @@ async def numbers_later() -> Any:
         ),
         (property(len), "decorates functions, not property objects; use it as a block"),
         (functools.partialmethod(len), "decorates functions, not partialmethod objects; use it as a block"),
-        (functools.partial(Pipeline), "decorates functions, not partial objects; use it as a block"),
         (numbers, "cannot decorate a generator function; use it as a block inside"),
         (functools.partial(numbers), "cannot decorate a generator function; use it as a block inside"),
         (numbers_later, "cannot decorate a generator function; use it as a block inside"),
@@ -243,11 +241,21 @@ def test_what_has_no_body_to_watch_is_refused(thing: Any, text: str) -> None:
         no_copies()(thing)
 
 
+def test_objects_that_are_called_are_functions() -> None:
+    class Summing:
+        def __call__(self, x: Any) -> Any:
+            return torch.tensor(x).sum()
+
+    watched = bridge.no_copies()(Summing())
+    with pytest.raises(bridge.HiddenCopyError):
+        watched(np.ones(3))
+
+
 @pytest.mark.parametrize("thing", [len, Pipeline, numbers, numbers_later, staticmethod(len)], ids=repr)
 def test_audit_decorates_nothing(thing: Any) -> None:
     for decorate in (bridge.audit(), bridge.audit):
         with pytest.raises(
-            TypeError, match=r"^audit decorates nothing, .*: use a block, with audit\(\) as log$"
+            TypeError, match=r"^audit cannot be a decorator, .*: use a block, with audit\(\) as log$"
         ):
             decorate(thing)
 

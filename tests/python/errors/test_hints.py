@@ -290,3 +290,25 @@ def test_a_large_object_is_not_copied_for_a_hint() -> None:
     assert Counted.copied == 1
     assert bridge.to_numpy(Counted(np.zeros(100_000)), copy=None).shape == (100_000,)
     assert Counted.copied == 100_001  # no trial where the copy is made at once
+
+
+def test_objects_without_a_small_part_are_not_copied_for_a_hint() -> None:
+    class Row(Copying):
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            assert copy is False, "computed for a hint"
+            return super().__array__(dtype, copy)
+
+        @property
+        def shape(self) -> tuple[int, ...]:
+            return self.values.shape
+
+        def __getitem__(self, index: Any) -> Any:
+            return self.values[index]
+
+    class Large(Row):
+        size = 100_000
+
+    for x in (Row(np.zeros((1, 100_000))), Large(np.zeros(100_000))):
+        with pytest.raises(bridge.SharingError) as caught:
+            bridge.to_numpy(x)
+        assert not caught.value.hint

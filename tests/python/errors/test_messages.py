@@ -223,7 +223,13 @@ def like_pandas(values: np.ndarray, dtype: str, **attributes: Any) -> Any:
         return values.copy()
 
     kind = type(dtype, (), {"__module__": "pandas.core.dtypes.dtypes"})
-    given = {"__module__": "pandas.core.series", "__array__": array, "dtype": kind(), **attributes}
+    given = {
+        "__module__": "pandas.core.series",
+        "__array__": array,
+        "dtype": kind(),
+        "size": values.size,
+        **attributes,
+    }
     return type("Series", (), given)()
 
 

@@ -126,7 +126,7 @@ HAZARDS: dict[str, list[str]] = {
     "a mask is dropped": ["test_unshareable.test_masked_arrays_never_lose_their_mask"],
     "an object array is made of what speaks DLPack": ["test_protocols.test_dlpack"],
     "a worker process gets an address of another one": [
-        "test_data_loader.test_a_view_does_not_travel_and_says_so",
+        "test_data_loader.test_views_arrive",
         "test_data_loader.test_items_arrive",
     ],
     "a compiled function does not see the alias": [

@@ -131,7 +131,7 @@ def afterwards(expression: str, then: str) -> str:
 def _holds_owner(shared: object) -> bool:
     """Only our arrays hold the storage itself; a DLPack capsule of torch's holds the re-pointed tensor."""
     base = getattr(shared, "base", None)
-    return isinstance(base, (torch.UntypedStorage, torch.Tensor))
+    return isinstance(base[0] if isinstance(base, tuple) else base, (torch.UntypedStorage, torch.Tensor))
 
 
 @pytest.mark.filterwarnings("ignore")
