@@ -173,6 +173,7 @@ def test_a_batch_that_was_sent_twice_is_kept_for_both() -> None:
             assert (arrived == 7).all()
             del arrived
             gc.collect()
+            collate([np.full(1000, 9, np.uint8)])
     (slot, *_) = pool._pool._slots  # type: ignore[union-attr]
     assert slot.is_free()
 
