@@ -66,8 +66,13 @@ def train(loader: DataLoader[dict[str, Any]], epochs: int) -> float:
 
 
 def shared_files() -> set[str]:
-    """Names in /dev/shm, but for the semaphores of multiprocessing's queues, which live as long as these."""
-    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith("sem.")}
+    """The names in /dev/shm that are ours: mapped by this process, or named so.
+
+    Not those of other programs, and not the semaphores of queues, which live as long as these.
+    """
+    mapped = Path("/proc/self/maps").read_text()
+    names = {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith("sem.")}
+    return {name for name in names if "numpy_bridge" in name or f"/dev/shm/{name}" in mapped}
 
 
 def main() -> None:

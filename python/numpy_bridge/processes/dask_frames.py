@@ -10,6 +10,7 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +18,13 @@ from dask.sizeof import sizeof
 from distributed import WorkerPlugin
 from distributed.comm import get_address_host
 from distributed.protocol import dask_deserialize, dask_serialize
+from distributed.protocol.serialize import pickle_dumps, pickle_loads, register_serialization_family
 
 from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
 
 from .blocks import frozen
+from .handle import by_value
 from .message import LARGEST_ALIGNMENT
 from .reducing import describe, rebuild
 
@@ -34,6 +38,7 @@ def register() -> None:
     """Register with the tables of Dask in this process."""
     _register(_core.View, _serialize, _deserialize, _nbytes)
     _register(_core.SharedBlock, _serialize_block, _deserialize_block, _nbytes_of_block)
+    register_serialization_family("pickle", _pickle, pickle_loads)
     for table in (dask_serialize, dask_deserialize, sizeof):
         table.register_lazy("torch", _register_torch)
     if "torch" in sys.modules:
@@ -119,26 +124,32 @@ def _deserialize(header: Header, frames: Sequence[Any]) -> Any:
 def _aligned(header: Header, padding: Any, data: Any) -> Any:
     """Return the bytes at an address that suits their elements.
 
-    Frames begin anywhere in a message. The padding that was sent before the bytes is room to move them. The
-    header says by how much, because a message may be read twice.
+    Frames begin anywhere in a message. The padding that was sent before the bytes is room to move them. Its
+    first byte then says by how much, because a message may be read twice, or be copied in between.
     """
     start, before = (np.frombuffer(frame, np.uint8) for frame in (data, padding))
-    address, room = start.ctypes.data, len(_PADDING)
-    follows = before.nbytes == room and address == before.ctypes.data + room
-    if not follows or not start.flags.writeable or not before.flags.writeable:
-        return data  # where it does not suit them, a tensor is copied
-    distance = header.get("moved", 0)
-    if not distance:
+    room = len(_PADDING)
+    if before.nbytes != room or before[0] >= room:
+        raise SharingError(
+            "unpickle", "padding", f"{room} bytes that Dask has sent", f"{bytes(before)!r:.80}"
+        )
+    address, distance = start.ctypes.data, int(before[0])
+    if address != before.ctypes.data + room:  # not in one message
+        return np.concatenate((before[room - distance :], start))[: start.nbytes] if distance else data
+    is_writable = start.flags.writeable and before.flags.writeable
+    if not distance and start.nbytes and is_writable:
         _, phase = header["described"][1][1:]
         distance = (address - phase) % room
-        if not start.nbytes or distance % LARGEST_ALIGNMENT == 0:
+        if distance % LARGEST_ALIGNMENT == 0:
             return data
         ctypes.memmove(address - distance, address, start.nbytes)
-        header["moved"] = distance
-    elif not 0 < distance < room:
-        return data
+        before[0] = distance
+    if not distance:
+        return data  # where it does not suit them, a tensor is copied
     keep = (padding, data)
-    return _core.from_pointer(address - distance, (start.nbytes,), "uint8", None, "cpu", keep, False)
+    return _core.from_pointer(
+        address - distance, (start.nbytes,), "uint8", None, "cpu", keep, not is_writable
+    )
 
 
 def _serialize_tensor(x: Any) -> tuple[Header, Frames]:
@@ -168,6 +179,14 @@ def _deserialize_block(header: Header, frames: Sequence[Any]) -> Any:
     if header.get("handle"):
         return pickle.loads(frames[0])
     return frozen(_deserialize(header, frames))
+
+
+def _pickle(x: Any, context: Any = None) -> tuple[Header, list[Any]]:
+    """Pickle as Dask does. Blocks that are parts of `x` are sent as those that are sent by themselves."""
+    found: tuple[Header, list[Any]]
+    with nullcontext() if _is_here(context) else by_value():
+        found = pickle_dumps(x, context)
+    return found
 
 
 def _is_here(context: Any) -> bool:

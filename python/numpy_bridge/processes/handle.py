@@ -6,6 +6,9 @@ import hashlib
 import os
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
@@ -13,11 +16,15 @@ from typing import Any, NamedTuple
 from numpy_bridge import _core
 
 from . import in_flight, segment
+from .blocks import frozen
+from .in_flight import Ledger
 from .nameless import refusal
 from .segment import Label, Segment
 
-_PACKED = struct.Struct("<8s16sQIQIIIQ?")
+_PACKED = struct.Struct("<8s16sQIQIII8sQ?")
 _LOKY = ("joblib.externals.loky.backend.reduction", "loky.backend.reduction")
+
+_by_value: ContextVar[bool] = ContextVar("by_value", default=False)
 
 Reduced = tuple[Any, tuple[Any, ...]]
 
@@ -32,14 +39,16 @@ class Handle(NamedTuple):
     nbytes: int
     process: int
     descriptor: int  # of that process
-    ledger: int  # of that process
+    ledger: int  # of that process: a descriptor
+    ledger_identity: bytes
     number: int  # in the ledger; 0 if the block is not kept for the receiver
     sole_writer: bool
 
     @classmethod
-    def of(cls, memory: Segment, *, number: int = 0, ledger: int = 0) -> Handle:
-        place = (os.getpid(), memory.mapping.descriptor, ledger, number)
-        return cls(_host(), *memory.label, *place, memory.sole_writer)
+    def of(cls, memory: Segment, ledger: Ledger | None = None, number: int = 0) -> Handle:
+        file, identity = (0, bytes(8)) if ledger is None else (ledger.descriptor, ledger.identity)
+        place = (os.getpid(), memory.mapping.descriptor, file)
+        return cls(_host(), *memory.label, *place, identity, number, memory.sole_writer)
 
     def packed(self) -> bytes:
         return _PACKED.pack(*self)
@@ -53,14 +62,14 @@ class Handle(NamedTuple):
         return cls(*_PACKED.unpack(data))
 
     def attach(self, *, keep: bool) -> Segment:
-        """The segment in this process. Its sender is told that it has arrived."""
+        """Return the segment in this process. Marks it as arrived in the sender's ledger."""
         if self.host != _host():
             hint = "send the values: numpy_bridge.to_numpy(x)"
             raise refusal("host", "a block of this machine", "one of another machine or container", hint)
         label = Label(self.identity, self.generation, self.offset, self.nbytes)
         found = segment.attach(self.process, self.descriptor, label, sole_writer=self.sole_writer, keep=keep)
         if self.number:
-            in_flight.confirm(self.process, self.ledger, self.number)
+            in_flight.confirm(self.process, self.ledger, self.ledger_identity, self.number)
         return found
 
 
@@ -72,7 +81,7 @@ def _host() -> bytes:
 def sent(memory: Segment, *, awaited: bool = True) -> Handle:
     """A handle for one receiver, for whom the memory is kept until then."""
     ledger = in_flight.ledger()
-    return Handle.of(memory, number=ledger.send(memory, awaited=awaited), ledger=ledger.descriptor)
+    return Handle.of(memory, ledger, ledger.send(memory, awaited=awaited))
 
 
 def attach(packed: bytes, shape: tuple[int, ...], dtype: str, start: int) -> _core.SharedBlock:
@@ -86,8 +95,20 @@ def _reduced(block: _core.SharedBlock, handle: Handle) -> Reduced:
     return attach, (handle.packed(), block.shape, block.dtype, start)
 
 
+@contextmanager
+def by_value() -> Iterator[None]:
+    """Have blocks pickled with their values: for a message that may arrive where, or when, they are not."""
+    before = _by_value.set(True)
+    try:
+        yield
+    finally:
+        _by_value.reset(before)
+
+
 def reduce(block: _core.SharedBlock) -> Reduced:
     """For every pickler: who sends the bytes is to keep the block until it has been attached."""
+    if _by_value.get():
+        return frozen, (_core.view(block, readonly=True),)
     return _reduced(block, Handle.of(block.owner))
 
 

@@ -1,12 +1,15 @@
 """Blocks that were sent and have not arrived: the sender keeps them until they do.
 
 The receiver writes a byte into a file without a name, the ledger, which the sender reads before it sends or
-makes the next block. So sending takes no thread, which would make later forks unsafe.
+makes the next block. The ledger begins with an identity, which the handles name, so that no other file is
+written. Sending takes no thread, which would make later forks unsafe.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
+import struct
 import threading
 import time
 from contextlib import suppress
@@ -18,6 +21,9 @@ from numpy_bridge.errors import SharingError
 from . import nameless
 
 _KIND = "ledger"
+_HEADER = struct.Struct("<8s8s")  # magic, identity
+_MAGIC = b"nbledgr1"
+_GROWTH = 4096  # bytes by which a ledger grows
 _READ_AT_ONCE = 64  # so many blocks are looked at each time
 _SECONDS_AT_EXIT = 5.0  # for which a process that ends waits for its blocks to arrive
 
@@ -26,8 +32,11 @@ class Ledger:
     """The blocks that this process has sent: a byte for each, which is 1 once it has arrived."""
 
     def __init__(self) -> None:
-        self.descriptor = nameless.create(_KIND, 1)
-        self._next = 1
+        self.identity = secrets.token_bytes(8)
+        self.descriptor = nameless.create(_KIND, _GROWTH)
+        os.pwrite(self.descriptor, _HEADER.pack(_MAGIC, self.identity), 0)
+        self._size = _GROWTH
+        self._next = _HEADER.size
         self._held: dict[int, tuple[object, bool]] = {}
         self._lock = threading.Lock()
 
@@ -36,10 +45,19 @@ class Ledger:
             os.close(self.descriptor)
 
     def send(self, held: object, *, awaited: bool) -> int:
-        """Keep `held` until it has arrived. The number is that of its byte. It is never used again."""
+        """Keep `held` until it has arrived. The number is that of its byte. It is never used again.
+
+        Raises
+        ------
+        SharingError
+            If there is no memory for more bytes.
+        """
         self.release()
         with self._lock:
             number = self._next
+            if number == self._size:
+                nameless.reserve(self.descriptor, self._size, _GROWTH)
+                self._size += _GROWTH
             self._next += 1
             self._held[number] = held, awaited
         return number
@@ -90,12 +108,14 @@ def release() -> None:
         _ledger.release()
 
 
-def confirm(process: int, descriptor: int, number: int) -> None:
-    """Let the sender know that a block has arrived. Nothing is to be done if the sender has ended."""
-    with suppress(SharingError):
-        opened = nameless.open_of(process, descriptor, _KIND, os.O_WRONLY)
+def confirm(process: int, descriptor: int, identity: bytes, number: int) -> None:
+    """Mark a block as arrived in the ledger of its sender; do nothing if that has gone, or is another one."""
+    with suppress(SharingError, OSError):
+        opened = nameless.open_of(process, descriptor, _KIND, os.O_RDWR)
         try:
-            os.pwrite(opened, b"\1", number)
+            is_it = os.pread(opened, _HEADER.size, 0) == _HEADER.pack(_MAGIC, identity)
+            if is_it and _HEADER.size <= number < os.fstat(opened).st_size:
+                os.pwrite(opened, b"\1", number)
         finally:
             os.close(opened)
 
@@ -106,9 +126,11 @@ def _wait() -> None:
 
 
 def _wait_at_exit(_: object = None) -> None:
-    """Wait once the queues' own threads have ended, whose priority is -5: they are what sends."""
-    if parent_process() is not None:
-        util.Finalize(None, _wait, exitpriority=-10)
+    """Wait once the queues' own threads have ended, whose priority is -5: they are what sends.
+
+    Whether the process has a parent is asked then: a spawned one may import this before it is known.
+    """
+    util.Finalize(None, _wait, exitpriority=-10)
 
 
 def _after_fork() -> None:

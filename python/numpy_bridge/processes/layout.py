@@ -26,9 +26,9 @@ def bounds(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tuple
 
 
 def has_gaps(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
-    """Return whether bytes between the elements belong to none, and the elements to themselves only.
+    """Return True if elements do not overlap and there are unused bytes between them.
 
-    Elements that overlap each other have to stay in place, and the few layouts where that takes a search do.
+    False also for the few layouts where it takes a search to find out whether they overlap.
     """
     gaps = False
     reach = itemsize

@@ -18,7 +18,7 @@ LARGEST_ALIGNMENT: Final = 16
 """That of complex128."""
 
 MOST_QUESTIONS: Final = 256
-"""Objects with gaps within each other's bounds, of which more are sent with all that lies between them."""
+"""If more strided objects than this overlap in address range, the whole range is sent."""
 
 
 class Place(NamedTuple):

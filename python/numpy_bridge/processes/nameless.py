@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ _PREFIX = "numpy_bridge"
 KEEP = "keep the block where it was made until it has been attached"
 _LESS = "let go of blocks, or make a smaller one"
 _MORE_FILES = "let go of blocks, or raise the limit: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))"
+_STEP = 16 << 20  # bytes that are asked for at a time
 _WORTH_ASKING = 16 << 20  # bytes; below, asking how much memory is free costs more than it spares
 
 
@@ -60,27 +62,69 @@ def create(kind: str, size: int) -> int:
     try:
         descriptor = _memfd_create()(f"{_PREFIX} {kind}", _CLOEXEC | _ALLOW_SEALING)
     except OSError as error:
-        got = os.strerror(error.errno or 0)
-        raise refusal("descriptors", "one more open file", got, _MORE_FILES) from None
+        raise _too_many_files(error) from None
     try:
-        os.posix_fallocate(descriptor, 0, size)
-    except BaseException as error:
+        reserve(descriptor, 0, size)
+    except BaseException:
         os.close(descriptor)
-        if not isinstance(error, OSError | OverflowError):
-            raise
-        got = os.strerror(error.errno or 0) if isinstance(error, OSError) else "more than a file can have"
-        raise refusal("size", f"{size:,} free bytes", got, _LESS) from None
+        raise
     return descriptor
+
+
+def reserve(descriptor: int, start: int, size: int) -> None:
+    """Have the memory of these bytes, in steps: a signal that is handled in between need not wait for all.
+
+    Raises
+    ------
+    SharingError
+        If the memory cannot be had.
+    """
+    try:
+        for at in range(start, start + size, _STEP):
+            os.posix_fallocate(descriptor, at, min(_STEP, start + size - at))
+    except OverflowError:
+        raise refusal("size", f"{size:,} free bytes", "more than a file can have", _LESS) from None
+    except OSError as error:
+        raise refusal("size", f"{size:,} free bytes", os.strerror(error.errno or 0), _LESS) from None
 
 
 def _require_free(size: int) -> None:
     """Refuse memory that is not there. The kernel would start to end processes instead."""
     facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     free = sum(int(facts[name].split()[0]) << 10 for name in ("MemAvailable", "SwapFree"))
-    with suppress(OSError, ValueError):  # no such group, or "max"
-        free = min(free, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    free = min(free, *_free_in_groups())
     if size > free:
         raise refusal("size", f"{size:,} free bytes of memory", f"{free:,}", _LESS)
+
+
+def _free_in_groups(
+    root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
+) -> Iterator[int]:
+    """Yield what each control group (version 2) of this process may still use; infinite at the end.
+
+    A container may see the groups as `root` without the path that `membership` names. Files that are
+    missing, and "max", set no limit. Pages of files count as free: the kernel takes them back.
+    """
+    name = ""
+    with suppress(OSError):
+        lines = membership.read_text().splitlines()
+        name = next((line[len("0::/") :] for line in lines if line.startswith("0::/")), "")
+    group = root / name
+    for folder in (group, *group.parents):
+        if not folder.is_relative_to(root):
+            break
+        with suppress(OSError, ValueError):
+            limit, used = (int((folder / f"memory.{fact}").read_text()) for fact in ("max", "current"))
+            yield max(limit - used + _of_files(folder), 0)
+    yield sys.maxsize
+
+
+def _of_files(group: Path) -> int:
+    """Return the bytes of a group that the kernel can take back."""
+    with suppress(OSError, ValueError):
+        facts = dict(line.split(" ", 1) for line in (group / "memory.stat").read_text().splitlines())
+        return sum(int(facts.get(f"{state}_file", 0)) for state in ("active", "inactive"))
+    return 0
 
 
 def fix_size(descriptor: int, *, sole_writer: bool) -> None:
@@ -107,28 +151,48 @@ def open_of(process: int, descriptor: int, kind: str, flags: int) -> int:
         If that process has ended, has closed the descriptor or uses it for something else, or belongs to
         somebody else.
     """
-    path = f"/proc/{process}/fd/{descriptor}"
     try:
-        target = Path(path).readlink()
-        if str(target) != f"/memfd:{_PREFIX} {kind} (deleted)":
-            raise refusal("handle", f"a {kind} of process {process}", f"{target}", KEEP)
-        opened = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        found = os.open(f"/proc/{process}/fd/{descriptor}", os.O_PATH | os.O_CLOEXEC)  # and not its content
     except PermissionError:
-        hint = "run both processes as the same user"
-        raise refusal("user", "a process of the same user", f"process {process} of another", hint) from None
+        raise _other_user("a process of the same user", f"process {process} of another") from None
     except FileNotFoundError:
         got, hint = "which has let go of it", KEEP
         if not _runs(process):
             got, hint = "which has ended", "take it from the queue first, then join the process"
         raise refusal("handle", f"a process that has the {kind}", f"process {process}, {got}", hint) from None
     except OSError as error:
-        got = os.strerror(error.errno or 0)
-        raise refusal("descriptors", "one more open file", got, _MORE_FILES) from None
-    if os.fstat(opened).st_uid != os.geteuid():
-        os.close(opened)
-        hint = "run both processes as the same user"
-        raise refusal("user", f"a {kind} of the same user", "one of another user", hint)
-    return opened
+        raise _too_many_files(error) from None
+    try:
+        return _open_again(found, process, kind, flags)
+    finally:
+        os.close(found)
+
+
+def _open_again(found: int, process: int, kind: str, flags: int) -> int:
+    """Open the file behind a descriptor of this process, if it is ours.
+
+    The other process may use its descriptor for another file at any time; this one stays.
+    """
+    path = Path(f"/proc/self/fd/{found}")
+    try:
+        target = path.readlink()
+        if str(target) != f"/memfd:{_PREFIX} {kind} (deleted)":
+            raise refusal("handle", f"a {kind} of process {process}", f"{target}", KEEP)
+        if os.fstat(found).st_uid != os.geteuid():
+            raise _other_user(f"a {kind} of the same user", "one of another user")
+        return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except PermissionError:
+        raise _other_user(f"a {kind} of the same user", "one of another user") from None
+    except OSError as error:
+        raise _too_many_files(error) from None
+
+
+def _other_user(expected: str, got: str) -> SharingError:
+    return refusal("user", expected, got, "run both processes as the same user")
+
+
+def _too_many_files(error: OSError) -> SharingError:
+    return refusal("descriptors", "one more open file", os.strerror(error.errno or 0), _MORE_FILES)
 
 
 def _runs(process: int) -> bool:

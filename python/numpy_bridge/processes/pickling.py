@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Callback = Callable[[pickle.PickleBuffer], Any]
 
 MOST_PASSES: Final = 4
-"""An object that makes other overlapping memory each time it is pickled never has all the frames it needs."""
+"""Limit for objects whose `__reduce__` creates new memory on each pass."""
 
 
 class ReducerMixin:
@@ -164,8 +164,9 @@ def dumps(obj: Any, protocol: int | None = None, *, buffer_callback: Callback | 
     """Pickle an object so that the memory in it is neither copied nor cut loose from its aliases.
 
     Tensors of all dtypes, Views, ndarrays, jax arrays and Arrow tensors, anywhere in `obj`, send the bytes
-    of their elements and no others. Elements with gaps between them are first copied together. Objects that
-    share memory are sent in one buffer, and share memory when they arrive. `pickle.loads` reads the result.
+    of their elements, and others only as the notes say. Elements with gaps between them are first copied
+    together. Objects that share memory are sent in one buffer, and share memory when they arrive.
+    `pickle.loads` reads the result.
 
     Parameters
     ----------
@@ -198,6 +199,10 @@ def dumps(obj: Any, protocol: int | None = None, *, buffer_callback: Callback | 
     Tensors on the host can no longer be resized then, as after `view`. Kept: dtype, shape, strides,
     requires_grad, Parameter, subclasses and attributes of tensors, negative and conjugate bits. Not kept,
     as in torch's own pickling: gradients and hooks.
+
+    Elements with gaps between them that overlap others, of the same object or of another one of the message,
+    are sent with all bytes from the first to the last, also those in the gaps. ``x[::2]`` and ``x[::3]`` are
+    an example. So are more than 256 objects with gaps that lie within each other's bounds.
 
     Examples
     --------

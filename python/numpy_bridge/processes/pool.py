@@ -26,7 +26,7 @@ class Loan:
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         sent = handle.sent(self.segment, awaited=False)
         if self.slot is not None:
-            self.slot.number = sent.number
+            self.slot.numbers.add(sent.number)
         return receive, (sent.packed(),)
 
 
@@ -36,13 +36,13 @@ def receive(packed: bytes) -> Segment:
 
 
 class Slot:
-    """A segment of the pool, its last loan, and the number by which the ledger knows that it arrived."""
+    """A segment of the pool, its last loan, and the numbers in the ledger under which that was sent."""
 
-    __slots__ = ("loan", "number", "segment")
+    __slots__ = ("loan", "numbers", "segment")
 
     def __init__(self, memory: Segment) -> None:
         self.segment = memory
-        self.number = 0
+        self.numbers: set[int] = set()
         self.lend()
 
     def lend(self) -> Loan:
@@ -53,7 +53,7 @@ class Slot:
     def is_free(self) -> bool:
         if self.loan() is not None:
             return False
-        if self.number and not in_flight.ledger().arrived(self.number):
+        if self.numbers and not all(map(in_flight.ledger().arrived, self.numbers)):
             return False
         return self.segment.renew()
 
@@ -68,7 +68,7 @@ class Pool:
         """Memory of at least `nbytes`, with anything in it."""
         for slot in self._slots:
             if nbytes <= slot.segment.label.nbytes <= 2 * nbytes + _PAGE and slot.is_free():
-                slot.number = 0
+                slot.numbers.clear()
                 return slot.lend()
         size = -(-nbytes // _PAGE) * _PAGE
         memory = segment.create(size, 64, sole_writer=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import mmap
 import os
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from numpy_bridge.memory.mapping import Mapping, mapping_of
 
 from .layout import bounds
 
+_NO_MORE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # open files, or memory for them
 MAP_FIXED: Final = 0x10  # which the module mmap lacks
 
 _mmap: Any = ctypes.CDLL(None, use_errno=True).mmap
@@ -100,14 +102,32 @@ def _descriptor_of(mapping: Mapping) -> _Descriptor:
     known = _open.get(key)
     if known is not None:
         return known
-    for path in () if key in _not_found else _paths_of(mapping):
-        with contextlib.suppress(OSError):
-            descriptor = _Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-            if _is_file(os.fstat(descriptor.number), mapping):
+    try:
+        for path in () if key in _not_found else _paths_of(mapping):
+            descriptor = _opened(path)
+            if descriptor is not None and _is_file(os.fstat(descriptor.number), mapping):
                 _open[key] = descriptor
                 return descriptor
+    except OSError as error:  # not remembered: the next search may succeed
+        raise _cannot("a search of /proc for the file", str(error)) from None
     _not_found.add(key)
     raise _cannot("a file that this process can open", mapping.path)
+
+
+def _opened(path: str) -> _Descriptor | None:
+    """Open a file, which may be another one than before; None if it has gone or may not be read.
+
+    Raises
+    ------
+    OSError
+        If this process can open no file at all now.
+    """
+    try:
+        return _Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY))
+    except OSError as error:
+        if error.errno in _NO_MORE:
+            raise
+        return None
 
 
 def _paths_of(mapping: Mapping) -> Iterator[str]:
@@ -116,12 +136,21 @@ def _paths_of(mapping: Mapping) -> Iterator[str]:
     yield f"/proc/self/map_files/{mapping.low:x}-{mapping.high:x}"
     for process in (os.getpid(), os.getppid(), *_other_processes()):
         folder = f"/proc/{process}/fd"
-        with contextlib.suppress(OSError):
-            for name in os.listdir(folder):  # noqa: PTH208 (names, quickly)
-                path = f"{folder}/{name}"
-                with contextlib.suppress(OSError):
-                    if _is_file(os.stat(path), mapping):  # noqa: PTH116 (follows to a file without a name)
-                        yield path
+        for name in _names_in(folder):
+            path = f"{folder}/{name}"
+            with contextlib.suppress(OSError):
+                if _is_file(os.stat(path), mapping):  # noqa: PTH116 (follows to a file without a name)
+                    yield path
+
+
+def _names_in(folder: str) -> list[str]:
+    """Return the names in a folder, none if it has gone or may not be read; errors as `_opened`."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208 (names, quickly)
+    except OSError as error:
+        if error.errno in _NO_MORE:
+            raise
+        return []
 
 
 def _other_processes() -> Iterator[int]:

@@ -24,7 +24,7 @@ _FORGED = "the handle is damaged or forged"
 
 
 class Label(NamedTuple):
-    """What a segment says about itself in its first bytes. A handle must say the same."""
+    """The fields in the header of a segment. Those of a handle must be equal."""
 
     identity: bytes
     generation: int
@@ -51,13 +51,22 @@ class Segment:
         return f"<numpy_bridge shared memory {identity}, {self.label.nbytes:,} bytes>"
 
     def block(self, shape: tuple[int, ...], dtype: str, start: int = 0) -> _core.SharedBlock:
-        """The array at `start` bytes. It must lie inside."""
-        address = self.mapping.address + self.label.offset + start
-        block = _core.shared_block(address, shape, dtype, self, not self.writable)
-        if start < 0 or start + block.nbytes > self.label.nbytes:
-            inside = f"an array inside {self.label.nbytes:,} bytes"
-            raise refusal("shape", inside, f"{shape} of {dtype} at byte {start}", _FORGED)
-        return block
+        """Return the array at `start` bytes. Nothing about it is taken for granted: handles may be forged.
+
+        Raises
+        ------
+        SharingError
+            If it is not an array inside the segment.
+        """
+        try:
+            address = self.mapping.address + self.label.offset + start
+            block = _core.shared_block(address, shape, dtype, self, not self.writable)
+            if 0 <= start <= self.label.nbytes - block.nbytes:
+                return block
+        except (TypeError, OverflowError):
+            pass
+        inside = f"an array inside {self.label.nbytes:,} bytes"
+        raise refusal("shape", inside, f"{shape!r:.80} of {dtype!r:.40} at byte {start!r:.40}", _FORGED)
 
     def renew(self) -> bool:
         """Refuse old handles from now on, and return True; False if another process still maps the memory.
@@ -97,6 +106,10 @@ def create(nbytes: int, align: int, *, sole_writer: bool) -> Segment:
     try:
         os.pwrite(descriptor, label.packed(), 0)
         mapping = _core.Mapping(descriptor, size, True, True, True)
+    except OSError as error:
+        os.close(descriptor)
+        got = os.strerror(error.errno or 0)
+        raise refusal("size", f"room for {nbytes:,} bytes", got, "let go of blocks") from None
     except BaseException:
         os.close(descriptor)
         raise

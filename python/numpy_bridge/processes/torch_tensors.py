@@ -10,6 +10,7 @@ from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
 from .frame import Frame
+from .layout import bounds
 
 REQUIRES_GRAD: Final = 1
 CONJUGATED: Final = 2
@@ -40,8 +41,8 @@ def describe(x: Any) -> Tensor | None:
     """Return the memory and the flags of a tensor, or None if torch's own pickling is to do it.
 
     That is so for tensors that are made of others (sparse, nested, quantized), for those without memory
-    (meta, fake), and for subclasses that pickle themselves. The tensors that they are made of are asked
-    about in turn.
+    (meta, fake), and for subclasses that pickle themselves. torch pickles these; their component tensors
+    are reduced separately.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def _describe_memory(torch: Any, x: Any) -> Tensor | None:
 def rebuild(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, flags: Any) -> Any:
     """Return a tensor over memory in a frame. All tensors of a frame have one storage."""
     view = frame.view(offset, dtype, shape, strides)
-    if frame.tensor is None and view.ptr == frame.memory.ptr and view.nbytes == frame.memory.nbytes:
+    if frame.tensor is None and _is_all_of(frame.memory, view):
         x = frame.tensor = _core.to_torch(view)
     else:
         x = _in_storage(frame, view)
@@ -124,6 +125,14 @@ def rebuild(frame: Frame, offset: Any, dtype: Any, shape: Any, strides: Any, fla
         return _with_flags(x, flags)
     except RuntimeError as error:  # not those of a tensor of this dtype
         raise _unknown_flags(f"{flags}: {error}") from None
+
+
+def _is_all_of(memory: _core.View, view: _core.View) -> bool:
+    """Return whether the elements reach from the first to the last byte of a frame.
+
+    Their number does not say so: elements may overlap each other.
+    """
+    return view.ptr == memory.ptr and bounds(view.shape, view.strides, view.itemsize) == (0, memory.nbytes)
 
 
 def _unknown_flags(got: str) -> SharingError:
@@ -153,7 +162,11 @@ def _in_storage(frame: Frame, view: _core.View) -> Any:
     steps = [stride // view.itemsize for stride in view.strides]
     torch = sys.modules["torch"]
     x = torch.empty(0, dtype=like.dtype, device="cpu")
-    return x.set_(frame.tensor.untyped_storage(), position, view.shape, steps)
+    try:
+        return x.set_(frame.tensor.untyped_storage(), position, view.shape, steps)
+    except RuntimeError as error:
+        expected = "a tensor in the storage of its frame"
+        raise SharingError("unpickle", "metadata", expected, str(error).partition("\n")[0]) from None
 
 
 def rebuild_subclass(kind: Any, state: Any, *description: Any) -> Any:

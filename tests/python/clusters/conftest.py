@@ -49,10 +49,12 @@ def ray_cluster() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def dask_client() -> Iterator[Any]:
-    """Two processes with a worker each, and a client that reaches them."""
+    """Two processes with a worker each, which keep what they have, and a client that reaches them."""
+    dask = pytest.importorskip("dask", reason="the session clusters installs distributed")
     distributed = pytest.importorskip("distributed", reason="the session clusters installs distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
     with (
+        dask.config.set({"distributed.scheduler.active-memory-manager.start": False}),
         distributed.LocalCluster(**options, memory_limit=0) as cluster,
         distributed.Client(cluster, direct_to_workers=True) as client,
     ):

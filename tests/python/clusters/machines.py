@@ -39,7 +39,7 @@ class Machine:
 
     def run(self, *command: str) -> str:
         there = ["ip", "netns", "exec", self.name, sys.executable, *command]
-        done = subprocess.run(there, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(there, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 

@@ -28,7 +28,7 @@ def raw(x: Any) -> bytes:
 
 
 def fill(x: Any, byte: int) -> str:
-    """Write all of `x`, in spite of what it says about itself; return the error if that cannot be done."""
+    """Write all of `x`, even if it is marked read-only; return the error if that cannot be done."""
     if hasattr(x, "detach"):
         x = x.detach().conj() if x.is_conj() else x.detach()
     array = bridge.to_numpy(x)

@@ -24,7 +24,7 @@ def about(block: Any) -> dict[str, Any]:
 def main() -> None:
     with Client(sys.argv[1], direct_to_workers=True) as client:
         bridge.dask.register(client)
-        client.wait_for_workers(3, timeout=40)
+        client.wait_for_workers(3, timeout=180)
         x = torch.arange(6 << 20, dtype=torch.int32)
         made = [blocks.frozen(x)]
         blocks.frozen = lambda _: made[0]  # to see which memory the workers get

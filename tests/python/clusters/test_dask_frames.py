@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -71,17 +72,57 @@ def test_tensors_lie_in_the_message_wherever_it_begins(at: int) -> None:
     assert type(bridge.view(arrived).owner).__module__ != "numpy"  # as a copy would be
 
 
+def in_one_message(frames: Any, at: int = 3) -> list[memoryview]:
+    """The frames one after the other; the last begins at an address that is `at` modulo 64."""
+    room = memoryview(bytearray(sum(frame.nbytes for frame in frames) + 64))
+    start = -np.frombuffer(room, np.uint8).ctypes.data % 64 + at
+    padding, data = room[start : start + 64], room[start + 64 : start + 64 + frames[1].nbytes]
+    data[:] = frames[1].cast("B")
+    return [padding, data]
+
+
 def test_a_message_may_be_read_twice() -> None:
     x = torch.arange(1000.0)
     header, frames = serialize(x)
-    room = memoryview(bytearray(sum(frame.nbytes for frame in frames) + 64))
-    start = -np.frombuffer(room, np.uint8).ctypes.data % 64 + 3
-    padding, data = room[start : start + 64], room[start + 64 : start + 64 + frames[1].nbytes]
-    data[:] = frames[1].cast("B")
-    first, second = (deserialize(header, [padding, data]) for _ in range(2))
+    received = in_one_message(frames)
+    first, second = (deserialize(header, received) for _ in range(2))
     first[0] = 7
     assert second[0] == 7
     assert torch.equal(second[1:], x[1:])
+
+
+def joined(frames: Any) -> list[memoryview]:
+    whole = memoryview(b"".join(frames))
+    return [whole[:64], whole[64:]]
+
+
+@pytest.mark.parametrize("x", [torch.arange(1000.0), torch.arange(3.0), bridge.view(np.arange(7.0))])
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda frames: [bytes(frame) for frame in frames],
+        lambda frames: [bytearray(frame) for frame in frames],
+        lambda frames: [frame.toreadonly() for frame in frames],
+        joined,
+        lambda frames: frames,
+    ],
+    ids=["bytes", "bytearrays", "read-only", "read-only, joined", "the same"],
+)
+def test_a_message_that_was_read_may_be_read_elsewhere(x: Any, copied: Any) -> None:
+    """Its bytes have moved into the padding."""
+    header, frames = serialize(x)
+    received = in_one_message(frames)
+    assert raw(deserialize(header, received)) == raw(x)
+    assert received[0][0]
+    assert raw(deserialize(header, copied(received))) == raw(x)
+    assert raw(deserialize(header, [bytes(frame) for frame in frames])) == raw(x)  # as it was sent
+
+
+@pytest.mark.parametrize("padding", [bytes([64]) * 64, b"\xff" * 64, bytes(63), bytes(65), b""])
+def test_damaged_padding(padding: bytes) -> None:
+    header, frames = serialize(torch.arange(6.0))
+    with pytest.raises(bridge.SharingError, match=r"expected 64 bytes that Dask has sent.*unpickle\.padding"):
+        deserialize(header, [padding, bytes(frames[1])])
 
 
 def test_the_bytes_are_those_of_the_object() -> None:
@@ -163,6 +204,10 @@ def test_sizes_are_counted() -> None:
     assert sizeof(bridge.shared_empty(1000, "float32")) < 1000
 
 
+def weights_of(x: Any) -> Any:
+    return getattr(x, "weights", x)
+
+
 def test_spilling(tmp_path: Any) -> None:
     """To the disk and back: values, also of blocks, whose handles would be stale by then."""
     block = bridge.shared_empty(50_000, "bfloat16")
@@ -171,16 +216,17 @@ def test_spilling(tmp_path: Any) -> None:
         "tensor": torch.arange(50_000, dtype=torch.bfloat16),
         "view": bridge.view(np.arange(50_000.0)),
         "block": block,
+        "model": SimpleNamespace(weights=block),
     }
     buffer = SpillBuffer(str(tmp_path), target=1 << 30)
-    expected = {key: raw(x) for key, x in made.items()}
+    expected = {key: raw(weights_of(x)) for key, x in made.items()}
     for key, x in made.items():
         buffer[key] = x
     del block, made, x
     while buffer.fast:
         assert buffer.evict() > 0
     assert set(buffer.slow) == set(expected)
-    assert {key: raw(buffer[key]) for key in expected} == expected
+    assert {key: raw(weights_of(buffer[key])) for key in expected} == expected
     assert type(buffer["block"]) is bridge.SharedBlock
 
 
@@ -206,6 +252,31 @@ class TestBlocks:
         assert type(there) is bridge.SharedBlock
         assert not bridge.shares_memory(there, block)
         assert raw(there) == raw(block)
+
+    @pytest.mark.parametrize(("context", "shared"), [(HERE, True), (ELSEWHERE, False), (None, False)])
+    @pytest.mark.parametrize(
+        ("group", "first"),
+        [
+            (lambda x: [x], lambda group: group[0]),
+            (lambda x: {"x": x}, lambda group: group["x"]),
+            (lambda x: [object, (x, 1)], lambda group: group[1][0]),
+            (lambda x: SimpleNamespace(weights=x), lambda group: group.weights),
+            (lambda x: SimpleNamespace(deep=[{"weights": x}]), lambda group: group.deep[0]["weights"]),
+        ],
+        ids=["list", "dict", "mixed", "attribute", "deep"],
+    )
+    def test_in_other_objects(self, group: Any, first: Any, context: Any, shared: bool, block: Any) -> None:
+        """As by itself: a handle on this machine, and else values."""
+        header, frames = serialize(group(block), context=context)
+        there = first(deserialize(header, [bytearray(frame) for frame in frames]))
+        assert type(there) is bridge.SharedBlock
+        assert bridge.shares_memory(there, block) == shared
+        assert there.readonly == (not shared)
+        assert raw(there) == raw(block)
+
+    def test_pickles_of_others_are_handles(self, block: Any) -> None:
+        serialize(SimpleNamespace(weights=block))
+        assert len(pickle.dumps(SimpleNamespace(weights=block))) < 500
 
     def test_those_made_elsewhere_are_read_only_and_sent_on(self, block: Any) -> None:
         there = deserialize(*serialize(block))

@@ -29,9 +29,11 @@ class InPlace:
 def compiled(actor: type, count: int, **options: Any) -> Any:
     """A chain of actors on the driver's node."""
     dag = pytest.importorskip("ray.dag", reason="this Ray has no compiled graphs")
+    actors = [ray.remote(num_cpus=0, resources={"first": 1})(actor).remote() for _ in range(count)]
+    ray.get([each.run.remote(torch.zeros(1)) for each in actors], timeout=120)  # they have started
     with dag.InputNode() as output:
-        for _ in range(count):
-            output = ray.remote(num_cpus=0, resources={"first": 1})(actor).remote().run.bind(output)
+        for each in actors:
+            output = each.run.bind(output)
     return output.experimental_compile(**options)
 
 
@@ -41,7 +43,7 @@ def test_compiled_graph() -> None:
     try:
         x = torch.zeros(512, 512)
         for value in range(3):
-            y = ray.get(graph.execute(x + value), timeout=20)
+            y = ray.get(graph.execute(x + value), timeout=120)
             assert mapped_from(y).startswith("rw-p /dev/shm/plasma")
             assert set(y.flatten().tolist()) == {value + 2}
             del y  # which the graph would wait for
@@ -54,7 +56,7 @@ def test_results_that_are_kept_are_not_written_over() -> None:
     """As with arrays, the graph waits for room instead, also if no page was written."""
     graph = compiled(AddOne, 1, _max_inflight_executions=2)
     try:
-        kept = [ray.get(graph.execute(torch.full((512, 512), value)), timeout=20) for value in (1.0, 2.0)]
+        kept = [ray.get(graph.execute(torch.full((512, 512), value)), timeout=120) for value in (1.0, 2.0)]
         with pytest.raises(ray.exceptions.RayChannelTimeoutError):
             ray.get(graph.execute(torch.full((512, 512), 3.0)), timeout=1)
         assert [set(x.flatten().tolist()) for x in kept] == [{2}, {3}]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
+from multiprocessing import util
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import numpy_bridge as bridge
+from numpy_bridge.processes import in_flight
 
 
 def total(block: bridge.SharedBlock) -> float:
@@ -42,8 +45,11 @@ def filled(value: float, n: int = 4) -> bridge.SharedBlock:
     return block
 
 
-def put_filled(queue: Any, value: float) -> None:
+def put_filled(queue: Any, value: float, ending: Connection) -> None:
+    """Send a block, and say so when the queue has written it and only the wait for its arrival is left."""
+    in_flight._SECONDS_AT_EXIT = 60.0  # the machine may be slow
     queue.put(filled(value))
+    util.Finalize(None, ending.send, args=(True,), exitpriority=-7)  # between the queue's thread and the wait
 
 
 def fill_torch(block: bridge.SharedBlock, queue: Any) -> None:
@@ -100,6 +106,40 @@ def holders(number: int) -> set[int]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and _holds(process, number):
             found.add(int(process.name))
+    return found
+
+
+def shared_files() -> set[str]:
+    """The names in /dev/shm that are ours: named so, or in use by this process or a child of it.
+
+    Other programs of the machine put theirs there, too, and other libraries of this one.
+    """
+    used = "".join(_used_by(process) for process in (os.getpid(), *_children()))
+    others = ("sem.", "torch_", "psm_", "pym-", "joblib_")
+    names = {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(others)}
+    return {name for name in names if "numpy_bridge" in name or f"/dev/shm/{name}" in used}
+
+
+def _used_by(process: int) -> str:
+    """The files that a process has mapped or open, as text."""
+    folder = Path(f"/proc/{process}")
+    with suppress(OSError):
+        return (folder / "maps").read_text() + "".join(map(_target, (folder / "fd").iterdir()))
+    return ""
+
+
+def _target(link: Path) -> str:
+    with suppress(OSError):
+        return f"{link.readlink()}\n"
+    return ""
+
+
+def _children() -> list[int]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "stat").read_text().rpartition(")")[2].split()[1] == str(os.getpid()):
+                found.append(int(process.name))
     return found
 
 

@@ -32,6 +32,7 @@ def send(connection: Connection, x: Any) -> None:
 
 
 def receive(connection: Connection) -> Any:
+    assert connection.poll(60), "the other process does not answer"
     data = connection.recv_bytes()
     return bridge.loads(data, [connection.recv_bytes() for _ in range(connection.recv())])
 
@@ -83,6 +84,7 @@ def test_writes_of_readers_reach_nobody(tmp_path: Path) -> None:
         reader.start()
         readers.append((reader, ours))
     for reader, ours in readers:
+        assert ours.poll(60)
         assert ours.recv()[0] == 7 * (1 << 20)
         reader.join(60)
     assert not pages.any()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import pickle
-import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -116,13 +115,14 @@ def test_what_was_sent_is_kept_until_it_arrives_and_no_longer() -> None:
     assert not holders(number)
 
 
-def test_a_process_that_ends_waits_until_its_blocks_have_arrived() -> None:
+def test_a_process_that_ends_waits_until_its_blocks_have_arrived(context: Any) -> None:
     """As it does for what its queues hold."""
-    spawn = multiprocessing.get_context("fork")
-    queue = spawn.Queue()
-    process = spawn.Process(target=workers.put_filled, args=(queue, 6.0))
+    queue, (here, there) = context.Queue(), context.Pipe()
+    process = context.Process(target=workers.put_filled, args=(queue, 6.0, there))
     process.start()
-    time.sleep(0.3)  # it has nothing else to do
+    assert here.poll(SECONDS)  # it has nothing else to do
+    process.join(0.1)
+    assert process.is_alive()
     assert bridge.to_numpy(queue.get(timeout=SECONDS)).tolist() == [6] * 4
     process.join()
     assert process.exitcode == 0

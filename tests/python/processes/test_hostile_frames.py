@@ -204,3 +204,23 @@ def test_flipped_bytes(data: Any) -> None:
 def test_forged_flags(flags: Any) -> None:
     with pytest.raises(bridge.SharingError, match=r"expected the flags of a tensor.*\[unpickle\.metadata\]"):
         rebuilt(Frame(bytearray(8), 2, 1, 0), "tensor", 0, "int64", (1,), None, flags)
+
+
+@needs_torch
+def test_a_description_that_counts_elements_twice() -> None:
+    """As many bytes as the frame has, but not all of those, and then the whole."""
+    frame = Frame(bytearray(1 << 16), 2, 1, 0)
+    first = rebuilt(frame, "tensor", 0, "uint8", (1 << 15, 2), (1, 0), 0)
+    whole = rebuilt(frame, "tensor", 0, "uint8", (1 << 16,), (1,), 0)
+    whole[5] = 7
+    assert first[5].tolist() == [7, 7]
+    assert whole.shape == (1 << 16,)
+    assert first.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+
+
+@needs_torch
+def test_a_storage_that_is_too_small_is_refused() -> None:
+    frame = Frame(bytearray(8), 2, 1, 0)
+    frame.tensor = torch.frombuffer(bytearray(4), dtype=torch.uint8)
+    with pytest.raises(bridge.SharingError, match="expected a tensor in the storage of its frame"):
+        rebuilt(frame, "tensor", 0, "uint8", (8,), (1,), 0)

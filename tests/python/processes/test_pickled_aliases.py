@@ -50,6 +50,23 @@ makers = pytest.mark.parametrize(
 )
 
 
+@needs_torch
+@pytest.mark.parametrize("whole_first", [False, True])
+@pytest.mark.parametrize(
+    "repeated", [lambda x: x[:5].unfold(0, 4, 1), lambda x: x[:1].expand(8)], ids=["windows", "broadcast"]
+)
+def test_elements_that_overlap_are_not_taken_for_all_of_the_frame(repeated: Any, whole_first: bool) -> None:
+    """They are as many as those of the frame, in fewer bytes."""
+    x = torch.arange(8.0)
+    pair = (x, repeated(x)) if whole_first else (repeated(x), x)
+    for way in COPIES.values():
+        arrived = way(pair)
+        assert [a.tolist() for a in arrived] == [a.tolist() for a in pair]
+        whole, other = arrived if whole_first else arrived[::-1]
+        whole[0] = 7
+        assert other.flatten()[0] == 7
+
+
 @makers
 @ways
 @pytest.mark.parametrize(("pair", "size", "common"), PAIRS.values(), ids=PAIRS.keys())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import mmap
 import os
@@ -187,6 +188,25 @@ def test_a_file_that_nobody_has_is_searched_once(file: Path, monkeypatch: pytest
         with pytest.raises(bridge.SharingError, match="a file that this process can open"):
             private(of_memmap(file))
     assert len(searches) == 1
+
+
+@pytest.mark.parametrize("name", ["open", "listdir"])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_search_that_failed_is_not_remembered(
+    name: str, number: int, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = of_deleted_file(file)
+
+    def fail(*arguments: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fail)
+        if name == "listdir":  # the mapping itself can be opened by some
+            patch.setattr(private_module, "_opened", lambda path: None)
+        with pytest.raises(bridge.SharingError, match="a search of /proc for the file"):
+            private(source)
+    assert bridge.to_numpy(private(source))[5] == 5
 
 
 def test_memory_of_another_process(tmp_path: Path) -> None:
