@@ -42,8 +42,8 @@ NUMPY_BRIDGE_INLINE memory describe_plain_tensor(const torch_library& torch, PyO
     for (int i = 0; i < t.ndim; ++i)
         if (overflows(t.strides[i], static_cast<std::int64_t>(itemsize(*id)), strides[static_cast<std::size_t>(i)]))
             return not_plain();
-    const memory m = host_memory(static_cast<std::byte*>(t.data) + t.byte_offset, {*id, byte_order::native}, false,
-                                 t.ndim, t.shape, strides.data());
+    const memory m =
+        host_memory(dlpack::first_element(t), {*id, byte_order::native}, false, t.ndim, t.shape, strides.data());
     if (t.data == nullptr || !is_plainly_valid(m)) return not_plain();
     const torch_layout& layout = torch.layout;
     const storage_extent storage = layout.storage_of(x);

@@ -207,7 +207,9 @@ NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count
             note_write(x);
         } catch (py::error_already_set& error) {
             error.discard_as_unraisable("counting a write to a tensor");
-        } catch (const std::exception&) { // another library's row raised
+        } catch (const std::exception& error) { // of another library's row
+            PyErr_SetString(PyExc_RuntimeError, error.what());
+            PyErr_WriteUnraisable(x);
         }
     }
 }

@@ -41,7 +41,7 @@ NUMPY_BRIDGE_INLINE void describe_dlpack(const dlpack::tensor& t, bool readonly,
     if (t.data != nullptr && t.byte_offset > std::numeric_limits<std::uintptr_t>::max() - address)
         refuse(protocol, "byte_offset", "an offset inside the address space", std::to_string(t.byte_offset));
 
-    out.description = {t.data == nullptr ? nullptr : static_cast<std::byte*>(t.data) + t.byte_offset,
+    out.description = {t.data == nullptr ? nullptr : dlpack::first_element(t),
                        {*type, byte_order::native},
                        t.device,
                        readonly,
@@ -187,8 +187,8 @@ NUMPY_BRIDGE_INLINE const dlpack::exchange_api* find_exchange_api(PyObject* type
 namespace engine {
 
 NUMPY_BRIDGE_INLINE bool is_at(const dlpack::tensor& now, const memory& was) noexcept {
-    const auto* first = static_cast<const std::byte*>(now.data) + now.byte_offset;
-    return now.ndim == was.ndim && first == was.data && std::equal(was.shape, was.shape + was.ndim, now.shape);
+    return now.ndim == was.ndim && dlpack::first_element(now) == was.data &&
+           std::equal(was.shape, was.shape + was.ndim, now.shape);
 }
 
 /// Whether the producer still describes the memory as it did. The address of its table is the first mark.

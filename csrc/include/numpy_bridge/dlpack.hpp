@@ -5,6 +5,7 @@
 /// with the official header.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <numpy_bridge/version.hpp>
@@ -86,6 +87,12 @@ struct tensor {
     std::int64_t* strides;
     std::uint64_t byte_offset;
 };
+
+/// The address of the first element, as a number: an offset that is wrong, and not refused yet, may leave every block.
+inline std::byte* first_element(const tensor& t) noexcept {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): see above
+    return reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(t.data) + t.byte_offset);
+}
 
 /// The unversioned form, capsule name "dltensor". It has no read-only flag.
 /// `deleter` may be null; otherwise it is called exactly once and frees `self` as well.
