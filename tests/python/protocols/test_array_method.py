@@ -86,6 +86,8 @@ def test_copy_false_is_asked_for() -> None:
 @pytest.mark.parametrize("error", [ValueError, BufferError, RuntimeError, TypeError, ZeroDivisionError])
 def test_a_refusal_to_share_is_kept_to(error: type[Exception]) -> None:
     class Refuses:
+        size = base_array().size
+
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             if copy is False or error is TypeError:
                 raise error("the reason")
