@@ -85,7 +85,7 @@ inline std::optional<span> span_of(const numpy_bridge::layout& l) {
 /// Whether `validate` has to accept `m`.
 inline bool is_valid(const numpy_bridge::memory& m) {
     constexpr wide most = std::numeric_limits<std::int64_t>::max();
-    constexpr wide addresses = std::numeric_limits<std::uintptr_t>::max();
+    constexpr wide addresses = wide{1} << 57;
     const auto s = span_of(layout_of(m));
     if (!s) return false;
     if (s->empty) return true;

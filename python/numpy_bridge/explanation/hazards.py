@@ -120,6 +120,8 @@ def _error_of_torch(answer: Mapping[str, Any]) -> SharingError | None:
         _core.to_torch(_core.from_pointer(ptr, shape, dtype, strides, device, None, False))
     except SharingError as error:
         return error.with_traceback(None)
+    except ImportError:  # another thread is importing torch, which has no functions to call yet
+        return None
     return None
 
 

@@ -169,6 +169,7 @@ def test_a_call_by_python_itself_has_a_place(run: Any, file: str) -> None:
 
 
 def test_warnings_as_errors_are_no_errors_of_ours(tmp_path: Path) -> None:
+    pytest.importorskip("typer", reason="the command line needs typer")
     (tmp_path / "test_one.py").write_text("import numpy_bridge\ndef test_one(): assert True\n")
     (tmp_path / "plain.py").write_text("print('done')\n")
     for words in (

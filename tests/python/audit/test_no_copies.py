@@ -241,6 +241,7 @@ def test_what_has_no_body_to_watch_is_refused(thing: Any, text: str) -> None:
         no_copies()(thing)
 
 
+@needs_torch
 def test_objects_that_are_called_are_functions() -> None:
     class Summing:
         def __call__(self, x: Any) -> Any:
