@@ -8,13 +8,9 @@ namespace numpy_bridge {
 
 operand::operand(const char* operation, PyObject* x, bool writes, engine::hold held) : object_(x) {
     if (numpy_library::get().is_scalar(x)) throw py::type_error("a NumPy scalar is a value");
-    try {
+    engine::finally_refused(x, "", [&] { // no hint to copy: writes to a copy would be lost
         import_object(x, {held, writes ? engine::use::writing : engine::use::reading, !writes}, in_);
-    } catch (const sharing_error& error) {
-        refusal why = error.why();
-        engine::finish_hint(x, why, ""); // writes to a copy would be lost
-        throw sharing_error(why);
-    }
+    });
     in_.own_extents();
     if (writes && in_.description.readonly)
         engine::refuse(operation, "readonly", "writable memory", "read-only memory of a " + engine::type_name(x),

@@ -23,17 +23,6 @@ copy_mode copy_mode_of(PyObject* argument) {
     return is_true(argument, false) ? copy_mode::always : copy_mode::never;
 }
 
-/// Runs `f`, whose refusals of `x` are final; `how` is the hint where a copy would do.
-template <class F> py::object finally_refused(PyObject* x, const char* how, F f) {
-    try {
-        return f();
-    } catch (const sharing_error& error) {
-        refusal why = error.why();
-        engine::finish_hint(x, why, how);
-        throw sharing_error(why);
-    }
-}
-
 /// A way to copy, and the library that makes the copy.
 struct copier {
     const char* library;
@@ -43,7 +32,7 @@ struct copier {
 /// Errors of the libraries that make the copy become refusals.
 py::object copied(PyObject* x, const copier& by) {
     try {
-        return finally_refused(x, "", [&] { return by.copy(x); });
+        return engine::finally_refused(x, "", [&] { return by.copy(x); });
     } catch (py::error_already_set& error) {
         const std::string text = engine::text_of_error(error);
         if (engine::is_tensor(x)) engine::refuse_tensor(x, text);
@@ -79,7 +68,7 @@ template <class Share> py::object share_or_copy(PyObject* x, const copier& by, S
 template <class Share> py::object convert(PyObject* x, copy_mode mode, const copier& by, Share share) {
     if (mode == copy_mode::always) return copied(x, by);
     if (mode == copy_mode::if_needed) return share_or_copy(x, by, share);
-    return finally_refused(x, "pass copy=None or copy=True to take the copy", [&] { return share(x); });
+    return engine::finally_refused(x, "pass copy=None or copy=True to take the copy", [&] { return share(x); });
 }
 
 /// torch's own conversion, which also pins the storage: the fastest way for the first conversion.
@@ -145,8 +134,8 @@ constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_re
 
 py::object call_view(const arguments<2>& given) {
     const bool readonly = is_true(given[1], false);
-    return finally_refused(given[0], "share a copy: numpy_bridge.view(numpy_bridge.to_numpy(x, copy=True))",
-                           [&] { return make_view(given[0], engine::to_share, readonly); });
+    return engine::finally_refused(given[0], "share a copy: numpy_bridge.view(numpy_bridge.to_numpy(x, copy=True))",
+                                   [&] { return make_view(given[0], engine::to_share, readonly); });
 }
 
 py::object call_to_numpy(const arguments<2>& given) {

@@ -59,10 +59,10 @@ void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& s
                       const std::optional<std::vector<std::int64_t>>& strides, device where, bool readonly,
                       imported& out);
 
-/// A new View of the memory behind `x`.
 /// Whether `x` is a View, by its real type.
 bool is_view(PyObject* x);
 
+/// A new View of the memory behind `x`.
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);
 
 /// Views as a known library, for `add_library`.

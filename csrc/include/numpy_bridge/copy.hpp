@@ -26,6 +26,17 @@ py::object array_over(PyObject* x, imported& in);
 /// dropped where no copy can be made.
 void finish_hint(PyObject* x, refusal& why, const std::string& how);
 
+/// Runs `f`, whose refusals of `x` are final: their hints are finished with `how`.
+template <class F> auto finally_refused(PyObject* x, const char* how, F f) {
+    try {
+        return f();
+    } catch (const sharing_error& error) {
+        refusal why = error.why();
+        finish_hint(x, why, how);
+        throw sharing_error(why);
+    }
+}
+
 } // namespace engine
 
 NUMPY_BRIDGE_NAMESPACE_END
