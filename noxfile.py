@@ -139,7 +139,7 @@ def downstream(session: nox.Session) -> None:
 def clusters(session: nox.Session) -> None:
     """Ray, Dask and other transports, on clusters that the tests start on loopback; docs/clusters.md."""
     session.install(*CONSTRAINTS, ".[tour,test-without-torch]", *CLUSTERS, env=WITHOUT_CUDA)
-    session.run("pytest", "tests/python/clusters", *session.posargs)
+    session.run("pytest", "--session-timeout=600", "tests/python/clusters", *session.posargs)
 
 
 @nox.session(tags=["ci"])

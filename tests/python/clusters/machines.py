@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-KEEP_REPLICAS = {"DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "False"}
-"""Else the scheduler soon drops what no task needs, and a machine that is left without gets it again."""
+SETTINGS = {
+    # Else the scheduler soon drops what no task needs, and a machine that is left without gets it again.
+    "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "False",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "200s",
+}
 
 ADDRESSES = ("10.211.7.1", "10.211.7.2")
 
@@ -32,14 +35,16 @@ class Machine:
             ["ip", "netns", "exec", self.name, sys.executable, *command],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **KEEP_REPLICAS},
+            env={**os.environ, **SETTINGS},
         )
         self.processes.append(process)
         return process
 
     def run(self, *command: str) -> str:
         there = ["ip", "netns", "exec", self.name, sys.executable, *command]
-        done = subprocess.run(there, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(
+            there, capture_output=True, text=True, timeout=200, check=False, env={**os.environ, **SETTINGS}
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 

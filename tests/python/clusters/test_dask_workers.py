@@ -104,24 +104,15 @@ class TestScatter:
         assert [set(np.frombuffer(each[2])) for each in on_all(dask_client, look, future)] == [{5.0}] * 2
 
     def test_nothing_is_left(self, dask_client: Any, source: Any) -> None:
-        before = settled(dask_client)
         futures = [bridge.dask.scatter(dask_client, source) for _ in range(5)]
-        assert sum(dask_client.run(blocks).values()) >= before + 10
+        made = {each for future in futures for each in on_all(dask_client, inode, future)}
+        assert len(made) == 5
+        assert all(made <= set(held) for held in dask_client.run(blocks).values())
         del futures
-        end = time.monotonic() + 60
-        while sum(dask_client.run(blocks).values()) > before:
-            assert time.monotonic() < end, dask_client.run(blocks)
+        end = time.monotonic() + 100
+        while any(made & set(held) for held in dask_client.run(blocks).values()):
+            assert time.monotonic() < end
             time.sleep(0.05)
-
-
-def settled(client: Any) -> int:
-    """The blocks that the workers hold, once those of other tests have gone."""
-    counts = [-1]
-    while len(counts) < 100 and counts[-10:] != [counts[-1]] * 10:
-        gc.collect()
-        counts.append(sum(client.run(blocks).values()))
-        time.sleep(0.05)
-    return counts[-1]
 
 
 def inode(x: Any) -> tuple[int, int]:
@@ -133,11 +124,12 @@ def mapped_as(x: Any) -> str:
     return mapped_from(x).split()[0]
 
 
-def blocks() -> int:
-    """The blocks that a worker holds."""
+def blocks() -> list[tuple[int, int]]:
+    """The blocks that a worker holds, as `inode` returns them."""
     gc.collect()
-    links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return sum("memfd:numpy_bridge" in str(link) for link in links)
+    files = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    held = [link.stat() for link in files if "memfd:numpy_bridge" in str(link.readlink())]
+    return [(status.st_dev, status.st_ino) for status in held]
 
 
 def test_arrays_of_chunks_by_torch(dask_client: Any) -> None:
