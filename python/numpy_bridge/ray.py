@@ -68,6 +68,35 @@ def register(readonly: Readonly = "private") -> None:
     _readonly = readonly
 
 
+def collate_fn() -> Any:
+    """Return a ``collate_fn`` for `iter_torch_batches` of Ray Data, whose tensors cannot change the store.
+
+    Ray's own makes tensors over the object store: a write to a batch changes the data for all. Here tensors
+    follow the policy of `register`: by default copy on write, without a copy of what is only read.
+
+    Returns
+    -------
+    ray.data.collate_fn.NumpyBatchCollateFn
+        It makes a dict of tensors, one for each column. Batches below 1 MiB are copied, and those that
+        Ray has already put together from several blocks.
+
+    Raises
+    ------
+    ImportError
+        If Ray Data is not installed.
+    SharingError
+        When a batch arrives, if a column is of a dtype that torch lacks, such as text.
+
+    Examples
+    --------
+    >>> for batch in dataset.iter_torch_batches(batch_size=None, collate_fn=bridge.ray.collate_fn()):
+    ...     batch["data"] += 1  # pages of this process
+    """
+    from .processes.ray_batches import Collate
+
+    return Collate(_readonly)
+
+
 def private(x: Any) -> _core.View:
     """Return a writable View of an object from the store, whose writes stay in this process.
 

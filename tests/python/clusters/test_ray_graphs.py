@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from on_workers import mapped_from
+from on_workers import fill, mapped_from
 
 ray = pytest.importorskip("ray", reason="the session clusters installs Ray")
 torch = pytest.importorskip("torch", reason="the session clusters installs torch")
@@ -73,17 +73,74 @@ def stepped(batch: dict[str, Any]) -> dict[str, Any]:
     return {"sum": [float(x.sum())], "before": [float(data.sum())], "mapped": [mapped_from(x)]}
 
 
-def test_batches_of_ray_data() -> None:
+@pytest.fixture(scope="module")
+def dataset(ray_cluster: Any) -> Any:
     data = pytest.importorskip("ray.data", reason="the session clusters installs ray[data]")
-    context = data.DataContext.get_current()
-    context.enable_progress_bars = False
-    array = np.ones((4096, 256), np.float32)
-    dataset = data.from_numpy(array)
-    (batch,) = dataset.iter_batches(batch_size=None, batch_format="numpy")
-    assert mapped_from(bridge.view(batch["data"])).startswith("rw-s /dev/shm/plasma")
-    (row,) = dataset.map_batches(stepped, batch_size=None).take_all()
-    assert row["mapped"].startswith("rw-p /dev/shm/plasma")
-    assert (row["before"], row["sum"]) == (array.size, 2 * array.size)
+    data.DataContext.get_current().enable_progress_bars = False
+    return data.from_numpy([np.full((4096, 256), value, np.float32) for value in (1, 2)]).materialize()
+
+
+def values(dataset: Any) -> list[set[float]]:
+    batches = dataset.iter_batches(batch_size=None, batch_format="numpy")
+    return [set(np.unique(batch["data"]).tolist()) for batch in batches]
+
+
+class TestRayData:
+    def test_batches_are_the_store(self, dataset: Any) -> None:
+        for batch in dataset.iter_batches(batch_size=1024, batch_format="numpy"):
+            assert mapped_from(bridge.view(batch["data"])).startswith("rw-s /dev/shm/plasma")
+            assert "read-only" in fill(batch["data"], 7)
+
+    def test_batches_of_workers(self, dataset: Any) -> None:
+        rows = dataset.map_batches(stepped, batch_size=None).take_all()
+        assert all(row["mapped"].startswith("rw-p /dev/shm/plasma") for row in rows)
+        assert [(row["before"], row["sum"]) for row in rows] == [(1 << 20, 2 << 20), (2 << 20, 3 << 20)]
+        assert values(dataset) == [{1}, {2}]
+
+    def test_rays_own_tensors_are_the_store(self, dataset: Any) -> None:
+        """Which is what our `collate_fn` is for: these can be written."""
+        (batch, _) = dataset.iter_torch_batches(batch_size=None)
+        assert mapped_from(batch["data"]).startswith("rw-s /dev/shm/plasma")
+
+    @pytest.mark.parametrize("batch_size", [None, 2048])
+    def test_tensors_are_copied_as_they_are_written(self, batch_size: int | None, dataset: Any) -> None:
+        count = 0
+        options = {"batch_size": batch_size, "collate_fn": bridge.ray.collate_fn()}
+        for batch in dataset.iter_torch_batches(**options):
+            assert mapped_from(batch["data"]).startswith("rw-p /dev/shm/plasma")
+            fill(batch["data"], 7)
+            count += len(batch["data"])
+        assert count == 8192
+        assert values(dataset) == [{1}, {2}]
+
+    @pytest.mark.parametrize("batch_size", [64, 3000], ids=["small", "of two blocks"])
+    def test_other_tensors_are_copies(self, batch_size: int, dataset: Any) -> None:
+        batches = list(dataset.iter_torch_batches(batch_size=batch_size, collate_fn=bridge.ray.collate_fn()))
+        assert float(torch.cat([batch["data"] for batch in batches]).sum()) == 3 << 20
+        for batch in batches:
+            fill(batch["data"], 7)
+        assert values(dataset) == [{1}, {2}]
+
+    def test_policies(self, dataset: Any) -> None:
+        try:
+            bridge.ray.register("refuse")
+            collate = bridge.ray.collate_fn()
+            (batch, _) = dataset.iter_batches(batch_size=None, batch_format="numpy")
+            with pytest.raises(bridge.SharingError, match="read-only buffer"):
+                collate(batch)
+            bridge.ray.register("copy")
+            assert "plasma" not in mapped_from(bridge.ray.collate_fn()(batch)["data"])
+        finally:
+            bridge.ray.register()
+
+    def test_arrays_of_this_process_are_shared(self) -> None:
+        array = np.zeros(5)
+        bridge.ray.collate_fn()({"x": array})["x"][0] = 7
+        assert array[0] == 7
+
+    def test_columns_that_are_no_tensors(self) -> None:
+        with pytest.raises(bridge.SharingError):
+            bridge.ray.collate_fn()({"x": np.array(["text"])})
 
 
 class TestExplain:
