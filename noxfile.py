@@ -137,7 +137,7 @@ def downstream(session: nox.Session) -> None:
 
 @nox.session(tags=["nightly"])
 def clusters(session: nox.Session) -> None:
-    """Ray, Dask and other transports, on clusters that the tests start on loopback; docs/clusters.md."""
+    """Ray, Dask and other transports, on clusters that the tests start on loopback; their pages of docs/."""
     session.install(*CONSTRAINTS, ".[tour,test-without-torch]", *CLUSTERS, env=WITHOUT_CUDA)
     session.run("pytest", "--session-timeout=600", "tests/python/clusters", *session.posargs)
 

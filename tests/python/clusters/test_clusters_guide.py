@@ -1,4 +1,4 @@
-"""docs/clusters.md and examples/ray_training are executed, in processes of their own."""
+"""docs/ray.md, dask.md and transports.md, and examples/ray_training, are executed in processes of their own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from repository import ROOT
 
 pytest.importorskip("torch", reason="the session clusters installs torch")
 
-GUIDE = ROOT / "docs/clusters.md"
-pytestmark = pytest.mark.skipif(not GUIDE.exists(), reason="the documentation is not here")
-TEXT = GUIDE.read_text() if GUIDE.exists() else ""
-SECTIONS = dict(re.findall(r"^##+ (.+?)\n(.*?)(?=^##+ |\Z)", TEXT, re.DOTALL | re.MULTILINE))
+PAGES = {name: ROOT / f"docs/{name}.md" for name in ("ray", "dask", "transports")}
+pytestmark = pytest.mark.skipif(not PAGES["ray"].exists(), reason="the documentation is not here")
+TEXTS = {name: page.read_text() for name, page in PAGES.items() if page.exists()}
+TRANSPORTS = dict(
+    re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXTS.get("transports", ""), re.DOTALL | re.MULTILINE)
+)
 
 
 def run(*command: str, **environment: str) -> str:
@@ -33,9 +35,9 @@ def run(*command: str, **environment: str) -> str:
     return done.stdout
 
 
-def assert_prints_what_is_shown(section: str, **environment: str) -> None:
-    code = "".join(re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL))
-    shown = "".join(re.findall(r"```text\n(.*?)```", SECTIONS[section], re.DOTALL))
+def assert_prints_what_is_shown(text: str, **environment: str) -> None:
+    code = "".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    shown = "".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL))
     assert run("-c", code, **environment) == shown
 
 
@@ -47,7 +49,7 @@ def quiet_ray(ray_cluster: Any) -> dict[str, str]:
 
 
 def test_ray(quiet_ray: dict[str, str]) -> None:
-    assert_prints_what_is_shown("Ray", **quiet_ray)
+    assert_prints_what_is_shown(TEXTS["ray"], **quiet_ray)
 
 
 def test_example_of_training(quiet_ray: dict[str, str]) -> None:
@@ -62,7 +64,7 @@ def test_example_of_training(quiet_ray: dict[str, str]) -> None:
 
 
 def test_dask(dask_client: Any) -> None:
-    assert_prints_what_is_shown("Dask", DASK_SCHEDULER_ADDRESS=dask_client.scheduler.address)
+    assert_prints_what_is_shown(TEXTS["dask"], DASK_SCHEDULER_ADDRESS=dask_client.scheduler.address)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +73,16 @@ def test_dask(dask_client: Any) -> None:
         ("mpi4py", "mpi4py"),
         ("ZeroMQ", "zmq"),
         ("msgspec", "msgspec"),
-        ("Arrow IPC and Flight", "pyarrow.flight"),
+        ("Arrow IPC", "pyarrow"),
+        ("Arrow Flight", "pyarrow.flight"),
     ],
 )
 def test_other_transports(section: str, library: str) -> None:
     pytest.importorskip(library, reason="the session clusters installs it")
-    assert_prints_what_is_shown(section)
+    assert_prints_what_is_shown(TRANSPORTS[section])
 
 
 def test_every_transport_is_in_the_table() -> None:
-    for name in ("mpi4py", "ZeroMQ", "msgspec", "Arrow IPC", "Arrow Flight"):
-        assert re.search(rf"^\| {name} \|", SECTIONS["Other transports"], re.MULTILINE)
+    for name in TRANSPORTS:
+        assert re.search(rf"^\| {name} \|", TEXTS["transports"], re.MULTILINE)
+    assert len(TRANSPORTS) == 5

@@ -1,4 +1,4 @@
-"""docs/processes.md is executed, and its numbers are the measured ones."""
+"""docs/messages.md and workers.md are executed, and their numbers are the measured ones; docs/processes.md."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from repository import ROOT
 
 torch = pytest.importorskip("torch", reason="the guide sends tensors")
 
-GUIDE = (ROOT / "docs/processes.md").read_text()
-SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
+NAMES = ("processes", "messages", "workers", "ray", "dask", "transports")
+PAGES = {name: (ROOT / f"docs/{name}.md").read_text() for name in NAMES}
 
 
-def table(heading: str) -> list[list[str]]:
-    (text,) = re.findall(rf"^\| {heading} \|.*\n\|[- |:]+\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
+def table(page: str, heading: str) -> list[list[str]]:
+    (text,) = re.findall(rf"^\| {heading} \|.*\n\|[- |:]+\n((?:\|.*\n)+)", PAGES[page], re.MULTILINE)
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()]
 
 
@@ -40,13 +40,13 @@ def reducers() -> Iterator[None]:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("section", ["Messages", "Shared blocks", "DataLoader"])
-def test_code_prints_what_is_shown(section: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = SECTIONS[section]
-    scope: dict[str, object] = {"np": np, "torch": torch, "bridge": bridge, "pickle": pickle}
-    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(compile(code, "docs/processes.md", "exec"), scope)
-    assert capsys.readouterr().out == "".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL))
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("page", ["messages", "workers"])
+def test_code_prints_what_is_shown(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", PAGES[page], re.DOTALL):
+        exec(compile(code, f"docs/{page}.md", "exec"), scope)
+    assert capsys.readouterr().out == "".join(re.findall(r"```text\n(.*?)```", PAGES[page], re.DOTALL))
 
 
 def measured() -> list[list[dict[str, float]]]:
@@ -64,7 +64,7 @@ def mebibytes(size: float | None) -> str:
 
 def test_numbers_of_large_objects_are_the_measured_ones() -> None:
     large, *_ = measured()
-    assert table("object \\| ours") == [
+    assert table("messages", "object \\| ours") == [
         [
             str(row["what"]),
             milliseconds(row["ours"]),
@@ -81,7 +81,7 @@ def test_numbers_of_large_objects_are_the_measured_ones() -> None:
 
 def test_numbers_of_small_tensors_are_the_measured_ones() -> None:
     _, small, *_ = measured()
-    assert table("tensor \\| ours") == [
+    assert table("messages", "tensor \\| ours") == [
         [
             str(row["what"]),
             f"{row['ours'] * 1e3:.0f} µs",
@@ -101,18 +101,22 @@ def test_numbers_of_shared_memory_are_the_measured_ones() -> None:
         ours, theirs = (milliseconds(row[side]) for side in ("ours", "theirs"))
         return [row["what"], ours, *beside, theirs, f"{row['times_faster']:,.1f}"]
 
-    assert table("images") == [cells(row) for row in batches]
-    assert table("through a queue") == [cells(row, row["beside"]) for row in queue]
+    assert table("workers", "images") == [cells(row) for row in batches]
+    assert table("workers", "through a queue") == [cells(row, row["beside"]) for row in queue]
     assert queue[0]["ours"] <= 5  # the aims
     assert min(row["times_faster"] for row in batches) >= 1.5
 
 
 def test_the_least_size_to_map_is_the_real_one() -> None:
-    assert f"below {LEAST_TO_MAP >> 20} MiB" in GUIDE
+    assert f"below {LEAST_TO_MAP >> 20} MiB" in PAGES["messages"]
+    assert f"below {LEAST_TO_MAP >> 20} MiB" in PAGES["ray"]
 
 
-def test_links_lead_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)#]+)\)", re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL)):
+@pytest.mark.parametrize("page", NAMES)
+def test_links_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL))
+    assert links
+    for link in links:
         assert (ROOT / "docs" / link).exists()
 
 
