@@ -1,4 +1,4 @@
-"""docs/ray.md, dask.md and transports.md, and examples/ray_training, are executed in processes of their own."""
+"""docs/ray.md, dask.md, transports.md and examples/ray_training are executed, in processes of their own."""
 
 from __future__ import annotations
 

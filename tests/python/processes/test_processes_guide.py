@@ -1,4 +1,4 @@
-"""docs/messages.md and workers.md are executed, and their numbers are the measured ones; docs/processes.md."""
+"""docs/messages.md and workers.md are executed, and their numbers are measured ones; docs/processes.md."""
 
 from __future__ import annotations
 
