@@ -107,6 +107,30 @@ def test_numbers_of_shared_memory_are_the_measured_ones() -> None:
     assert min(row["times_faster"] for row in batches) >= 1.5
 
 
+@pytest.fixture
+def cost_model(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("cost_model")
+
+
+def test_costs_are_what_the_script_prints(cost_model: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    cost_model.main([])
+    printed = capsys.readouterr().out.strip().split("\n\n")
+    assert len(printed) == 2
+    assert all(f"\n\n{table}\n" in PAGES["processes"] for table in printed)
+
+
+def test_measured_costs_are_those_of_the_model(cost_model: Any) -> None:
+    """Half of the object is for what other programs did to the machine's memory meanwhile."""
+    points = json.loads(cost_model.newest().read_text())["points"]
+    assert {(point["library"], point["ours"]) for point in points} == set(cost_model.MODEL)
+    for point in points:
+        costs = cost_model.MODEL[point["library"], point["ours"]]
+        for each in cost_model.QUANTITIES:
+            expected = getattr(costs, each)(point["readers"], point["nodes"])
+            assert abs(point[each] / point["size"] - expected) < 0.5, (point, each)
+
+
 def test_the_least_size_to_map_is_the_real_one() -> None:
     assert f"below {LEAST_TO_MAP >> 20} MiB" in PAGES["messages"]
     assert f"below {LEAST_TO_MAP >> 20} MiB" in PAGES["ray"]
