@@ -45,7 +45,7 @@ def main() -> None:
     size = arguments.mib * MIB
     console = Console()
     console.width = max(console.width, 110)
-    tables = {}
+    tables: dict[str, list[Row]] = {}
     for library, rows_of in (("Ray", ray_rows), ("Dask", dask_rows)):
         title = f"{library}, {arguments.mib} MiB"
         tables[title] = rows_of(size, arguments.readers)

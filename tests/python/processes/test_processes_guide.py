@@ -107,6 +107,20 @@ def test_numbers_of_shared_memory_are_the_measured_ones() -> None:
     assert min(row["times_faster"] for row in batches) >= 1.5
 
 
+def test_numbers_of_dask_are_the_measured_ones() -> None:
+    newest = max((ROOT / "benchmarks/results").glob("clusters-*.json"))
+    rows = json.loads(newest.read_text())["tables"]["Dask, 256 MiB"]
+    assert [[*row[:3], *row[4:]] for row in table("dask", "for all workers")] == [
+        [
+            row["what"],
+            *(milliseconds(row["ours"]), mebibytes(row["our_bytes"])),
+            *(milliseconds(row["theirs"]), mebibytes(row["their_bytes"])),
+        ]
+        for row in rows
+    ]
+    assert all(row["our_bytes"] < 2**20 for row in rows)  # the aim
+
+
 @pytest.fixture
 def cost_model(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
@@ -117,6 +131,9 @@ def test_costs_are_what_the_script_prints(cost_model: Any, capsys: pytest.Captur
     cost_model.main([])
     printed = capsys.readouterr().out.strip().split("\n\n")
     assert len(printed) == 2
+    of_8_by_4 = [cost_model.MODEL[way].kept(8, 4) for way in (("Ray", False), ("Dask", False), ("Ray", True))]
+    assert of_8_by_4 == [36, 32, 4]
+    assert "36 GiB with Ray and 32 GiB with Dask today, and 4 GiB with ours" in PAGES["processes"]
     assert all(f"\n\n{table}\n" in PAGES["processes"] for table in printed)
 
 
