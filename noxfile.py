@@ -135,7 +135,7 @@ def downstream(session: nox.Session) -> None:
     session.run("pytest", "tests/downstream", *session.posargs)
 
 
-@nox.session(tags=["nightly"])
+@nox.session(tags=["ci"])
 def clusters(session: nox.Session) -> None:
     """Ray, Dask and other transports, on clusters that the tests start on loopback; their pages of docs/."""
     session.install(*CONSTRAINTS, ".[tour,test-without-torch]", *CLUSTERS, env=WITHOUT_CUDA)
