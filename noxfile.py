@@ -106,7 +106,7 @@ def asan(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def headers(session: nox.Session) -> None:
-    """Every header alone and without a warning, as C++17, 20 and 23, by GCC and by Clang."""
+    """Every header alone as C++17, all together as C++20 and 23, without a warning, by GCC and by Clang."""
     steps.install_system_package(session, "clang++", "clang")
     steps.install_cpp_tools(session)
     python = Path(session.virtualenv.location, "bin", "python")
