@@ -53,7 +53,7 @@ OURS: dict[str, tuple[str, Callable[[_core.View], object]]] = {
 _ANY, _ARRAYS = ("np.asarray(x)", "np.from_dlpack(x)"), ("torch.from_numpy(x)", "torch.Tensor(x)")
 THEIRS = {
     "NumPy": _ANY,
-    "torch": ("torch.as_tensor(x)", *_ARRAYS, "torch.tensor(x)", "torch.from_dlpack(x)"),
+    "torch": ("torch.as_tensor(x)", "torch.asarray(x)", *_ARRAYS, "torch.tensor(x)", "torch.from_dlpack(x)"),
     "buffer": ("memoryview(x)",),
     "DLPack": (),
 }

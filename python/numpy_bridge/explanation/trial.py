@@ -133,7 +133,12 @@ def _part(x: Any, memory: Memory) -> Any:
 
 
 def _corner(memory: Memory) -> tuple[slice, ...]:
-    """Return the first two elements of a few axes, negative strides first, and one of the others."""
+    """Return the first two elements of a few axes, negative strides first, and one of the others.
+
+    Of a single axis there are eight, because some calls read bytes as larger elements.
+    """
+    if len(memory.shape) == 1:
+        return (slice(0, min(memory.shape[0], 8)),)
     by_sign = sorted(range(len(memory.shape)), key=lambda axis: memory.strides[axis])
     doubled = set(by_sign[:_MOST_DOUBLED_AXES])
     return tuple(
@@ -142,9 +147,14 @@ def _corner(memory: Memory) -> tuple[slice, ...]:
 
 
 def _small_view(memory: Memory) -> _core.View:
-    """Return new memory with strides of the same signs and divisors, and the same alignment."""
+    """Return new memory with strides of the same signs and divisors, and the same alignment.
+
+    Contiguous memory stays contiguous.
+    """
     shape = [axis.stop for axis in _corner(memory)]
     strides = [(abs(s) % 64 + 64) * (-1 if s < 0 else 1) if s else 0 for s in memory.strides]
+    if memory.c_contiguous:
+        strides = [prod(shape[axis + 1 :]) * memory.itemsize for axis in range(len(shape))]
     reach = sum(abs(stride) for stride in strides)
     block = np.ones(2 * reach + 256, np.uint8)
     first = block.ctypes.data + reach + 64
