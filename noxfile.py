@@ -117,7 +117,7 @@ def headers(session: nox.Session) -> None:
         session.run("cmake", "--build", build, "--target", "headers")
 
 
-@nox.session(python=["3.12", "3.13", "3.13t"], tags=["ci"])
+@nox.session(python=["3.13", "3.13t"], tags=["ci"])
 def tests_without_torch(session: nox.Session) -> None:
     """The Python tests that need no torch, on other Pythons: the package is complete without it."""
     prefer = "--prefer-binary"  # the newest releases have no wheels for 3.13t
@@ -196,9 +196,9 @@ def cuda_build(session: nox.Session) -> None:
     session.run("python", "tests/cuda_binary.py", str(cuobjdump), str(module))
 
 
-@nox.session(python=["3.10", "3.13"], tags=["nightly"])
+@nox.session(python=["3.10", "3.12", "3.13"], tags=["nightly"])
 def tests_other_pythons(session: nox.Session) -> None:
-    """The session `tests` on the oldest Python and on a newer one."""
+    """The session `tests` on the oldest Python and on newer ones."""
     tests(session)
 
 
