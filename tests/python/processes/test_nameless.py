@@ -208,5 +208,29 @@ def test_a_ledger_grows() -> None:
     assert not ledger.arrived(numbers[-2])
 
 
+@pytest.mark.timeout(20)
+def test_a_finalizer_may_send_while_another_block_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector may run one anywhere, as where the ledger grows, and where it looks for what has arrived."""
+    ledger = in_flight.Ledger()
+    numbers: list[int] = []
+
+    def then_send(original: Any) -> Any:
+        def called(*given: Any) -> Any:
+            with monkeypatch.context() as restored:
+                restored.setattr(in_flight.Ledger, "arrived", arrived)
+                restored.setattr(nameless, "reserve", reserve)
+                numbers.append(ledger.send(object(), awaited=False))
+            return original(*given)
+
+        return called
+
+    arrived, reserve = in_flight.Ledger.arrived, nameless.reserve
+    monkeypatch.setattr(in_flight.Ledger, "arrived", then_send(arrived))
+    monkeypatch.setattr(nameless, "reserve", then_send(reserve))
+    numbers += [ledger.send(object(), awaited=False) for _ in range(100)]
+    assert len(numbers) > 200
+    assert len(set(numbers)) == len(numbers)
+
+
 def test_a_sent_handle_is_small() -> None:
     assert len(ForkingPickler.dumps(bridge.shared_empty((1,) * 8, "complex128"))) < 200
