@@ -210,7 +210,7 @@ def test_a_ledger_grows() -> None:
 
 @pytest.mark.timeout(20)
 def test_a_finalizer_may_send_while_another_block_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The collector may run one anywhere, as where the ledger grows, and where it looks for what has arrived."""
+    """The collector may run one anywhere: while the ledger grows, and while it is read."""
     ledger = in_flight.Ledger()
     numbers: list[int] = []
 
