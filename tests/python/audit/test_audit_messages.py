@@ -143,6 +143,7 @@ def test_no_finding_without_arrays_of_the_program(pipe: tuple[Connection, Connec
             pickle.dumps(x)
             pipe[0].send(x)
         pickle.Pickler(io.BytesIO()).dump(ARRAY)
+        pickle.dump(ARRAY, io.BytesIO())
         thread_queue.put(ARRAY)
         multiprocessing.reduction.ForkingPickler.dumps(ARRAY)
         bridge.dumps(ARRAY)
