@@ -30,7 +30,7 @@ def _lines(matrix: Matrix) -> Iterator[str]:
             (row[0].producer.name, *(cell.word for cell in row if cell.consumer.library == library))
             for row in matrix.rows
         )
-        yield from _table(("x", *(f"`{consumer.call}`" for consumer in consumers)), rows)
+        yield from _table(("x", *(f"{matrix.prefix(each)}`{each.call}`" for each in consumers)), rows)
     harm = [cell for row in matrix.rows for cell in row if cell.outcome.harmful]
     if harm:
         yield from ("", "## What goes wrong", "")
@@ -39,6 +39,14 @@ def _lines(matrix: Matrix) -> Iterator[str]:
             for c in harm
         )
         yield from _table(("x", "call", "result", "why"), rows)
+    prepared: dict[str, list[str]] = {}
+    for consumer in matrix.consumers:
+        prepared.setdefault(consumer.prepare.strip(), []).append(consumer.name)
+    prepared.pop("", None)
+    if prepared:
+        yield from ("", "## What runs before a call")
+    for code, names in prepared.items():
+        yield from ("", f"{', '.join(names)}:", "", "```text", code, "```")
     if matrix.untried:
         yield from ("", "## Untried", "")
         yield from (f"- {name}: {reason}" for name, reason in matrix.untried.items())

@@ -161,7 +161,10 @@ class Cell:
     def word(self) -> str:
         """The outcome, and what the passage took if there was one."""
         passage = self.finding.passage
-        return f"{self.outcome} {passage}" if passage else self.outcome.value
+        if passage is None:
+            return self.outcome.value
+        readonly = ", read-only" if passage.readonly and self.outcome is Outcome.COPIES else ""
+        return f"{self.outcome} {passage}{readonly}"
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -236,6 +239,11 @@ class Matrix:
         """The consumers of each library."""
         names = dict.fromkeys(consumer.library for consumer in self.consumers)
         return {name: tuple(c for c in self.consumers if c.library == name) for name in names}
+
+    def prefix(self, consumer: Consumer) -> str:
+        """Return "label: " for a call whose code is that of another one in its group; else nothing."""
+        calls = [each.call for each in self.targets[consumer.library]]
+        return f"{consumer.label}: " if calls.count(consumer.call) > 1 else ""
 
     @property
     def our_faults(self) -> tuple[Cell, ...]:

@@ -48,7 +48,7 @@ def _legend(matrix: Matrix) -> Markup:
 
 
 def _table(matrix: Matrix, library: str) -> Markup:
-    calls = [consumer.call for consumer in matrix.targets[library]]
+    calls = [f"{matrix.prefix(each)}{each.call}" for each in matrix.targets[library]]
     rows: list[tuple[shell.Cell | str, ...]] = [
         (
             row[0].producer.name,

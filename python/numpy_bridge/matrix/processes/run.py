@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy_bridge as bridge
@@ -81,4 +82,6 @@ def result(cells: Iterable[Cell]) -> Matrix:
     }
     missing = {each.library for each in PRODUCERS if each.library not in here}
     missing |= {each.library for each in TRANSPORTS if not each.installed}
-    return Matrix(cells, versions, tuple(sorted(missing)), now(), SUBJECT)
+    with_clusters = any(each.cluster and each.library in used for each in TRANSPORTS)
+    subject = replace(SUBJECT, command=f"{SUBJECT.command} --clusters") if with_clusters else SUBJECT
+    return Matrix(cells, versions, tuple(sorted(missing)), now(), subject)
