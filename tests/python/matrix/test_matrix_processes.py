@@ -42,7 +42,7 @@ def copies(cell: Cell) -> float:
 @pytest.mark.parametrize(
     ("producer", "transport", "outcome", "least", "most"),
     [
-        (ARRAY, BY_NAME["pickle-in-band pickle"], Outcome.COPIES, 1.8, 2.4),
+        (ARRAY, BY_NAME["pickle-in-band pickle"], Outcome.COPIES, 1.8, 2.9),
         (ARRAY, BY_NAME["shared-memory ours"], Outcome.COPIES, 0.9, 1.4),
         (BLOCK, BY_NAME["executor submit"], Outcome.SHARES, 0, 0.4),
     ],
