@@ -70,14 +70,13 @@ def _not_contiguous(h5py: Any, dataset: Any) -> tuple[str, str]:
 def _dtype(h5py: Any, dataset: Any, mapped: MappedFile) -> str:
     """Return our name of the dtype, if NumPy's elements are those that are in the file."""
     try:
-        described = dataset.dtype
-        stored = dataset.id.get_type()
-        same = h5py.h5t.py_create(described) == stored or stored.get_class() not in (
-            h5py.h5t.INTEGER,
-            h5py.h5t.FLOAT,
-        )
+        described, stored = dataset.dtype, dataset.id.get_type()
+        is_plain = stored.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.COMPOUND)
+        is_plain = is_plain or h5py.h5t.py_create(described) == stored
     except TypeError as error:
         raise mapped.refusal("dtype", "a supported number dtype", f"{error!s:.80}") from None
-    if not same:
-        raise mapped.refusal("dtype", "numbers that fill their bytes", f"{described} of fewer bits")
+    if not is_plain or stored.get_size() != described.itemsize:
+        raise mapped.refusal(
+            "dtype", "elements as NumPy has them", f"others, which h5py reads as {described},"
+        )
     return dtype_of(described, _PROTOCOL, mapped.path)

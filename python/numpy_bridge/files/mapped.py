@@ -86,7 +86,7 @@ class MappedFile:
         try:
             address = self._address + min(max(start, 0), self.size)
             view = _core.from_pointer(address, shape, dtype, strides, "cpu", self, self.mode == "r")
-            low, high = bounds(view.shape, view.strides, view.itemsize)
+            low, high = bounds(shape, strides, view.itemsize) if strides else (0, view.nbytes)
         except SharingError as refused:
             raise SharingError(self.protocol, *refused.args[1:]) from None
         if start + low < 0 or start + high > self.size:
@@ -189,8 +189,7 @@ def opened(path: AnyPath, mode: Mode, verify: bool, protocol: str) -> Iterator[t
     ValueError
         If there is no such mode.
     """
-    if mode not in _IN_WORDS:
-        raise ValueError(f"mode: expected 'r', 'c' or 'r+', got {mode!r}")
+    require_mode(mode)
     path = os.fspath(path)
 
     def regular(path: str, flags: int) -> int:
@@ -204,6 +203,12 @@ def opened(path: AnyPath, mode: Mode, verify: bool, protocol: str) -> Iterator[t
         mapped = MappedFile(file, mode, verify, protocol)
         yield file, mapped
         mapped.verify()
+
+
+def require_mode(mode: Mode) -> None:
+    """Raise ValueError if there is no such mode."""
+    if mode not in _IN_WORDS:
+        raise ValueError(f"mode: expected 'r', 'c' or 'r+', got {mode!r}")
 
 
 def dtype_of(described: Any, protocol: str, path: AnyPath) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from functools import partial
 from math import prod
 from types import MappingProxyType
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 PROTOCOL: Final = "safetensors"
 _INCOMPLETE: Final = "it is incomplete: load it again"
 LARGEST_HEADER: Final = 100_000_000  # bytes
-_LARGEST: Final = 2**63 - 1  # elements
+_LARGEST: Final = 2**63 - 1  # elements, or bytes
 _MOST_AXES: Final = 64  # of a View, an array, a tensor
+_NATURAL: Final = {int}
 _METADATA: Final = "__metadata__"
 _KEYS: Final = {"dtype", "shape", "data_offsets"}
 
@@ -77,19 +79,19 @@ def _header(file: BinaryIO, mapped: MappedFile) -> tuple[dict[str, Any], int]:
         raise mapped.refusal("header", f"at most {LARGEST_HEADER:,} bytes", f"a length of {length:,}")
     text = file.read(min(length, mapped.size - 8))
     if len(text) != length:
-        raise mapped.refusal(
-            "header", f"{length:,} bytes", f"{len(text):,}", "it is incomplete: load it again"
-        )
+        raise mapped.refusal("header", f"{length:,} bytes", f"{len(text):,}", _INCOMPLETE)
     if not text.startswith(b"{"):
         raise mapped.refusal("header", "one that begins with {", f"{text[:8]!r}")
-    numbers = {"parse_int": _natural, "parse_float": _no_size, "parse_constant": _no_size}
-    return load_json(text, mapped, "header", **numbers), 8 + length
+    parse_int = _natural if b"-" in text else None  # 0 and -0 would be the same number otherwise
+    header = load_json(text, mapped, "header", parse_int)
+    _require_unicode("".join(header), mapped)
+    return header, 8 + length
 
 
-def load_json(text: bytes, mapped: MappedFile, field: str, **numbers: Any) -> dict[str, Any]:
-    """Return the object that JSON describes, whose keys must differ. `numbers` are the hooks for numbers."""
+def load_json(text: bytes, mapped: MappedFile, field: str, parse_int: Any = None) -> dict[str, Any]:
+    """Return the object that JSON describes. Names in an object must be different."""
     try:
-        found = json.loads(text.decode(), object_pairs_hook=_object, **numbers)
+        found = json.loads(text.decode(), object_pairs_hook=_object, parse_int=parse_int)
     except RecursionError:
         raise mapped.refusal(field, "JSON in UTF-8", "too many nested levels") from None
     except ValueError as error:
@@ -100,33 +102,34 @@ def load_json(text: bytes, mapped: MappedFile, field: str, **numbers: Any) -> di
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in made:
-            raise ValueError(f"two entries of the name {name!r:.80}")
-        name.encode()  # UnicodeEncodeError, which is a ValueError, for half of a surrogate pair
-        made[name] = value
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"two entries of the name {name!r:.80}")
     return made
 
 
 def _natural(text: str) -> int:
-    if text[0] == "-" or len(text) > 20:
-        return _no_size(text)
+    if text[0] == "-":
+        raise ValueError(f"the number {text:.40}, which is no size")
     return int(text)
 
 
-def _no_size(text: str) -> int:
-    raise ValueError(f"the number {text[:40]}, which is no size")
+def _require_unicode(text: str, mapped: MappedFile) -> None:
+    """Refuse half of a surrogate pair, which JSON can name."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise mapped.refusal("header", "text in UTF-8", str(error)) from None
 
 
 def _metadata(found: Any, mapped: MappedFile) -> MappingProxyType[str, str]:
     if not isinstance(found, dict):
         raise mapped.refusal("metadata", "an object of JSON", f"{found!r:.80}")
     for name, text in found.items():
-        try:
-            text.encode()
-        except (AttributeError, UnicodeEncodeError):
-            raise mapped.refusal("metadata", "text", f"{text!r:.80} for {name!r:.80}") from None
+        if not isinstance(text, str):
+            raise mapped.refusal("metadata", "text", f"{text!r:.80} for {name!r:.80}")
+        _require_unicode(name + text, mapped)
     return MappingProxyType(found)
 
 
@@ -137,18 +140,23 @@ def _tensor(name: str, entry: Any, mapped: MappedFile) -> Tensor:
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise mapped.refusal("dtype", f"one of {', '.join(DTYPES)}", f"{dtype!r:.80} for {name!r:.80}")
-    if not isinstance(shape, list) or any(type(extent) is not int for extent in shape):
+    if not _is_natural(shape):
         raise mapped.refusal("shape", "a list of natural numbers", f"{shape!r:.80} for {name!r:.80}")
-    if not isinstance(offsets, list) or list(map(type, offsets)) != [int, int] or offsets[0] > offsets[1]:
+    if not _is_natural(offsets) or len(offsets) != 2 or not offsets[0] <= offsets[1] <= _LARGEST:
         raise mapped.refusal("data_offsets", "a begin and an end", f"{offsets!r:.80} for {name!r:.80}")
-    if len(shape) > _MOST_AXES or prod(extent or 1 for extent in shape) > _LARGEST:
-        raise mapped.refusal("shape", "a size that memory can have", f"{shape!r:.80} for {name!r:.80}")
     begin, end = offsets
+    if len(shape) > _MOST_AXES or (0 in shape and prod(extent or 1 for extent in shape) > _LARGEST):
+        raise mapped.refusal("shape", "a size that memory can have", f"{shape!r:.80} for {name!r:.80}")
     bits = prod(shape) * DTYPES[dtype][0]
     if bits != 8 * (end - begin):
-        expected = f"the {bits / 8:,g} bytes that {dtype} of shape {shape!r:.80} has"
-        raise mapped.refusal("data_offsets", expected, f"{end - begin:,} for {name!r:.80}")
+        expected = f"the size that {dtype} of shape {shape!r:.80} has"
+        raise mapped.refusal("data_offsets", expected, f"{end - begin:,} bytes for {name!r:.80}")
     return Tensor(begin, end, tuple(shape), dtype)
+
+
+def _is_natural(found: Any) -> bool:
+    """Whether it is a list of natural numbers. `bool` is none."""
+    return type(found) is list and _NATURAL.issuperset(map(type, found)) and min(found, default=0) >= 0
 
 
 def _require_no_gaps(tensors: dict[str, Tensor], mapped: MappedFile, size: int) -> None:

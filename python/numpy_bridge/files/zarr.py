@@ -15,7 +15,7 @@ import numpy as np
 from numpy_bridge import _core
 from numpy_bridge.processes.layout import c_strides
 
-from .mapped import dtype_of, opened, refusal
+from .mapped import dtype_of, opened, refusal, require_mode
 
 if TYPE_CHECKING:
     from . import AnyPath, Mode
@@ -96,6 +96,7 @@ class Chunks(Mapping[tuple[int, ...], _core.View]):
 
 def read(path: AnyPath, mode: Mode, verify: bool) -> Chunks:
     """Open an array in a local folder."""
+    require_mode(mode)
     zarr = importlib.import_module("zarr")
     folder = Path(os.fsdecode(path)).absolute()
     if not folder.is_dir():
