@@ -45,7 +45,10 @@ class MappedFile:
         If the file is empty, or the kernel cannot map it.
     """
 
-    __slots__ = ("_address", "_identity", "_pages", "_verifies", "mode", "path", "protocol", "size")
+    __slots__ = (
+        *("_address", "_identity", "_pages", "_readonly", "_verifies"),
+        *("mode", "path", "protocol", "size"),
+    )
 
     def __init__(self, file: BinaryIO, mode: Mode, verify: bool, protocol: str) -> None:
         status = os.fstat(file.fileno())
@@ -55,6 +58,7 @@ class MappedFile:
         self.size = status.st_size
         self._identity = _identity(status)
         self._verifies = verify
+        self._readonly = mode == "r"
         if not self.size:
             raise self.refusal("size", "a file with content", "0 bytes")
         self._pages: Any
@@ -84,11 +88,13 @@ class MappedFile:
         if self._verifies:
             self.verify()
         try:
-            address = self._address + min(max(start, 0), self.size)
-            view = _core.from_pointer(address, shape, dtype, strides, "cpu", self, self.mode == "r")
+            address = self._address + (start if 0 <= start <= self.size else 0)
+            view = _core.from_pointer(address, shape, dtype, strides, "cpu", self, self._readonly)
             low, high = bounds(shape, strides, view.itemsize) if strides else (0, view.nbytes)
         except SharingError as refused:
-            raise SharingError(self.protocol, *refused.args[1:]) from None
+            raise self.refusal(*refused.args[1:]) from None
+        except TypeError:
+            raise self.refusal("shape", "extents of 64 bits", f"{shape!r:.80}") from None
         if start + low < 0 or start + high > self.size:
             inside = f"elements within the {self.size:,} bytes"
             raise self.refusal("size", inside, f"bytes {start + low:,} to {start + high:,}")

@@ -41,7 +41,7 @@ def _header(file: BinaryIO, mapped: MappedFile) -> tuple[tuple[int, ...], bool, 
         if version in readers:
             shape, fortran, dtype = readers[version](file)
             return shape, fortran, dtype
-    except (ValueError, TypeError, SyntaxError, RecursionError, OverflowError) as error:
+    except Exception as error:  # damaged text raises errors of many kinds in NumPy's parser
         raise mapped.refusal("header", "one that NumPy can read", str(error).replace("\n", " ")) from None
     hint = "NumPy writes others for names of fields beyond Latin-1: save one array for each field"
     raise mapped.refusal("version", "1.0 or 2.0", ".".join(map(str, version)), hint)

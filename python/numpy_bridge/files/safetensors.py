@@ -7,7 +7,7 @@ from collections import Counter
 from functools import partial
 from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from .mapped import Arrays, MappedFile, opened, refuse
 
@@ -20,6 +20,7 @@ LARGEST_HEADER: Final = 100_000_000  # bytes
 _LARGEST: Final = 2**63 - 1  # elements, or bytes
 _MOST_AXES: Final = 64  # of a View, an array, a tensor
 _NATURAL: Final = {int}
+_OTHERWISE: Final = "load it with a library that knows this dtype"
 _METADATA: Final = "__metadata__"
 _KEYS: Final = {"dtype", "shape", "data_offsets"}
 
@@ -50,24 +51,18 @@ DTYPES: Final[dict[str, tuple[int, str | None]]] = {
 }
 
 
-class Tensor(NamedTuple):
-    """What the header says of one tensor. The offsets are relative to the end of the header."""
-
-    begin: int
-    end: int
-    shape: tuple[int, ...]
-    dtype: str
-
-
 def read(path: AnyPath, mode: Mode, verify: bool) -> Arrays:
     """Open one file, and check all of its header."""
     with opened(path, mode, verify, PROTOCOL) as (file, mapped):
         header, start = _header(file, mapped)
         metadata = _metadata(header.pop(_METADATA, {}), mapped)
-        tensors = {name: _tensor(name, entry, mapped) for name, entry in header.items()}
-        _require_no_gaps(tensors, mapped, mapped.size - start)
-        views = {name: _view_of(tensor, mapped, start) for name, tensor in tensors.items()}
-        return Arrays(views, [mapped], metadata)
+        spans, makers = [], {}
+        for name, entry in header.items():
+            begin, end, shape, dtype = _tensor(name, entry, mapped)
+            spans.append((begin, end, name))
+            makers[name] = _maker(mapped, start + begin, shape, dtype)
+        _require_no_gaps(spans, mapped, mapped.size - start)
+        return Arrays(makers, [mapped], metadata)
 
 
 def _header(file: BinaryIO, mapped: MappedFile) -> tuple[dict[str, Any], int]:
@@ -133,8 +128,8 @@ def _metadata(found: Any, mapped: MappedFile) -> MappingProxyType[str, str]:
     return MappingProxyType(found)
 
 
-def _tensor(name: str, entry: Any, mapped: MappedFile) -> Tensor:
-    """Return what an entry says, if it can be true."""
+def _tensor(name: str, entry: Any, mapped: MappedFile) -> tuple[int, int, list[int], str]:
+    """Return begin, end, shape and dtype that an entry says, if they can be true."""
     if not isinstance(entry, dict) or entry.keys() != _KEYS:
         raise mapped.refusal("tensor", "dtype, shape and data_offsets", f"{entry!r:.80} for {name!r:.80}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -151,7 +146,7 @@ def _tensor(name: str, entry: Any, mapped: MappedFile) -> Tensor:
     if bits != 8 * (end - begin):
         expected = f"the size that {dtype} of shape {shape!r:.80} has"
         raise mapped.refusal("data_offsets", expected, f"{end - begin:,} bytes for {name!r:.80}")
-    return Tensor(begin, end, tuple(shape), dtype)
+    return begin, end, shape, dtype
 
 
 def _is_natural(found: Any) -> bool:
@@ -159,10 +154,10 @@ def _is_natural(found: Any) -> bool:
     return type(found) is list and _NATURAL.issuperset(map(type, found)) and min(found, default=0) >= 0
 
 
-def _require_no_gaps(tensors: dict[str, Tensor], mapped: MappedFile, size: int) -> None:
+def _require_no_gaps(spans: list[tuple[int, int, str]], mapped: MappedFile, size: int) -> None:
     """Refuse tensors that overlap, bytes between them, and data that does not end where the file ends."""
     at = 0
-    for name, (begin, end, *_) in sorted(tensors.items(), key=lambda item: item[1][:2]):
+    for begin, end, name in sorted(spans):
         if begin != at:
             field = "overlap" if begin < at else "hole"
             raise mapped.refusal(field, f"a tensor that begins at byte {at:,}", f"{name!r:.80} at {begin:,}")
@@ -172,14 +167,14 @@ def _require_no_gaps(tensors: dict[str, Tensor], mapped: MappedFile, size: int) 
         raise mapped.refusal("size", f"{at:,} bytes after the header", f"{size:,}", hint)
 
 
-def _view_of(tensor: Tensor, mapped: MappedFile, start: int) -> partial[Any]:
-    dtype, shape = DTYPES[tensor.dtype][1], tensor.shape
-    hint = "load it with a library that knows this dtype"
-    if dtype is None:
-        return partial(refuse, PROTOCOL, "dtype", "elements of whole bytes", tensor.dtype, hint)
-    if tensor.dtype == "F4":  # two of them in a byte
+def _maker(mapped: MappedFile, start: int, shape: list[int], dtype: str) -> partial[Any]:
+    """Return what makes the View, or says why there is none."""
+    name = DTYPES[dtype][1]
+    if name is None:
+        return partial(refuse, PROTOCOL, "dtype", "elements of whole bytes", dtype, _OTHERWISE)
+    if dtype == "F4":  # two of them in a byte
         if shape[-1] % 2:
-            got = f"F4 of shape {list(shape)}"
-            return partial(refuse, PROTOCOL, "shape", "a last axis of whole bytes", got, hint)
-        shape = (*shape[:-1], shape[-1] // 2)
-    return partial(mapped.view, start + tensor.begin, shape, dtype)
+            got = f"F4 of shape {shape}"
+            return partial(refuse, PROTOCOL, "shape", "a last axis of whole bytes", got, _OTHERWISE)
+        shape = [*shape[:-1], shape[-1] // 2]
+    return partial(mapped.view, start, shape, name)
