@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import json
 import platform
 import re
@@ -74,11 +75,12 @@ def main() -> None:
 
 def measured_rows(folder: Path, mib: int) -> list[Row]:
     """Write the files, and compare."""
-    safetensors: Any = __import__("safetensors.torch")
+    safetensors: Any = importlib.import_module("safetensors")
+    of_torch, of_numpy = (importlib.import_module(f"safetensors.{name}") for name in ("torch", "numpy"))
     weights, points = folder / "model.safetensors", folder / "points.npy"
     pickled, count = folder / "model.pt", mib * MIB // BYTES
     tensors = {f"layers.{i}.weight": torch.ones(SHAPE) for i in range(count)}
-    safetensors.torch.save_file(tensors, weights)
+    of_torch.save_file(tensors, weights)
     torch.save(tensors, pickled)
     np.save(points, np.ones(mib * MIB // 4, np.float32))
     del tensors
@@ -97,15 +99,19 @@ def measured_rows(folder: Path, mib: int) -> list[Row]:
         with safetensors.safe_open(weights, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
 
+    def arrays() -> object:
+        return both(of_numpy.load_file(weights), lambda array: array, torch.from_numpy)
+
     def by_numpy() -> object:
         array: Any = np.load(points, mmap_mode="c")
         return array, torch.from_numpy(array)
 
     many, aim = f"open_safetensors, {count} tensors", "2 ms, 0 MiB"
-    load_file = of_tensors(lambda: safetensors.torch.load_file(weights))
+    load_file = of_tensors(lambda: of_torch.load_file(weights))
     return [
-        row_of(many, "safetensors load_file", ours, load_file, aim),
-        row_of(many, "safetensors safe_open", ours, of_tensors(by_safe_open), aim),
+        row_of(many, "safetensors.torch.load_file", ours, load_file, aim),
+        row_of(many, "safetensors.numpy.load_file", ours, arrays, aim),
+        row_of(many, "safetensors.safe_open", ours, of_tensors(by_safe_open), aim),
         row_of(many, "torch.load(mmap=True)", ours, of_tensors(lambda: torch.load(pickled, mmap=True)), aim),
         row_of("open_npy, one array", "np.load(mmap_mode='c')", our_array, by_numpy, aim),
     ]

@@ -98,8 +98,8 @@ def open_npy(path: AnyPath, mode: Mode = "r") -> _core.View:
     >>> points.shape, points.strides
     ((2, 3), (8, 16))
     >>> bridge.to_torch(points)[0, 0] = 7
-    >>> np.load("points.npy")[0, 0]
-    np.float64(7.0)
+    >>> float(np.load("points.npy")[0, 0])
+    7.0
     """
     from . import npy
 
@@ -220,8 +220,8 @@ def open_zarr(path: AnyPath, mode: Mode = "r", *, verify: bool = False) -> Chunk
     >>> array = zarr.create_array("a.zarr", shape=(4, 3), chunks=(2, 3), dtype="f4", compressors=None)
     >>> array[:] = 1
     >>> chunks = bridge.open_zarr("a.zarr")
-    >>> list(chunks), bridge.to_numpy(chunks[1, 0]).sum()
-    ([(0, 0), (1, 0)], np.float32(6.0))
+    >>> list(chunks), float(bridge.to_numpy(chunks[1, 0]).sum())
+    ([(0, 0), (1, 0)], 6.0)
     """
     from . import zarr
 

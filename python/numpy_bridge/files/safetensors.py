@@ -137,9 +137,9 @@ def _tensor(name: str, entry: Any, mapped: MappedFile) -> tuple[int, int, list[i
         raise mapped.refusal("dtype", f"one of {', '.join(DTYPES)}", f"{dtype!r:.80} for {name!r:.80}")
     if not _is_natural(shape):
         raise mapped.refusal("shape", "a list of natural numbers", f"{shape!r:.80} for {name!r:.80}")
-    if not _is_natural(offsets) or len(offsets) != 2 or not offsets[0] <= offsets[1] <= _LARGEST:
+    begin, end = offsets if type(offsets) is list and len(offsets) == 2 else (-1, -1)
+    if not (type(begin) is type(end) is int and 0 <= begin <= end <= _LARGEST):
         raise mapped.refusal("data_offsets", "a begin and an end", f"{offsets!r:.80} for {name!r:.80}")
-    begin, end = offsets
     if len(shape) > _MOST_AXES or (0 in shape and prod(extent or 1 for extent in shape) > _LARGEST):
         raise mapped.refusal("shape", "a size that memory can have", f"{shape!r:.80} for {name!r:.80}")
     bits = prod(shape) * DTYPES[dtype][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import numpy_bridge as bridge
 from numpy_bridge.files.safetensors import DTYPES
 from numpy_bridge.memory.mapping import mapping_of
-from support import needs_torch, torch
+from support import in_child, needs_torch, torch
 from written import entry, file_of, permissions, resident
 
 VALUES = np.arange(6, dtype="f4").reshape(2, 3)
@@ -175,6 +176,17 @@ def test_elements_at_odd_addresses_are_read_by_numpy_alone(tmp_path: Path) -> No
     with pytest.raises(bridge.SharingError, match="align"):
         bridge.to_torch(view, allow_readonly=True)
     assert torch.equal(bridge.to_torch(view, copy=True), torch.from_numpy(VALUES))
+
+
+def test_the_kernel_refuses_writes_to_read_only_memory(path: Path) -> None:
+    view = bridge.open_safetensors(path)["w"]
+
+    def write() -> None:
+        ctypes.memset(view.ptr, 1, 1)
+
+    with pytest.raises(AssertionError, match="killed by that signal"):
+        in_child(write)
+    np.testing.assert_array_equal(bridge.to_numpy(view), VALUES)
 
 
 class TestIndex:
