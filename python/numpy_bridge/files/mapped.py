@@ -52,7 +52,7 @@ class MappedFile:
 
     def __init__(self, file: BinaryIO, mode: Mode, verify: bool, protocol: str) -> None:
         status = os.fstat(file.fileno())
-        self.path = str(Path(os.fsdecode(file.name)).absolute())
+        self.path = os.path.abspath(os.fsdecode(file.name))  # noqa: PTH100 (twice as fast)
         self.mode = mode
         self.protocol = protocol
         self.size = status.st_size
@@ -117,7 +117,7 @@ class MappedFile:
             If it does not.
         """
         try:
-            found = _identity(Path(self.path).stat())
+            found = _identity(os.stat(self.path))  # noqa: PTH116 (twice as fast)
         except OSError as error:
             raise self._changed(os.strerror(error.errno or 0)) from None
         device, inode, size, time = self._identity

@@ -130,7 +130,7 @@ def _metadata(found: Any, mapped: MappedFile) -> MappingProxyType[str, str]:
 
 def _tensor(name: str, entry: Any, mapped: MappedFile) -> tuple[int, int, list[int], str]:
     """Return begin, end, shape and dtype that an entry says, if they can be true."""
-    if not isinstance(entry, dict) or entry.keys() != _KEYS:
+    if type(entry) is not dict or len(entry) != 3 or not _KEYS.issubset(entry):
         raise mapped.refusal("tensor", "dtype, shape and data_offsets", f"{entry!r:.80} for {name!r:.80}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
