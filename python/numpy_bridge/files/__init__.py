@@ -190,7 +190,7 @@ def open_hdf5(path: AnyPath, mode: Mode = "r", *, verify: bool = False) -> Array
     return hdf5.read(path, mode, verify)
 
 
-def open_zarr(path: AnyPath, mode: Mode = "r", *, verify: bool = False) -> Chunks:
+def open_zarr(path: AnyPath, mode: Mode = "r") -> Chunks:
     """Open the uncompressed chunks of a zarr array without reading them. Needs zarr, version 3 or later.
 
     Parameters
@@ -199,13 +199,12 @@ def open_zarr(path: AnyPath, mode: Mode = "r", *, verify: bool = False) -> Chunk
         The folder of an array of zarr's format 2 or 3.
     mode : {"r", "c", "r+"}, default "r"
         Read-only, copy on write, or shared with the file; see `open_safetensors`.
-    verify : bool, default False
-        As in `open_safetensors`.
 
     Returns
     -------
     Chunks
-        A mapping of chunk indices to Views, with ``shape``, ``chunks`` and ``dtype`` of the array.
+        A mapping of chunk indices to Views, with ``shape``, ``chunks`` and ``dtype`` of the array. Each View
+        maps its file anew; its ``owner.verify()`` refuses one that has changed since.
 
     Raises
     ------
@@ -225,4 +224,4 @@ def open_zarr(path: AnyPath, mode: Mode = "r", *, verify: bool = False) -> Chunk
     """
     from . import zarr
 
-    return zarr.read(path, mode, verify)
+    return zarr.read(path, mode)

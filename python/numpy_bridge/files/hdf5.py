@@ -31,7 +31,7 @@ def read(path: AnyPath, mode: Mode, verify: bool) -> Arrays:
         try:
             with h5py.File(mapped.path, "r") as file:
                 file.visititems(visit)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
             got = str(error).replace("\n", " ")
             raise mapped.refusal("format", "a file that h5py can open", f"{got:.200}") from None
         return Arrays(makers, [mapped], MappingProxyType({}))

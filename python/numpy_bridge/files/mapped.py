@@ -70,7 +70,7 @@ class MappedFile:
                 self._pages = _core.Mapping(file.fileno(), self.size, mode == "r+", False, False)
                 self._address = self._pages.address
         except OSError as error:
-            raise self.refusal("size", "a file that can be mapped", os.strerror(error.errno or 0)) from None
+            raise self.refusal("size", "a file that can be mapped", error.strerror or str(error)) from None
 
     def __repr__(self) -> str:
         return f"<numpy_bridge file {Path(self.path).name}, {_IN_WORDS[self.mode]}>"
@@ -119,7 +119,7 @@ class MappedFile:
         try:
             found = _identity(os.stat(self.path))  # noqa: PTH116 (twice as fast)
         except OSError as error:
-            raise self._changed(os.strerror(error.errno or 0)) from None
+            raise self._changed(error.strerror or str(error)) from None
         device, inode, size, time = self._identity
         if found[:2] != (device, inode):
             raise self._changed("another one")

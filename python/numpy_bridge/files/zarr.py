@@ -37,16 +37,15 @@ class Chunks(Mapping[tuple[int, ...], _core.View]):
         The dtype of the elements.
     """
 
-    __slots__ = ("_folder", "_fortran", "_mode", "_name_of", "_verify", "chunks", "dtype", "shape")
+    __slots__ = ("_folder", "_fortran", "_mode", "_name_of", "chunks", "dtype", "shape")
 
-    def __init__(self, folder: Path, array: Any, mode: Mode, verify: bool) -> None:
+    def __init__(self, folder: Path, array: Any, mode: Mode) -> None:
         self.shape: tuple[int, ...] = array.shape
         self.chunks: tuple[int, ...] = array.chunks
         self.dtype, self._fortran = _elements(array, folder)
         self._folder = folder
         self._name_of = array.metadata.encode_chunk_key
         self._mode = mode
-        self._verify = verify
 
     def __getitem__(self, index: tuple[int, ...]) -> _core.View:
         if index not in self:
@@ -59,7 +58,7 @@ class Chunks(Mapping[tuple[int, ...], _core.View]):
             min(chunk, extent - i * chunk) for chunk, extent, i in zip(whole, self.shape, index, strict=True)
         ]
         try:
-            with opened(path, self._mode, self._verify, _PROTOCOL) as (_, mapped):
+            with opened(path, self._mode, False, _PROTOCOL) as (_, mapped):
                 itemsize = _core.from_pointer(0, (0,), self.dtype, None, "cpu", None, True).itemsize
                 if mapped.size != prod(whole) * itemsize:
                     raise mapped.refusal("size", f"{prod(whole) * itemsize:,} bytes", f"{mapped.size:,}")
@@ -94,7 +93,7 @@ class Chunks(Mapping[tuple[int, ...], _core.View]):
         return tuple(-(-extent // chunk) for extent, chunk in zip(self.shape, self.chunks, strict=True))
 
 
-def read(path: AnyPath, mode: Mode, verify: bool) -> Chunks:
+def read(path: AnyPath, mode: Mode) -> Chunks:
     """Open an array in a local folder."""
     require_mode(mode)
     zarr = importlib.import_module("zarr")
@@ -109,7 +108,7 @@ def read(path: AnyPath, mode: Mode, verify: bool) -> Chunks:
         raise refusal(
             _PROTOCOL, folder, "metadata", "an array that zarr can open", f"{got:.200}", hint
         ) from None
-    return Chunks(folder, array, mode, verify)
+    return Chunks(folder, array, mode)
 
 
 def _elements(array: Any, folder: Path) -> tuple[str, bool]:

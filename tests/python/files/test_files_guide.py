@@ -28,16 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # of other libraries
 @pytest.mark.parametrize(
-    "sections",
-    [
-        ("Weights", "Modes"),
-        ("npy",),
-        ("Arrow",),
-        ("HDF5",),
-        ("zarr",),
-        ("When a file changes", "Damaged files"),
-    ],
-    ids=" and ".join,
+    "sections", ["Weights, Modes", "npy", "Arrow", "HDF5", "zarr", "When a file changes, Damaged files"]
 )
 def test_code_prints_what_is_shown(sections: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = "".join(SECTIONS[section] for section in sections.split(", "))
