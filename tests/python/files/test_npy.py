@@ -67,6 +67,22 @@ def test_writes_of_torch(path: Path, mode: Any, in_file: float) -> None:
     assert np.load(path)[1, 2] == in_file
 
 
+@pytest.mark.parametrize("mode", ["r", "c", "r+"])
+def test_a_file_may_be_larger_than_memory(path: Path, mode: Any) -> None:
+    size = 1 << 40
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({size},)}}".ljust(117) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    try:
+        os.truncate(path, path.stat().st_size + size)  # no byte of it is stored
+    except OSError:
+        pytest.skip("this file system has no files of this size")
+    array = bridge.to_numpy(bridge.open_npy(path, mode))
+    assert array[-1] == 0
+    if mode != "r":
+        array[size // 2] = 7
+        assert array[size // 2] == 7
+
+
 def npy(array: Any, version: tuple[int, int] | None = None) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array(file, np.asanyarray(array), version)

@@ -91,6 +91,17 @@ def test_a_tensor_over_the_file_sees_its_writes(path: Path) -> None:
     assert tensor[0, 0] == 7
 
 
+def as_tensor(view: bridge.View) -> Any:
+    return bridge.to_torch(view, allow_readonly=True)
+
+
+def test_explain_names_the_file(path: Path) -> None:
+    for mode, effect in (("r", "the kernel refuses writes"), ("c", "stays in this process")):
+        mapped = bridge.explain(bridge.open_safetensors(path, mode)["w"]).what.mapped  # type: ignore[arg-type]
+        assert mapped.startswith(str(path))
+        assert effect in mapped
+
+
 def test_nothing_is_read_until_an_element_is(tmp_path: Path) -> None:
     path = tmp_path / "large.safetensors"
     size = 1 << 24
@@ -101,12 +112,15 @@ def test_nothing_is_read_until_an_element_is(tmp_path: Path) -> None:
     assert 0 < resident(view.ptr) < size >> 10
 
 
-def test_the_file_is_mapped_until_the_last_array_has_gone(path: Path) -> None:
-    array = bridge.to_numpy(bridge.open_safetensors(path)["w"])
+@pytest.mark.parametrize("mode", ["r", "c", "r+"])
+@pytest.mark.parametrize("convert", [bridge.to_numpy, pytest.param(as_tensor, marks=needs_torch)])
+def test_the_file_is_mapped_until_the_last_array_has_gone(path: Path, convert: Any, mode: Any) -> None:
+    array = convert(bridge.open_safetensors(path, mode)["w"])
     path.unlink()
     gc.collect()
-    np.testing.assert_array_equal(array, VALUES)
-    address = array.ctypes.data
+    np.testing.assert_array_equal(np.asarray(array), VALUES)
+    address = bridge.view(array).ptr
+    assert "model.safetensors" in str(mapping_of(address))
     del array
     gc.collect()
     mapping = mapping_of(address)
