@@ -154,10 +154,15 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
-    """Objects of real libraries that are immutable, computed or proxies, and what they are refused for."""
-    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, env=WITHOUT_CUDA)
-    names = ("conversions/test_real_objects", "conversions/test_proxies", "errors/test_hints")
-    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
+    """Objects of real libraries that are immutable, computed or proxies; files that libraries wrote."""
+    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, "safetensors", env=WITHOUT_CUDA)
+    names = (
+        "conversions/test_real_objects.py",
+        "conversions/test_proxies.py",
+        "errors/test_hints.py",
+        "files",
+    )
+    session.run("pytest", *(f"tests/python/{name}" for name in names), *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -315,6 +320,13 @@ def bench_processes(session: nox.Session) -> None:
     """Sending to other processes beside the libraries' own ways."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/processes.py", *session.posargs)
+
+
+@nox.session(allow_parallel=False)
+def bench_files(session: nox.Session) -> None:
+    """Opening a GiB of weights beside the libraries' own ways."""
+    session.install(*CONSTRAINTS, ".[tour]", "safetensors", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/files.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)

@@ -36,6 +36,7 @@ from numpy_bridge._core import (
 from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.explanation import explain
+from numpy_bridge.files import open_arrow, open_hdf5, open_npy, open_safetensors, open_zarr
 from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
 from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers, shared_empty
@@ -64,6 +65,11 @@ __all__ = [
     "loads",
     "may_share_memory",
     "no_copies",
+    "open_arrow",
+    "open_hdf5",
+    "open_npy",
+    "open_safetensors",
+    "open_zarr",
     "ray",
     "register_reducers",
     "shared_empty",
