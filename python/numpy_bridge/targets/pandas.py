@@ -1,0 +1,52 @@
+"""pandas: a Series for one axis, a DataFrame for two."""
+
+# mypy: disable-error-code="attr-defined, import-not-found, import-untyped, no-untyped-call, unused-ignore"
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
+
+from .target import NUMBERS, Target
+
+
+def _share(view: _core.View) -> Any:
+    array = _core.to_numpy(view)
+    return pd.Series(array, copy=False) if array.ndim == 1 else pd.DataFrame(array, copy=False)
+
+
+def _axes(*accepted: int) -> Any:
+    def refuse(view: _core.View) -> None:
+        if view.ndim not in accepted:
+            expected = f"{' or '.join(map(str, accepted))} axes"
+            hint = "a Series has one axis, a DataFrame two: share x.reshape(...)"
+            raise SharingError("pandas", "ndim", expected, f"{view.ndim} axes", hint)
+
+    return refuse
+
+
+ANY = Target(
+    "pandas",
+    _share,
+    address=lambda x: int(x.to_numpy(copy=False).__array_interface__["data"][0]),
+    is_own=lambda x: isinstance(x, pd.Series | pd.DataFrame),
+    dtypes=NUMBERS | {"bool", "complex64", "complex128"},
+    refuse=_axes(1, 2),
+)
+SERIES = replace(ANY, is_own=lambda x: isinstance(x, pd.Series), refuse=_axes(1))
+FRAME = replace(ANY, is_own=lambda x: isinstance(x, pd.DataFrame), refuse=_axes(2))
+
+
+def target(kind: type | None) -> Target:
+    """Return the row of a class; without one, either by the number of axes."""
+    if kind is None:
+        return ANY
+    for base, row in ((pd.Series, SERIES), (pd.DataFrame, FRAME)):
+        if issubclass(kind, base):
+            return row
+    raise TypeError(f"like: expected pandas.Series or DataFrame, got {kind.__name__}")
