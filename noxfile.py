@@ -38,6 +38,7 @@ ODD_PRODUCERS = (
     *("pandas", "polars", "pyarrow", "xarray", "awkward", "h5py", "zarr", "netCDF4", "numba", "wrapt"),
     "dask[array]",
 )
+OTHER_TARGETS = ("jax", "mlx[cpu]")
 CLUSTERS = ("ray[data]", "distributed", "dask[array]", "pyzmq", "msgspec", "mpi4py", "mpich")
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
@@ -154,9 +155,12 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
-    """Objects of real libraries that are immutable, computed or proxies, and what they are refused for."""
-    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, env=WITHOUT_CUDA)
-    names = ("conversions/test_real_objects", "conversions/test_proxies", "errors/test_hints")
+    """Objects of real libraries that are immutable, computed or proxies; most targets of `to`."""
+    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, *OTHER_TARGETS, env=WITHOUT_CUDA)
+    names = (
+        *("conversions/test_real_objects", "conversions/test_proxies", "conversions/test_targets"),
+        *("errors/test_errors", "errors/test_hints", "package/test_targets_guide"),
+    )
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 

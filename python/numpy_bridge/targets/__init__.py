@@ -79,7 +79,7 @@ def to(
     if type(x).__module__.startswith("tensorflow."):
         from . import tensorflow
 
-        x = tensorflow.readable(x)
+        x = tensorflow.readable(x, copies=copy is not False)
     return row.convert(x, copy, device if device is None else str(device), allow_mutable)
 
 
@@ -120,8 +120,8 @@ def empty(shape: int | Sequence[int], dtype: Any, align: int = 64, *, like: Any 
     align : int, default 64
         The address is a multiple of it: a power of two. 64 bytes are enough for every library.
     like : array, module, class or str, optional
-        The library that must be able to share it, as in `to`. What it lacks is refused now rather than
-        later. For CuPy the memory is on the current device.
+        The library that must be able to share it, as in `to`. This is tried, so that what it lacks is
+        refused now rather than later. For CuPy the memory is on the current device.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def empty(shape: int | Sequence[int], dtype: Any, align: int = 64, *, like: Any 
     Raises
     ------
     SharingError
-        If the library of `like` lacks the dtype, or if `align` is no power of two.
+        If the library of `like` cannot share such memory, or if `align` is no power of two.
 
     See Also
     --------
@@ -153,8 +153,10 @@ def empty(shape: int | Sequence[int], dtype: Any, align: int = 64, *, like: Any 
     key = like if isinstance(like, _NAMES_A_LIBRARY) else type(like)
     row = _rows.get(key) or _found(key)
     made = memory.aligned(shape, dtype, max(align, row.alignment))
-    row.check(made)
-    return _core.view(row.empty(made.shape, made.dtype)) if row.empty else made
+    if row.empty is not None:
+        made = _core.view(row.empty(made.shape, made.dtype))
+    row.convert(made, False, None, True)  # refuses what cannot be shared
+    return made
 
 
 def _found(key: Any) -> Target | Conversion:

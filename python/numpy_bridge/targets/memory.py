@@ -32,11 +32,11 @@ def values_of(x: Any) -> _core.View:
 
 def is_packed(view: _core.View, *, any_order: bool = False) -> bool:
     """Return whether the elements lie in C order without gaps; with `any_order`, in any order of the axes."""
+    if not view.nbytes:
+        return True
     step = view.itemsize
     axes = zip(reversed(view.strides), reversed(view.shape), strict=True)
     for stride, extent in sorted(axes) if any_order else axes:
-        if extent == 0:
-            return True
         if extent != 1:
             if stride != step:
                 return False

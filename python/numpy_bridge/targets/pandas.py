@@ -20,12 +20,11 @@ def _share(view: _core.View) -> Any:
     return pd.Series(array, copy=False) if array.ndim == 1 else pd.DataFrame(array, copy=False)
 
 
-def _axes(*accepted: int) -> Any:
+def _axes(expected: str, *accepted: int) -> Any:
     def refuse(view: _core.View) -> None:
         if view.ndim not in accepted:
-            expected = f"{' or '.join(map(str, accepted))} axes"
-            hint = "a Series has one axis, a DataFrame two: share x.reshape(...)"
-            raise SharingError("pandas", "ndim", expected, f"{view.ndim} axes", hint)
+            hint = "share x.reshape(...): a Series has one axis, a DataFrame two"
+            raise SharingError("pandas", "ndim", expected, f"ndim = {view.ndim}", hint)
 
     return refuse
 
@@ -36,10 +35,10 @@ ANY = Target(
     address=lambda x: int(x.to_numpy(copy=False).__array_interface__["data"][0]),
     is_own=lambda x: isinstance(x, pd.Series | pd.DataFrame),
     dtypes=NUMBERS | {"bool", "complex64", "complex128"},
-    refuse=_axes(1, 2),
+    refuse=_axes("one axis or two", 1, 2),
 )
-SERIES = replace(ANY, is_own=lambda x: isinstance(x, pd.Series), refuse=_axes(1))
-FRAME = replace(ANY, is_own=lambda x: isinstance(x, pd.DataFrame), refuse=_axes(2))
+SERIES = replace(ANY, is_own=lambda x: isinstance(x, pd.Series), refuse=_axes("one axis", 1))
+FRAME = replace(ANY, is_own=lambda x: isinstance(x, pd.DataFrame), refuse=_axes("two axes", 2))
 
 
 def target(kind: type | None) -> Target:

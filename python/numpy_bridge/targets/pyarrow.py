@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import pyarrow as pa
@@ -35,8 +36,7 @@ def _share_array(view: _core.View) -> Any:
     if view.ndim == 1:
         return flat(view)
     each = view.shape[1:]
-    extent = view.nbytes // view.itemsize // view.shape[0] if view.shape[0] else 0
-    rows = pa.FixedSizeListArray.from_arrays(flat(view), extent)
+    rows = pa.FixedSizeListArray.from_arrays(flat(view), prod(each))
     return pa.ExtensionArray.from_storage(_fixed_shape(view.dtype, each), rows)
 
 
@@ -58,9 +58,12 @@ def axes(name: str, least: int, hint: str) -> Any:
 
     def refuse(view: _core.View) -> None:
         if view.ndim < least:
-            raise SharingError(name, "ndim", f"{least} axes or more", f"{view.ndim} axes", hint)
+            expected = "an axis or more" if least == 1 else f"{least} axes or more"
+            raise SharingError(name, "ndim", expected, f"ndim = {view.ndim}", hint)
         if 0 in view.shape[1:]:
-            raise SharingError(name, "shape", "elements along all axes but the first", str(view.shape))
+            expected = "elements along all axes but the first"
+            instead = "pass like=pyarrow.Tensor" if name == "pyarrow" else ""
+            raise SharingError(name, "shape", expected, str(view.shape), instead)
 
     return refuse
 
@@ -80,7 +83,7 @@ ARRAY = Target(
     address=_address,
     is_own=lambda x: isinstance(x, pa.Array),
     dtypes=NUMBERS,
-    refuse=axes("pyarrow", 1, "pass like=pyarrow.Tensor, or x.reshape(1)"),
+    refuse=axes("pyarrow", 1, "pass like=pyarrow.Tensor, or share x.reshape(1)"),
     order="C",
     immutable=True,
 )

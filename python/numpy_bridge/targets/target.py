@@ -21,6 +21,11 @@ NUMBERS = frozenset(
 """The dtypes that every target has."""
 
 
+def _listed(dtypes: frozenset[str]) -> str:
+    *most, last = sorted(dtypes)
+    return f"{', '.join(most)} or {last}"
+
+
 def check_device(name: str, found: str, asked: str) -> None:
     """Raise unless memory is on the device that was asked for. "cuda" stands for any one of CUDA."""
     if asked not in (found, found.partition(":")[0]):
@@ -43,10 +48,6 @@ class Conversion:
         if device is not None:
             check_device(self.name, _core.describe(result)["device"], device)
         return result
-
-    def check(self, view: _core.View) -> None:
-        """Raise for a dtype that the library lacks."""
-        self.function(view)
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ class Target:
         if view.dtype not in self.dtypes:
             if view.dtype.startswith((">", "<")):
                 raise self.refusal("byte order", "the machine's own byte order", view.dtype, COPY)
-            hint = "convert it to one of those first: " + ", ".join(sorted(self.dtypes))
-            raise self.refusal("dtype", "a dtype that it has", view.dtype, hint)
+            expected = f"a dtype that {self.name} has"
+            raise self.refusal("dtype", expected, view.dtype, f"convert it to {_listed(self.dtypes)}")
         if self.refuse is not None:
             self.refuse(view)
 
@@ -134,7 +135,9 @@ class Target:
         if self.order != "any" and not is_packed(view, any_order=self.order == "packed"):
             expected = "C order" if self.order == "C" else "elements without gaps"
             raise self.refusal("strides", expected, f"strides of {view.strides} bytes", COPY)
-        if view.ptr % self.alignment and view.nbytes:
+        if not view.nbytes:
+            return self._proved(aligned(view.shape, view.dtype, self.alignment))
+        if view.ptr % self.alignment:
             off = view.ptr & -view.ptr
             expected = f"an address that is a multiple of {self.alignment} bytes"
             hint = f"{COPY}, or make the memory with numpy_bridge.empty({view.shape}, {view.dtype!r})"

@@ -27,13 +27,28 @@ def _refuse(view: _core.View) -> None:
         raise SharingError("tensorflow", "tracing", "eager execution", got, _OUTSIDE)
 
 
-def readable(x: Any) -> Any:
-    """Return the tensor to read an object of TensorFlow from: for a variable, the one that it holds now.
+def _address(tensor: Any) -> int:
+    return _core.capsule_address(tensor.__dlpack__()) or 0
 
-    A variable that is assigned later leaves this tensor as it is.
+
+def _value(variable: Any, copies: bool) -> Any:
+    """Return the tensor that a variable holds now. What is assigned later leaves this tensor as it is.
+
+    A variable that was once assigned in part makes a new tensor for each reader.
     """
+    value, again = readable(variable.value(), copies), variable.value()
+    if not copies and _address(value) != _address(again):
+        got = "a copy for each reader, as the variable was assigned in part"
+        raise SharingError(
+            "tensorflow", "copy", "the variable's own memory", got, "pass copy=None to take it"
+        )
+    return value
+
+
+def readable(x: Any, copies: bool) -> Any:
+    """Return the tensor to read an object of TensorFlow from; `copies` says whether a copy will do."""
     if isinstance(x, tf.Variable):
-        return readable(x.value())
+        return _value(x, copies)
     if isinstance(x, tf.RaggedTensor):
         hint = "share its parts: x.flat_values and x.nested_row_splits; or pad it: x.to_tensor()"
         raise SharingError("tensorflow", "layout", "a dense tensor", "a ragged tensor", hint)
@@ -43,7 +58,8 @@ def readable(x: Any) -> Any:
     if isinstance(x, tf.Tensor) and not hasattr(x, "numpy"):
         raise SharingError("tensorflow", "tracing", "an eager tensor", "a symbolic one", _OUTSIDE)
     if isinstance(x, tf.Tensor) and x.dtype in (tf.string, tf.resource, tf.variant):
-        hint = "convert the text to numbers first: tf.strings.to_number(x)" if x.dtype == tf.string else ""
+        numbers = "convert the text to numbers first: tf.strings.to_number(x)"
+        hint = numbers if x.dtype == tf.string else "share what it stands for, such as the variable itself"
         raise SharingError("tensorflow", "dtype", "numbers in one block of memory", x.dtype.name, hint)
     return x
 
@@ -51,7 +67,7 @@ def readable(x: Any) -> Any:
 TENSORFLOW = Target(
     "tensorflow",
     _share,
-    address=lambda tensor: _core.capsule_address(tensor.__dlpack__()) or 0,
+    address=_address,
     is_own=lambda x: isinstance(x, tf.Tensor),
     dtypes=NUMBERS | {"bool", "bfloat16", "complex64", "complex128"},
     refuse=_refuse,

@@ -1,0 +1,385 @@
+"""`to` and `empty` with real libraries: sharing is proved by writing. `nox -s faults` has them."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from numpy_bridge import targets
+from numpy_bridge.targets.table import TARGETS
+from support import needs_torch
+
+MUTABLE = {"allow_mutable": True}
+
+
+def library(name: str) -> Any:
+    return pytest.importorskip(name, reason=f"{name} is not installed: nox -s faults")
+
+
+def block(shape: tuple[int, ...] = (4, 6), dtype: str = "float32") -> np.ndarray:
+    """Aligned memory that holds 0, 1, 2, ..."""
+    array = bridge.to_numpy(bridge.empty(shape, dtype))
+    array[...] = np.arange(array.size).reshape(shape)
+    return array
+
+
+def first_of_jax(x: Any) -> float:
+    return float(np.asarray(x.ravel()[0]))
+
+
+def set_first_of_tensor(tensor: Any, value: float) -> None:
+    tensor.to_numpy().flat[0] = value
+
+
+def set_first_of_frame(frame: Any, value: float) -> None:
+    frame.iloc[(0,) * frame.ndim] = value
+
+
+def first_of_lists(x: Any) -> float:
+    values = x[0]
+    while not isinstance(values, float):
+        values = values[0]
+    return values
+
+
+# What each library is asked for, how it reads its first element, and how it writes it.
+Read, Write = Callable[[Any], Any], Callable[[Any, float], None] | None
+KINDS: dict[str, tuple[str, str, Read, Write]] = {
+    "numpy": ("numpy", "numpy", lambda x: x.flat[0], lambda x, value: x.flat.__setitem__(0, value)),
+    "torch": ("torch", "torch", lambda x: x.ravel()[0].item(), lambda x, value: x.view(-1)[:1].fill_(value)),
+    "jax": ("jax", "jax.numpy", first_of_jax, None),
+    "arrow": ("pyarrow", "pyarrow.Array", lambda x: first_of_lists(x.to_numpy_ndarray().tolist()), None),
+    "tensor": ("pyarrow", "pyarrow.Tensor", lambda x: x.to_numpy().flat[0], set_first_of_tensor),
+    "pandas": ("pandas", "pandas", lambda x: x.iloc[(0,) * x.ndim], set_first_of_frame),
+    "polars": ("polars", "polars", lambda x: first_of_lists(x.to_list()), None),
+}
+
+
+def like(kind: str) -> Any:
+    needed, path, *_ = KINDS[kind]
+    library(needed)
+    name, _, attribute = path.partition(".")
+    return importlib.import_module(path) if path == "jax.numpy" else _attribute(name, attribute)
+
+
+def _attribute(name: str, attribute: str) -> Any:
+    module = importlib.import_module(name)
+    return getattr(module, attribute) if attribute else module
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_writes_are_seen_on_both_sides(kind: str, shape: tuple[int, ...]) -> None:
+    if kind == "pandas" and len(shape) > 2:
+        shape = (24,)
+    _, _, read, write = KINDS[kind]
+    source = block(shape)
+    shared = bridge.to(source, like(kind), **MUTABLE)
+    source.flat[0] = 99
+    assert read(shared) == 99
+    if write:
+        write(shared, 55)
+        assert source.flat[0] == 55
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_and_shape(kind: str) -> None:
+    source = block()
+    shared = bridge.to(source, like(kind), **MUTABLE)
+    back = bridge.to_numpy(shared)
+    assert back.dtype == source.dtype
+    assert back.tolist() == source.tolist()
+
+
+@pytest.mark.parametrize("copy", [None, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_are_new_memory(kind: str, copy: bool | None) -> None:
+    """Reversed memory: nobody but NumPy, pandas and Arrow's Tensor can share it as it is."""
+    _, _, read, _ = KINDS[kind]
+    source = block()
+    source.flags.writeable = False
+    copied = bridge.to(source[:, ::-1], like(kind), copy=copy)
+    assert read(copied) == 5
+    if copy or kind not in ("numpy", "pandas"):
+        source.flags.writeable = True
+        source[...] = 0
+        assert read(copied) == 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_read_only_stays_read_only(kind: str) -> None:
+    _, _, read, write = KINDS[kind]
+    source = block()
+    source.flags.writeable = False
+    if kind == "torch":
+        with pytest.raises(bridge.SharingError, match="allow_readonly=True"):
+            bridge.to(source, like(kind))
+        return
+    shared = bridge.to(source, like(kind))
+    assert bridge.view(shared).readonly
+    assert bridge.shares_memory(shared, source)
+    if write:
+        with pytest.raises(ValueError, match="read-only"):
+            write(shared, 3)
+    assert read(shared) == 0
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind not in ("numpy", "torch", "tensor", "pandas")]
+)
+def test_without_leave_writable_memory_is_copied_for_those_that_never_change(kind: str) -> None:
+    source = block()
+    copied = bridge.to(source, like(kind), copy=None)
+    source[...] = 7
+    assert KINDS[kind][2](copied) == 0
+    with pytest.raises(bridge.SharingError, match=r"expected read-only memory.*allow_mutable=True"):
+        bridge.to(source, like(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_one_already_is_returned(kind: str) -> None:
+    shared = bridge.to(block(), like(kind), **MUTABLE)
+    assert bridge.to(shared, like=shared) is shared
+    assert bridge.to(shared, like=shared, device="cpu") is shared
+    assert bridge.to(shared, like=shared, copy=True) is not shared
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_without_elements(kind: str) -> None:
+    shared = bridge.to(np.empty((0, 3), "float32"), like(kind))
+    assert len(bridge.to_numpy(shared)) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_owner_is_kept_alive(kind: str) -> None:
+    shared = bridge.to(block((1 << 12,)).copy(), like(kind), copy=None)
+    np.full(1 << 12, 3, np.float32)  # would be given memory that was freed
+    assert bridge.to_numpy(shared)[1:3].tolist() == [1, 2]
+
+
+# jax
+
+
+def test_a_jax_array_changes_when_its_source_is_written() -> None:
+    """Why `allow_mutable` must be asked for: jax relies on memory that stays as it is."""
+    jax = library("jax")
+    source = block((16,))
+    array = bridge.to_jax(source, **MUTABLE)
+    total = jax.jit(lambda x: x.sum())
+    before = float(total(array))
+    source[0] += 1000
+    assert float(total(array)) == before + 1000
+
+
+def test_jax_does_not_write_to_memory_that_was_lent() -> None:
+    """A donated buffer would be written. So memory that is read-only for the kernel may be lent."""
+    jax = library("jax")
+    source = block((16,))
+    source.flags.writeable = False
+    array = bridge.to_jax(source)
+    changed = jax.jit(lambda x: x + 1, donate_argnums=0)(array)
+    assert changed[0] == 1
+    assert source[0] == 0
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "complex128"])
+def test_wide_numbers_need_x64(dtype: str) -> None:
+    jax = library("jax")
+    source = block((8,), dtype)
+    for copy in (False, None, True):
+        with pytest.raises(bridge.SharingError, match="jax_enable_x64"):
+            bridge.to_jax(source, copy=copy, **MUTABLE)
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        assert bridge.to_jax(source, **MUTABLE).dtype == dtype
+    finally:
+        jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.parametrize("axes", [(1, 0, 2), (2, 1, 0), (2, 0, 1)], ids=str)
+def test_jax_takes_the_axes_in_any_order(axes: tuple[int, ...]) -> None:
+    library("jax")
+    source = block((2, 3, 4)).transpose(axes)
+    array = bridge.to_jax(source, **MUTABLE)
+    source[1, 1, 1] = 77
+    assert np.array_equal(np.asarray(array), source)
+
+
+@needs_torch
+def test_tensors_without_plain_memory_are_copied_by_value() -> None:
+    import torch
+
+    library("jax")
+    odd = torch.arange(4.0).to(torch.complex64).mul(1j).conj()
+    assert np.asarray(bridge.to_jax(odd, copy=None)).tolist() == odd.tolist()
+    tracked = torch.ones(3, requires_grad=True)
+    assert np.asarray(bridge.to_jax(tracked, copy=None)).tolist() == [1, 1, 1]
+
+
+# The libraries that cannot share here
+
+
+def test_mlx_copies_on_the_cpu() -> None:
+    mlx = library("mlx.core")
+    source = block()
+    copied = bridge.to(source, mlx, copy=None)
+    source[...] = 0
+    assert copied[1, 1].item() == 7
+    if mlx.default_device() == mlx.cpu:
+        with pytest.raises(bridge.SharingError, match="Pass copy=None"):
+            bridge.to(source, "mlx")
+
+
+@pytest.fixture
+def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """As much of CuPy as the row uses, over memory that only claims to be on a device."""
+
+    class Array:
+        __module__ = "cupy"
+
+        def __init__(self, view: Any) -> None:
+            self.view = view
+            self.data = SimpleNamespace(ptr=view.ptr)
+            self.__cuda_array_interface__ = view.__cuda_array_interface__
+
+    def empty(shape: Any, dtype: Any) -> Array:
+        return Array(bridge.from_pointer(1 << 20, shape, dtype, device="cuda:0"))
+
+    module: Any = ModuleType("cupy")
+    module.ndarray, module.empty, module.from_dlpack = Array, empty, Array
+    module.array = lambda x: ("copied", x)
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.delitem(sys.modules, "numpy_bridge.targets.cupy", raising=False)
+    known = dict(targets._rows)
+    yield module
+    targets._rows.clear()
+    targets._rows.update(known)
+    sys.modules.pop("numpy_bridge.targets.cupy", None)
+
+
+def test_cupy_by_a_fake(cupy: Any) -> None:
+    on_device = bridge.from_pointer(4096, (2, 3), "float32", device="cuda:0")
+    array = bridge.to_cupy(on_device)
+    assert type(array) is cupy.ndarray
+    assert array.view.ptr == 4096
+    assert bridge.to(array, cupy) is array
+    assert bridge.to_cupy(on_device, device="cuda").view.ptr == 4096
+    with pytest.raises(bridge.SharingError, match="on cuda or cuda_managed, got memory on cpu"):
+        bridge.to_cupy(block())
+    word, given = bridge.to_cupy(block(), copy=None)
+    assert word == "copied"
+    assert given[0, 1] == 1
+    assert bridge.empty((2,), "float32", like="cupy").device == "cuda:0"
+
+
+def test_a_library_that_copies_silently_is_found_out() -> None:
+    from numpy_bridge.targets.target import NUMBERS, Target
+
+    def address(array: Any) -> int:
+        return int(array.ctypes.data)
+
+    liar = Target("jax", np.array, address, lambda x: False, NUMBERS)
+    with pytest.raises(bridge.SharingError, match=r"an array at 0x\w+, got a copy at 0x\w+") as caught:
+        liar.convert(block(), False, None, False)
+    assert caught.value.field == "address"
+    for copy in (None, True):  # one copy is ours, the other one is not told
+        with pytest.raises(bridge.SharingError, match="a copy at"):
+            liar.convert(block(), copy, None, False)
+    honest = replace(liar, share=bridge.to_numpy)
+    source = block()
+    honest.convert(source, False, None, False)[0] = 7
+    assert source[0, 0] == 7
+
+
+def test_an_error_of_the_library_is_told() -> None:
+    from numpy_bridge.targets.target import NUMBERS, Target
+
+    def share(view: Any) -> Any:
+        raise RuntimeError("out of\n  luck")
+
+    broken = Target("jax", share, id, lambda x: False, NUMBERS)
+    with pytest.raises(bridge.SharingError, match="got RuntimeError: out of luck") as caught:
+        broken.convert(block(), False, None, False)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+# What `like` may be
+
+
+@needs_torch
+def test_like() -> None:
+    import torch
+
+    source = block()
+    wrapped = ModuleType("array_api_compat.torch")
+    subclass = type("Mine", (torch.Tensor,), {})
+    for given in (
+        "torch",
+        torch,
+        wrapped,
+        torch.ones(1),
+        torch.Tensor,
+        subclass,
+        torch.nn.Parameter(torch.ones(1)),
+    ):
+        assert type(bridge.to(source, given)) is torch.Tensor
+    assert bridge.to(source, np.ma.masked_array([1])) is source
+
+
+@pytest.mark.parametrize("given", [None, 5, "scipy", "nn", sys, object(), [1.0], bridge.View], ids=repr)
+def test_like_what_is_no_target(given: Any) -> None:
+    with pytest.raises(TypeError, match="like: expected an array, a namespace or a name of"):
+        bridge.to(block(), given)
+
+
+def test_no_library_is_imported_that_was_not_named() -> None:
+    code = (
+        "import sys, numpy as np, numpy_bridge as bridge; bridge.to(np.ones(3), np); "
+        f"print(*sys.modules.keys() & set({[n for n in TARGETS if n != 'numpy']}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
+
+
+# empty
+
+
+@pytest.mark.parametrize("align", [1, 64, 4096])
+def test_empty(align: int) -> None:
+    view = bridge.empty((2, 3), "float64", align)
+    assert view.ptr % align == 0
+    assert (view.shape, view.dtype, view.readonly) == ((2, 3), "float64", False)
+    array = bridge.to_numpy(view)
+    array[...] = 3
+    assert memoryview(view).tolist() == [[3.0] * 3] * 2
+    assert bridge.empty(5, "int8").shape == (5,)
+    assert bridge.empty((), "int8").nbytes == 1
+    assert bridge.empty((0, 4), "int8").nbytes == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_like(kind: str) -> None:
+    made = bridge.empty((2, 3), "float32", like=like(kind))
+    bridge.to_numpy(made)[...] = 4
+    assert KINDS[kind][2](bridge.to(made, like(kind), **MUTABLE)) == 4
+
+
+@needs_torch
+def test_examples_of_docstrings() -> None:
+    import torch
+
+    for function in (bridge.to, bridge.empty):
+        (test,) = doctest.DocTestFinder().find(function, globs={"np": np, "torch": torch, "bridge": bridge})
+        assert test.examples
+        assert doctest.DocTestRunner().run(test).failed == 0
