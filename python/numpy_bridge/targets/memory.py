@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,17 +33,18 @@ def values_of(x: Any) -> _core.View:
 
 
 def is_packed(view: _core.View, *, any_order: bool = False) -> bool:
-    """Return whether the elements lie in C order without gaps; with `any_order`, in any order of the axes."""
-    if not view.nbytes:
+    """Return whether elements lie in C order without gaps; with `any_order`, in any order of the axes."""
+    if view.strides == _c_strides(view.shape, view.itemsize):
         return True
-    step = view.itemsize
-    axes = zip(reversed(view.strides), reversed(view.shape), strict=True)
-    for stride, extent in sorted(axes) if any_order else axes:
-        if extent != 1:
-            if stride != step:
-                return False
-            step *= extent
-    return True
+    axes = [pair for pair in zip(view.strides, view.shape, strict=True) if pair[1] != 1]
+    ordered = sorted(axes, reverse=True) if any_order else axes
+    extents = tuple(extent for _, extent in ordered)
+    return tuple(stride for stride, _ in ordered) == _c_strides(extents, view.itemsize)
+
+
+@lru_cache(maxsize=256)
+def _c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    return tuple(itemsize * prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 def may_be_written(view: _core.View) -> _core.View:

@@ -32,7 +32,7 @@ def _axes(expected: str, *accepted: int) -> Any:
 ANY = Target(
     "pandas",
     _share,
-    address=lambda x: int(x.to_numpy(copy=False).__array_interface__["data"][0]),
+    address=lambda x: _core.view(x.to_numpy()).ptr,
     is_own=lambda x: isinstance(x, pd.Series | pd.DataFrame),
     dtypes=NUMBERS | {"bool", "complex64", "complex128"},
     refuse=_axes("one axis or two", 1, 2),

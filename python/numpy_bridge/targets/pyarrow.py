@@ -40,17 +40,8 @@ def _share_array(view: _core.View) -> Any:
     return pa.ExtensionArray.from_storage(_fixed_shape(view.dtype, each), rows)
 
 
-def values(array: Any) -> Any:
-    """Return the Array of numbers inside nested lists of fixed size."""
-    while not pa.types.is_primitive(array.type):
-        array = array.storage if isinstance(array, pa.ExtensionArray) else array.flatten()
-    return array
-
-
 def _address(array: Any) -> int:
-    numbers = values(array)
-    buffer = numbers.buffers()[1]
-    return int(buffer.address + numbers.offset * numbers.type.bit_width // 8)
+    return int(array.buffers()[-1].address)  # the numbers; those before it mark missing ones
 
 
 def axes(name: str, least: int, hint: str) -> Any:

@@ -127,16 +127,16 @@ class Target:
     def _shared(self, view: _core.View, device: str | None, allow_mutable: bool) -> Any:
         if device is not None:
             check_device(self.name, view.device, device)
-        if view.device.partition(":")[0] not in self.devices:
+        if view.device not in self.devices and view.device.partition(":")[0] not in self.devices:
             hint = COPY if view.device == "cpu" else "pass copy=None and device='cpu' to copy it to the host"
             expected = f"memory on {' or '.join(self.devices)}"
             raise self.refusal("device", expected, f"memory on {view.device}", hint)
         self.check(view)
+        if not view.nbytes:
+            return self._proved(aligned(view.shape, view.dtype, self.alignment))
         if self.order != "any" and not is_packed(view, any_order=self.order == "packed"):
             expected = "C order" if self.order == "C" else "elements without gaps"
             raise self.refusal("strides", expected, f"strides of {view.strides} bytes", COPY)
-        if not view.nbytes:
-            return self._proved(aligned(view.shape, view.dtype, self.alignment))
         if view.ptr % self.alignment:
             off = view.ptr & -view.ptr
             expected = f"an address that is a multiple of {self.alignment} bytes"
