@@ -159,7 +159,7 @@ def faults(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, *OTHER_TARGETS, env=WITHOUT_CUDA)
     names = (
         *("conversions/test_real_objects", "conversions/test_proxies", "conversions/test_targets"),
-        *("errors/test_errors", "errors/test_hints", "package/test_targets_guide"),
+        *("conversions/test_targets_guide", "errors/test_errors", "errors/test_hints"),
     )
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
@@ -271,7 +271,10 @@ def producers(session: nox.Session) -> None:
 def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
-    names = ("conversions/test_tensorflow", "audit/test_audit_tensorflow")
+    names = (
+        *("conversions/test_tensorflow", "conversions/test_targets_guide"),
+        "audit/test_audit_tensorflow",
+    )
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
