@@ -159,7 +159,12 @@ def faults(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, *OTHER_TARGETS, env=WITHOUT_CUDA)
     names = (
         *("conversions/test_real_objects", "conversions/test_proxies", "conversions/test_targets"),
-        *("conversions/test_targets_guide", "errors/test_errors", "errors/test_hints"),
+        *(
+            "conversions/test_targets_like",
+            "conversions/test_targets_guide",
+            "errors/test_errors",
+            "errors/test_hints",
+        ),
     )
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 

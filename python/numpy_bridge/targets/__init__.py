@@ -39,8 +39,8 @@ def to(
         False: share or raise. None: share if possible, else copy once, into memory that the library can
         share. True: always copy.
     device : str or torch.device, optional
-        Where the result must be: "cpu", "cuda", "cuda:0". Memory elsewhere is refused, or copied to the host
-        if `copy` allows it.
+        Where the result must be: "cpu", "cuda", "cuda:0". Memory elsewhere is refused. If `copy` allows it,
+        "cpu" makes a copy on the host, except for torch.
     allow_mutable : bool, default False
         Share writable memory with libraries whose arrays never change: jax, TensorFlow, polars and
         pyarrow.Array. Such libraries read when they like, so values that are written meanwhile arrive

@@ -11,6 +11,7 @@ import mlx.core as mx
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
+from .memory import aligned
 from .target import COPY, NUMBERS, Target
 
 
@@ -21,6 +22,14 @@ def _share(view: _core.View) -> Any:
         raise SharingError("mlx", "copy", "memory that it can share", str(error), COPY) from error
 
 
+def _copied(view: _core.View) -> Any:
+    if any(stride < 0 for stride in view.strides):  # which MLX refuses
+        packed = aligned(view.shape, view.dtype, 64)
+        _core.copy_(packed, view)
+        return mx.from_dlpack(packed)
+    return mx.from_dlpack(view, copy=True)
+
+
 MLX = Target(
     "mlx",
     _share,
@@ -28,7 +37,7 @@ MLX = Target(
     is_own=lambda x: isinstance(x, mx.array),
     dtypes=(NUMBERS - {"float64"}) | {"bool", "bfloat16", "complex64"},
     devices=("cpu", "metal", "cuda"),
-    copied=lambda view: mx.from_dlpack(view, copy=True),
+    copied=_copied,
 )
 
 

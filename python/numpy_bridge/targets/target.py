@@ -114,7 +114,8 @@ class Target:
         """Raise for what no copy would change."""
         if view.dtype not in self.dtypes:
             if view.dtype.startswith((">", "<")):
-                raise self.refusal("byte order", "the machine's own byte order", view.dtype, COPY)
+                hint = "convert it first: x.astype(x.dtype.newbyteorder('='))" if self.copied else COPY
+                raise self.refusal("byte order", "the machine's own byte order", view.dtype, hint)
             expected = f"a dtype that {self.name} has"
             raise self.refusal("dtype", expected, view.dtype, f"convert it to {_listed(self.dtypes)}")
         if self.refuse is not None:
@@ -173,5 +174,6 @@ class Target:
             raise self.refusal("call", "that it takes this memory", got) from error
         if view.nbytes and (address := self.address(result)) != view.ptr:
             expected, got = f"an array at {view.ptr:#x}", f"a copy at {address:#x}"
-            raise self.refusal("address", expected, got, "it copies without being asked: pass copy=True")
+            hint = "this version of the library copies silently; call it directly if a copy will do"
+            raise self.refusal("address", expected, got, hint)
         return result

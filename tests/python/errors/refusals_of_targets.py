@@ -164,6 +164,12 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         f"mlx: copy: expected memory that it can share, got ...; {COPY}",
     ),
     (
+        "mlx.core",
+        lambda: to(aligned((4,), ">f4"), "mlx", copy=None),
+        "mlx: byte order: expected the machine's own byte order, got >f4; "
+        "convert it first: x.astype(x.dtype.newbyteorder('='))",
+    ),
+    (
         "numpy",
         lambda: bridge.empty(3, "float32", 48),
         "empty: align: expected a power of two, got 48",
