@@ -30,7 +30,8 @@ def to(
     Parameters
     ----------
     x : object
-        Anything that `view` accepts, and variables of TensorFlow, whose present value is shared.
+        Anything that `view` accepts. With ``copy=None`` also a variable of TensorFlow, whose present value
+        is shared.
     like : array, module, class or str
         The library: one of its arrays, a namespace (``jax.numpy``, ``array_api_compat.torch``), or its name,
         which imports it: "numpy", "torch", "jax", "tensorflow", "cupy", "mlx", "pyarrow" (or "arrow"),
@@ -76,7 +77,7 @@ def to(
     """
     key = like if isinstance(like, _NAMES_A_LIBRARY) else type(like)
     row = _rows.get(key) or _found(key)
-    if type(x).__module__.startswith("tensorflow."):
+    if getattr(type(x), "__module__", "").startswith("tensorflow."):  # types of ctypes have none
         from . import tensorflow
 
         x = tensorflow.readable(x, copies=copy is not False)

@@ -65,7 +65,7 @@ TENSOR = Target(
     address=lambda tensor: _core.view(tensor).ptr,
     is_own=lambda x: isinstance(x, pa.Tensor),
     dtypes=NUMBERS,
-    order="any",
+    order="forward",
 )
 
 ARRAY = Target(

@@ -20,6 +20,12 @@ NUMBERS = frozenset(
 )
 """The dtypes that every target has."""
 
+_ORDERS = {
+    "forward": "strides of 0 or more",
+    "packed": "strides of elements without gaps",
+    "C": "strides of C order",
+}
+
 
 def _listed(dtypes: frozenset[str]) -> str:
     *most, last = sorted(dtypes)
@@ -68,8 +74,8 @@ class Target:
         The dtypes that are shared as they are.
     refuse : callable, optional
         Raises for what a copy would not change: a mode of the library, a number of axes.
-    order : {"any", "packed", "C"}, optional
-        The layouts that are shared: all, those without gaps, or C-contiguous ones.
+    order : {"any", "forward", "packed", "C"}, optional
+        The layouts that are shared: all, those without negative strides, those without gaps, or C order.
     alignment : int, optional
         Bytes that the address must be a multiple of.
     immutable : bool, optional
@@ -135,9 +141,8 @@ class Target:
         self.check(view)
         if not view.nbytes:
             return self._proved(aligned(view.shape, view.dtype, self.alignment))
-        if self.order != "any" and not is_packed(view, any_order=self.order == "packed"):
-            expected = "C order" if self.order == "C" else "elements without gaps"
-            raise self.refusal("strides", expected, f"strides of {view.strides} bytes", COPY)
+        if self.order != "any" and not self._in_order(view):
+            raise self.refusal("strides", _ORDERS[self.order], f"{view.strides} bytes", COPY)
         if view.ptr % self.alignment:
             off = view.ptr & -view.ptr
             expected = f"an address that is a multiple of {self.alignment} bytes"
@@ -148,6 +153,11 @@ class Target:
             expected = "read-only memory, since its arrays must never change"
             raise self.refusal("readonly", expected, "writable memory", hint)
         return self._proved(view)
+
+    def _in_order(self, view: _core.View) -> bool:
+        if self.order == "forward":
+            return all(stride >= 0 for stride in view.strides)
+        return is_packed(view, any_order=self.order == "packed")
 
     def _copied(self, x: Any, device: str | None) -> Any:
         values = values_of(x)

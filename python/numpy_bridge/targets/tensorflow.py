@@ -27,28 +27,19 @@ def _refuse(view: _core.View) -> None:
         raise SharingError("tensorflow", "tracing", "eager execution", got, _OUTSIDE)
 
 
-def _address(tensor: Any) -> int:
-    return _core.capsule_address(tensor.__dlpack__()) or 0
-
-
-def _value(variable: Any, copies: bool) -> Any:
-    """Return the tensor that a variable holds now. What is assigned later leaves this tensor as it is.
-
-    A variable that was once assigned in part makes a new tensor for each reader.
-    """
-    value, again = readable(variable.value(), copies), variable.value()
-    if not copies and _address(value) != _address(again):
-        got = "a copy for each reader, as the variable was assigned in part"
-        raise SharingError(
-            "tensorflow", "copy", "the variable's own memory", got, "pass copy=None to take it"
-        )
-    return value
-
-
 def readable(x: Any, copies: bool) -> Any:
-    """Return the tensor to read an object of TensorFlow from; `copies` says whether a copy will do."""
+    """Return the tensor to read an object of TensorFlow from, or raise.
+
+    With `copies`, a variable is read as it is now: what it is assigned later goes to other memory.
+    """
+    if isinstance(x, tf.Variable) and copies:
+        return readable(x.value(), copies)
     if isinstance(x, tf.Variable):
-        return _value(x, copies)
+        got, hint = (
+            "a variable, which gets new memory when it is assigned",
+            "share what it holds now: x.value()",
+        )
+        raise SharingError("tensorflow", "variable", "memory that stays the same", got, hint)
     if isinstance(x, tf.RaggedTensor):
         hint = "share its parts: x.flat_values and x.nested_row_splits; or pad it: x.to_tensor()"
         raise SharingError("tensorflow", "layout", "a dense tensor", "a ragged tensor", hint)
@@ -67,7 +58,7 @@ def readable(x: Any, copies: bool) -> Any:
 TENSORFLOW = Target(
     "tensorflow",
     _share,
-    address=_address,
+    address=lambda tensor: _core.capsule_address(tensor.__dlpack__()) or 0,
     is_own=lambda x: isinstance(x, tf.Tensor),
     dtypes=NUMBERS | {"bool", "bfloat16", "complex64", "complex128"},
     refuse=_refuse,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import doctest
 import subprocess
 import sys
@@ -115,6 +116,14 @@ def test_like() -> None:
 def test_like_what_is_no_target(given: Any) -> None:
     with pytest.raises(TypeError, match="like: expected an array, a namespace or a name of"):
         bridge.to(block(), given)
+
+
+def test_objects_of_ctypes_whose_types_have_no_module() -> None:
+    values = (ctypes.c_float * 4)(1, 2, 3, 4)
+    bridge.to(values, np)[0] = 9
+    assert values[0] == 9
+    with pytest.raises(TypeError, match="like: expected"):
+        bridge.to(np.ones(2), values)
 
 
 def test_no_library_is_imported_that_was_not_named() -> None:

@@ -59,7 +59,7 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
     (
         "jax",
         lambda: to(aligned()[:, ::2], "jax"),
-        f"jax: strides: expected elements without gaps, got strides of (64, 8) bytes; {COPY}",
+        f"jax: strides: expected strides of elements without gaps, got (64, 8) bytes; {COPY}",
     ),
     (
         "jax",
@@ -111,7 +111,12 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
     (
         "pyarrow",
         lambda: to(aligned().T, "pyarrow"),
-        f"pyarrow: strides: expected C order, got strides of (4, 64) bytes; {COPY}",
+        f"pyarrow: strides: expected strides of C order, got (4, 64) bytes; {COPY}",
+    ),
+    (
+        "pyarrow",
+        lambda: to(aligned()[::-1], of_pyarrow("Tensor")),
+        f"pyarrow: strides: expected strides of 0 or more, got (-64, 4) bytes; {COPY}",
     ),
     (
         "pyarrow",
