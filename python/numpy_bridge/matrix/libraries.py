@@ -90,6 +90,12 @@ LIBRARIES: tuple[Library, ...] = (
     Library("mlx", "import mlx.core as mx", read="x.tolist()"),
     Library("pillow", "from PIL import Image", read="list(x.tobytes())", write="x.putdata(values)"),
     Library("ml_dtypes", "import ml_dtypes", read=""),
+    Library(
+        "numpy_bridge",
+        "import numpy_bridge as bridge",
+        read="bridge.to_numpy(x).tolist()",
+        write="bridge.to_numpy(x)[...] = values",
+    ),
     NUMPY,
     PYTHON,
 )
