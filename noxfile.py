@@ -157,15 +157,8 @@ def browser(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Objects of real libraries that are immutable, computed or proxies; most targets of `to`."""
     session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, *OTHER_TARGETS, env=WITHOUT_CUDA)
-    names = (
-        *("conversions/test_real_objects", "conversions/test_proxies", "conversions/test_targets"),
-        *(
-            "conversions/test_targets_like",
-            "conversions/test_targets_guide",
-            "errors/test_errors",
-            "errors/test_hints",
-        ),
-    )
+    conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_guide")
+    names = (*(f"conversions/test_{name}" for name in conversions), "errors/test_errors", "errors/test_hints")
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
@@ -276,10 +269,7 @@ def producers(session: nox.Session) -> None:
 def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
-    names = (
-        *("conversions/test_tensorflow", "conversions/test_targets_guide"),
-        "audit/test_audit_tensorflow",
-    )
+    names = ("conversions/test_tensorflow", "conversions/test_targets_guide", "audit/test_audit_tensorflow")
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
