@@ -291,6 +291,14 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session(allow_parallel=False)
+def matrix_processes(session: nox.Session) -> None:
+    """What every transport copies of every object, into docs/matrix-processes-result.md."""
+    session.install(*CONSTRAINTS, ".[tour]", "jax", "joblib", *CLUSTERS, env=WITHOUT_CUDA)
+    options = ("--processes", "--clusters", "--markdown", "docs/matrix-processes-result.md")
+    session.run("numpy-bridge", "matrix", *options, *session.posargs)
+
+
+@nox.session(allow_parallel=False)
 def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
