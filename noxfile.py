@@ -38,6 +38,7 @@ ODD_PRODUCERS = (
     *("pandas", "polars", "pyarrow", "xarray", "awkward", "h5py", "zarr", "netCDF4", "numba", "wrapt"),
     "dask[array]",
 )
+OTHER_TARGETS = ("jax", "mlx[cpu]")
 CLUSTERS = ("ray[data]", "distributed", "dask[array]", "pyzmq", "msgspec", "mpi4py", "mpich")
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
@@ -154,15 +155,16 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
-    """Objects of real libraries that are immutable, computed or proxies; files that libraries wrote."""
-    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, "safetensors", env=WITHOUT_CUDA)
-    names = (
-        "conversions/test_real_objects.py",
-        "conversions/test_proxies.py",
-        "errors/test_hints.py",
-        "files",
+    """Real libraries: objects that are immutable, computed or proxies; their files; most targets of `to`."""
+    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors")
+    session.install(*CONSTRAINTS, ".[test]", *packages, env=WITHOUT_CUDA)
+    conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_guide")
+    names = (*(f"conversions/test_{name}.py" for name in conversions), "errors/test_errors.py")
+    session.run(
+        "pytest",
+        *(f"tests/python/{name}" for name in (*names, "errors/test_hints.py", "files")),
+        *session.posargs,
     )
-    session.run("pytest", *(f"tests/python/{name}" for name in names), *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -272,7 +274,7 @@ def producers(session: nox.Session) -> None:
 def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
-    names = ("conversions/test_tensorflow", "audit/test_audit_tensorflow")
+    names = ("conversions/test_tensorflow", "conversions/test_targets_guide", "audit/test_audit_tensorflow")
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
