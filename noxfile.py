@@ -38,6 +38,7 @@ ODD_PRODUCERS = (
     *("pandas", "polars", "pyarrow", "xarray", "awkward", "h5py", "zarr", "netCDF4", "numba", "wrapt"),
     "dask[array]",
 )
+OTHER_TARGETS = ("jax", "mlx[cpu]")
 CLUSTERS = ("ray[data]", "distributed", "dask[array]", "pyzmq", "msgspec", "mpi4py", "mpich")
 MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 
@@ -106,7 +107,7 @@ def asan(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def headers(session: nox.Session) -> None:
-    """Every header alone and without a warning, as C++17, 20 and 23, by GCC and by Clang."""
+    """Every header alone as C++17, all together as C++20 and 23, without a warning, by GCC and by Clang."""
     steps.install_system_package(session, "clang++", "clang")
     steps.install_cpp_tools(session)
     python = Path(session.virtualenv.location, "bin", "python")
@@ -117,7 +118,7 @@ def headers(session: nox.Session) -> None:
         session.run("cmake", "--build", build, "--target", "headers")
 
 
-@nox.session(python=["3.12", "3.13", "3.13t"], tags=["ci"])
+@nox.session(python=["3.13", "3.13t"], tags=["ci"])
 def tests_without_torch(session: nox.Session) -> None:
     """The Python tests that need no torch, on other Pythons: the package is complete without it."""
     prefer = "--prefer-binary"  # the newest releases have no wheels for 3.13t
@@ -154,10 +155,16 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
-    """Objects of real libraries that are immutable, computed or proxies, and what they are refused for."""
-    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, env=WITHOUT_CUDA)
-    names = ("conversions/test_real_objects", "conversions/test_proxies", "errors/test_hints")
-    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
+    """Real libraries: objects that are immutable, computed or proxies; their files; most targets of `to`."""
+    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors")
+    session.install(*CONSTRAINTS, ".[test]", *packages, env=WITHOUT_CUDA)
+    conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_guide")
+    names = (*(f"conversions/test_{name}.py" for name in conversions), "errors/test_errors.py")
+    session.run(
+        "pytest",
+        *(f"tests/python/{name}" for name in (*names, "errors/test_hints.py", "files")),
+        *session.posargs,
+    )
 
 
 @nox.session(tags=["ci"])
@@ -196,9 +203,9 @@ def cuda_build(session: nox.Session) -> None:
     session.run("python", "tests/cuda_binary.py", str(cuobjdump), str(module))
 
 
-@nox.session(python=["3.10", "3.13"], tags=["nightly"])
+@nox.session(python=["3.10", "3.12", "3.13"], tags=["nightly"])
 def tests_other_pythons(session: nox.Session) -> None:
-    """The session `tests` on the oldest Python and on a newer one."""
+    """The session `tests` on the oldest Python and on newer ones."""
     tests(session)
 
 
@@ -267,7 +274,7 @@ def producers(session: nox.Session) -> None:
 def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
-    names = ("conversions/test_tensorflow", "audit/test_audit_tensorflow")
+    names = ("conversions/test_tensorflow", "conversions/test_targets_guide", "audit/test_audit_tensorflow")
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
@@ -289,6 +296,14 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session(allow_parallel=False)
+def matrix_processes(session: nox.Session) -> None:
+    """What every transport copies of every object, into docs/matrix-processes-result.md."""
+    session.install(*CONSTRAINTS, ".[tour]", "jax", "joblib", *CLUSTERS, env=WITHOUT_CUDA)
+    options = ("--processes", "--clusters", "--markdown", "docs/matrix-processes-result.md")
+    session.run("numpy-bridge", "matrix", *options, *session.posargs)
+
+
+@nox.session(allow_parallel=False)
 def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
@@ -307,6 +322,13 @@ def bench_processes(session: nox.Session) -> None:
     """Sending to other processes beside the libraries' own ways."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/processes.py", *session.posargs)
+
+
+@nox.session(allow_parallel=False)
+def bench_files(session: nox.Session) -> None:
+    """Opening a GiB of weights beside the libraries' own ways."""
+    session.install(*CONSTRAINTS, ".[tour]", "safetensors", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/files.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)

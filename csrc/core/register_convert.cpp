@@ -134,7 +134,7 @@ constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_re
 
 py::object call_view(const arguments<2>& given) {
     const bool readonly = is_true(given[1], false);
-    return engine::finally_refused(given[0], "share a copy: numpy_bridge.view(numpy_bridge.to_numpy(x, copy=True))",
+    return engine::finally_refused(given[0], how_to_copy,
                                    [&] { return make_view(given[0], engine::to_share, readonly); });
 }
 

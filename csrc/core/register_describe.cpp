@@ -1,6 +1,12 @@
 /// describe and ask_protocols: memory and protocols as plain values that hold no reference.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include <pybind11/typing.h>
 
+#include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/array_method.hpp>
 #include <numpy_bridge/libraries/immutable.hpp>
@@ -38,7 +44,7 @@ facts facts_of(const memory& m) {
 
 facts describe(const py::object& x) {
     imported in;
-    import_object(x.ptr(), engine::to_locate, in);
+    engine::finally_refused(x.ptr(), "", [&] { import_object(x.ptr(), engine::to_locate, in); });
     return facts_of(in.description);
 }
 
@@ -62,11 +68,53 @@ py::object answer_of(const engine::protocol& with, PyObject* x) {
     }
 }
 
-py::typing::List<py::typing::Tuple<py::str, py::object>> ask_protocols(const py::object& x) {
-    py::list answers;
-    for (const engine::protocol& with : engine::protocols())
-        if (const py::object answer = answer_of(with, x.ptr())) answers.append(py::make_tuple(with.attribute, answer));
-    return answers;
+/// What `view` makes of `x`, and the answers that it got on the way. They are kept, because `x` may compute them.
+class first_share {
+public:
+    explicit first_share(PyObject* x) {
+        imported in;
+        try {
+            engine::finally_refused(x, how_to_copy,
+                                    [&] { engine::import_by_protocol(x, engine::to_share, in, made_); });
+            facts_ = facts_of(in.description);
+            result_ = py::cast(std::make_unique<view>(in, x, false));
+        } catch (const sharing_error& error) {
+            result_ = python_exception(error.why());
+        } catch (const py::type_error& error) { // it has no memory
+            result_ = py::reinterpret_borrow<py::object>(PyExc_TypeError)(error.what());
+        }
+    }
+
+    /// A View or the exception.
+    const py::object& result() const noexcept { return result_; }
+
+    /// Whether `with` was tried, and its answer as `answer_of` gives it.
+    std::optional<py::object> answer_of(const engine::protocol& with) const {
+        if (&with == made_.succeeded) return facts_ ? facts_ : result_;
+        const auto found = std::find(made_.refused.begin(), made_.refused.end(), &with);
+        if (found != made_.refused.end())
+            return python_exception(made_.refusals[static_cast<std::size_t>(found - made_.refused.begin())]);
+        if (made_.succeeded != nullptr && &with > made_.succeeded) return std::nullopt;
+        return py::object();
+    }
+
+private:
+    engine::attempts made_;
+    py::object facts_, result_;
+};
+
+using answers = py::typing::List<py::typing::Tuple<py::str, py::object>>;
+
+py::typing::Tuple<py::object, answers> ask_protocols(const py::object& x) {
+    std::optional<first_share> first;
+    if (engine::find_library(x.ptr()) == nullptr) first.emplace(x.ptr());
+    py::list found;
+    for (const engine::protocol& with : engine::protocols()) {
+        const std::optional<py::object> known = first ? first->answer_of(with) : std::nullopt;
+        if (const py::object answer = known ? *known : answer_of(with, x.ptr()))
+            found.append(py::make_tuple(with.attribute, answer));
+    }
+    return py::make_tuple(first ? first->result() : py::object(py::none()), found);
 }
 
 bool reads_tensors_fast() {
@@ -88,10 +136,11 @@ all the same. Raises as `shares_memory` does.)");
 
 False if torch is not imported, if its layout was not found, or if NUMPY_BRIDGE_FAST_TENSORS was 0 when torch was first used.)");
     module.def("ask_protocols", ask_protocols, py::arg("x"),
-               R"(The result of each protocol that `x` supports: (name, answer), in the order of `view`.
+               R"(What `view` makes of `x`, and the result of each protocol that it supports. Each is asked once.
 
-An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__``, which
-is not called: it might copy, compute or pin. Nothing stays shared.)");
+The first is a View, the exception that `view` would raise, or None for an object of a known library, which
+computes nothing. Then (name, answer) for each protocol, in the order of `view`: the facts of `describe`, the
+SharingError, or None for ``__array__`` where `view` does not need it: it might copy, compute or pin.)");
 }
 
 } // namespace numpy_bridge

@@ -59,6 +59,9 @@ void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& s
                       const std::optional<std::vector<std::int64_t>>& strides, device where, bool readonly,
                       imported& out);
 
+/// What a refusal of `view` suggests where a copy would do.
+inline constexpr const char* how_to_copy = "share a copy: numpy_bridge.view(numpy_bridge.to_numpy(x, copy=True))";
+
 /// Whether `x` is a View, by its real type.
 bool is_view(PyObject* x);
 

@@ -147,11 +147,13 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
 
 /// Tries the protocols in their order. Objects of immutable libraries come in read-only; that check is skipped for bare
 /// tensors that are only read.
-NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out) {
+NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out, attempts& made) {
     check_scalar(x);
-    std::vector<refusal> refusals;
     for (const protocol& with : protocol_table) {
-        if (!try_protocol(with, x, wanted, out, refusals)) continue;
+        const bool described = try_protocol(with, x, wanted, out, made.refusals);
+        if (made.refusals.size() > made.refused.size()) made.refused.push_back(&with);
+        if (!described) continue;
+        made.succeeded = &with;
         check_class(x);
         out.own_extents();
         const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
@@ -159,15 +161,18 @@ NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, 
         prefer_the_producers_stream(x, out);
         return;
     }
-    if (refusals.empty()) refuse_type(x);
-    refuse_object(x, refusals);
+    if (made.refusals.empty()) refuse_type(x);
+    refuse_object(x, made.refusals);
 }
 
 } // namespace engine
 
 NUMPY_BRIDGE_INLINE void import_object(PyObject* x, const engine::request& wanted, imported& out) {
     const engine::library* known = engine::find_library(x);
-    if (known == nullptr) return engine::import_by_protocol(x, wanted, out);
+    if (known == nullptr) {
+        engine::attempts made;
+        return engine::import_by_protocol(x, wanted, out, made);
+    }
     known->import(x, wanted, out);
     if (wanted.held != engine::hold::nothing || out.pin || out.lease) return;
     out.seen.object = x;

@@ -36,9 +36,11 @@ from numpy_bridge._core import (
 from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.explanation import explain
+from numpy_bridge.files import open_arrow, open_hdf5, open_npy, open_safetensors, open_zarr
 from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
 from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers, shared_empty
+from numpy_bridge.targets import empty, to, to_arrow, to_cupy, to_jax, to_tensorflow
 
 # No __getattr__: with one, CPython looks up every bridge.NAME the slow way,
 # which costs up to a fifth of a conversion. What is large is imported when it is called.
@@ -57,6 +59,7 @@ __all__ = [
     "copy_",
     "dask",
     "dumps",
+    "empty",
     "explain",
     "from_pointer",
     "get_cmake_dir",
@@ -64,11 +67,21 @@ __all__ = [
     "loads",
     "may_share_memory",
     "no_copies",
+    "open_arrow",
+    "open_hdf5",
+    "open_npy",
+    "open_safetensors",
+    "open_zarr",
     "ray",
     "register_reducers",
     "shared_empty",
     "shares_memory",
+    "to",
+    "to_arrow",
+    "to_cupy",
+    "to_jax",
     "to_numpy",
+    "to_tensorflow",
     "to_torch",
     "view",
 ]

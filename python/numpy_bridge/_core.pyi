@@ -206,12 +206,13 @@ def add_(x: typing.Any, y: typing.Any) -> typing.Any:
     >>> bridge.add_(x, 1).tolist()
     [2.0, 2.0, 2.0]
     """
-def ask_protocols(x: typing.Any) -> list[tuple[str, typing.Any]]:
+def ask_protocols(x: typing.Any) -> tuple[typing.Any, list[tuple[str, typing.Any]]]:
     """
-    The result of each protocol that `x` supports: (name, answer), in the order of `view`.
+    What `view` makes of `x`, and the result of each protocol that it supports. Each is asked once.
     
-    An answer is the facts of `describe`, the SharingError that `view` would raise, or None for ``__array__``, which
-    is not called: it might copy, compute or pin. Nothing stays shared.
+    The first is a View, the exception that `view` would raise, or None for an object of a known library, which
+    computes nothing. Then (name, answer) for each protocol, in the order of `view`: the facts of `describe`, the
+    SharingError, or None for ``__array__`` where `view` does not need it: it might copy, compute or pin.
     """
 def capsule_address(capsule: typing.Any) -> int | None:
     """

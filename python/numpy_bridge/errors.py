@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# As in csrc/engine/error.cpp
+# As in csrc/engine/error.cpp, and those of numpy_bridge.targets and numpy_bridge.files
 _FAILURES = {
     "buffer": "cannot share this through the buffer protocol",
     "NumPy": "NumPy cannot share this",
@@ -16,6 +16,16 @@ _FAILURES = {
     "copy_": "copy_ cannot use these operands",
     "pickle": "cannot send this to another process",
     "unpickle": "cannot rebuild what was sent",
+    **{
+        name: f"{name} cannot share this"
+        for name in ("jax", "tensorflow", "cupy", "mlx", "pyarrow", "polars", "pandas")
+    },
+    "empty": "empty cannot make this memory",
+    "safetensors": "cannot open this safetensors file",
+    "npy": "cannot open this .npy file",
+    "Arrow IPC": "cannot open this Arrow file",
+    "HDF5": "cannot open this HDF5 file",
+    "zarr": "cannot open this zarr array",
 }
 
 

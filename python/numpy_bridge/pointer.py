@@ -12,13 +12,6 @@ import numpy as np
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
-_name_of_capsule: Any = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
-    ("PyCapsule_GetName", ctypes.pythonapi)
-)
-_pointer_in_capsule: Any = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-    ("PyCapsule_GetPointer", ctypes.pythonapi)
-)
-
 
 def from_pointer(
     ptr: Any,
@@ -146,7 +139,9 @@ def _no_address(x: object) -> TypeError:
 
 
 def _capsule_address(capsule: object) -> int:
-    name: bytes | None = _name_of_capsule(capsule)
+    in_capsule = ctypes.pythonapi
+    name_of = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", in_capsule))
+    name: bytes | None = name_of(capsule)
     if name is not None and b"dltensor" in name:
         raise SharingError(
             "pointer",
@@ -155,7 +150,10 @@ def _capsule_address(capsule: object) -> int:
             f"a DLPack capsule, {name.decode()!r}",
             "it points to a description of memory; pass the object that made it to numpy_bridge.view",
         )
-    address: int = _pointer_in_capsule(capsule, name)  # never null
+    pointer_in = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", in_capsule)
+    )
+    address: int = pointer_in(capsule, name)  # never null
     return address
 
 

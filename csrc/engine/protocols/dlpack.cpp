@@ -145,7 +145,7 @@ NUMPY_BRIDGE_INLINE bool ask_dlpack(const py::object& method, PyObject* x, const
     try {
         answer = call_with_accepted(method, {{"max_version", version}, {"copy", copy}});
     } catch (py::error_already_set& error) {
-        refuse("DLPack", "__dlpack__", "a capsule", text_of_error(error));
+        refuse("DLPack", "__dlpack__", "a capsule", text_of_error(error), wanted.copies ? "" : hint_to_copy);
     }
     import_capsule(answer.result, x, wanted, out);
     return answer.with_last;

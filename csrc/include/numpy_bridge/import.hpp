@@ -31,6 +31,16 @@ protocol_list protocols() noexcept;
 bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
                   std::vector<refusal>& refusals);
 
+/// What became of the protocols that were tried.
+struct attempts {
+    const protocol* succeeded = nullptr;
+    std::vector<const protocol*> refused;
+    std::vector<refusal> refusals; ///< why, for each of `refused`
+};
+
+/// `import_object` for an object of no known library. `made` is filled even if this raises.
+void import_by_protocol(PyObject* x, const request& wanted, imported& out, attempts& made);
+
 } // namespace engine
 
 /// Describes the memory behind `x`, and holds it as `wanted` asks.

@@ -11,7 +11,8 @@ from numpy_bridge.outcome import Outcome
 from numpy_bridge.unwatched import this_thread
 
 from .judging.call_site import find_call_site
-from .judging.calls import Call
+from .judging.calls import Call, Sends
+from .judging.messages import Outgoing, judge_message
 from .judging.modes import is_tracing, torch_functions_disabled
 from .judging.operands import Operand, Trait
 from .judging.verdict import Verdict, judge
@@ -63,7 +64,10 @@ def _conversion(
 ) -> Conversion | None:
     """Return the conversion that a call made; None if there is none to report."""
     try:
-        v = judge(call, options, source, result)
+        if isinstance(source, Outgoing):
+            v = judge_message(call, source, result)
+        else:
+            v = judge(call, options, source, result)
     except Exception as error:
         v = _unknown(source, result, error)
     if Trait.NO_MEMORY in v.source.traits | v.result.traits:
@@ -86,6 +90,8 @@ def _unknown(source: Any, result: Any, error: Exception) -> Verdict:
 
 def _is_internal(call: Call, verdict: Verdict) -> bool:
     """Whether a library may make such a call on its own arrays, numbers or names, not for the user."""
+    if call.sends is not Sends.NOTHING:
+        return True
     source, result = verdict.source, verdict.result
     if call.registry or source.device != result.device:
         return False

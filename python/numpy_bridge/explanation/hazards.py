@@ -28,6 +28,7 @@ _READ: dict[str, tuple[str, ...]] = {
     "np.asarray(x)": (*_BUFFER, "__array_struct__", "__array_interface__"),
     "np.from_dlpack(x)": _DLPACK,
     "memoryview(x)": _BUFFER,
+    "torch.asarray(x)": (*_BUFFER, "__dlpack_c_exchange_api__", "__dlpack__"),
     "torch.as_tensor(x)": ("__cuda_array_interface__", *_DLPACK),
     "torch.tensor(x)": ("__cuda_array_interface__", *_DLPACK),
     "torch.from_dlpack(x)": _DLPACK,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from numpy_bridge import _core
@@ -44,6 +44,14 @@ def offer_of(x: Any) -> Offer:
     except (SharingError, TypeError) as error:
         return Offer(x, None, error.with_traceback(None), _address_of(x))
     return Offer(x, view, None, Memory.of(x if is_tensor(x) else view))
+
+
+def offer_and_answers(x: Any) -> tuple[Offer, Mapping[str, Any]]:
+    """Ask one object by every protocol, each of them once; the answers are those of `_core.ask_protocols`."""
+    found, answers = _core.ask_protocols(x)
+    if isinstance(found, _core.View):
+        return Offer(x, found, None, Memory.of(found)), dict(answers)
+    return (offer_of(x) if found is None else Offer(x, None, found, None)), dict(answers)
 
 
 def offers_of(parts: Iterable[tuple[str, Any]]) -> Sequence[tuple[str, Offer]]:

@@ -13,29 +13,18 @@ from .model import Description, Protocol
 from .offer import Offer
 
 METHOD = "__array__"
-"""The protocol that is not asked here: it may copy, compute, or pin."""
+"""The protocol that may copy, compute, or pin. It is asked only if `view` needs it."""
 
 
 def protocols(offer: Offer, description: Description, answers: Mapping[str, Any]) -> tuple[Protocol, ...]:
     """Return what each protocol of the object answered. `answers` are those of `_core.ask_protocols`."""
-    heard = dict(answers)
-    if METHOD in answers and answers[METHOD] is None:
-        heard[METHOD] = _answer_of_method(offer, answers)
-    return tuple(_protocol(offer.x, description, name, answer) for name, answer in heard.items())
+    return tuple(_protocol(offer.x, description, name, answer) for name, answer in answers.items())
 
 
 def is_computed(answers: Mapping[str, Any]) -> bool:
     """Whether nothing but `__array__` gives the memory, so that asking again may compute it again."""
-    return METHOD in answers and not any(isinstance(answer, dict) for answer in answers.values())
-
-
-def _answer_of_method(offer: Offer, answers: Mapping[str, Any]) -> Any:
-    """Return the answer of `__array__` that `view` got; None if `view` did not ask it."""
-    if is_tensor(offer.x) or not is_computed(answers):
-        return None
-    if offer.memory is not None:
-        return {"dtype": offer.memory.dtype, "readonly": offer.memory.readonly}
-    return offer.refusal
+    others = (answer for name, answer in answers.items() if name != METHOD)
+    return answers.get(METHOD) is not None and not any(isinstance(answer, dict) for answer in others)
 
 
 def _protocol(x: Any, description: Description, name: str, answer: Any) -> Protocol:

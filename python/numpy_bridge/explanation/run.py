@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy_bridge import _core
 from numpy_bridge.memory.overlap import overlap
 from numpy_bridge.unwatched import unwatched
 
 from . import relation
 from .description import describe
 from .model import Explanation, Relation
-from .offer import offer_of
+from .offer import offer_and_answers, offer_of
 from .owners import ownership
 from .protocols import protocols
 from .targets import share_for, targets
@@ -20,11 +19,11 @@ from .targets import share_for, targets
 def of_object(x: Any) -> Explanation:
     """Explain one object."""
     with unwatched():
-        owned, offer = ownership(x), offer_of(x)
-        answers = dict(_core.ask_protocols(x))
+        owned = ownership(x)
+        offer, answers = offer_and_answers(x)
         what = describe(offer, owned)
-        spoken = protocols(offer, what, answers)
-        return Explanation(what, spoken, targets(offer, what, spoken, answers))
+        supported = protocols(offer, what, answers)
+        return Explanation(what, supported, targets(offer, what, supported, answers))
 
 
 def of_pair(a: Any, b: Any) -> Relation:

@@ -53,7 +53,7 @@ OURS: dict[str, tuple[str, Callable[[_core.View], object]]] = {
 _ANY, _ARRAYS = ("np.asarray(x)", "np.from_dlpack(x)"), ("torch.from_numpy(x)", "torch.Tensor(x)")
 THEIRS = {
     "NumPy": _ANY,
-    "torch": ("torch.as_tensor(x)", *_ARRAYS, "torch.tensor(x)", "torch.from_dlpack(x)"),
+    "torch": ("torch.as_tensor(x)", "torch.asarray(x)", *_ARRAYS, "torch.tensor(x)", "torch.from_dlpack(x)"),
     "buffer": ("memoryview(x)",),
     "DLPack": (),
 }
@@ -61,11 +61,11 @@ THEIRS = {
 
 
 def targets(
-    offer: Offer, description: Description, spoken: Sequence[Protocol], answers: Mapping[str, Any]
+    offer: Offer, description: Description, supported: Sequence[Protocol], answers: Mapping[str, Any]
 ) -> tuple[Target, ...]:
     """Return the outcome for every target. The object of `offer` is not kept alive.
 
-    `spoken` are its protocols, and `answers` what `_core.ask_protocols` got of them.
+    `supported` are its protocols, and `answers` what `_core.ask_protocols` got of them.
     """
     ours = {library: _ours(library, offer) for library in OURS}
     refusing = [library for library, trial in ours.items() if not trial.outcome.shared]
@@ -84,7 +84,7 @@ def targets(
             if trial.outcome is ours[library].outcome is Outcome.REFUSES and type(offer.x) is _core.View:
                 trial = ours[library]  # the reason for the View itself, not for the smaller one
             found.append(Target(library, call, *trial, "" if trial.outcome.shared else best[library]))
-    return (*found, *measured(description, spoken, ours["DLPack"].outcome.shared))
+    return (*found, *measured(description, supported, ours["DLPack"].outcome.shared))
 
 
 def share_for(library: str, offer: Offer) -> str:
@@ -159,7 +159,7 @@ def _try_all(
         return {call: _untried(call, offer) for call in [*calls, *copying]}
     unsafe = hazards(calls, offer, answers)
     wanted = [call for call in [*calls, *copying] if call not in unsafe]
-    return try_calls(wanted, offer.x, offer.memory) | unsafe
+    return try_calls(wanted, offer.x, offer.memory, answers) | unsafe
 
 
 def _untried(call: str, offer: Offer) -> Trial:

@@ -1,13 +1,15 @@
-"""Tries libraries' calls: on the object itself if it is small, else on a small one like it."""
+"""Tries libraries' calls: on an object that is small and computes nothing, else on a small one like it."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import prod
+from mmap import mmap
 from textwrap import shorten
 from typing import Any
 
@@ -15,28 +17,37 @@ import numpy as np
 
 import numpy_bridge as bridge
 from numpy_bridge import _core
-from numpy_bridge.libraries import is_instance, library_of
+from numpy_bridge.errors import SharingError
+from numpy_bridge.libraries import BY_NAME, is_instance, library_of
 from numpy_bridge.memory import Memory
 from numpy_bridge.memory.readable import is_readable
 from numpy_bridge.outcome import Outcome
 from numpy_bridge.sharing import Trial, by_address
 from numpy_bridge.tensors import is_tensor
 
+from .likeness import MightComputeError, likeness
+
 SMALL = 4096
 """Largest number of bytes that a trial may copy."""
 
 _MOST_DOUBLED_AXES = 8
 
+_BUFFERS = (np.ndarray, np.generic, bytes, bytearray, memoryview, array, mmap)
+
 _of_all_threads = threading.RLock()
 
 
-def try_calls(calls: Iterable[str], x: Any, memory: Memory) -> dict[str, Trial]:
-    """Make each call on a small object like `x`, which may be `x` itself: nothing is written to it."""
-    probe = _probe_of(x, memory)
+def try_calls(calls: Iterable[str], x: Any, memory: Memory, answers: Mapping[str, Any]) -> dict[str, Trial]:
+    """Make each call on a small object like `x`, which may be `x` itself: nothing is written to it.
+
+    `answers` are those of `_core.ask_protocols`.
+    """
+    probe = _probe_of(x, memory, answers)
     if probe is None:
         why = "there is no small object like this one, and it might copy"
         return dict.fromkeys(calls, Trial(Outcome.UNTRIED, why))
-    if memory.on_host and not is_readable(Memory.of(probe)):
+    made_anew = is_tensor(x) or is_instance(x, _core.View) or not _is_small(memory)
+    if memory.on_host and not is_readable(Memory.of(probe) if made_anew else memory):
         return dict.fromkeys(
             calls, Trial(Outcome.UNSAFE, "it may end the process: the memory cannot be read")
         )
@@ -61,12 +72,14 @@ def _try_call(call: str, probe: Any) -> Trial:
     with _quiet():
         try:
             result = eval(call, _names(probe))
+        except MightComputeError as error:
+            return Trial(Outcome.UNTRIED, str(error))
         except Exception as error:
             return Trial(Outcome.REFUSES, _first_sentence(error))
         return by_address(probe, result)
 
 
-def _probe_of(x: Any, memory: Memory) -> Any:
+def _probe_of(x: Any, memory: Memory, answers: Mapping[str, Any]) -> Any:
     """Return a small object that libraries treat like `x`; None if there is none.
 
     A tensor is never passed itself: torch's own `numpy()` would pin its storage permanently. Nor is a View,
@@ -76,13 +89,28 @@ def _probe_of(x: Any, memory: Memory) -> Any:
         return _small_tensor(x)
     if is_instance(x, _core.View):
         return _small_view(memory)
-    if _is_small(memory):
+    computes_nothing = _computes_nothing(x)
+    if computes_nothing and _is_small(memory):
         return x
-    try:
+    with suppress(Exception):  # it cannot be sliced
         part = _part(x, memory)
-        return part if type(part) is type(x) and _is_small(Memory.of(part)) else None
-    except Exception:  # it cannot be sliced
+        if type(part) is type(x) and _is_small(Memory.of(part)):
+            return part
+    return None if computes_nothing else _likeness(x, memory, answers)
+
+
+def _likeness(x: Any, memory: Memory, answers: Mapping[str, Any]) -> Any:
+    alike = likeness(x, _small_view(memory), answers)
+    try:
+        return None if alike is None or not Memory.of(alike) else alike
+    except SharingError:  # a View does not hand out such memory by this protocol
         return None
+
+
+def _computes_nothing(x: Any) -> bool:
+    """Whether `x` reports its memory without computing it. Only classes that are known are sure not to."""
+    library = BY_NAME.get(library_of(x))
+    return is_instance(x, _BUFFERS) or (library is not None and library.cheap_to_ask)
 
 
 def _is_small(memory: Memory) -> bool:
@@ -105,7 +133,12 @@ def _part(x: Any, memory: Memory) -> Any:
 
 
 def _corner(memory: Memory) -> tuple[slice, ...]:
-    """Return the first two elements of a few axes, negative strides first, and one of the others."""
+    """Return the first two elements of a few axes, negative strides first, and one of the others.
+
+    Of a single axis there are eight, because some calls read bytes as larger elements.
+    """
+    if len(memory.shape) == 1:
+        return (slice(0, min(memory.shape[0], 8)),)
     by_sign = sorted(range(len(memory.shape)), key=lambda axis: memory.strides[axis])
     doubled = set(by_sign[:_MOST_DOUBLED_AXES])
     return tuple(
@@ -114,9 +147,14 @@ def _corner(memory: Memory) -> tuple[slice, ...]:
 
 
 def _small_view(memory: Memory) -> _core.View:
-    """Return new memory with strides of the same signs and divisors, and the same alignment."""
+    """Return new memory with strides of the same signs and divisors, and the same alignment.
+
+    Contiguous memory stays contiguous.
+    """
     shape = [axis.stop for axis in _corner(memory)]
     strides = [(abs(s) % 64 + 64) * (-1 if s < 0 else 1) if s else 0 for s in memory.strides]
+    if memory.c_contiguous:
+        strides = [prod(shape[axis + 1 :]) * memory.itemsize for axis in range(len(shape))]
     reach = sum(abs(stride) for stride in strides)
     block = np.ones(2 * reach + 256, np.uint8)
     first = block.ctypes.data + reach + 64

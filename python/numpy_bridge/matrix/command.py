@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +16,15 @@ from numpy_bridge import matrix
 from numpy_bridge.cli_errors import misused, require_place_for_file
 from numpy_bridge.document import STDOUT, JsonFile, write
 
-from . import terminal
+from . import processes, terminal
 from .document import document
 from .model import Cell, Consumer, Matrix, Producer
 
 
 def _complete(incomplete: str) -> list[str]:
-    return [library.name for library in matrix.LIBRARIES if library.name.startswith(incomplete)]
+    names = (library.name for library in matrix.LIBRARIES)
+    transports = dict.fromkeys(transport.library for transport in processes.TRANSPORTS)
+    return [name for name in (*names, *transports) if name.startswith(incomplete)]
 
 
 def _libraries(name: str, text: str) -> typer.models.OptionInfo:
@@ -31,25 +34,49 @@ def _libraries(name: str, text: str) -> typer.models.OptionInfo:
 def command(
     only: Annotated[list[str] | None, _libraries("--only", "Only this library on both sides.")] = None,
     sources: Annotated[list[str] | None, _libraries("--from", "Only objects of this library.")] = None,
-    targets: Annotated[list[str] | None, _libraries("--to", "Only calls of this library.")] = None,
+    targets: Annotated[
+        list[str] | None, _libraries("--to", "Only calls of this library, or this transport.")
+    ] = None,
+    between_processes: Annotated[
+        bool, typer.Option("--processes", help="Send the objects to other processes instead.")
+    ] = False,
+    clusters: Annotated[
+        bool, typer.Option("--clusters", help="With --processes: start Ray and Dask on this machine, too.")
+    ] = False,
     why: Annotated[bool, typer.Option("--why", help="Show the reasons as well.")] = False,
     as_json: JsonFile = None,
     as_html: Annotated[Path | None, typer.Option("--html", help="Write a page with everything.")] = None,
     as_markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write tables for a document.")
     ] = None,
-    limit: Annotated[float, typer.Option("--time-limit", min=1, help="Seconds for one pair.")] = matrix.LIMIT,
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            min=1,
+            help=f"Seconds for one pair: {matrix.LIMIT:g}, or {processes.LIMIT:g} with --processes.",
+        ),
+    ] = None,
 ) -> None:
     """Try every installed array library with every other's memory.
 
     Each library's objects are passed to each library's own calls and to ours, each pair in a process of its
     own. Writing through each side and reading through the other proves which calls share memory.
 
-    Exit status: 0, or 1 if a call of ours did anything but share or refuse, 2 for wrong usage, 130 if
-    interrupted.
+    With --processes, arrays and tensors are sent to another process by pickle, queues, executors and shared
+    memory, by each library's own way and by ours. Tells what is shared, what memory it took, and how long.
+
+    Exit status: 0, or 1 if a call of ours did anything but share or refuse, or copy where it has to; 2 for
+    wrong usage, 130 if interrupted.
     """
+    if between_processes and only:
+        raise misused("matrix", "--only selects both sides: use --from and --to with --processes")
+    if clusters and not between_processes:
+        raise misused("matrix", "--clusters goes with --processes")
+    room = processes if between_processes else matrix
+    last = {"clusters": clusters} if between_processes else {"only": only or ()}
     try:
-        producers, consumers = matrix.select(only=only or (), sources=sources or (), targets=targets or ())
+        producers, consumers = room.select(sources=sources or (), targets=targets or (), **last)
     except matrix.UnknownLibraryError as error:
         raise misused("matrix", str(error)) from None
     if not producers or not consumers:
@@ -57,9 +84,10 @@ def command(
     for path in (as_json, as_html, as_markdown):
         require_place_for_file("matrix", path)
     try:
-        result = Matrix.of(_run(producers, consumers, limit))
+        cells = _run(room.run, producers, consumers, limit or room.LIMIT)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    result = processes.result(cells) if between_processes else Matrix.of(cells)
     write(document(result), as_json)
     _write(result, as_html, as_markdown)
     if as_json != STDOUT:
@@ -70,7 +98,12 @@ def command(
         raise typer.Exit(1)
 
 
-def _run(producers: tuple[Producer, ...], consumers: tuple[Consumer, ...], limit: float) -> tuple[Cell, ...]:
+def _run(
+    run: Callable[..., tuple[Cell, ...]],
+    producers: Sequence[Producer],
+    consumers: Sequence[Consumer],
+    limit: float,
+) -> tuple[Cell, ...]:
     """Run with a bar on the terminal, if standard error is one."""
     columns = (TextColumn("{task.description:45}"), BarColumn(), MofNCompleteColumn())
     error = Console(stderr=True)
@@ -80,7 +113,7 @@ def _run(producers: tuple[Producer, ...], consumers: tuple[Consumer, ...], limit
         def report(cell: Cell) -> None:
             progress.update(bar, advance=1, description=f"{cell.producer.name} to {cell.consumer.name}")
 
-        return matrix.run(producers, consumers, limit=limit, report=report)
+        return run(producers, consumers, limit=limit, report=report)
 
 
 def _write(result: Matrix, as_html: Path | None, as_markdown: Path | None) -> None:

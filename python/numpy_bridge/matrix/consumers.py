@@ -1,6 +1,6 @@
 """The columns of the matrix: calls that import memory, each library's own before ours.
 
-There is a call of ours for each library with a call that shares or refuses. Other libraries may always copy.
+There is a call of ours for each library that memory can be shared with. Other libraries may always copy.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ CONSUMERS: tuple[Consumer, ...] = (
     Consumer("python", "ours", "memoryview(bridge.view(x))", ours=True),
     Consumer("jax", "asarray", "jnp.asarray(x)"),
     Consumer("jax", "dlpack", "jax.dlpack.from_dlpack(x)"),
-    Consumer("jax", "ours", "jax.dlpack.from_dlpack(bridge.view(x), copy=False)", ours=True),
+    Consumer("jax", "ours", "bridge.to(x, 'jax', allow_mutable=True)", ours=True),
     Consumer("tensorflow", "convert", "tf.convert_to_tensor(x)"),
     Consumer("tensorflow", "dlpack", "tf.experimental.dlpack.from_dlpack(x.__dlpack__())"),
+    Consumer("tensorflow", "ours", "bridge.to(x, 'tensorflow', allow_mutable=True)", ours=True),
     Consumer("cupy", "asarray", "cupy.asarray(x)"),
     Consumer("cupy", "dlpack", "cupy.from_dlpack(x)"),
-    Consumer("cupy", "ours", "cupy.from_dlpack(bridge.view(x), copy=False)", ours=True),
+    Consumer("cupy", "ours", "bridge.to(x, 'cupy')", ours=True),
     Consumer("pyarrow", "array", "pa.array(x)"),
     Consumer(
         "pyarrow",
@@ -36,11 +37,13 @@ CONSUMERS: tuple[Consumer, ...] = (
         write="np.frombuffer(x, np.uint8)[:] = np.frombuffer(encoded(values, dtype), np.uint8)",
     ),
     Consumer("pyarrow", "dlpack", "pa.Tensor.from_dlpack(x)", read=_READ, write=_WRITE),
-    Consumer("pyarrow", "ours", "pa.Tensor.from_dlpack(bridge.view(x))", True, _READ, _WRITE),
+    Consumer("pyarrow", "ours", "bridge.to(x, pa.Tensor)", True, _READ, _WRITE),
     Consumer("pandas", "Series", "pd.Series(x, copy=False)"),
-    Consumer("pandas", "ours", "pd.Series(bridge.to_numpy(x), copy=False)", ours=True),
+    Consumer("pandas", "ours", "bridge.to(x, 'pandas')", ours=True),
     Consumer("polars", "Series", "pl.Series(x)"),
+    Consumer("polars", "ours", "bridge.to(x, 'polars', allow_mutable=True)", ours=True),
     Consumer("mlx", "array", "mx.array(x)"),
+    Consumer("mlx", "ours", "bridge.to(x, 'mlx')", ours=True),
     Consumer("tinygrad", "Tensor", "tinygrad.Tensor(x)"),
     Consumer("pillow", "fromarray", "Image.fromarray(x)", read="np.asarray(x).tolist()"),
     Consumer(

@@ -6,21 +6,20 @@ from typing import Any
 
 from .model import Cell, Matrix
 
-SCHEMA = "numpy-bridge/matrix/1"
-"""Name and version of the form. The version rises when a field changes its meaning or goes."""
-
 
 def document(matrix: Matrix) -> dict[str, Any]:
     """Return everything about a matrix, ready for `json.dumps`."""
     producers = dict.fromkeys(cell.producer for cell in matrix.cells)
+    prepared = {consumer.name: consumer.prepare for consumer in matrix.consumers if consumer.prepare}
     return {
-        "schema": SCHEMA,
+        "schema": matrix.subject.schema,
         "date": matrix.date,
         "versions": dict(matrix.versions),
         "not_installed": list(matrix.missing),
         "untried": matrix.untried,
         "counts": {"ours": matrix.counts(ours=True), "others": matrix.counts(ours=False)},
         "made_by": {producer.name: producer.code for producer in producers},
+        **({"prepared_by": prepared} if prepared else {}),
         "cells": [_cell(cell) for cell in matrix.cells],
     }
 

@@ -55,7 +55,8 @@ LIBRARIES: tuple[Library, ...] = (
     Library(
         "cupy", "import cupy", read="x.get().tolist()", write="x[...] = cupy.asarray(values).reshape(x.shape)"
     ),
-    Library("jax", "import jax\nimport jax.numpy as jnp", read="x.tolist()"),
+    # A new array, since jax keeps the values of one that it has transposed for NumPy.
+    Library("jax", "import jax\nimport jax.numpy as jnp", read="jnp.array(x).tolist()"),
     Library("tinygrad", "import tinygrad", read="x.tolist()"),
     Library("xarray", "import xarray as xr", read="x.values.tolist()", write="x[...] = values"),
     Library(
@@ -89,6 +90,12 @@ LIBRARIES: tuple[Library, ...] = (
     Library("mlx", "import mlx.core as mx", read="x.tolist()"),
     Library("pillow", "from PIL import Image", read="list(x.tobytes())", write="x.putdata(values)"),
     Library("ml_dtypes", "import ml_dtypes", read=""),
+    Library(
+        "numpy_bridge",
+        "import numpy_bridge as bridge",
+        read="bridge.to_numpy(x).tolist()",
+        write="bridge.to_numpy(x)[...] = values",
+    ),
     NUMPY,
     PYTHON,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from numpy_bridge.outcome import Outcome
 
 from .model import Matrix
+from .passage import PASSAGE
 
 
 def markdown(matrix: Matrix) -> str:
@@ -15,18 +16,21 @@ def markdown(matrix: Matrix) -> str:
 
 
 def _lines(matrix: Matrix) -> Iterator[str]:
-    yield "# Who shares memory with whom"
+    yield f"# {matrix.subject.title}"
     yield ""
-    yield f"Written by `numpy-bridge matrix --markdown FILE` on {matrix.date[:10]}."
+    yield f"Written by `{matrix.subject.command} --markdown FILE` on {matrix.date[:10]}."
     yield from ("", ", ".join(f"{name} {version}" for name, version in matrix.versions.items()) + ".", "")
-    yield from _table(("result", "meaning"), ((outcome.value, outcome.meaning) for outcome in Outcome))
+    meanings = [(outcome.value, outcome.meaning) for outcome in Outcome]
+    if any(cell.finding.passage for cell in matrix.cells):
+        meanings.append(PASSAGE)
+    yield from _table(("result", "meaning"), meanings)
     for library, consumers in matrix.targets.items():
-        yield from ("", f"## Into {library}", "")
+        yield from ("", f"## {matrix.subject.into} {library}", "")
         rows = (
-            (row[0].producer.name, *(cell.outcome.value for cell in row if cell.consumer.library == library))
+            (row[0].producer.name, *(cell.word for cell in row if cell.consumer.library == library))
             for row in matrix.rows
         )
-        yield from _table(("x", *(f"`{consumer.call}`" for consumer in consumers)), rows)
+        yield from _table(("x", *(f"{matrix.prefix(each)}`{each.call}`" for each in consumers)), rows)
     harm = [cell for row in matrix.rows for cell in row if cell.outcome.harmful]
     if harm:
         yield from ("", "## What goes wrong", "")
@@ -35,6 +39,14 @@ def _lines(matrix: Matrix) -> Iterator[str]:
             for c in harm
         )
         yield from _table(("x", "call", "result", "why"), rows)
+    prepared: dict[str, list[str]] = {}
+    for consumer in matrix.consumers:
+        prepared.setdefault(consumer.prepare.strip(), []).append(consumer.name)
+    prepared.pop("", None)
+    if prepared:
+        yield from ("", "## What runs before a call")
+    for code, names in prepared.items():
+        yield from ("", f"{', '.join(names)}:", "", "```text", code, "```")
     if matrix.untried:
         yield from ("", "## Untried", "")
         yield from (f"- {name}: {reason}" for name, reason in matrix.untried.items())

@@ -16,6 +16,8 @@ from numpy_bridge.outcome import Outcome
 from numpy_bridge.sharing import Number
 
 from .libraries import LIBRARIES, installed, needed
+from .passage import Passage
+from .subject import LIBRARIES_SUBJECT, Subject
 
 VALUES = tuple(range(1, 9))
 """The values of every producer by default: exact in every dtype, also if negated."""
@@ -73,6 +75,10 @@ class Consumer:
         True if it calls numpy-bridge.
     read, write : str, optional
         As in Library, which they replace.
+    may_copy : bool
+        True if a copy of this call is no fault of ours.
+    prepare : str
+        Statements that run once before the call.
     """
 
     library: str
@@ -81,6 +87,8 @@ class Consumer:
     ours: bool = False
     read: str = ""
     write: str = ""
+    may_copy: bool = False
+    prepare: str = ""
 
     @property
     def name(self) -> str:
@@ -107,21 +115,27 @@ class Finding:
         The result's element type by its library's name, if it has one.
     warning : str
         The first warning of the call, in one line.
+    passage : Passage, optional
+        What it took to bring the object to another process.
     """
 
     outcome: Outcome
     why: str = ""
     dtype: str = ""
     warning: str = ""
+    passage: Passage | None = None
 
-    def to_dict(self) -> dict[str, str]:
-        """Return the JSON form."""
-        return {**vars(self), "outcome": self.outcome.value}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, without a passage if there is none."""
+        form = {**vars(self), "outcome": self.outcome.value}
+        passage = form.pop("passage")
+        return form if passage is None else {**form, "passage": vars(passage)}
 
     @classmethod
     def from_dict(cls, form: dict[str, Any]) -> Finding:
         """Return the finding of a JSON form."""
-        return cls(**{**form, "outcome": Outcome(form["outcome"])})
+        passage = Passage(**form["passage"]) if "passage" in form else None
+        return cls(**{**form, "outcome": Outcome(form["outcome"]), "passage": passage})
 
 
 @dataclass(frozen=True)
@@ -144,14 +158,24 @@ class Cell:
         return "; ".join(filter(None, (self.finding.why, warned)))
 
     @property
+    def word(self) -> str:
+        """The outcome, and what the passage took if there was one."""
+        passage = self.finding.passage
+        if passage is None:
+            return self.outcome.value
+        readonly = ", read-only" if passage.readonly and self.outcome is Outcome.COPIES else ""
+        return f"{self.outcome} {passage}{readonly}"
+
+    @property
     def libraries(self) -> tuple[str, ...]:
         """The libraries that have to be imported for it, heaviest first."""
         return libraries_of(self.producer, self.consumer)
 
     @property
     def is_our_fault(self) -> bool:
-        """True if a call of ours did anything but share or refuse."""
-        at_fault = self.outcome.harmful or self.outcome in (Outcome.COPIES, Outcome.UNKNOWN)
+        """True if a call of ours did anything but share or refuse, or copy where that is its purpose."""
+        copied = self.outcome is Outcome.COPIES and not self.consumer.may_copy
+        at_fault = self.outcome.harmful or copied or self.outcome is Outcome.UNKNOWN
         return self.consumer.ours and at_fault
 
 
@@ -169,12 +193,15 @@ class Matrix:
         The libraries that are not installed.
     date : str
         Date and time in ISO 8601.
+    subject : Subject
+        The words of its reports.
     """
 
     cells: tuple[Cell, ...]
     versions: Mapping[str, str]
     missing: tuple[str, ...]
     date: str
+    subject: Subject = LIBRARIES_SUBJECT
 
     @classmethod
     def of(cls, cells: Iterable[Cell]) -> Matrix:
@@ -184,8 +211,7 @@ class Matrix:
         here = installed()
         versions = {name: version for name, version in here.items() if name in used}
         missing = tuple(library.name for library in LIBRARIES if library.name not in here)
-        now = datetime.now(timezone.utc).replace(microsecond=0)
-        return cls(cells, {"numpy-bridge": bridge.__version__, **versions}, missing, now.isoformat())
+        return cls(cells, {"numpy-bridge": bridge.__version__, **versions}, missing, now())
 
     @property
     def rows(self) -> tuple[tuple[Cell, ...], ...]:
@@ -214,6 +240,11 @@ class Matrix:
         names = dict.fromkeys(consumer.library for consumer in self.consumers)
         return {name: tuple(c for c in self.consumers if c.library == name) for name in names}
 
+    def prefix(self, consumer: Consumer) -> str:
+        """Return "label: " for a call whose code is that of another one in its group; else nothing."""
+        calls = [each.call for each in self.targets[consumer.library]]
+        return f"{consumer.label}: " if calls.count(consumer.call) > 1 else ""
+
     @property
     def our_faults(self) -> tuple[Cell, ...]:
         """Cells where a call of ours does anything but share or refuse."""
@@ -227,3 +258,8 @@ class Matrix:
 
 def _untried(row: Iterable[Cell]) -> bool:
     return all(cell.outcome is Outcome.UNTRIED for cell in row)
+
+
+def now() -> str:
+    """Return the date and time of a report."""
+    return datetime.now(timezone.utc).replace(microsecond=0).isoformat()

@@ -9,24 +9,28 @@ from numpy_bridge.outcome import Outcome
 from numpy_bridge.page.markup import Markup
 
 from .model import Matrix
+from .passage import Passage
 
 
 def page(matrix: Matrix) -> str:
     """Return the page: a table for each consuming library, and every pair with its reason."""
     return shell.document(
-        "Who shares memory with whom",
+        matrix.subject.title,
         shell.section("What the words mean", _legend(matrix)),
-        *(shell.section(f"Into {library}", _table(matrix, library)) for library in matrix.targets),
+        *(
+            shell.section(f"{matrix.subject.into} {library}", _table(matrix, library))
+            for library in matrix.targets
+        ),
         shell.section("Every pair", _pairs(matrix)),
         shell.section("How the objects are made", _made(matrix)),
+        *([shell.section("What runs before a call", prepared)] if (prepared := _prepared(matrix)) else []),
         shell.section("Where this ran", _versions(matrix)),
-        lead="Each row's object x was handed to each column's call. "
-        "Writing through each side and reading through the other proved what came of it.",
+        lead=matrix.subject.lead,
     )
 
 
-def _cell(outcome: Outcome) -> shell.Cell:
-    return shell.Cell(outcome.value, tone=outcome.tone)
+def _cell(outcome: Outcome, word: str = "") -> shell.Cell:
+    return shell.Cell(word or outcome.value, tone=outcome.tone)
 
 
 def _legend(matrix: Matrix) -> Markup:
@@ -44,21 +48,40 @@ def _legend(matrix: Matrix) -> Markup:
 
 
 def _table(matrix: Matrix, library: str) -> Markup:
-    calls = [consumer.call for consumer in matrix.targets[library]]
+    calls = [f"{matrix.prefix(each)}{each.call}" for each in matrix.targets[library]]
     rows: list[tuple[shell.Cell | str, ...]] = [
-        (row[0].producer.name, *(_cell(cell.outcome) for cell in row if cell.consumer.library == library))
+        (
+            row[0].producer.name,
+            *(_cell(cell.outcome, cell.word) for cell in row if cell.consumer.library == library),
+        )
         for row in matrix.rows
     ]
-    return shell.table(("x", *calls), rows, f"Objects x handed to {library}")
+    return shell.table(("x", *calls), rows, f"Objects x, {matrix.subject.into.lower()} {library}")
 
 
 def _pairs(matrix: Matrix) -> Markup:
+    cells = [cell for row in matrix.rows for cell in row]
+    columns: tuple[str | shell.Column, ...] = ("x", "call", "result", "why", "dtype")
+    passed = any(cell.finding.passage for cell in cells)
+    if passed:
+        numbers = ("object, MiB", "sender, MiB", "receiver, MiB", "ms")
+        columns = (*columns, "can be written", *(shell.Column(each, True) for each in numbers))
     rows = [
-        (cell.producer.name, _code(cell.consumer.call), _cell(cell.outcome), cell.why, cell.finding.dtype)
-        for row in matrix.rows
-        for cell in row
+        (
+            *(cell.producer.name, _code(cell.consumer.call), _cell(cell.outcome), cell.why),
+            *(cell.finding.dtype, *(_numbers(cell.finding.passage) if passed else ())),
+        )
+        for cell in cells
     ]
-    return shell.table(("x", "call", "result", "why", "dtype"), rows, "Objects x, calls, and why")
+    return shell.table(columns, rows, "Objects x, calls, and why")
+
+
+def _numbers(passage: Passage | None) -> tuple[str | float, ...]:
+    if passage is None:
+        return ("",) * 5
+    memory = (passage.nbytes, passage.sender, passage.receiver)
+    in_mib = ("" if each is None else round(each / 2**20, 1) for each in memory)
+    return ("no" if passage.readonly else "yes", *in_mib, round(1e3 * passage.seconds, 2))
 
 
 def _made(matrix: Matrix) -> Markup:
@@ -67,7 +90,16 @@ def _made(matrix: Matrix) -> Markup:
         (producer.name, Markup("<pre>{}</pre>").format(producer.code), matrix.untried.get(producer.name, ""))
         for producer in producers
     ]
-    return shell.table(("x", "code", "could not be made here"), rows, "Objects; values are 1 to 8")
+    return shell.table(("x", "code", "could not be made here"), rows, f"Objects; {matrix.subject.values}")
+
+
+def _prepared(matrix: Matrix) -> Markup:
+    rows = [
+        (consumer.name, _code(consumer.call), Markup("<pre>{}</pre>").format(consumer.prepare))
+        for consumer in matrix.consumers
+        if consumer.prepare
+    ]
+    return shell.table(("call", "code", "prepared by"), rows, "Calls") if rows else Markup("")
 
 
 def _versions(matrix: Matrix) -> Markup:

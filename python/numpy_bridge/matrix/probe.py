@@ -36,6 +36,7 @@ def probe(producer: Producer, consumer: Consumer) -> Finding:
         for name in libraries_of(producer, consumer):
             exec(BY_NAME[name].imports, scope)
         exec(producer.code, scope)
+        exec(consumer.prepare, scope)
         source = _Side.of(producer, scope, scope["x"])
         if source.read() != list(producer.values):
             return Finding(Outcome.UNTRIED, f"made an object that holds {shown(source.read())}")

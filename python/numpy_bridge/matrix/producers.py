@@ -241,6 +241,7 @@ _TABLES = (
         write="poke(np.asarray(x).ctypes.data, dtype, values)",
         readonly=True,
     ),
+    _of("numpy_bridge", "View", _aligned("np.float64") + "x = bridge.view(x)", dtype="float64"),
     _of("xarray", "DataArray", _aligned() + "x = xr.DataArray(x)"),
     _of(
         "awkward",

@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 from numpy_bridge.outcome import Outcome
 
 from .model import Cell, Consumer, Finding, Producer, libraries_of
+from .probe import probe as probe_here
 from .worker import READY, Answer, Node, Plan, Task, how_it_ended, hung
 
 LIMIT = 30.0
@@ -49,6 +50,9 @@ def run(
     *,
     limit: float = LIMIT,
     report: Callable[[Cell], None] = lambda cell: None,
+    probe: Callable[[Producer, Consumer], Finding] = probe_here,
+    workers: int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[Cell, ...]:
     """Probe each producer with each consumer, each pair in a process of its own.
 
@@ -60,6 +64,13 @@ def run(
         Seconds that one cell may take.
     report : callable, optional
         Called from this thread with each Cell as soon as it is known.
+    probe : callable, optional
+        Finds out about a pair: a function of a module. By default it stays in one process, which is forked
+        from one with the libraries. Another one gets a fresh process for each pair.
+    workers : int, optional
+        How many pairs are probed at a time; by default one for each processor.
+    environment : mapping, optional
+        Variables of the environment for these processes.
 
     Returns
     -------
@@ -75,13 +86,14 @@ def run(
         cells[task.number] = Cell(task.producer, task.consumer, answer.finding)
         report(cells[task.number])
 
-    with _Crew() as crew:
-        forking = [Plan(root, limit, fork=True) for root in _roots(tasks) if _FORKS]
+    with _Crew(workers or os.cpu_count(), environment or {}) as crew:
+        may_fork = _FORKS and probe is probe_here
+        forking = [Plan(root, limit, fork=True) for root in _roots(tasks) if may_fork]
         for answer in crew.carry_out(forking):
             if answer.sure or answer.finding.outcome not in _TROUBLE:
                 known(answer)
         left = [task for task in tasks if task.number not in cells]
-        for answer in crew.carry_out([Plan(_roots([task])[0], limit, fork=False) for task in left]):
+        for answer in crew.carry_out([Plan(_roots([task])[0], limit, False, probe) for task in left]):
             known(answer)
     return tuple(cells[number] for number in range(len(tasks)))
 
@@ -99,10 +111,11 @@ def _roots(tasks: Iterable[Task]) -> list[Node]:
 
 
 class _Crew:
-    """Workers, one per processor at a time. All end with the `with` block."""
+    """Workers, `size` of them at a time. All end with the `with` block."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(os.cpu_count())
+    def __init__(self, size: int | None, environment: Mapping[str, str]) -> None:
+        self._pool = ThreadPoolExecutor(size)
+        self._environment = {**os.environ, **_QUIET, **environment}
         self._running: set[subprocess.Popen[bytes]] = set()
         self._dismissed = False
 
@@ -152,7 +165,7 @@ class _Crew:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=printed,
-            env={**os.environ, **_QUIET},
+            env=self._environment,
             start_new_session=True,
         )
         self._running.add(process)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from .consumers import CONSUMERS
 from .libraries import BY_NAME, LIBRARIES
@@ -31,11 +31,7 @@ def select(
     UnknownLibraryError
         If there is no library of one of the names.
     """
-    unknown = {*only, *sources, *targets} - set(BY_NAME)
-    if unknown:
-        raise UnknownLibraryError(
-            f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(sorted(BY_NAME))}"
-        )
+    require_known({*only, *sources, *targets}, BY_NAME)
     here = {library.name for library in LIBRARIES if library.installed}
 
     def wanted(library: str, *filters: Collection[str]) -> bool:
@@ -47,3 +43,12 @@ def select(
         if wanted(producer.library, only, sources) and here.issuperset(producer.needs)
     )
     return producers, tuple(consumer for consumer in CONSUMERS if wanted(consumer.library, only, targets))
+
+
+def require_known(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UnknownLibraryError if one of these names is not known."""
+    unknown = set(names) - set(known)
+    if unknown:
+        raise UnknownLibraryError(
+            f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+        )

@@ -11,6 +11,7 @@ from rich.text import Text
 from numpy_bridge.outcome import STYLES, Outcome
 
 from .model import Cell, Consumer, Matrix
+from .passage import PASSAGE
 
 _MARKS = {
     Outcome.SHARES: "●=",
@@ -24,8 +25,6 @@ _MARKS = {
     Outcome.UNTRIED: "??",
 }
 """A mark before each word, and the one for terminals that have ASCII only."""
-
-_WIDEST = 2 + max(map(len, Outcome))
 
 
 def show(matrix: Matrix, console: Console, *, why: bool) -> None:
@@ -44,7 +43,7 @@ def show(matrix: Matrix, console: Console, *, why: bool) -> None:
 def _heading(matrix: Matrix) -> RenderableType:
     versions = ", ".join(f"{name} {version}" for name, version in matrix.versions.items())
     return Group(
-        Text("Each row's object handed to each column's call, and what writing proved.", "bold"),
+        Text(matrix.subject.heading, "bold"),
         Text(f"{matrix.date}: {versions}", "dim"),
     )
 
@@ -52,9 +51,10 @@ def _heading(matrix: Matrix) -> RenderableType:
 def _fitting(matrix: Matrix, width: int) -> Iterator[list[Consumer]]:
     """Split the consumers into tables, a library's calls together wherever they fit."""
     left = width - max((len(row[0].producer.name) for row in matrix.rows), default=0)
+    widest = 2 + max((len(cell.word) for row in matrix.rows for cell in row), default=0)
 
     def fits(*consumers: Consumer) -> bool:
-        return left >= sum(1 + max(_WIDEST, len(c.library), len(c.label)) for c in consumers)
+        return left >= sum(1 + max(widest, len(c.library), len(c.label)) for c in consumers)
 
     table: list[Consumer] = []
     for group in matrix.targets.values():
@@ -76,13 +76,13 @@ def _table(rows: Iterable[Sequence[Cell]], consumers: Sequence[Consumer], plain:
         label = (consumer.label, "bold cyan" if consumer.ours else "")
         table.add_column(Text.assemble((group, "bold"), "\n", label), no_wrap=True)
     for row in rows:
-        shown = [_outcome(cell.outcome, plain) for cell in row if cell.consumer in consumers]
+        shown = [_outcome(cell.outcome, plain, cell.word) for cell in row if cell.consumer in consumers]
         table.add_row(row[0].producer.name, *shown)
     return table
 
 
-def _outcome(outcome: Outcome, plain: bool) -> Text:
-    return Text(f"{_MARKS[outcome][plain]} {outcome}", STYLES[outcome.tone])
+def _outcome(outcome: Outcome, plain: bool, word: str = "") -> Text:
+    return Text(f"{_MARKS[outcome][plain]} {word or outcome}", STYLES[outcome.tone])
 
 
 def _legend(matrix: Matrix, plain: bool) -> Table:
@@ -91,8 +91,11 @@ def _legend(matrix: Matrix, plain: bool) -> Table:
     for outcome in Outcome:
         if outcome in seen:
             table.add_row(_outcome(outcome, plain), Text(outcome.meaning, "dim"))
+    if any(cell.finding.passage for cell in matrix.cells):
+        table.add_row(Text(PASSAGE[0]), Text(PASSAGE[1], "dim"))
     table.add_row(
-        Text("ours", "bold cyan"), Text(", ".join(c.call for c in matrix.consumers if c.ours), "dim")
+        Text("ours", "bold cyan"),
+        Text(", ".join(dict.fromkeys(c.call for c in matrix.consumers if c.ours)), "dim"),
     )
     return table
 

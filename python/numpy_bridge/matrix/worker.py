@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, NoReturn, TextIO
 
@@ -75,11 +75,14 @@ class Plan:
     fork : bool
         True if each cell gets a process of its own. If not, the first crash ends the worker, and only its
         parent can end a cell that hangs.
+    probe : callable
+        Finds out about a pair: a function of a module, which is sent by its name.
     """
 
     root: Node
     limit: float
     fork: bool
+    probe: Callable[[Producer, Consumer], Finding] = probe
 
 
 class Answer(NamedTuple):
@@ -137,7 +140,7 @@ def _visit(node: Node, plan: Plan, answers: TextIO) -> None:
     if not plan.fork:
         print(READY, file=answers, flush=True)
     for task in node.tasks:
-        finding = _probe_forked(task, plan.limit) if plan.fork else probe(task.producer, task.consumer)
+        finding = _probe_forked(task, plan) if plan.fork else plan.probe(task.producer, task.consumer)
         _answer(task, finding, plan, answers)
     for below in node.below.values():
         if not plan.fork:
@@ -156,20 +159,20 @@ def _answer(task: Task, finding: Finding, plan: Plan, answers: TextIO) -> None:
     print(Answer(task.number, sure, finding).to_line(), file=answers, flush=True)
 
 
-def _probe_forked(task: Task, limit: float) -> Finding:
+def _probe_forked(task: Task, plan: Plan) -> Finding:
     receiving, sending = os.pipe()
     with tempfile.TemporaryFile() as printed, os.fdopen(receiving, "rb") as pipe:
         child = os.fork()
         if child == 0:
             os.dup2(printed.fileno(), 2)
-            _probe_and_end(task, sending)
+            _probe_and_end(task, plan, sending)
         os.close(sending)
-        content = _within(limit, pipe)
+        content = _within(plan.limit, pipe)
         if content is None:
             os.kill(child, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if content is None:
-            return hung(limit)
+            return hung(plan.limit)
         if content:
             return Finding.from_dict(json.loads(content))
         printed.seek(0)
@@ -181,10 +184,10 @@ def hung(limit: float) -> Finding:
     return Finding(Outcome.HANGS, f"no answer within {limit:g} seconds")
 
 
-def _probe_and_end(task: Task, descriptor: int) -> NoReturn:
+def _probe_and_end(task: Task, plan: Plan, descriptor: int) -> NoReturn:
     """Run in the forked process: send the finding, then exit without returning to the parent's code."""
     try:
-        finding = probe(task.producer, task.consumer)
+        finding = plan.probe(task.producer, task.consumer)
         with os.fdopen(descriptor, "wb") as pipe:
             pipe.write(json.dumps(finding.to_dict()).encode())
     except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch.utils.data import default_collate, get_worker_info
 from torch.utils.data._utils.collate import collate as collate_by
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from numpy_bridge import to_torch
+from numpy_bridge import from_pointer, to_torch
 
 from . import pool
 from .pool import Loan
@@ -23,28 +23,52 @@ _ALIGN = 64
 Stack = Callable[[Sequence[Any], torch.Tensor], object]
 
 
-class Part:
-    """A tensor of the batch, in the worker. Where it is unpickled, it is the tensor."""
+class Part(torch.Tensor):
+    """A tensor of the batch, in the worker. It is sent as its place in the loan, not as its values.
 
-    __slots__ = ("column", "dtype", "loan", "shape", "stack", "start")
+    What operations make of it are plain tensors. They keep the loan too, so that its memory stays theirs.
+    """
 
-    def __init__(
-        self, column: Sequence[Any], start: int, shape: tuple[int, ...], dtype: str, stack: Stack
-    ) -> None:
-        self.column = column
-        self.start = start
-        self.shape = shape
-        self.dtype = dtype
-        self.stack = stack
-        self.loan: Loan | None = None
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+    column: Sequence[Any]
+    place: tuple[int, tuple[int, ...], str]
+    stack: Stack
+    loan: Loan | None
+
+    @classmethod
+    def of(cls, column: Sequence[Any], start: int, shape: tuple[int, ...], dtype: str, stack: Stack) -> Part:
+        """Make a part without memory, until `fill`."""
+        part: Part = cls._make_subclass(cls, torch.empty(0, dtype=getattr(torch, dtype)))
+        part.column, part.place, part.stack, part.loan = column, (start, shape, dtype), stack, None
+        return part
 
     def fill(self, loan: Loan) -> None:
-        self.loan = loan
-        self.stack(self.column, tensor_at(loan.segment, self.start, self.shape, self.dtype))
-        self.column = ()
+        start, shape, dtype = self.place
+        block = loan.segment.block(shape, dtype, start)
+        self.data = to_torch(from_pointer(block.ptr, shape, dtype, owner=loan))
+        self.stack(self.column, self.data)
+        self.column, self.loan = (), loan
 
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return tensor_at, (self.loan, self.start, self.shape, self.dtype)
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        start, shape, dtype = self.place
+        plain = self.as_subclass(torch.Tensor)
+        if self.requires_grad and self.is_leaf:
+            plain = self.detach().requires_grad_()
+        if self.loan is None or not _is_plain(plain) or not self._is_where_it_was():
+            return _plain, (plain,)
+        return tensor_at, (self.loan, start, shape, dtype)
+
+    def _is_where_it_was(self) -> bool:
+        assert self.loan is not None
+        start, shape, dtype = self.place
+        first = self.loan.segment.block(shape, dtype, start).ptr
+        same = self.shape == shape and self.dtype is getattr(torch, dtype) and self.is_contiguous()
+        return same and self.data_ptr() == first
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor
 
 
 def tensor_at(memory: Segment, start: int, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
@@ -63,7 +87,7 @@ class Batch:
         self, column: Sequence[Any], shape: tuple[int, ...], dtype: str, itemsize: int, stack: Stack
     ) -> Part:
         extents = (len(column), *shape)
-        part = Part(column, self.nbytes, extents, dtype, stack)
+        part = Part.of(column, self.nbytes, extents, dtype, stack)
         self.nbytes += -(-prod(extents) * itemsize // _ALIGN) * _ALIGN
         self.parts.append(part)
         return part

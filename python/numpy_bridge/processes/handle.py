@@ -22,7 +22,7 @@ from .nameless import refusal
 from .segment import Label, Segment
 
 _PACKED = struct.Struct("<8s16sQIQIII8sQ?")
-_LOKY = ("joblib.externals.loky.backend.reduction", "loky.backend.reduction")
+LOKY = ("joblib.externals.loky.backend.reduction", "loky.backend.reduction")
 
 _by_value: ContextVar[bool] = ContextVar("by_value", default=False)
 
@@ -120,7 +120,7 @@ def reduce_sent(block: _core.SharedBlock) -> Reduced:
 def register() -> None:
     """Have multiprocessing and loky, if it is imported, keep the blocks that they send."""
     ForkingPickler.register(_core.SharedBlock, reduce_sent)
-    for name in _LOKY:
+    for name in LOKY:
         loky = sys.modules.get(name)
         if loky is not None:
             loky.register(_core.SharedBlock, reduce_sent)

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from contextlib import suppress
-from itertools import islice
+from itertools import count, islice
 from multiprocessing import parent_process, util
 
 from numpy_bridge.errors import SharingError
@@ -36,9 +36,9 @@ class Ledger:
         self.descriptor = nameless.create(_KIND, _GROWTH)
         os.pwrite(self.descriptor, _HEADER.pack(_MAGIC, self.identity), 0)
         self._size = _GROWTH
-        self._next = _HEADER.size
+        self._numbers = count(_HEADER.size)
         self._held: dict[int, tuple[object, bool]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may send while it is held
 
     def __del__(self) -> None:
         with suppress(OSError, AttributeError):
@@ -54,11 +54,10 @@ class Ledger:
         """
         self.release()
         with self._lock:
-            number = self._next
-            if number == self._size:
+            number = next(self._numbers)
+            if number >= self._size:
                 nameless.reserve(self.descriptor, self._size, _GROWTH)
                 self._size += _GROWTH
-            self._next += 1
             self._held[number] = held, awaited
         return number
 
@@ -70,8 +69,8 @@ class Ledger:
         freed = []
         with self._lock:
             for number in list(islice(self._held, _READ_AT_ONCE)):
-                entry = self._held.pop(number)
-                if self.arrived(number):
+                entry = self._held.pop(number, None)
+                if entry is None or self.arrived(number):
                     freed.append(entry)
                 else:
                     self._held[number] = entry  # behind the others
@@ -83,7 +82,8 @@ class Ledger:
         parent = parent_process()
         while parent is not None and parent.is_alive() and time.monotonic() < end:
             with self._lock:
-                missing = [n for n, (_, awaited) in self._held.items() if awaited and not self.arrived(n)]
+                awaited = [number for number, (_, awaited) in list(self._held.items()) if awaited]
+                missing = [number for number in awaited if not self.arrived(number)]
             if not missing:
                 return
             time.sleep(pause)
@@ -91,7 +91,7 @@ class Ledger:
 
 
 _ledger: Ledger | None = None
-_making = threading.Lock()
+_making = threading.RLock()
 
 
 def ledger() -> Ledger:
@@ -99,7 +99,9 @@ def ledger() -> Ledger:
     global _ledger
     with _making:
         if _ledger is None:
-            _ledger = Ledger()
+            made = Ledger()
+            if _ledger is None:  # a finalizer may have sent meanwhile
+                _ledger = made
         return _ledger
 
 
@@ -136,7 +138,7 @@ def _wait_at_exit(_: object = None) -> None:
 def _after_fork() -> None:
     """The child has sent nothing yet. The blocks in flight are its parent's."""
     global _ledger, _making
-    _ledger, _making = None, threading.Lock()
+    _ledger, _making = None, threading.RLock()
 
 
 os.register_at_fork(after_in_child=_after_fork)

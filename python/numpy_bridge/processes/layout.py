@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,20 @@ class Elements:
         self.has_gaps = has_gaps(shape, strides, itemsize)
 
 
-def pack(view: _core.View) -> tuple[_core.View, tuple[int, ...]]:
+def _allocate(nbytes: int) -> _core.View:
+    return _core.view(np.empty(nbytes, np.uint8))
+
+
+def pack(
+    view: _core.View, allocate: Callable[[int], _core.View] = _allocate
+) -> tuple[_core.View, tuple[int, ...]]:
     """Copy the elements of a View together, in the order that they have in memory.
+
+    Parameters
+    ----------
+    view : View
+    allocate : callable, optional
+        Returns memory for so many bytes.
 
     Returns
     -------
@@ -98,12 +110,12 @@ def pack(view: _core.View) -> tuple[_core.View, tuple[int, ...]]:
         if strides[axis]:
             strides[axis] = step
             step *= view.shape[axis]
-    block = np.empty(step, np.uint8)
+    block = allocate(step)
     once = [extent if stride else 1 for extent, stride in zip(view.shape, view.strides, strict=True)]
     source = _core.from_pointer(view.ptr, once, view.dtype, view.strides, "cpu", view, True)
-    target = _core.from_pointer(block.ctypes.data, once, view.dtype, strides, "cpu", block, False)
+    target = _core.from_pointer(block.ptr, once, view.dtype, strides, "cpu", block, False)
     _core.copy_(target, source)
-    return _core.view(block), tuple(strides)
+    return block, tuple(strides)
 
 
 def view_within(

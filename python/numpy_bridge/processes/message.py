@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from numpy_bridge import _core
@@ -27,6 +27,12 @@ class Place(NamedTuple):
     frame: Frame
     offset: int
     strides: tuple[int, ...] | None
+
+
+class Frames(Protocol):
+    """Finds the frame for the memory of an object."""
+
+    def place(self, view: _core.View, use: int) -> Place: ...
 
 
 class _Region:

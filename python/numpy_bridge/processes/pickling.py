@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from numpy_bridge import _core
+
 # What does the work is imported when it is used: these names are all that `import numpy_bridge` needs.
 if TYPE_CHECKING:
     from .frame import Readonly
@@ -294,6 +296,9 @@ def register_reducers(pickler: Any = None) -> None:
     A reducer sees one object at a time. Objects over exactly the same bytes arrive as aliases; a slice and
     its whole arrive separately.
 
+    What ForkingPickler and loky's pickler write goes to one process of this machine. There, 256 KiB and more
+    are copied into shared memory, once, and a handle is sent. These objects all arrive separately.
+
     Examples
     --------
     >>> bridge.register_reducers()
@@ -308,7 +313,13 @@ def register_reducers(pickler: Any = None) -> None:
         for kind in known_types():
             copyreg.pickle(kind, _reduce_unless_saved)
         return
+    from . import one_receiver
+
     register = pickler.register if hasattr(pickler, "register") else pickler.__setitem__
+    if one_receiver.is_of(pickler):
+        for kind in (_core.View, *known_types()):
+            register(kind, _reduce_for_one_receiver)
+        return
     for kind in known_types():
         register(kind, _reduce)
 
@@ -318,6 +329,14 @@ def _reduce(x: Any) -> Any:
     from .reducing import reduction
 
     result = reduction(x, alone)
+    return x.__reduce_ex__(pickle.HIGHEST_PROTOCOL) if result is None else result
+
+
+def _reduce_for_one_receiver(x: Any) -> Any:
+    from .one_receiver import one_receiver
+    from .reducing import reduction
+
+    result = reduction(x, one_receiver)
     return x.__reduce_ex__(pickle.HIGHEST_PROTOCOL) if result is None else result
 
 

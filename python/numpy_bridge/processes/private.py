@@ -18,7 +18,7 @@ from numpy_bridge.memory.mapping import Mapping, mapping_of
 from .layout import bounds
 
 _NO_MORE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # open files, or memory for them
-MAP_FIXED: Final = 0x10  # which the module mmap lacks
+MAP_FIXED, MAP_NORESERVE = 0x10, 0x4000  # which the module mmap lacks, the second one before Python 3.11
 
 _mmap: Any = ctypes.CDLL(None, use_errno=True).mmap
 _mmap.restype = ctypes.c_void_p
@@ -70,7 +70,7 @@ def private(x: Any) -> _core.View:
     descriptor = _descriptor_of(mapping)
     start = first // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
     try:
-        pages = _map(descriptor.number, mapping.offset + start - mapping.low, last - start)
+        pages = map_private(descriptor.number, mapping.offset + start - mapping.low, last - start)
     except (OSError, ValueError) as error:
         raise _cannot("memory that can be mapped again", str(error)) from None
     address = _core.view(pages).ptr + view.ptr - start
@@ -168,18 +168,24 @@ def _is_file(status: os.stat_result, mapping: Mapping) -> bool:
     return (device, status.st_ino) == (mapping.device, mapping.inode)
 
 
-def _map(descriptor: int, offset: int, size: int) -> mmap.mmap:
+def map_private(descriptor: int, offset: int, size: int) -> mmap.mmap:
     """Map a part of a file, copy on write.
 
     The pages take the place of those of an anonymous `mmap`, which unmaps them. One of the file keeps a
-    descriptor open, before Python 3.13.
+    descriptor open, before Python 3.13. No memory is reserved for pages that may never be written, so the
+    file may be larger than the memory.
+
+    Raises
+    ------
+    OSError
+        If the kernel cannot map it.
     """
     if os.fstat(descriptor).st_size < offset + size:
         raise OSError("the file is shorter than the memory")
     protection = mmap.PROT_READ | mmap.PROT_WRITE
-    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, protection)
+    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE, protection)
     address = _core.view(pages).ptr
-    flags = mmap.MAP_PRIVATE | MAP_FIXED
+    flags = mmap.MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE
     if _mmap(address, size, protection, flags, descriptor, offset) != address:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))

@@ -16,7 +16,7 @@ from numpy_bridge.libraries import type_name
 
 from . import torch_tensors
 from .frame import READ, TENSOR, WRITE, Frame
-from .message import Alone, Message, alone
+from .message import Frames, alone
 
 
 class _Described(NamedTuple):
@@ -106,7 +106,7 @@ def rebuild(metadata: Sequence[Any], frames: Sequence[Any]) -> Any:
     return rebuilt(frame, kind, offset, dtype, shape, strides, extra, *subclass)
 
 
-def reduction(x: Any, frames: Message | Alone) -> tuple[Any, ...] | None:
+def reduction(x: Any, frames: Frames) -> tuple[Any, ...] | None:
     """Return how to rebuild `x`, as `__reduce__` does; None if the object is not ours or pickles itself."""
     described = _describe(x)
     if described is None:

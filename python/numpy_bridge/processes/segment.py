@@ -86,12 +86,12 @@ class Segment:
 
 # By identity, and whether the segment can be sent on
 _known: WeakValueDictionary[tuple[bytes, bool], Segment] = WeakValueDictionary()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finalizer may attach while it is held
 
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()  # another thread may have held it
+    _lock = threading.RLock()  # another thread may have held it
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -128,8 +128,8 @@ def attach(process: int, descriptor: int, label: Label, *, sole_writer: bool, ke
     with _lock:
         known = _known.get((label.identity, keep))
         if known is None:
-            known = _map(process, descriptor, label, sole_writer=sole_writer, keep=keep)
-            _known[label.identity, keep] = known
+            mapped = _map(process, descriptor, label, sole_writer=sole_writer, keep=keep)
+            known = _known.setdefault((label.identity, keep), mapped)
     _require_same(known.label, label)
     return known
 

@@ -34,7 +34,7 @@ def blocks(section: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-@pytest.mark.parametrize("section", ["A block", "No copies"])
+@pytest.mark.parametrize("section", ["A block", "No copies", "What is watched"])
 def test_code_prints_what_is_shown(section: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(blocks(section, "python")[0], "<guide>", "exec"), {})
     assert capsys.readouterr().out == blocks(section, "text")[0]

@@ -19,6 +19,7 @@ from refusals import REFUSALS
 from refusals_of_interfaces import REFUSALS_INTERFACES
 from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
 from refusals_of_operations import REFUSALS_OPERATIONS
+from refusals_of_targets import REFUSALS_TARGETS
 from repository import ROOT
 from support import ml_dtypes, needs_ml_dtypes, needs_torch, torch
 
@@ -85,6 +86,19 @@ def rows() -> list[Any]:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(("provoke", "text"), rows())
 def test_refusal(provoke: Callable[[], Any], text: str) -> None:
+    check_refusal(provoke, text)
+
+
+NAMES_OF_TARGETS = [f"{n}-{row[2][:40]}" for n, row in enumerate(REFUSALS_TARGETS)]
+
+
+@pytest.mark.parametrize(("library", "provoke", "text"), REFUSALS_TARGETS, ids=NAMES_OF_TARGETS)
+def test_refusal_of_a_target(library: str, provoke: Callable[[], Any], text: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed: nox -s faults")
+    check_refusal(provoke, text)
+
+
+def check_refusal(provoke: Callable[[], Any], text: str) -> None:
     with pytest.raises(SharingError) as caught:
         provoke()
     error = caught.value

@@ -62,6 +62,23 @@ class Copying(Column):
         return Copying(self.values[index])
 
 
+class CopyingCapsules(Copying):
+    """As `Copying`, by DLPack."""
+
+    __array__ = None  # type: ignore[assignment]
+
+    def __dlpack__(self, *, max_version: Any = None, copy: bool | None = None) -> object:
+        if copy is False:
+            raise BufferError("this needs a copy")
+        return self.values.copy().__dlpack__(max_version=max_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def __getitem__(self, index: Any) -> Any:
+        return CopyingCapsules(self.values[index])
+
+
 class Point(ctypes.Structure):
     _fields_ = (("a", ctypes.c_float), ("b", ctypes.c_float))
 
@@ -126,6 +143,7 @@ COPIES: dict[str, Callable[[], Any]] = {
     "no stable address": Wandering,
     "a column that copies": lambda: Copying(np.arange(3.0)),
     "a long column that copies": lambda: Copying(np.arange(10_000.0)),
+    "capsules that copy": lambda: CopyingCapsules(np.arange(3.0)),
     "a column of objects": lambda: Copying(np.array(["a", None], object)),
 }
 CASES: dict[str, tuple[Callable[[], Any], Callable[..., Any]]] = {
@@ -271,6 +289,16 @@ def test_hints_for_addresses(dtype: str, instead: str) -> None:
     with pytest.raises(bridge.SharingError, match=f"dtype='{instead}'"):
         bridge.from_pointer(address, 2, block.dtype, owner=block)
     assert bridge.from_pointer(address, 2, instead, owner=block).dtype == instead
+
+
+@pytest.mark.parametrize("make", [COPIES["a column that copies"], COPIES["capsules that copy"]])
+def test_a_copy_is_advised_only_where_it_cures(make: Callable[[], Any]) -> None:
+    assert "copy=True" in hint_for(make, bridge.view)[1]
+    assert "copy=None" in hint_for(make, bridge.to_numpy)[1]
+    for function in (bridge.shares_memory, bridge.may_share_memory, bridge.add_, bridge.copy_):
+        for other in (np.ones(3), make()):
+            assert hint_for(make, lambda x, f=function, y=other: f(x, y))[1] == ""
+            assert hint_for(make, lambda x, f=function, y=other: f(y, x))[1] == ""
 
 
 def test_a_large_object_is_not_copied_for_a_hint() -> None:

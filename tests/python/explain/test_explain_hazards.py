@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import weakref
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,62 @@ def test_a_computed_object_is_asked_as_often_as_view_asks(fresh: bool, use: Any)
     assert by_view == 2
     use(x)
     assert 1 <= x.calls <= by_view
+
+
+class Computing:
+    """Computes its values each time it is asked, by each protocol that it has."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.calls: list[str] = []
+
+    def compute(self, protocol: str) -> np.ndarray:
+        self.calls.append(protocol)
+        return np.ones(self.size)
+
+
+class ComputingDLPack(Computing):
+    def __dlpack__(self, **keywords: Any) -> object:
+        return self.compute("__dlpack__").__dlpack__(**keywords)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+class ComputingInterface(Computing):
+    @property
+    def __array_interface__(self) -> Any:
+        computed = self.compute("__array_interface__")
+        return {**computed.__array_interface__, "data": computed}
+
+
+class ComputingBoth(ComputingDLPack, ComputingInterface):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.compute("__array__")
+
+
+def asked(x: Computing, use: Any) -> Counter[str]:
+    x.calls.clear()
+    with suppress(bridge.SharingError):
+        use(x)
+    return Counter(x.calls)
+
+
+@pytest.mark.parametrize("size", [3, 100_000])
+def test_each_protocol_is_asked_as_often_as_view_asks_it(size: int) -> None:
+    dlpack, interface, both = ComputingDLPack(size), ComputingInterface(size), ComputingBoth(size)
+    for x in (dlpack, interface):
+        assert asked(x, bridge.explain) == asked(x, bridge.view) != Counter()
+    assert asked(both, bridge.view) == asked(dlpack, bridge.view)
+    assert asked(both, bridge.explain) == asked(dlpack, bridge.view) + asked(interface, bridge.view)
+
+
+@pytest.mark.parametrize("size", [3, 100_000])
+def test_calls_are_tried_on_a_likeness_of_a_computing_object(size: int) -> None:
+    assert outcomes(ComputingDLPack(size)) == {
+        **outcomes(Versioned(np.ones(size))),
+        "np.asarray(x)": "wrong",  # an array of one object, as it cannot be indexed
+    }
 
 
 def test_what_is_said_of_a_computed_object() -> None:

@@ -57,7 +57,7 @@ def fake_run(monkeypatch: pytest.MonkeyPatch) -> list[Outcome]:
     """Replace the run with one whose outcome of our call is the last in the list."""
     outcomes = [Outcome.SHARES]
 
-    def run(producers, consumers, *, limit, report):
+    def run(producers, consumers, *, limit, report, **_):
         cells = example(outcomes[-1]).cells
         for cell in cells:
             report(cell)
@@ -110,16 +110,26 @@ def test_files(tmp_path: Path, fake_run: list[Outcome]) -> None:
     assert "call 0" in done.output
 
 
+def test_processes_have_tables_documents_and_pages(tmp_path: Path, fake_run: list[Outcome]) -> None:
+    names = {option: tmp_path / option.strip("-") for option in ("--json", "--html", "--markdown")}
+    done = invoke("--processes", *(word for option, path in names.items() for word in (option, str(path))))
+    assert done.exit_code == 0
+    assert "Each row's object sent to another process" in done.output
+    assert json.loads(names["--json"].read_text())["schema"] == "numpy-bridge/matrix-processes/1"
+    for name in ("--html", "--markdown"):
+        assert "Memory between processes" in names[name].read_text()
+
+
 def test_the_commands_of_the_guide(
     fake_run: list[Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     lines = re.findall(r"^numpy-bridge matrix *([^#|\n]*)", GUIDE, re.M)
     assert len(lines) >= 6
-    here = matrix.installed()
+    here = matrix.installed().keys() | {"queue"}
     for line in lines:
         names = re.findall(r"--(?:from|to) (\S+)", line)
-        assert invoke(*line.split()).exit_code == (0 if here.keys() >= set(names) else 2), line
+        assert invoke(*line.split()).exit_code == (0 if here >= set(names) else 2), line
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -146,6 +156,9 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--only", "ml_dtypes"], "none of these libraries is installed"),
         (["--time-limit", "0"], "--time-limit"),
         (["--nope"], "--nope"),
+        (["--processes", "--only", "numpy"], "use --from and --to with --processes"),
+        (["--processes", "--to", "jax"], "unknown: jax; there are dask, executor, "),
+        (["--clusters"], "--clusters goes with --processes"),
         (["--html", "nowhere/page.html"], "there is no folder nowhere"),
         (["--json", "."], ". is a folder"),
     ],

@@ -203,6 +203,43 @@ def test_a_data_loader(method: str, workers: int) -> None:
     assert [int(image[0, 1, 1, 1]) for image, _ in kept] == [4 * i + 1 for i in range(10)]
 
 
+# Functions around `collate`, in the worker
+
+CHANGES: dict[str, Any] = {
+    "arithmetic": lambda x: x.float() / 2 + 1,
+    "in place": lambda x: x.mul_(3),
+    "a row": lambda x: x[1],
+    "transposed": lambda x: x.t(),
+    "an array": lambda x: torch.from_numpy(x.numpy() + 1),
+    "both": lambda x: (x[:1], x.add_(1)),
+    "other data": lambda x: setattr(x, "data", x.data[:, :1]) or x,
+    "requires grad": lambda x: x.requires_grad_(),
+    "an attribute": lambda x: setattr(x, "label", "x") or x,
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.usefixtures("worker")
+def test_the_batch_in_the_worker_is_made_of_tensors(name: str) -> None:
+    samples = arrays(3, (2,), "float32")
+    (ours,), theirs = collate([(each,) for each in samples]), default_collate(samples)
+    assert isinstance(ours, torch.Tensor)
+    assert torch.equal(ours, theirs)
+    arrived = pickle.loads(ForkingPickler.dumps(CHANGES[name](ours)))
+    assert_equal(arrived, CHANGES[name](theirs))
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_view_of_a_batch_keeps_its_memory() -> None:
+    row = collate([np.full(4, i, np.float32) for i in range(3)])[1]
+    for _ in range(3):
+        collate([np.zeros(4, np.float32)] * 3)
+    assert row.tolist() == [1] * 4
+    del row
+    collate([np.zeros(4, np.float32)] * 3)
+    assert len(pool._pool._slots) == 2  # type: ignore[union-attr]
+
+
 @pytest.mark.usefixtures("worker")
 def test_leaving_a_loop_early_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker waits at its end for what others may still ask for, and batches are not of these."""

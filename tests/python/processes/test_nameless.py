@@ -111,8 +111,12 @@ def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(os, "posix_fallocate", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        nameless.create(KIND, 40 << 20)
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            nameless.create(KIND, 40 << 20)
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert open_files() == before
 
 
@@ -202,6 +206,30 @@ def test_a_ledger_grows() -> None:
     in_flight.confirm(os.getpid(), ledger.descriptor, ledger.identity, numbers[-1])
     assert ledger.arrived(numbers[-1])
     assert not ledger.arrived(numbers[-2])
+
+
+@pytest.mark.timeout(20)
+def test_a_finalizer_may_send_while_another_block_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector may run one anywhere: while the ledger grows, and while it is read."""
+    ledger = in_flight.Ledger()
+    numbers: list[int] = []
+
+    def then_send(original: Any) -> Any:
+        def called(*given: Any) -> Any:
+            with monkeypatch.context() as restored:
+                restored.setattr(in_flight.Ledger, "arrived", arrived)
+                restored.setattr(nameless, "reserve", reserve)
+                numbers.append(ledger.send(object(), awaited=False))
+            return original(*given)
+
+        return called
+
+    arrived, reserve = in_flight.Ledger.arrived, nameless.reserve
+    monkeypatch.setattr(in_flight.Ledger, "arrived", then_send(arrived))
+    monkeypatch.setattr(nameless, "reserve", then_send(reserve))
+    numbers += [ledger.send(object(), awaited=False) for _ in range(100)]
+    assert len(numbers) > 200
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_a_sent_handle_is_small() -> None:

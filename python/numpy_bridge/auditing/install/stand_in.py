@@ -11,11 +11,12 @@ from types import FunctionType
 from typing import Any, cast
 
 from numpy_bridge import _core
-from numpy_bridge.unwatched import this_thread
+from numpy_bridge.unwatched import this_thread, unwatched
 
 from ..dispatch import Dispatcher
 from ..judging.addresses import before_the_call
-from ..judging.calls import Call
+from ..judging.calls import Call, Sends
+from ..judging.messages import outgoing
 
 
 def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -> Callable[..., Any]:
@@ -28,7 +29,13 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
         if this_thread.unwatched or not dispatcher.listeners:
             return None
         source, options = call.parts(arguments, keywords)
-        source = before_the_call(source)
+        if call.sends is Sends.NOTHING:
+            source = before_the_call(source)
+        else:
+            with unwatched():
+                source = outgoing(source)
+            if source is None:
+                return None  # what happens in the call is watched
         this_thread.unwatched = True
         return source, options
 

@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Sends(Enum):
+    """What a call turns its argument into, if not into an array."""
+
+    NOTHING = ""
+    MESSAGE = "message"
+    TO_PROCESS = "another process"
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,8 @@ class Call:
         Index of the argument that is converted.
     registry : str
         A dictionary in the module that holds the function as a value. Callers take it from there.
+    sends : Sends
+        Whether the call pickles its argument, see `messages`.
     """
 
     module: str
@@ -44,6 +55,7 @@ class Call:
     note: str = ""
     position: int = 0
     registry: str = ""
+    sends: Sends = Sends.NOTHING
 
     @property
     def function(self) -> str:
@@ -135,4 +147,14 @@ CALLS: tuple[Call, ...] = (
     ),
     Call("cupy", "array", "cupy.array", "obj", "cupy.array copies unless it is told not to"),
     *_functions("cupy", "cupy", asarray="a", asnumpy="a", from_dlpack="array"),
+    Call("pickle", "dumps", "pickle.dumps", "obj", sends=Sends.MESSAGE),
+    *(
+        Call(f"multiprocessing.{module}", name, name, "obj", position=1, sends=Sends.TO_PROCESS)
+        for module, name in (
+            ("queues", "Queue.put"),
+            ("queues", "JoinableQueue.put"),
+            ("queues", "SimpleQueue.put"),
+            ("connection", "Connection.send"),
+        )
+    ),
 )

@@ -1,0 +1,82 @@
+"""HDF5: contiguous datasets. h5py says where they are in the file."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from numpy_bridge.errors import SharingError
+
+from .mapped import Arrays, MappedFile, dtype_of, opened, refuse
+
+if TYPE_CHECKING:
+    from . import AnyPath, Mode
+
+_PROTOCOL: Final = "HDF5"
+_MAKE: Final = "write it without chunks and filters: file.create_dataset(name, data=values)"
+
+
+def read(path: AnyPath, mode: Mode, verify: bool) -> Arrays:
+    """Open the datasets of a file by their names. Links are not followed."""
+    h5py = importlib.import_module("h5py")
+    with opened(path, mode, verify, _PROTOCOL) as (_, mapped):
+        makers: dict[str, partial[Any]] = {}
+
+        def visit(name: str, found: Any) -> None:
+            if isinstance(found, h5py.Dataset):
+                makers[name] = _maker(h5py, found, name, mapped)
+
+        try:
+            with h5py.File(mapped.path, "r") as file:
+                file.visititems(visit)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            got = str(error).replace("\n", " ")
+            raise mapped.refusal("format", "a file that h5py can open", f"{got:.200}") from None
+        return Arrays(makers, [mapped], MappingProxyType({}))
+
+
+def _maker(h5py: Any, dataset: Any, name: str, mapped: MappedFile) -> partial[Any]:
+    reason, hint = _not_contiguous(h5py, dataset)
+    if reason:
+        return partial(refuse, _PROTOCOL, "layout", "a contiguous dataset", f"{reason} {name!r:.80}", hint)
+    try:
+        dtype = _dtype(h5py, dataset, mapped)
+    except SharingError as refused:
+        return partial(refuse, *refused.args)
+    return partial(mapped.view, dataset.id.get_offset() or 0, dataset.shape, dtype)
+
+
+def _not_contiguous(h5py: Any, dataset: Any) -> tuple[str, str]:
+    """Return what keeps a dataset from being one block of the file, and what to do; empty if nothing does."""
+    layout = dataset.id.get_create_plist().get_layout()
+    if dataset.shape is None:
+        return "the empty dataset", ""
+    if dataset.is_virtual:
+        return "the virtual dataset", "open the files that it is made of"
+    if dataset.external:
+        return "the dataset with external storage", "open the files that have its bytes: np.memmap"
+    if layout == h5py.h5d.CHUNKED:
+        what = "compressed or filtered" if dataset.id.get_create_plist().get_nfilters() else "chunked"
+        return f"the {what} dataset", _MAKE
+    if layout == h5py.h5d.COMPACT:
+        return "the compact dataset, which is in the header,", _MAKE
+    if dataset.size and dataset.id.get_offset() is None:
+        return "a dataset that was never written,", "write its elements first"
+    return "", ""
+
+
+def _dtype(h5py: Any, dataset: Any, mapped: MappedFile) -> str:
+    """Return our name of the dtype, if NumPy's elements are those that are in the file."""
+    try:
+        described, stored = dataset.dtype, dataset.id.get_type()
+        is_plain = stored.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.COMPOUND)
+        is_plain = is_plain or h5py.h5t.py_create(described) == stored
+    except TypeError as error:
+        raise mapped.refusal("dtype", "a supported number dtype", f"{error!s:.80}") from None
+    if not is_plain or stored.get_size() != described.itemsize:
+        raise mapped.refusal(
+            "dtype", "elements as NumPy has them", f"others, which h5py reads as {described},"
+        )
+    return dtype_of(described, _PROTOCOL, mapped.path)

@@ -1,0 +1,166 @@
+"""Every library a target: `to` shares memory with the library that `like` names.
+
+`table` has the libraries. Each one's row is in a file of its own, which imports the library. It is imported
+when the library is first named.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy_bridge import _core
+
+if TYPE_CHECKING:
+    from .target import Conversion, Target
+
+_NAMES_A_LIBRARY = (str, type, type(sys))
+_rows: dict[Any, Target | Conversion] = {}
+"""The rows that were asked for, by name, module or class."""
+
+
+def to(
+    x: Any, like: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False
+) -> Any:
+    """Share the memory behind `x` as an array of any library.
+
+    The address of the result is compared with that of `x`, so that a library which copies is found out.
+
+    Parameters
+    ----------
+    x : object
+        Anything that `view` accepts. With ``copy=None`` also a variable of TensorFlow, whose present value
+        is shared.
+    like : array, module, class or str
+        The library: one of its arrays, a namespace (``jax.numpy``, ``array_api_compat.torch``), or its name,
+        which imports it: "numpy", "torch", "jax", "tensorflow", "cupy", "mlx", "pyarrow" (or "arrow"),
+        "polars", "pandas". A class says which kind is made: ``pyarrow.Tensor``, ``pandas.DataFrame``.
+    copy : bool or None, default False
+        False: share or raise. None: share if possible, else copy once, into memory that the library can
+        share. True: always copy.
+    device : str or torch.device, optional
+        Where the result must be: "cpu", "cuda", "cuda:0". Memory elsewhere is refused. If `copy` allows it,
+        "cpu" makes a copy on the host, except for torch.
+    allow_mutable : bool, default False
+        Share writable memory with libraries whose arrays never change: jax, TensorFlow, polars and
+        pyarrow.Array. Such libraries read when they like, so values that are written meanwhile arrive
+        partly or late.
+
+    Returns
+    -------
+    array
+        Of the library. An array of that library is returned as it is.
+
+    Raises
+    ------
+    SharingError
+        With ``copy=False``, if the library cannot share the memory: because of its dtype, strides,
+        alignment or device, or because it may be written. Also if the library copied silently.
+    TypeError
+        If `x` supports no protocol, or `like` names no library of the table.
+    ImportError
+        If the library is not installed.
+
+    See Also
+    --------
+    empty : memory that every library can share.
+    to_numpy, to_torch : what is called for these two.
+
+    Examples
+    --------
+    >>> array = np.arange(3.0)
+    >>> tensor = bridge.to(array, torch)
+    >>> tensor[0] = 7
+    >>> bridge.to(tensor, like=array)
+    array([7., 1., 2.])
+    """
+    key = like if isinstance(like, _NAMES_A_LIBRARY) else type(like)
+    row = _rows.get(key) or _found(key)
+    if getattr(type(x), "__module__", "").startswith("tensorflow."):  # types of ctypes have none
+        from . import tensorflow
+
+        x = tensorflow.readable(x, copies=copy is not False)
+    return row.convert(x, copy, device if device is None else str(device), allow_mutable)
+
+
+def to_jax(x: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False) -> Any:
+    """Share the memory behind `x` as a jax array: `to` with ``like="jax"``."""
+    return to(x, "jax", copy=copy, device=device, allow_mutable=allow_mutable)
+
+
+def to_tensorflow(
+    x: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False
+) -> Any:
+    """Share the memory behind `x` as a tensor of TensorFlow: `to` with ``like="tensorflow"``."""
+    return to(x, "tensorflow", copy=copy, device=device, allow_mutable=allow_mutable)
+
+
+def to_cupy(x: Any, *, copy: bool | None = False, device: Any = None) -> Any:
+    """Share the memory behind `x` as a CuPy array: `to` with ``like="cupy"``."""
+    return to(x, "cupy", copy=copy, device=device)
+
+
+def to_arrow(x: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False) -> Any:
+    """Share the memory behind `x` as a pyarrow.Array: `to` with ``like="pyarrow"``.
+
+    Memory of several axes becomes a FixedShapeTensorArray, one element for each index of the first axis.
+    """
+    return to(x, "pyarrow", copy=copy, device=device, allow_mutable=allow_mutable)
+
+
+def empty(shape: int | Sequence[int], dtype: Any, align: int = 64, *, like: Any = None) -> _core.View:
+    """Make memory, with any values, that every library can share.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        The extent of each axis. The elements are in C order.
+    dtype : str or dtype
+        A name ("float32", "bfloat16"), a typestr (">f4"), or a dtype of NumPy, ml_dtypes or torch.
+    align : int, default 64
+        The address is a multiple of it: a power of two. 64 bytes are enough for every library.
+    like : array, module, class or str, optional
+        The library that must be able to share it, as in `to`. This is tried, so that what it lacks is
+        refused now rather than later. For CuPy the memory is on the current device.
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    SharingError
+        If the library of `like` cannot share such memory, or if `align` is no power of two.
+
+    See Also
+    --------
+    shared_empty : the same for several processes.
+
+    Examples
+    --------
+    >>> block = bridge.empty((2, 3), "float32")
+    >>> bridge.to_numpy(block)[...] = 7
+    >>> bridge.to(block, "torch")
+    tensor([[7., 7., 7.],
+            [7., 7., 7.]])
+    >>> block.ptr % 64
+    0
+    """
+    from . import memory
+
+    if like is None:
+        return memory.aligned(shape, dtype, align)
+    key = like if isinstance(like, _NAMES_A_LIBRARY) else type(like)
+    row = _rows.get(key) or _found(key)
+    made = memory.aligned(shape, dtype, max(align, row.alignment))
+    if row.empty is not None:
+        made = _core.view(row.empty(made.shape, made.dtype))
+    row.convert(made, False, None, True)  # refuses what cannot be shared
+    return made
+
+
+def _found(key: Any) -> Target | Conversion:
+    from . import table
+
+    return _rows.setdefault(key, table.find(key))

@@ -1,0 +1,62 @@
+"""jax: aligned memory without gaps, in any order of the axes."""
+
+# mypy: disable-error-code="attr-defined, import-not-found, import-untyped, no-untyped-call, unused-ignore"
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.dlpack
+
+from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
+
+from .memory import may_be_written
+from .target import NUMBERS, Target
+
+_WIDE = frozenset(("int64", "uint64", "float64", "complex128"))
+_FLOAT8 = frozenset(
+    (
+        *("float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz", "float8_e4m3fn", "float8_e4m3fnuz"),
+        *("float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
+    )
+)
+
+
+def _share(view: _core.View) -> Any:
+    return jax.dlpack.from_dlpack(may_be_written(view), copy=False)
+
+
+def _is_own(x: Any) -> bool:
+    if not isinstance(x, jax.Array):
+        return False
+    if isinstance(x, jax.core.Tracer):
+        hint = "convert it outside of the function that jax transforms"
+        raise SharingError("jax", "tracing", "an array", "a traced value, which has no memory yet", hint)
+    return True
+
+
+def _refuse(view: _core.View) -> None:
+    if view.dtype in _WIDE and not jax.config.jax_enable_x64:
+        hint = 'call jax.config.update("jax_enable_x64", True) first'
+        raise SharingError("jax", "dtype", "at most 32 bits, as jax_enable_x64 is off", view.dtype, hint)
+
+
+JAX = Target(
+    "jax",
+    _share,
+    address=lambda array: array.unsafe_buffer_pointer(),
+    is_own=_is_own,
+    dtypes=NUMBERS | _WIDE | _FLOAT8 | {"bool", "bfloat16", "complex64"},
+    refuse=_refuse,
+    order="packed",
+    alignment=64,
+    immutable=True,
+    devices=("cpu", "cuda", "rocm"),
+)
+
+
+def target(kind: type | None) -> Target:
+    """Return the row; jax has arrays of one kind."""
+    return JAX

@@ -1,0 +1,41 @@
+"""polars: a Series of numbers, or of its type Array for more axes, over Arrow's memory."""
+
+# mypy: disable-error-code="attr-defined, import-not-found, import-untyped, no-untyped-call, unused-ignore"
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from numpy_bridge import _core
+
+from .pyarrow import axes, flat
+from .target import NUMBERS, Target
+
+
+def _share(view: _core.View) -> Any:
+    array = flat(view)
+    for extent in reversed(view.shape[1:]):
+        array = pa.FixedSizeListArray.from_arrays(array, extent)
+    return pl.from_arrow(array)
+
+
+POLARS = Target(
+    "polars",
+    _share,
+    address=lambda series: int(series.to_arrow().buffers()[-1].address),
+    is_own=lambda x: isinstance(x, pl.Series),
+    dtypes=NUMBERS,
+    refuse=axes("polars", 1, "share x.reshape(1)"),
+    order="C",
+    immutable=True,
+)
+
+
+def target(kind: type | None) -> Target:
+    """Return the row of Series, the only class with one block of memory."""
+    if kind is None or issubclass(kind, pl.Series):
+        return POLARS
+    raise TypeError(f"like: expected polars.Series, got {kind.__name__}")

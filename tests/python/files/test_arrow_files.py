@@ -1,0 +1,162 @@
+"""open_arrow: columns and tensors of files that pyarrow wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from support import needs_torch
+from written import permissions
+
+pa: Any = pytest.importorskip("pyarrow", reason="pyarrow is not installed: nox -s faults")
+pytest.importorskip("pyarrow.ipc")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.arrow"
+
+
+def write(path: Path, *batches: Any, **options: Any) -> None:
+    schema = batches[0].schema.with_metadata({"key": "value"})
+    with pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(**options)) as file:
+        for batch in batches:
+            file.write(batch)
+
+
+def batch(**columns: Any) -> Any:
+    return pa.record_batch(dict(columns))
+
+
+VALUES = np.arange(12, dtype="f4").reshape(4, 3)
+SHARED: dict[str, tuple[Any, Any]] = {
+    "floats": (pa.array([1.0, 2.0]), np.array([1.0, 2.0])),
+    "bytes": (pa.array([1, 2, 3, 4], "u1"), np.array([1, 2, 3, 4], "u1")),
+    "slice": (pa.array(range(10), "i2")[3:7], np.arange(3, 7, dtype="i2")),
+    "lists of one length": (pa.FixedSizeListArray.from_arrays(pa.array(VALUES.ravel()), 3), VALUES),
+    "nested lists of one length": (
+        pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(pa.array(VALUES.ravel()), 3), 2),
+        VALUES.reshape(2, 2, 3),
+    ),
+    "tensors": (pa.FixedShapeTensorArray.from_numpy_ndarray(VALUES), VALUES),
+    "none": (pa.array([], "f4"), np.zeros(0, "f4")),
+}
+
+
+@pytest.mark.parametrize("what", SHARED)
+def test_columns(path: Path, what: str) -> None:
+    column, values = SHARED[what]
+    write(path, batch(before=pa.array(["text"] * len(column)), x=column))
+    opened = bridge.open_arrow(path)
+    array = bridge.to_numpy(opened["x"])
+    assert (array.dtype, array.shape) == (values.dtype, values.shape)
+    np.testing.assert_array_equal(array, values)
+    assert opened.metadata == {"key": "value"}
+    assert permissions(opened["x"].ptr) == "r--s"
+
+
+@pytest.mark.parametrize(("mode", "in_file"), [("c", 1), ("r+", 7)])
+def test_writes(path: Path, mode: Any, in_file: float) -> None:
+    write(path, batch(x=[1.0, 2.0]))
+    bridge.to_numpy(bridge.open_arrow(path, mode)["x"])[0] = 7
+    assert pa.ipc.open_file(str(path)).read_all()["x"][0].as_py() == in_file
+
+
+@needs_torch
+@pytest.mark.parametrize(("mode", "in_file"), [("c", 1), ("r+", 7)])
+def test_writes_of_torch(path: Path, mode: Any, in_file: float) -> None:
+    write(path, batch(x=[1.0, 2.0]))
+    bridge.to_torch(bridge.open_arrow(path, mode)["x"])[0] = 7
+    assert pa.ipc.open_file(str(path)).read_all()["x"][0].as_py() == in_file
+
+
+def test_tensors(path: Path) -> None:
+    with pa.OSFile(str(path), "wb") as file:
+        for array in (VALUES, np.asfortranarray(VALUES), np.arange(3)):
+            pa.ipc.write_tensor(pa.Tensor.from_numpy(array), file)
+    opened = bridge.open_arrow(path, "r+")
+    assert list(opened) == ["0", "1", "2"]
+    for name, array in (("0", VALUES), ("1", VALUES), ("2", np.arange(3))):
+        np.testing.assert_array_equal(bridge.to_numpy(opened[name]), array)
+    bridge.to_numpy(opened["0"])[0, 0] = 7
+    with pa.OSFile(str(path), "rb") as file:
+        assert pa.ipc.read_tensor(file).to_numpy()[0, 0] == 7
+
+
+def test_record_batches(path: Path) -> None:
+    write(path, batch(x=[1, 2]), batch(x=[3]))
+    with pytest.raises(bridge.SharingError, match=r"expected one record batch, got 2 .* batch=0"):
+        bridge.open_arrow(path)
+    assert [bridge.to_numpy(bridge.open_arrow(path, batch=i)["x"]).tolist() for i in (0, 1)] == [[1, 2], [3]]
+    with pytest.raises(bridge.SharingError, match="from 0 to 1, got 2"):
+        bridge.open_arrow(path, batch=2)
+
+
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "nulls": (pa.array([1, None]), {}, "column"),
+    "lists with nulls": (pa.array([[1, 2], None], pa.list_(pa.int64(), 2)), {}, "column"),
+    "bits": (pa.array([True, False]), {}, "column"),
+    "text": (pa.array(["a"]), {}, "column"),
+    "compressed": (pa.array(range(1000)), {"compression": "lz4"}, "compression"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_columns_that_are_refused_when_they_are_asked_for(path: Path, what: str) -> None:
+    column, options, field = REFUSED[what]
+    write(path, batch(x=column), **options)
+    opened = bridge.open_arrow(path)
+    assert "x" in opened
+    with pytest.raises(bridge.SharingError, match="'x'") as caught:
+        opened["x"]
+    assert (caught.value.protocol, caught.value.field) == ("Arrow IPC", field)
+
+
+def stream() -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch(x=[1]).schema) as file:
+        file.write(batch(x=[1]))
+    return bytes(sink.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (b"", "size"),
+        (b"PAR1" + bytes(20), "format"),
+        (b"FEA1" + bytes(20), "format"),
+        (b"ARROW1\0\0" + bytes(20), "format"),
+        (bytes(20), "format"),
+        (stream(), "format"),
+    ],
+)
+def test_other_files(path: Path, content: bytes, field: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(bridge.SharingError) as caught:
+        bridge.open_arrow(path)
+    assert (caught.value.protocol, caught.value.field) == ("Arrow IPC", field)
+
+
+def test_files_cut_short_and_changed(path: Path) -> None:
+    write(path, batch(x=[1.0] * 20, y=range(20)))
+    content = path.read_bytes()
+    for at in range(0, len(content), 7):
+        for changed in (content[:at], content[:at] + b"\xff\x7f" + content[at + 2 :]):
+            path.unlink()
+            path.write_bytes(changed)
+            try:
+                opened = bridge.open_arrow(path)
+                views = [opened[name] for name in opened]
+            except bridge.SharingError:
+                continue
+            assert all(opened.files[0].start_of(view) is not None for view in views)
+
+
+def test_two_columns_of_one_name(path: Path) -> None:
+    write(path, pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"]))
+    with pytest.raises(bridge.SharingError, match="different names"):
+        bridge.open_arrow(path)
