@@ -68,7 +68,7 @@ def numbers(file: str, *fields: str) -> list[int]:
 def own_memory() -> tuple[int, int]:
     """Return the peak of this process's own memory since the last call, and what it has now.
 
-    Pages that it shares with others do not count. Those that it did not touch before the peak may.
+    Pages that it shares with others do not count, unless it has let go of them since the peak.
     """
     gc.collect()
     peak, now, shared = numbers("/proc/self/status", "VmHWM", "VmRSS", "RssShmem")
