@@ -36,6 +36,7 @@ from numpy_bridge._core import (
 from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.explanation import explain
+from numpy_bridge.numpy_ops import NumpyOp, numpy_op
 from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
 from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers, shared_empty
@@ -45,6 +46,7 @@ from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register
 __all__ = [
     "CudaError",
     "HiddenCopyError",
+    "NumpyOp",
     "Pickler",
     "ReducerMixin",
     "SharedBlock",
@@ -64,6 +66,7 @@ __all__ = [
     "loads",
     "may_share_memory",
     "no_copies",
+    "numpy_op",
     "ray",
     "register_reducers",
     "shared_empty",

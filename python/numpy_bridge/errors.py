@@ -16,6 +16,7 @@ _FAILURES = {
     "copy_": "copy_ cannot use these operands",
     "pickle": "cannot send this to another process",
     "unpickle": "cannot rebuild what was sent",
+    "numpy_op": "cannot make this call an operation",
 }
 
 
