@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar, get_args
 
 from .gradients import Product
+from .spec import ArraySpec
 
 Vmap = Literal["sequential", "expand_dims", "broadcast_all"]
 Save = Literal["inputs", "outputs", "both"]
@@ -75,6 +76,18 @@ def numpy_op(
     return decorate
 
 
+_call_torch: Callable[[NumpyOp, tuple[Any, ...]], Any] | None = None
+
+
+def _load_torch_calls() -> Callable[[NumpyOp, tuple[Any, ...]], Any]:
+    """Import what calls on tensors need, once."""
+    global _call_torch
+    from . import torch_calls
+
+    _call_torch = torch_calls.call
+    return _call_torch
+
+
 class NumpyOp:
     """A NumPy function that is an operation of torch and jax. `numpy_op` makes it.
 
@@ -114,6 +127,7 @@ class NumpyOp:
         self.vmap_method: Vmap = vmap
         self.save: Save = save
         self.product: NumpyOp | None = None
+        self.last_declared: tuple[list[Any], list[ArraySpec]] = ([object()], [])
         # How many arguments a complete call has; any number if the function takes *args.
         self._complete = None if _Kind.VAR_POSITIONAL in kinds else len(self._signature.parameters)
 
@@ -155,23 +169,27 @@ class NumpyOp:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function: on tensors, on jax arrays, or as it is."""
-        if kwargs or (self._complete is not None and len(args) != self._complete):
-            bound = self._signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            args = bound.args
+        if kwargs or len(args) != self._complete:
+            args = self._completed(args, kwargs)
         torch = sys.modules.get("torch")
         if torch is not None:
             for x in args:
                 if isinstance(x, torch.Tensor):
-                    from . import torch_calls
-
-                    return torch_calls.call(self, args)
+                    return (_call_torch or _load_torch_calls())(self, args)
         jax = sys.modules.get("jax")
         if jax is not None and any(isinstance(x, jax.Array) for x in args):
             from . import jax_calls
 
             return jax_calls.call(self, args)
         return self.function(*args)
+
+    def _completed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return all arguments in their order, defaults included."""
+        if self._complete is None and not kwargs:
+            return args
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args
 
     def __reduce__(self) -> str:
         """Pickle as functions are, by name."""

@@ -58,7 +58,7 @@ def saved(op: NumpyOp, inputs: Sequence[Any], outputs: Sequence[Any]) -> tuple[A
 
 def gradients(
     op: NumpyOp,
-    apply: Callable[[NumpyOp, Sequence[Any]], Sequence[Any]],
+    apply: Callable[[NumpyOp, Sequence[Any]], Any],
     grads: Sequence[Any],
     inputs: Sequence[Any],
     outputs: Sequence[Any],
@@ -71,7 +71,7 @@ def gradients(
     op : NumpyOp
         The operation whose inputs they are.
     apply : callable
-        Calls an operation on arrays of the library that asks, and returns the list of its results.
+        Calls an operation on arrays of the library that asks, and returns its result or the sequence of them.
     grads : sequence
         The gradients of the outputs.
     inputs, outputs : sequence
@@ -90,5 +90,5 @@ def gradients(
         found = apply(product, (len(grads), *grads, *inputs, *outputs))
     else:
         found = apply(product, (*grads, *saved(op, inputs, outputs)))
-    rest = iter(found)
+    rest = iter(found if isinstance(found, tuple | list) else (found,))
     return [next(rest) if has_one else None for has_one in differentiable]

@@ -66,10 +66,8 @@ def _call_back(op: NumpyOp, args: Sequence[Any], are_arrays: Sequence[bool]) -> 
         ]
         return tuple(evaluate(op, np.broadcast_shapes(*before), inputs))
 
-    as_jax = tuple(
-        jax.ShapeDtypeStruct(shape, dtype)
-        for shape, dtype in results  # type: ignore[no-untyped-call]
-    )
+    struct: Any = jax.ShapeDtypeStruct
+    as_jax = tuple(struct(shape, dtype) for shape, dtype in results)
     arrays = [x for x, is_array in zip(args, are_arrays, strict=True) if is_array]
     called: tuple[Any, ...] = jax.pure_callback(on_host, as_jax, *arrays, vmap_method=op.vmap_method)
     return called

@@ -133,24 +133,41 @@ def with_batch_first(op: NumpyOp, size: int, in_dims: Sequence[Any], args: Seque
 
 def save(ctx: Any, op: NumpyOp, args: Sequence[Any], results: Sequence[torch.Tensor]) -> None:
     """Keep for the backward pass what the vjp gets."""
-    tensors = [x for x in args if isinstance(x, torch.Tensor)]
-    if op.save == "outputs":
-        # Only shape and dtype of the inputs are used: one element says both.
-        tensors = [x.new_empty(()).expand(x.shape) for x in tensors]
-    outputs = () if op.save == "inputs" else results
     ctx.op = op
-    ctx.others = [None if isinstance(x, torch.Tensor) else (x,) for x in args]
-    ctx.differentiable = [
-        isinstance(x, torch.Tensor) and (x.is_floating_point() or x.is_complex()) for x in args
-    ]
-    ctx.save_for_backward(*tensors, *outputs)
+    if op.save == "inputs" and _all_tensors(args):
+        ctx.constants = None
+        ctx.save_for_backward(*args)
+        return
+    tensors = [x for x in args if isinstance(x, torch.Tensor)]
+    # For each argument, a tuple with it if it is no tensor.
+    ctx.constants = [None if isinstance(x, torch.Tensor) else (x,) for x in args]
+    if op.save == "outputs":
+        # Only shape and dtype of the inputs are used: one element has both.
+        tensors = [x.new_empty(()).expand(x.shape) for x in tensors]
+    if op.save != "inputs":
+        tensors += results
+    ctx.save_for_backward(*tensors)
 
 
-def restored(ctx: Any) -> tuple[list[Any], list[torch.Tensor]]:
+def _all_tensors(args: Sequence[Any]) -> bool:
+    for x in args:  # noqa: SIM110, a generator takes three times as long
+        if not isinstance(x, torch.Tensor):
+            return False
+    return True
+
+
+def restored(ctx: Any) -> tuple[Sequence[Any], Sequence[torch.Tensor]]:
     """Return the inputs and outputs that were kept; raises torch's error for those written later."""
+    if ctx.constants is None:
+        return ctx.saved_tensors, ()
     rest = iter(ctx.saved_tensors)
-    inputs = [next(rest) if other is None else other[0] for other in ctx.others]
+    inputs = [next(rest) if constant is None else constant[0] for constant in ctx.constants]
     return inputs, list(rest)
+
+
+def differentiable(inputs: Sequence[Any]) -> list[bool]:
+    """Return for each input whether it is a tensor that has gradients."""
+    return [isinstance(x, torch.Tensor) and (x.is_floating_point() or x.is_complex()) for x in inputs]
 
 
 def backward_in_batch(
@@ -162,6 +179,6 @@ def backward_in_batch(
     def in_batch(op: NumpyOp, args: Sequence[Any]) -> Sequence[torch.Tensor]:
         return apply(op, args, ctx.batch)
 
-    found = gradients(ctx.op, in_batch, grads, inputs, outputs, ctx.differentiable)
+    found = gradients(ctx.op, in_batch, grads, inputs, outputs, differentiable(inputs))
     # An input that has 1 in place of the extent of a batch gets the sum.
     return [g if g is None else g.sum_to_size(x.shape) for g, x in zip(found, inputs, strict=True)]
