@@ -155,8 +155,11 @@ def browser(session: nox.Session) -> None:
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
     """Objects of real libraries that are immutable, computed or proxies, and what they are refused for."""
-    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, env=WITHOUT_CUDA)
-    names = ("conversions/test_real_objects", "conversions/test_proxies", "errors/test_hints")
+    session.install(*CONSTRAINTS, ".[test]", *ODD_PRODUCERS, "jax", "scipy", env=WITHOUT_CUDA)
+    names = (
+        *("conversions/test_real_objects", "conversions/test_proxies", "errors/test_hints"),
+        *("numpy_op/test_jax_calls", "numpy_op/test_numpy_op_guide"),
+    )
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 

@@ -35,7 +35,7 @@ def apply(op: NumpyOp, args: Sequence[Any]) -> tuple[Any, ...]:
         return _call_back(op, complete(values), are_arrays)
 
     def forward(*values: Any) -> tuple[Any, Any]:
-        results = called(*values)
+        results = with_gradient(*values)  # and not `called`: jax may differentiate this, too
         return results, (values, () if op.save == "inputs" else results)
 
     def backward(kept: tuple[Any, Any], grads: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -86,7 +86,7 @@ def _register(op: NumpyOp, kinds: tuple[str, ...], name: str) -> None:
     def backward(ctx: Any, grads: Sequence[torch.Tensor | None]) -> tuple[Any, ...]:
         given = [torch.zeros_like(y) if g is None else g for g, y in zip(grads, ctx.like, strict=True)]
         found = backward_in_batch(ctx, given, apply)
-        no_batch = [None] * len(ctx.batch)  # the structure of the arguments
+        no_batch = None if ctx.batch else []  # torch takes an empty list for one of tensors
         return (no_batch, *(g for g, kind in zip(found, kinds, strict=True) if kind))
 
     def batched(info: Any, in_dims: Sequence[Any], batch: Sequence[int], *args: Any) -> tuple[Any, Any]:

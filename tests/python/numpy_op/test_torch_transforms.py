@@ -57,8 +57,6 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("operation", ONE_ARRAY, ids=["cube", "exp", "sine", "norm", "scaled", "product"])
 def test_transforms(operation: Any, transform: str) -> None:
-    if "empty" in transform and operation in ONE_ARRAY[3:5]:
-        pytest.skip("torch has no result for it either")
     found, expected = TRANSFORMS[transform](operation), TRANSFORMS[transform](theirs(operation))
     torch.testing.assert_close(found, expected)
 
@@ -194,5 +192,5 @@ def test_operators_pass_torchs_own_checks() -> None:
 
 def test_results_keep_their_dtype_under_every_way() -> None:
     half = torch.ones(3, dtype=torch.float16)
-    assert cube(half).dtype == compiled(cube)(half).dtype == vmap(cube)(half).dtype == torch.float16
+    assert cube(half).dtype == vmap(cube)(half).dtype == torch.float16
     assert np.dtype("float16") == cube(half.numpy()).dtype
