@@ -28,7 +28,7 @@ def apply(op: NumpyOp, args: Sequence[Any]) -> tuple[Any, ...]:
     arrays = [x for x, is_array in zip(args, are_arrays, strict=True) if is_array]
 
     def complete(values: Sequence[Any]) -> list[Any]:
-        rest = iter(values)
+        rest = iter([jax.numpy.asarray(x) for x in values])  # jax makes numbers of some
         return [next(rest) if is_array else x for x, is_array in zip(args, are_arrays, strict=True)]
 
     def called(*values: Any) -> tuple[Any, ...]:

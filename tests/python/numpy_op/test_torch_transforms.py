@@ -163,7 +163,10 @@ def test_arguments_of_other_kinds_are_refused_where_torch_compiles() -> None:
         return x * table["factor"]
 
     assert scaled_by(W, {"factor": 2.0})[0] == 2
-    with torch.utils.flop_counter.FlopCounterMode(display=False), pytest.raises(bridge.SharingError) as caught:
+    with (
+        torch.utils.flop_counter.FlopCounterMode(display=False),
+        pytest.raises(bridge.SharingError) as caught,
+    ):
         scaled_by(W, {"factor": 2.0})
     assert caught.value.field == "arguments"
 
