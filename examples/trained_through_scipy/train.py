@@ -6,9 +6,9 @@ The model is Lotka's and Volterra's, for x prey and y predators at time t:
 
     dx/dt = a x - b x y        dy/dt = c x y - d y
 
-`populations` solves it with `scipy.integrate.solve_ivp`. Its vjp uses forward sensitivities: the derivatives of
-x and y with respect to the rates obey a linear ODE of their own, which is solved along with the model. For torch
-the solver is an operation like any other: the optimiser, gradcheck and vmap are torch's own.
+`populations` solves it with `scipy.integrate.solve_ivp`. Its vjp uses forward sensitivities: the derivatives
+of x and y with respect to the rates obey a linear ODE of their own, which is solved along with the model. For
+torch the solver is an operation like any other: the optimiser, gradcheck and vmap are torch's own.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .declaration import NumpyOp
 
 Array = NDArray[Any]
+_NUMBERS = (np.generic, int, float, complex)
 _CONSTANTS = (int, float, bool, str, type(None))
 
 
@@ -83,7 +84,7 @@ def _expected(op: NumpyOp, inputs: Sequence[Any]) -> list[ArraySpec]:
 def _checked(
     op: NumpyOp, returned: Any, specs: list[ArraySpec], inputs: Sequence[Any], batched: int = 0
 ) -> Sequence[Array]:
-    results = list(returned) if isinstance(returned, tuple | list) else [returned]
+    results = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     if len(results) != len(specs):
         raise refusal(op, "outputs", f"{len(specs)} results, as out= says", f"{len(results)}")
     for i, (result, spec) in enumerate(zip(results, specs, strict=True)):
@@ -116,7 +117,7 @@ def _as_declared(op: NumpyOp, result: Any, spec: ArraySpec, batched: int) -> Arr
     """Return the array that a result stands for: a number, None for a gradient of zero, one for a batch."""
     if result is None:
         return np.zeros(spec.shape, spec.dtype)
-    if isinstance(result, np.generic | int | float | complex):
+    if isinstance(result, _NUMBERS):
         result = np.asarray(result)
     if not isinstance(result, ndarray):
         got = f"an object of type {type(result).__name__}"

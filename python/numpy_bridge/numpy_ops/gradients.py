@@ -27,16 +27,18 @@ class Product:
         self.__qualname__ = f"{op.__qualname__}_vjp"
         self.__module__ = op.__module__
 
-    def __call__(self, count: int, *row: Any) -> list[Any]:
+    def __call__(self, count: int, *row: Any) -> Any:
         """Call the function with the gradient, or with the tuple of several, and with what was saved."""
         inputs, outputs = self._split(count, row)
-        grad = row[0] if count == 1 else tuple(row[:count])
+        grad = row[0] if count == 1 else row[:count]
         found = self.vjp(grad, *saved(self.op, inputs, outputs))
-        grads = found if isinstance(found, tuple | list) else (found,)
+        grads = found if isinstance(found, (tuple, list)) else (found,)
         if len(grads) != len(inputs):
             expected = f"{len(inputs)} gradients, one for each input"
             hint = "return None for an input without a gradient"
             raise refusal(self.op, "vjp", expected, f"{len(grads)}", hint)
+        if len(grads) == 1:
+            return grads[0]
         return [
             g for g, x in zip(grads, inputs, strict=True) if isinstance(x, ndarray) and has_gradient(x.dtype)
         ]
@@ -51,9 +53,11 @@ class Product:
         return row[count:end], row[end:]
 
 
-def saved(op: NumpyOp, inputs: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any, ...]:
+def saved(op: NumpyOp, inputs: Sequence[Any], outputs: Sequence[Any]) -> Sequence[Any]:
     """Return what the vjp gets beside the gradient."""
-    return {"inputs": (*inputs,), "outputs": (*outputs,), "both": (*inputs, *outputs)}[op.save]
+    if op.save == "inputs":
+        return inputs
+    return outputs if op.save == "outputs" else (*inputs, *outputs)
 
 
 def gradients(
@@ -90,5 +94,5 @@ def gradients(
         found = apply(product, (len(grads), *grads, *inputs, *outputs))
     else:
         found = apply(product, (*grads, *saved(op, inputs, outputs)))
-    rest = iter(found if isinstance(found, tuple | list) else (found,))
+    rest = iter(found if isinstance(found, (tuple, list)) else (found,))
     return [next(rest) if has_one else None for has_one in differentiable]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -106,4 +106,4 @@ class _Recorded(torch.autograd.Function):
 
 
 # As `_Recorded.apply`, which would look for transforms once more, for a microsecond.
-_record = super(torch.autograd.Function, _Recorded).apply
+_record: Callable[..., Any] = super(torch.autograd.Function, _Recorded).apply

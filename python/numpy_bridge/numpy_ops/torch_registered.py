@@ -86,7 +86,7 @@ def _register(op: NumpyOp, kinds: tuple[str, ...], name: str) -> None:
     def backward(ctx: Any, grads: Sequence[torch.Tensor | None]) -> tuple[Any, ...]:
         given = [torch.zeros_like(y) if g is None else g for g, y in zip(grads, ctx.like, strict=True)]
         found = backward_in_batch(ctx, given, apply)
-        no_batch = None if ctx.batch else []  # torch takes an empty list for one of tensors
+        no_batch: Any = None if ctx.batch else []  # torch takes an empty list for one of tensors
         return (no_batch, *(g for g, kind in zip(found, kinds, strict=True) if kind))
 
     def batched(info: Any, in_dims: Sequence[Any], batch: Sequence[int], *args: Any) -> tuple[Any, Any]:
@@ -135,7 +135,6 @@ def save(ctx: Any, op: NumpyOp, args: Sequence[Any], results: Sequence[torch.Ten
     """Keep for the backward pass what the vjp gets."""
     ctx.op = op
     if op.save == "inputs" and _all_tensors(args):
-        ctx.constants = None
         ctx.save_for_backward(*args)
         return
     tensors = [x for x in args if isinstance(x, torch.Tensor)]
@@ -158,7 +157,7 @@ def _all_tensors(args: Sequence[Any]) -> bool:
 
 def restored(ctx: Any) -> tuple[Sequence[Any], Sequence[torch.Tensor]]:
     """Return the inputs and outputs that were kept; raises torch's error for those written later."""
-    if ctx.constants is None:
+    if not hasattr(ctx, "constants"):
         return ctx.saved_tensors, ()
     rest = iter(ctx.saved_tensors)
     inputs = [next(rest) if constant is None else constant[0] for constant in ctx.constants]
