@@ -96,7 +96,7 @@ def asan(session: nox.Session) -> None:
     """
     steps.install_instrumented(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    rooms = ("clusters", "matrix", "package", "processes", "tour")
+    rooms = ("clusters", "matrix", "numpy_op", "package", "processes", "tour")
     elsewhere = (f"--ignore=tests/python/{room}" for room in rooms)
     options = ("-m", NOT_INSTRUMENTED, "--capture=sys", *elsewhere, *session.posargs)
     flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
@@ -310,6 +310,13 @@ def bench_processes(session: nox.Session) -> None:
     """Sending to other processes beside the libraries' own ways."""
     session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/processes.py", *session.posargs)
+
+
+@nox.session(allow_parallel=False)
+def bench_numpy_op(session: nox.Session) -> None:
+    """numpy_op beside autograd.Function and torch.library, as ratios."""
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/numpy_op.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from operations import Array, cube, exp, like_first, product, rows, scaled, sine
+from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
 
 jax = pytest.importorskip("jax", reason="calls operations on jax arrays")
 jnp = jax.numpy

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from operations import Array, cube, exp, like_first, product, rows, scaled, sine
+from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
 
 torch = pytest.importorskip("torch", reason="calls operations on tensors")
 
@@ -295,7 +295,7 @@ def test_forward_mode_is_refused_by_torch(inside: bool) -> None:
             cube(x)
 
 
-def test_threads() -> None:
+def test_calls_at_the_same_time() -> None:
     wrong = []
 
     def work(seed: int) -> None:

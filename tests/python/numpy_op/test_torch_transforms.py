@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from operations import Array, cube, exp, like_first, product, rows, scaled, sine
+from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
 
 torch = pytest.importorskip("torch", reason="transforms operations on tensors")
 from torch.func import grad, jacrev, vjp, vmap  # noqa: E402
