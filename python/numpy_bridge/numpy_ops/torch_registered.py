@@ -80,12 +80,10 @@ def _register(op: NumpyOp, kinds: tuple[str, ...], name: str) -> None:
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Sequence[torch.Tensor]) -> None:
         ctx.batch = inputs[0]
-        ctx.like = output
         save(ctx, op, complete(inputs[1:]), output)
 
-    def backward(ctx: Any, grads: Sequence[torch.Tensor | None]) -> tuple[Any, ...]:
-        given = [torch.zeros_like(y) if g is None else g for g, y in zip(grads, ctx.like, strict=True)]
-        found = backward_in_batch(ctx, given, apply)
+    def backward(ctx: Any, grads: Sequence[torch.Tensor]) -> tuple[Any, ...]:
+        found = backward_in_batch(ctx, grads, apply)
         no_batch: Any = None if ctx.batch else []  # torch takes an empty list for one of tensors
         return (no_batch, *(g for g, kind in zip(found, kinds, strict=True) if kind))
 

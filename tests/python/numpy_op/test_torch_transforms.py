@@ -106,6 +106,7 @@ PROGRAMS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "cube": (lambda o, x: o(cube)(x * 2).sum(), (X,)),
     "outputs": (lambda o, x: o(exp)(x).sum(), (X,)),
     "two results": (lambda o, x: sum(y.sum() for y in o(scaled)(x, 3.0, shift=1)), (X,)),
+    "one of two results": (lambda o, x: o(scaled)(x)[1].sum(), (X,)),
     "integers": (lambda o, x: (o(rows)(x, torch.tensor([1, 0, 1])) ** 2).sum(), (X,)),
     "vmap": (lambda o, x: vmap(o(cube))(x).sum(), (X,)),
     "vmap of one": (lambda o, x: vmap(o(product), (0, None))(x, x[0]).sum(), (X,)),
