@@ -2,4 +2,3 @@
 
 from .declaration import NumpyOp as NumpyOp
 from .declaration import numpy_op as numpy_op
-from .spec import ArraySpec as ArraySpec

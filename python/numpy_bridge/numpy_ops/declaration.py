@@ -6,10 +6,10 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from .gradients import Product
-from .spec import ArraySpec
+if TYPE_CHECKING:
+    from .spec import ArraySpec
 
 Vmap = Literal["sequential", "expand_dims", "broadcast_all"]
 Save = Literal["inputs", "outputs", "both"]
@@ -160,6 +160,8 @@ class NumpyOp:
         >>> torch.autograd.grad(exp(x).sum(), x)
         (tensor([1., 1.]),)
         """
+        from .gradients import Product  # as late as the rest: `import numpy_bridge` is to be short
+
         if isinstance(function, NumpyOp):
             self.product = function
         else:
