@@ -114,9 +114,7 @@ def _one_by_one(
 
 
 def _as_declared(op: NumpyOp, result: Any, spec: ArraySpec, batched: int) -> Array:
-    """Return the array that a result stands for: a number, None for a gradient of zero, one for a batch."""
-    if result is None:
-        return np.zeros(spec.shape, spec.dtype)
+    """Return the array that a result stands for: a number, or one element for all of a batch."""
     if isinstance(result, _NUMBERS):
         result = np.asarray(result)
     if not isinstance(result, ndarray):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from numpy import ndarray
+import numpy as np
 
 from .spec import ArraySpec, has_gradient, refusal
 
@@ -37,11 +37,12 @@ class Product:
             expected = f"{len(inputs)} gradients, one for each input"
             hint = "return None for an input without a gradient"
             raise refusal(self.op, "vjp", expected, f"{len(grads)}", hint)
-        if len(grads) == 1:
-            return grads[0]
-        return [
-            g for g, x in zip(grads, inputs, strict=True) if isinstance(x, ndarray) and has_gradient(x.dtype)
+        wanted = [
+            np.zeros(x.shape, x.dtype) if g is None else g
+            for g, x in zip(grads, inputs, strict=True)
+            if isinstance(x, np.ndarray) and has_gradient(x.dtype)
         ]
+        return wanted[0] if len(wanted) == 1 else wanted
 
     def out(self, count: int, *row: Any) -> list[ArraySpec]:
         """Say that gradients are like their inputs."""

@@ -1,5 +1,7 @@
 """Calls on jax arrays: `jax.pure_callback`, with the vjp as a `jax.custom_vjp`."""
 
+# mypy: disable-error-code="import-not-found, unused-ignore"
+
 from __future__ import annotations
 
 from collections.abc import Sequence

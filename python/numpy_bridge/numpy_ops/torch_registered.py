@@ -147,7 +147,7 @@ def save(ctx: Any, op: NumpyOp, args: Sequence[Any], results: Sequence[torch.Ten
 
 
 def _all_tensors(args: Sequence[Any]) -> bool:
-    for x in args:  # noqa: SIM110, a generator takes three times as long
+    for x in args:  # noqa: SIM110 (a generator takes three times as long)
         if not isinstance(x, torch.Tensor):
             return False
     return True

@@ -173,6 +173,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
     "shape": (broken(lambda x: x[1:] + 1), "shape", "a result of shape (3,)", "(2,)"),
     "dtype": (broken(lambda x: x.astype("f4")), "dtype", "a result of float64", "float32"),
     "byte order": (broken(lambda x: x.astype(">f8")), "dtype", "a result of float64", ">f8"),
+    "nothing": (broken(lambda x: None), "type", "an ndarray, or a tuple of them", "type NoneType"),
     "type": (broken(lambda x: "text"), "type", "an ndarray, or a tuple of them", "type str"),
     "number": (broken(lambda x: (x, x)), "outputs", "1 results, as out= says", "2"),
     "input": (broken(lambda x: x), "alias", "a result with memory of its own", "memory of an input"),
