@@ -24,7 +24,7 @@ import numpy_bridge as bridge
 from side_by_side import compare_calls, print_rows
 
 AIM = 1 / 1.2
-SIZES = (8, 10_000)
+SIZES = (8, 10_000, 100_000)
 Array = np.ndarray[Any, Any]
 
 

@@ -67,8 +67,8 @@ def gradients(
     grads: Sequence[Any],
     inputs: Sequence[Any],
     outputs: Sequence[Any],
-    differentiable: Sequence[bool],
-) -> list[Any]:
+    differentiable: Callable[[Any], bool],
+) -> Sequence[Any]:
     """Return the gradient of each input, or None.
 
     Parameters
@@ -82,8 +82,8 @@ def gradients(
     inputs, outputs : sequence
         Those of the call. No outputs with ``save="inputs"``; with ``save="outputs"`` only shape and dtype of
         the inputs are used.
-    differentiable : sequence of bool
-        For each input, whether it is an array that has gradients.
+    differentiable : callable
+        Whether an input is an array that has gradients.
     """
     product = op.product
     if product is None:
@@ -95,5 +95,8 @@ def gradients(
         found = apply(product, (len(grads), *grads, *inputs, *outputs))
     else:
         found = apply(product, (*grads, *saved(op, inputs, outputs)))
-    rest = iter(found if isinstance(found, (tuple, list)) else (found,))
-    return [next(rest) if has_one else None for has_one in differentiable]
+    of_arrays: Sequence[Any] = found if isinstance(found, (tuple, list)) else (found,)
+    if len(of_arrays) == len(inputs):
+        return of_arrays
+    rest = iter(of_arrays)
+    return [next(rest) if differentiable(x) else None for x in inputs]

@@ -43,7 +43,7 @@ def apply(op: NumpyOp, args: Sequence[Any]) -> tuple[Any, ...]:
     def backward(kept: tuple[Any, Any], grads: tuple[Any, ...]) -> tuple[Any, ...]:
         values, outputs = kept
         inputs = complete(values)
-        found = gradients(op, apply, grads, inputs, outputs, [_has_gradient(x) for x in inputs])
+        found = gradients(op, apply, grads, inputs, outputs, _has_gradient)
         return tuple(g for g, is_array in zip(found, are_arrays, strict=True) if is_array)
 
     with_gradient = jax.custom_vjp(called)

@@ -99,10 +99,7 @@ class _Recorded(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         inputs, outputs = torch_registered.restored(ctx)
-        return (
-            None,
-            *gradients(ctx.op, call, grads, inputs, outputs, torch_registered.differentiable(inputs)),
-        )
+        return (None, *gradients(ctx.op, call, grads, inputs, outputs, torch_registered.differentiable))
 
 
 # As `_Recorded.apply`, which would look for transforms once more, for a microsecond.

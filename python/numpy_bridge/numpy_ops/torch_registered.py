@@ -162,9 +162,9 @@ def restored(ctx: Any) -> tuple[Sequence[Any], Sequence[torch.Tensor]]:
     return inputs, list(rest)
 
 
-def differentiable(inputs: Sequence[Any]) -> list[bool]:
-    """Return for each input whether it is a tensor that has gradients."""
-    return [isinstance(x, torch.Tensor) and (x.is_floating_point() or x.is_complex()) for x in inputs]
+def differentiable(x: Any) -> bool:
+    """Return whether `x` is a tensor that has gradients."""
+    return isinstance(x, torch.Tensor) and (x.is_floating_point() or x.is_complex())
 
 
 def backward_in_batch(
@@ -176,6 +176,6 @@ def backward_in_batch(
     def in_batch(op: NumpyOp, args: Sequence[Any]) -> Sequence[torch.Tensor]:
         return apply(op, args, ctx.batch)
 
-    found = gradients(ctx.op, in_batch, grads, inputs, outputs, differentiable(inputs))
+    found = gradients(ctx.op, in_batch, grads, inputs, outputs, differentiable)
     # An input that has 1 in place of the extent of a batch gets the sum.
     return [g if g is None else g.sum_to_size(x.shape) for g, x in zip(found, inputs, strict=True)]
