@@ -173,13 +173,14 @@ class NumpyOp:
         """Call the function: on tensors, on jax arrays, or as it is."""
         if kwargs or len(args) != self._complete:
             args = self._completed(args, kwargs)
-        torch = sys.modules.get("torch")
-        if torch is not None:
+        # Modules lack these names while another thread imports them.
+        tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+        if tensor is not None:
             for x in args:
-                if isinstance(x, torch.Tensor):
+                if isinstance(x, tensor):
                     return (_call_torch or _load_torch_calls())(self, args)
-        jax = sys.modules.get("jax")
-        if jax is not None and any(isinstance(x, jax.Array) for x in args):
+        jax_array = getattr(sys.modules.get("jax"), "Array", None)
+        if jax_array is not None and any(isinstance(x, jax_array) for x in args):
             from . import jax_calls
 
             return jax_calls.call(self, args)
