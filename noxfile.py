@@ -97,7 +97,7 @@ def asan(session: nox.Session) -> None:
     """
     steps.install_instrumented(session, "[test]", "SANITIZE=address,undefined")
     # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    rooms = ("clusters", "matrix", "package", "processes", "tour")
+    rooms = ("clusters", "matrix", "numpy_op", "package", "processes", "tour")
     elsewhere = (f"--ignore=tests/python/{room}" for room in rooms)
     options = ("-m", NOT_INSTRUMENTED, "--capture=sys", *elsewhere, *session.posargs)
     flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
@@ -155,16 +155,16 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
-    """Real libraries: objects that are immutable, computed or proxies; their files; most targets of `to`."""
-    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors")
+    """Real libraries: odd objects, their files, most targets of `to`, and `numpy_op` on jax and SciPy."""
+    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy")
     session.install(*CONSTRAINTS, ".[test]", *packages, env=WITHOUT_CUDA)
     conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_guide")
-    names = (*(f"conversions/test_{name}.py" for name in conversions), "errors/test_errors.py")
-    session.run(
-        "pytest",
-        *(f"tests/python/{name}" for name in (*names, "errors/test_hints.py", "files")),
-        *session.posargs,
+    names = (
+        *(f"conversions/test_{name}.py" for name in conversions),
+        *("errors/test_errors.py", "errors/test_hints.py", "files"),
+        *("numpy_op/test_jax_calls.py", "numpy_op/test_numpy_op_guide.py"),
     )
+    session.run("pytest", *(f"tests/python/{name}" for name in names), *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -329,6 +329,13 @@ def bench_files(session: nox.Session) -> None:
     """Opening a GiB of weights beside the libraries' own ways."""
     session.install(*CONSTRAINTS, ".[tour]", "safetensors", env=WITHOUT_CUDA)
     session.run("python", "benchmarks/files.py", *session.posargs)
+
+
+@nox.session(allow_parallel=False)
+def bench_numpy_op(session: nox.Session) -> None:
+    """numpy_op beside autograd.Function and torch.library, as ratios."""
+    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    session.run("python", "benchmarks/numpy_op.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)

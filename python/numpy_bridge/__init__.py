@@ -37,6 +37,7 @@ from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
 from numpy_bridge.explanation import explain
 from numpy_bridge.files import open_arrow, open_hdf5, open_npy, open_safetensors, open_zarr
+from numpy_bridge.numpy_ops import NumpyOp, numpy_op
 from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
 from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers, shared_empty
@@ -47,6 +48,7 @@ from numpy_bridge.targets import empty, to, to_arrow, to_cupy, to_jax, to_tensor
 __all__ = [
     "CudaError",
     "HiddenCopyError",
+    "NumpyOp",
     "Pickler",
     "ReducerMixin",
     "SharedBlock",
@@ -67,6 +69,7 @@ __all__ = [
     "loads",
     "may_share_memory",
     "no_copies",
+    "numpy_op",
     "open_arrow",
     "open_hdf5",
     "open_npy",

@@ -26,6 +26,7 @@ _FAILURES = {
     "Arrow IPC": "cannot open this Arrow file",
     "HDF5": "cannot open this HDF5 file",
     "zarr": "cannot open this zarr array",
+    "numpy_op": "cannot make this call an operation",
 }
 
 

@@ -28,6 +28,34 @@ print(x.grad)
     ),
 )
 
+THROUGH_NUMPY = Step(
+    name="autograd-through-numpy",
+    title="Gradients through NumPy's code",
+    part=PART,
+    code="""\
+@bridge.numpy_op(out=lambda x: (x.shape, x.dtype))
+def sine(x):              # gets an array over the tensor's memory
+    return np.sin(x)
+
+@sine.vjp
+def _(grad, x):
+    return grad * np.cos(x)
+
+x = torch.tensor([0.0, 1.0], requires_grad=True)
+sine(x).sum().backward()
+print(x.grad, sine(np.zeros(2)))
+""",
+    claims=(
+        Claim(
+            says="Tensors differentiate automatically",
+            verdict=Verdict.INCOMPLETE,
+            article="np.allclose(x.grad, torch.cos(x.detach()))",
+            facts=("sine(x).requires_grad", "type(sine(np.zeros(2))) is np.ndarray"),
+            because="NumPy's code has no gradient of its own. With a vjp, autograd goes through it.",
+        ),
+    ),
+)
+
 GPU = Step(
     name="gpu",
     title="The same product on the GPU",
@@ -154,4 +182,4 @@ print(torch.get_num_threads(), "threads:", product[0, 0].item())
     ),
 )
 
-ADVANTAGES = (AUTOGRAD, GPU, GPU_BY_ITSELF, FRAMEWORKS, INTEROPERABILITY, MEMORY_AND_THREADS)
+ADVANTAGES = (AUTOGRAD, THROUGH_NUMPY, GPU, GPU_BY_ITSELF, FRAMEWORKS, INTEROPERABILITY, MEMORY_AND_THREADS)

@@ -1,0 +1,74 @@
+"""numpy_op on jax arrays: the same operations under jax's transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import numpy_bridge as bridge
+from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
+
+jax = pytest.importorskip("jax", reason="calls operations on jax arrays")
+jnp = jax.numpy
+X = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
+W = np.array([1, 2, 0.5], np.float32)
+SAME: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "cube": (cube, lambda x: x**3),
+    "exp": (exp, jnp.exp),
+    "sine": (sine, jnp.sin),
+    "norm": (lambda x: scaled(x, 3.0)[1], lambda x: (9 * x * x).sum(-1)),
+    "product": (lambda x: product(x, W), lambda x: x * W),
+    "rows": (lambda x: rows(x, np.array([0, 2, 0])), lambda x: x[np.array([0, 2, 0])]),
+}
+TRANSFORMS: dict[str, Callable[[Any], Any]] = {
+    "call": lambda f: f(jnp.asarray(X[0])),
+    "jit": lambda f: jax.jit(f)(X[0]),
+    "grad": lambda f: jax.grad(lambda x: f(x).sum())(X[0]),
+    "vmap": lambda f: jax.vmap(f)(jnp.asarray(X)),
+    "jit of vmap of grad": lambda f: jax.jit(jax.vmap(jax.grad(lambda x: f(x).sum())))(X),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "transform"),
+    [("cube", transform) for transform in TRANSFORMS] + [(name, "jit of vmap of grad") for name in SAME],
+)
+def test_transforms(name: str, transform: str) -> None:
+    found, expected = (TRANSFORMS[transform](f) for f in SAME[name])
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_second_derivatives() -> None:
+    np.testing.assert_allclose(jax.grad(jax.grad(sine))(0.5), -np.sin(0.5), rtol=1e-6)
+    with pytest.raises(Exception, match="no vjp"):
+        jax.grad(jax.grad(cube))(jnp.float32(0.5))
+
+
+def test_inputs_are_shared_and_read_only() -> None:
+    seen = []
+
+    @bridge.numpy_op(out=like_first)
+    def look(x: Array) -> Array:
+        seen.append(x)
+        return x + 1
+
+    look(jnp.asarray(X))
+    assert not seen[0].flags.writeable
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        seen[0].setflags(write=True)
+
+
+def test_results_are_checked() -> None:
+    wrong = bridge.numpy_op(out=like_first)(lambda x: x[1:] + 1)
+    with pytest.raises(Exception, match="expected a result of shape"):
+        wrong(jnp.asarray(W))
+
+
+def test_a_dtype_that_jax_would_truncate_is_refused() -> None:
+    double = bridge.numpy_op(out=lambda x: (x.shape, "float64"))(lambda x: x.astype("f8"))
+    with pytest.raises(bridge.SharingError, match="jax_enable_x64") as caught:
+        double(jnp.asarray(W))
+    assert (caught.value.protocol, caught.value.field) == ("numpy_op", "dtype")
