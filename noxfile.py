@@ -270,7 +270,7 @@ def producers(session: nox.Session) -> None:
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
 
 
-@nox.session(tags=["nightly"])
+@nox.session(tags=["ci"])
 def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
