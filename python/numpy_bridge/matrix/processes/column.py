@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,11 +28,11 @@ class Column:
         self._whole = np.asarray(x) if isinstance(x, bridge.View) else x
         library = BY_NAME[library_of(self._whole)]
         self._read, self._write = library.read, write or library.write
+        self._names: dict[str, Any] = {"np": np, "bridge": bridge}
+        exec(library.imports, self._names)  # the program has imported it, since `x` is of it
 
     def _scope(self) -> dict[str, Any]:
-        torch = sys.modules.get("torch")
-        whole = self._whole
-        return {"np": np, "bridge": bridge, "torch": torch, "whole": whole, "x": whole[:, 0]}
+        return {**self._names, "whole": self._whole, "x": self._whole[:, 0]}
 
     def read(self) -> list[Number]:
         """Return the elements."""
