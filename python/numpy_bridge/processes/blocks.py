@@ -5,13 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy_bridge import _core
 from numpy_bridge.pointer import from_pointer
-
-if TYPE_CHECKING:
-    from .segment import Segment
 
 
 def shared_empty(
@@ -75,12 +72,20 @@ def shared_empty(
 
 def frozen(x: Any) -> _core.SharedBlock:
     """Return a block with the values of `x` that is read-only in all processes, and in this one too."""
+    from . import handle, in_flight, segment
+    from .layout import bytes_of, c_strides
+
     view = _core.view(x)
-    block = shared_empty(view.shape, view.dtype, sole_writer=True)
-    _core.copy_(block, view)
-    memory: Segment = block.owner
+    if view.device == "cpu" and view.strides == c_strides(view.shape, view.itemsize):
+        handle.register()
+        in_flight.release()
+        memory = segment.create(view.nbytes, 64, sole_writer=True, data=bytes_of(view))
+    else:
+        block = shared_empty(view.shape, view.dtype, sole_writer=True)
+        _core.copy_(block, view)
+        memory = block.owner
     memory.writable = False
-    return memory.block(block.shape, block.dtype)
+    return memory.block(view.shape, view.dtype)
 
 
 def deep_copy(block: _core.SharedBlock) -> _core.SharedBlock:

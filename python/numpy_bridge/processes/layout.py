@@ -82,6 +82,14 @@ class Elements:
         self.has_gaps = has_gaps(shape, strides, itemsize)
 
 
+def bytes_of(view: _core.View) -> memoryview:
+    """Return the bytes between the first and the last element of a View, in the order of their addresses."""
+    elements = Elements(view)
+    nbytes = elements.high - elements.low
+    flat: Any = _core.from_pointer(elements.low, (nbytes,), "uint8", None, "cpu", view, True)
+    return memoryview(flat)
+
+
 def _allocate(nbytes: int) -> _core.View:
     return _core.view(np.empty(nbytes, np.uint8))
 

@@ -49,8 +49,11 @@ def _memfd_create() -> Callable[[str, int], int]:
     return create
 
 
-def create(kind: str, size: int) -> int:
-    """A descriptor of new zeroed memory, all of which is there: writing to it later cannot fail.
+def create(kind: str, size: int, data: memoryview | None = None) -> int:
+    """A descriptor of new memory, all of which is there: writing to it later cannot fail.
+
+    It ends with the bytes of `data`, and is zero before them. The kernel copies them while it makes the
+    pages. Both one after the other take half as long again.
 
     Raises
     ------
@@ -64,7 +67,10 @@ def create(kind: str, size: int) -> int:
     except OSError as error:
         raise _too_many_files(error) from None
     try:
-        reserve(descriptor, 0, size)
+        start = size if data is None else size - data.nbytes
+        reserve(descriptor, 0, start)
+        if data is not None:
+            _write(descriptor, start, data)
     except BaseException:
         os.close(descriptor)
         raise
@@ -85,7 +91,20 @@ def reserve(descriptor: int, start: int, size: int) -> None:
     except OverflowError:
         raise refusal("size", f"{size:,} free bytes", "more than a file can have", _LESS) from None
     except OSError as error:
-        raise refusal("size", f"{size:,} free bytes", os.strerror(error.errno or 0), _LESS) from None
+        raise _no_memory(size, error) from None
+
+
+def _write(descriptor: int, start: int, data: memoryview) -> None:
+    done = 0
+    while done < data.nbytes:
+        try:
+            done += os.pwrite(descriptor, data[done : done + _STEP], start + done)
+        except OSError as error:
+            raise _no_memory(data.nbytes, error) from None
+
+
+def _no_memory(size: int, error: OSError) -> SharingError:
+    return refusal("size", f"{size:,} free bytes", os.strerror(error.errno or 0), _LESS)
 
 
 def _require_free(size: int) -> None:

@@ -11,7 +11,7 @@ from numpy_bridge.errors import SharingError
 
 from . import handle, segment
 from .frame import READ, Frame
-from .layout import Elements, pack
+from .layout import Elements, bytes_of, pack
 from .message import LARGEST_ALIGNMENT, Place, alone
 from .segment import Segment
 
@@ -60,20 +60,19 @@ class OneReceiver:
 
 def _copied(view: _core.View, use: int) -> Place:
     elements = Elements(view)
+    if not elements.has_gaps:
+        data = bytes_of(view)
+        memory = segment.create(data.nbytes, 64, sole_writer=False, data=data)
+        frame = SharedFrame(memory, data.nbytes, use)
+        return Place(frame, elements.first - elements.low, elements.strides)
     made: list[SharedFrame] = []
 
     def allocate(nbytes: int) -> _core.View:
         made.append(SharedFrame(segment.create(nbytes, 64, sole_writer=False), nbytes, use))
         return _core.view(made[0].data)
 
-    if elements.has_gaps:
-        _, strides = pack(view, allocate)
-        return Place(made[0], 0, strides)
-    nbytes = elements.high - elements.low
-    _core.copy_(
-        allocate(nbytes), _core.from_pointer(elements.low, (nbytes,), "uint8", None, "cpu", view, True)
-    )
-    return Place(made[0], elements.first - elements.low, elements.strides)
+    _, strides = pack(view, allocate)
+    return Place(made[0], 0, strides)
 
 
 one_receiver: Final = OneReceiver()

@@ -97,12 +97,13 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def create(nbytes: int, align: int, *, sole_writer: bool) -> Segment:
+def create(nbytes: int, align: int, *, sole_writer: bool, data: memoryview | None = None) -> Segment:
+    """Make a segment: of zeroes, or of the `nbytes` bytes of `data`."""
     if align < 1 or align & (align - 1) or align > _PAGE:
         raise refusal("align", f"a power of two up to {_PAGE}, the size of a page", str(align))
     label = Label(secrets.token_bytes(16), 0, max(align, 64), nbytes)
     size = label.offset + max(nbytes, 1)
-    descriptor = nameless.create(_KIND, size)
+    descriptor = nameless.create(_KIND, size, data if nbytes else None)
     try:
         os.pwrite(descriptor, label.packed(), 0)
         mapping = _core.Mapping(descriptor, size, True, True, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import block_workers as workers
 import numpy_bridge as bridge
+from numpy_bridge.errors import SharingError
 from numpy_bridge.processes import handle as handles
 from numpy_bridge.processes import in_flight, nameless
 from numpy_bridge.processes.handle import Handle
@@ -100,6 +102,28 @@ def test_memory_is_had_in_steps_and_all_of_it(monkeypatch: pytest.MonkeyPatch) -
     assert status.st_size == size
     assert status.st_blocks * 512 >= size
     os.close(descriptor)
+
+
+@pytest.mark.parametrize("most", [1, 7, 1 << 30])
+def test_data_is_written_at_the_end(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may write less than it was asked to, for one when a signal arrives."""
+    of_system = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: of_system(fd, data[:most], at))
+    data = memoryview(bytes(range(100)))
+    descriptor = nameless.create(KIND, 164, data)
+    assert os.pread(descriptor, 1000, 0) == bytes(64) + bytes(data)
+    os.close(descriptor)
+
+
+def test_data_for_which_there_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = open_files()
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(SharingError, match="No space left on device"):
+        nameless.create(KIND, 164, memoryview(bytes(100)))
+    assert open_files() == before
 
 
 def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
