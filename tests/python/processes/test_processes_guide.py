@@ -10,6 +10,7 @@ import json
 import pickle
 import re
 from collections.abc import Iterator
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,15 @@ def table(page: str, heading: str) -> list[list[str]]:
 
 
 @pytest.fixture(autouse=True)
-def reducers() -> Iterator[None]:
+def reducers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(copyreg.dispatch_table)
+    forking = dict(ForkingPickler._extra_reducers)  # type: ignore[attr-defined]
+    monkeypatch.setattr(ForkingPickler, "_extra_reducers", forking)
     yield
     copyreg.dispatch_table.clear()
     copyreg.dispatch_table.update(before)
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("page", ["messages", "workers"])
 def test_code_prints_what_is_shown(page: str, capsys: pytest.CaptureFixture[str]) -> None:
