@@ -83,6 +83,9 @@ def _device(device: Any) -> str | tuple[int, int]:
     if device is None or isinstance(device, bool | np.bool_):
         raise TypeError(f"device: expected a name, a pair or an index, got {device!r}")
     if isinstance(device, tuple | list):
+        if any(isinstance(part, str) for part in device):
+            expected = "a name and an index such as 'cuda:0', or the pair of __dlpack_device__"
+            raise TypeError(f"device: expected {expected}, got {device!r}")
         pair = _integers("device", device)
         if len(pair) == 2:
             return pair[0], pair[1]

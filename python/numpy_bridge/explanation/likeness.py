@@ -35,7 +35,7 @@ def likeness(x: Any, view: _core.View, answers: Mapping[str, Any]) -> Any:
     members: dict[str, Any] = {name: _refuse for name in _OF_ITSELF if hasattr(kind, name)}
     for name, answer in passed_on.items():
         members[name] = _member(kind, name, view) if isinstance(answer, dict) else property(_refuse)
-    if hasattr(kind, "__dlpack_device__"):
+    if "__dlpack__" in members:
         members["__dlpack_device__"] = lambda _: view.__dlpack_device__()
     return type(kind.__name__, (), members)()
 
@@ -53,14 +53,14 @@ def _agree(answers: Mapping[str, Any]) -> bool:
 def _member(kind: type, name: str, view: _core.View) -> Any:
     if name != "__dlpack__":
         return property(lambda _: getattr(view, name))
-    return _method_like(getattr(kind, name), view.__dlpack__)
+    return _method_like(getattr(kind, name, None), view.__dlpack__)
 
 
 def _method_like(original: Any, call: Callable[..., object]) -> Callable[..., object]:
     """Return a method that takes the arguments of `original`, and refuses others as it would."""
     try:
         signature = inspect.signature(original)
-    except (TypeError, ValueError):  # written in C
+    except (TypeError, ValueError):  # written in C, or not of the class
         return lambda _, **keywords: call(**keywords)
 
     def method(*given: Any, **keywords: Any) -> object:

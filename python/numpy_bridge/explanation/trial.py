@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -35,6 +36,15 @@ _MOST_DOUBLED_AXES = 8
 _BUFFERS = (np.ndarray, np.generic, bytes, bytearray, memoryview, array, mmap)
 
 _of_all_threads = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _of_all_threads
+    _of_all_threads = threading.RLock()  # another thread may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def try_calls(calls: Iterable[str], x: Any, memory: Memory, answers: Mapping[str, Any]) -> dict[str, Trial]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import prod
 from typing import Any, SupportsIndex
 
@@ -13,6 +14,7 @@ from torch.utils.data._utils.collate import collate as collate_by
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from numpy_bridge import from_pointer, to_torch
+from numpy_bridge.errors import SharingError
 
 from . import pool
 from .pool import Loan
@@ -59,6 +61,14 @@ class Part(torch.Tensor):
             return _plain, (plain,)
         return tensor_at, (self.loan, start, shape, dtype)
 
+    def __copy__(self) -> torch.Tensor:
+        return self.view_as(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> torch.Tensor:
+        copied = self.detach().clone().requires_grad_(self.requires_grad)
+        memo[id(self)] = copied
+        return copied
+
     def _is_where_it_was(self) -> bool:
         assert self.loan is not None
         start, shape, dtype = self.place
@@ -97,12 +107,14 @@ class Batch:
         if not all(_is_plain(x) and x.dtype is first.dtype and x.shape == first.shape for x in column):
             return default_collate_fn_map[torch.Tensor](column, **others)
         name = str(first.dtype).removeprefix("torch.")
+        if not _has_both(name):
+            return default_collate_fn_map[torch.Tensor](column, **others)
         return self.add(column, tuple(first.shape), name, first.element_size(), _stack_tensors)
 
     def arrays(self, column: Sequence[Any], **others: Any) -> Any:
         kind, dtype, shape = type(column[0]), column[0].dtype, column[0].shape
         same = all(type(x) is kind and x.dtype == dtype and x.shape == shape for x in column)
-        if not same or not dtype.isnative or dtype.kind not in "biufc":
+        if not same or not dtype.isnative or dtype.kind not in "biufc" or not _has_both(dtype.name):
             return default_collate(list(column))
         return self.add(column, shape, dtype.name, dtype.itemsize, _stack_arrays)
 
@@ -123,6 +135,16 @@ class Batch:
         }
         others = {kind: rule for kind, rule in default_collate_fn_map.items() if kind not in ours}
         return collate_by(list(samples), collate_fn_map={**ours, **others})
+
+
+@cache
+def _has_both(dtype: str) -> bool:
+    """Whether there is such a dtype in torch and in the bridge."""
+    try:
+        from_pointer(0, (0,), dtype)
+    except SharingError:
+        return False
+    return hasattr(torch, dtype)
 
 
 def _is_plain(x: torch.Tensor) -> bool:

@@ -61,6 +61,9 @@ class Ledger:
             self._held[number] = held, awaited
         return number
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     def arrived(self, number: int) -> bool:
         return os.pread(self.descriptor, 1, number) == b"\1"
 
@@ -108,6 +111,12 @@ def ledger() -> Ledger:
 def release() -> None:
     if _ledger is not None:
         _ledger.release()
+
+
+def number_held() -> int:
+    """Return how many blocks have been sent and not been seen to arrive."""
+    release()
+    return 0 if _ledger is None else len(_ledger)
 
 
 def confirm(process: int, descriptor: int, identity: bytes, number: int) -> None:

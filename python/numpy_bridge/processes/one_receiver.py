@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
-from . import handle, segment
+from . import handle, in_flight, segment
 from .frame import READ, Frame
 from .layout import Elements, bytes_of, pack
 from .message import LARGEST_ALIGNMENT, Place, alone
@@ -19,11 +20,14 @@ LEAST: Final = 1 << 18
 """Bytes from which a pipe takes longer than a segment. Fewer are sent with the message."""
 
 
+_MOST: Final = 1 << 14  # mappings, of which a process may have four times as many
+
+
 def is_of(pickler: Any) -> bool:
-    """Whether what a pickler writes goes to one process, once: those of multiprocessing and loky."""
+    """Whether a pickler is made to write to one process, once: those of multiprocessing and loky."""
     if isinstance(pickler, type) and issubclass(pickler, ForkingPickler):
         return True
-    return any(pickler is sys.modules.get(name) for name in handle.LOKY)
+    return pickler is not None and any(pickler is sys.modules.get(name) for name in handle.LOKY)
 
 
 class SharedFrame(Frame):
@@ -50,12 +54,18 @@ class OneReceiver:
 
     def place(self, view: _core.View, use: int) -> Place:
         """Return the place of an object's elements in a frame of their own."""
-        if view.nbytes < LEAST:
+        if view.nbytes < LEAST or in_flight.number_held() > _most_descriptors():
             return alone.place(view, use)
         try:
             return _copied(view, use)
         except SharingError:  # too many open files, or too little shared memory
             return alone.place(view, use)
+
+
+def _most_descriptors() -> int:
+    """How many may wait in messages that nobody has taken yet, or that were never sent."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MOST if limit == resource.RLIM_INFINITY else min(limit // 4, _MOST)
 
 
 def _copied(view: _core.View, use: int) -> Place:

@@ -274,7 +274,7 @@ def loads(data: Any, buffers: Iterable[Any] | None = None, readonly: Readonly = 
         return pickle.loads(data, buffers=() if buffers is None else buffers)
 
 
-def register_reducers(pickler: Any = None) -> None:
+def register_reducers(pickler: Any = None, *, shared_memory: bool = False) -> None:
     """Let other people's picklers send arrays and tensors out of band.
 
     Covers the types of libraries that are imported; call it again after importing more. Torch's reducers for
@@ -286,6 +286,15 @@ def register_reducers(pickler: Any = None) -> None:
         A class with ``register(type, reducer)``, such as `multiprocessing.reduction.ForkingPickler`, or a
         mapping such as a ``dispatch_table``. By default `copyreg`, for all picklers of the process that
         have no reducer of their own for these types.
+    shared_memory : bool, default False
+        For ForkingPickler, its subclasses and loky's: copy objects of 256 KiB and more into shared memory,
+        once, and send a handle. The receiver must be a process of this machine, and take the message once,
+        while the sender lives. At its end a child waits up to 5 seconds for that, and others do not.
+
+    Raises
+    ------
+    ValueError
+        If `shared_memory` is asked for a pickler whose bytes may go anywhere.
 
     See Also
     --------
@@ -296,8 +305,8 @@ def register_reducers(pickler: Any = None) -> None:
     A reducer sees one object at a time. Objects over exactly the same bytes arrive as aliases; a slice and
     its whole arrive separately.
 
-    What ForkingPickler and loky's pickler write goes to one process of this machine. There, 256 KiB and more
-    are copied into shared memory, once, and a handle is sent. These objects all arrive separately.
+    With `shared_memory`, all objects arrive separately. If a quarter of the descriptors that the process may
+    have are in messages which nobody has taken, or if there is no more shared memory, the values are sent.
 
     Examples
     --------
@@ -309,17 +318,19 @@ def register_reducers(pickler: Any = None) -> None:
     """
     from .reducing import known_types
 
+    if shared_memory:
+        from . import one_receiver
+
+        if not one_receiver.is_of(pickler):
+            raise ValueError("shared_memory: only for picklers of multiprocessing and loky")
+        for kind in (_core.View, *known_types()):
+            pickler.register(kind, _reduce_for_one_receiver)
+        return
     if pickler is None:
         for kind in known_types():
             copyreg.pickle(kind, _reduce_unless_saved)
         return
-    from . import one_receiver
-
     register = pickler.register if hasattr(pickler, "register") else pickler.__setitem__
-    if one_receiver.is_of(pickler):
-        for kind in (_core.View, *known_types()):
-            register(kind, _reduce_for_one_receiver)
-        return
     for kind in known_types():
         register(kind, _reduce)
 

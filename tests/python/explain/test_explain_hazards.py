@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import subprocess
 import sys
+import threading
+import warnings
 import weakref
 from collections import Counter
 from contextlib import suppress
@@ -18,6 +21,7 @@ import pytest
 import numpy_bridge as bridge
 from fake_interfaces import ArrayMethod, FakeInterface
 from fakes import FakeTensor
+from numpy_bridge.explanation import trial
 from numpy_bridge.memory import Memory
 from numpy_bridge.memory.readable import is_readable
 from producers import Legacy, Versioned
@@ -230,6 +234,49 @@ def test_each_protocol_is_asked_as_often_as_view_asks_it(size: int) -> None:
         assert asked(x, bridge.explain) == asked(x, bridge.view) != Counter()
     assert asked(both, bridge.view) == asked(dlpack, bridge.view)
     assert asked(both, bridge.explain) == asked(dlpack, bridge.view) + asked(interface, bridge.view)
+
+
+class Passing:
+    """Passes everything on, so that its class has no protocol."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(BLOCK, name)
+
+
+class Given:
+    def __init__(self) -> None:
+        self.__dlpack__, self.__dlpack_device__ = BLOCK.__dlpack__, BLOCK.__dlpack_device__
+
+
+@pytest.mark.parametrize("kind", [Passing, Given])
+def test_protocols_that_the_class_does_not_have(kind: type) -> None:
+    x = kind()
+    assert bridge.shares_memory(bridge.view(x), BLOCK)
+    assert outcomes(x)["np.from_dlpack(x)"] == "shares"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_while_another_thread_explains() -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with trial._of_all_threads:
+            held.set()
+            done.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads and forks
+        pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        bridge.explain(np.ones(3))
+        os._exit(0)
+    done.set()
+    thread.join()
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 @pytest.mark.parametrize("size", [3, 100_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import pickle
 import sys
@@ -95,6 +96,12 @@ def test_batches_are_those_of_default_collate(name: str) -> None:
     assert_equal(arrived, default_collate(SAMPLES[name]))
 
 
+@pytest.mark.usefixtures("worker")
+def test_dtypes_of_torch_only_are_left_to_default_collate() -> None:
+    ours = collate([torch.zeros(2, dtype=torch.uint8).view(torch.bits8)] * 2)
+    assert (type(ours), ours.dtype, ours.shape) == (torch.Tensor, torch.bits8, (2, 2))
+
+
 @pytest.mark.parametrize(
     "samples",
     [
@@ -104,6 +111,7 @@ def test_batches_are_those_of_default_collate(name: str) -> None:
         [object(), object()],
         [[1, 2], [1]],
         [np.ones(2, ">f4"), np.ones(2, ">f4")],
+        [np.ones(2, np.longdouble), np.ones(2, np.longdouble)],
     ],
 )
 @pytest.mark.usefixtures("worker")
@@ -214,6 +222,8 @@ CHANGES: dict[str, Any] = {
     "both": lambda x: (x[:1], x.add_(1)),
     "other data": lambda x: setattr(x, "data", x.data[:, :1]) or x,
     "requires grad": lambda x: x.requires_grad_(),
+    "a copy": copy.copy,
+    "a deep copy": copy.deepcopy,
     "an attribute": lambda x: setattr(x, "label", "x") or x,
 }
 

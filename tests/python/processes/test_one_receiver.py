@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import pickle
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,7 +33,7 @@ class Pickler(ForkingPickler):
 @pytest.fixture(autouse=True)
 def reducers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ForkingPickler, "_extra_reducers", dict(ForkingPickler._extra_reducers))  # type: ignore[attr-defined]
-    bridge.register_reducers(Pickler)
+    bridge.register_reducers(Pickler, shared_memory=True)
 
 
 SENT: dict[str, Callable[[], Any]] = {
@@ -105,6 +106,28 @@ def test_nothing_stays_with_the_sender() -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) <= files
 
 
+def test_what_nobody_takes_does_not_use_up_the_descriptors() -> None:
+    """Nor what was never sent, as another part of the message could not be pickled."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 200, most[1]))
+    try:
+        for _ in range(used + 300):
+            with pytest.raises((AttributeError, pickle.PicklingError)):
+                Pickler.dumps([np.ones(N, "f4"), lambda: 0])
+        assert Path("/dev/null").read_bytes() == b""
+        assert pickle.loads(Pickler.dumps(np.ones(N, "f4"))).sum() == N
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+        in_flight._ledger = None
+
+
+@pytest.mark.parametrize("pickler", [None, {}, pickle.Pickler])
+def test_picklers_whose_bytes_may_go_anywhere_are_refused(pickler: Any) -> None:
+    with pytest.raises(ValueError, match="only for picklers of multiprocessing and loky"):
+        bridge.register_reducers(pickler, shared_memory=True)
+
+
 def test_without_shared_memory_the_values_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
         raise SharingError("shared memory", "size", "room", "none")
@@ -118,7 +141,7 @@ def test_without_shared_memory_the_values_are_sent(monkeypatch: pytest.MonkeyPat
 PROGRAM = """
 import multiprocessing, numpy as np, numpy_bridge as bridge
 from multiprocessing.reduction import ForkingPickler
-bridge.register_reducers(ForkingPickler)
+bridge.register_reducers(ForkingPickler, shared_memory=True)
 
 def double(given, taken):
     x = given.get()

@@ -82,7 +82,9 @@ _LOKY = {"modules": ("loky", "joblib"), "peer": "loky"}
 _TORCH = {"modules": ("torch",), "peer": "torch_queue"}
 _RAY = {"modules": ("ray",), "peer": "ray_actor", "cluster": True}
 _DASK = {"modules": ("distributed",), "peer": "dask_worker", "cluster": True}
-_REGISTER = "from multiprocessing.reduction import ForkingPickler\nbridge.register_reducers(ForkingPickler)"
+_REGISTER = """\
+from multiprocessing.reduction import ForkingPickler
+bridge.register_reducers(ForkingPickler, shared_memory=True)"""
 
 TRANSPORTS: tuple[Transport, ...] = (
     _own("pickle-in-band", "pickle", "receive(pickle.loads(pickle.dumps(x, 5)))"),
