@@ -21,6 +21,7 @@ _OTHERS: Final = {
     b"FEA1": "a Feather file of version 1",
     b"PAR1": "a Parquet file, whose columns are encoded",
 }
+_NUMBERS: Final = "a column of numbers"
 _WRITE: Final = "write it with pyarrow.ipc.new_file, uncompressed"
 
 
@@ -78,12 +79,15 @@ def _tensors(pyarrow: Any, source: Any, mapped: MappedFile) -> Arrays:
 
 
 def _maker(column: Any, name: str, mapped: MappedFile) -> partial[Any]:
-    """Return what makes the View: our importer says whether the column can be one, and of which memory."""
+    """Return what makes the View of a column or tensor, or says why there is none."""
+    reason = _no_numbers(column)
+    if reason:
+        return partial(refuse, _PROTOCOL, "column", _NUMBERS, f"{reason} for {name!r:.80}")
     try:
         view = _view(column)
     except SharingError as refused:
         reason = refused.got.replace("\n", "; ")
-        return partial(refuse, _PROTOCOL, "column", "a column of numbers", f"{reason} for {name!r:.80}")
+        return partial(refuse, _PROTOCOL, "column", _NUMBERS, f"{reason} for {name!r:.80}")
     start = mapped.start_of(view) if view.nbytes else 0
     if start is None:
         got = f"a compressed column {name!r:.80}"
@@ -91,10 +95,39 @@ def _maker(column: Any, name: str, mapped: MappedFile) -> partial[Any]:
     return partial(mapped.view, start, view.shape, view.dtype, view.strides)
 
 
+def _no_numbers(column: Any) -> str:
+    """Return what keeps a column from being numbers in one block; empty if nothing does.
+
+    Other types are not asked for a protocol: pyarrow reads them without a check of the offsets in the file.
+    """
+    if not _is_of_numbers(column.type):
+        return f"{column.type!s:.200}"
+    return "nulls" if _has_nulls(column) else ""
+
+
+def _is_of_numbers(kind: Any) -> bool:
+    """Whether elements, or those of lists of one length and of tensors, are numbers of whole bytes."""
+    types = importlib.import_module("pyarrow").types
+    if types.is_fixed_size_list(kind):
+        return _is_of_numbers(kind.value_type)
+    extension = getattr(kind, "extension_name", None)
+    if extension == "arrow.fixed_shape_tensor":
+        kind = kind.value_type
+    return extension == "arrow.bool8" or types.is_integer(kind) or types.is_floating(kind)
+
+
+def _has_nulls(column: Any) -> bool:
+    """Whether an element at any level is null. Tensors outside a table have none."""
+    column = getattr(column, "storage", column)
+    if getattr(column, "null_count", 0):
+        return True
+    return hasattr(column.type, "list_size") and _has_nulls(column.flatten())
+
+
 def _view(column: Any) -> _core.View:
     """Return the memory of a column or tensor; that of lists of one length has an axis for them."""
-    width = getattr(getattr(column, "type", None), "list_size", None)
-    if width is None or column.null_count:
+    width = getattr(column.type, "list_size", None)
+    if width is None:
         return _core.view(column)
     values = _view(column.flatten())
     shape = (len(column), width, *values.shape[1:])
