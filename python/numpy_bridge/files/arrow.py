@@ -131,4 +131,5 @@ def _view(column: Any) -> _core.View:
         return _core.view(column)
     values = _view(column.flatten())
     shape = (len(column), width, *values.shape[1:])
-    return _core.from_pointer(values.ptr, shape, values.dtype, None, "cpu", values, True)
+    strides = (width * values.strides[0], *values.strides)
+    return _core.from_pointer(values.ptr, shape, values.dtype, strides, "cpu", values, True)

@@ -50,6 +50,10 @@ SHARED: dict[str, tuple[Any, Any]] = {
     "lists without elements": (pa.array([[], []], pa.list_(pa.float32(), 0)), np.zeros((2, 0), "f4")),
     "tensors": (pa.FixedShapeTensorArray.from_numpy_ndarray(VALUES), VALUES),
     "permuted tensors": (TURNED, VALUES.reshape(2, 2, 3).transpose(0, 2, 1)),
+    "lists of permuted tensors": (
+        pa.FixedSizeListArray.from_arrays(TURNED, 2),
+        VALUES.reshape(1, 2, 2, 3).transpose(0, 1, 3, 2),
+    ),
     "lists of bytes that are bool": (
         pa.FixedSizeListArray.from_arrays(BOOLS, 2),
         np.array([[True, False], [False, True]]),
