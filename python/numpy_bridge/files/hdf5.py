@@ -71,12 +71,23 @@ def _dtype(h5py: Any, dataset: Any, mapped: MappedFile) -> str:
     """Return our name of the dtype, if NumPy's elements are those that are in the file."""
     try:
         described, stored = dataset.dtype, dataset.id.get_type()
-        is_plain = stored.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.COMPOUND)
-        is_plain = is_plain or h5py.h5t.py_create(described) == stored
+        is_plain = stored.get_size() == described.itemsize and _is_plain(h5py.h5t, stored)
     except TypeError as error:
         raise mapped.refusal("dtype", "a supported number dtype", f"{error!s:.80}") from None
-    if not is_plain or stored.get_size() != described.itemsize:
-        raise mapped.refusal(
-            "dtype", "elements as NumPy has them", f"others, which h5py reads as {described},"
-        )
-    return dtype_of(described, _PROTOCOL, mapped.path)
+    dtype = dtype_of(described, _PROTOCOL, mapped.path)
+    if not is_plain:
+        got = f"others, which h5py reads as {described},"
+        raise mapped.refusal("dtype", "elements as NumPy has them", got)
+    return dtype
+
+
+def _is_plain(types: Any, stored: Any) -> bool:
+    """Whether a type is the one that h5py would write for its dtype. Bit fields and others are not."""
+    if stored.get_class() in (types.ENUM, getattr(types, "COMPLEX", types.ENUM)):
+        stored = stored.get_super()
+    if stored.get_class() not in (types.INTEGER, types.FLOAT, types.COMPOUND):
+        return False
+    written = types.py_create(stored.dtype)
+    if stored.get_class() == types.INTEGER and stored.get_size() == 1:
+        written.set_order(stored.get_order())  # one byte has no order
+    return bool(written == stored)
