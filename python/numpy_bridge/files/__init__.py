@@ -166,13 +166,14 @@ def open_hdf5(path: AnyPath, mode: Mode = "r", *, verify: bool = False) -> Array
     Returns
     -------
     Arrays
-        A mapping of names, such as "group/dataset", to Views.
+        A mapping of names, such as "group/dataset", to Views. All hard links are names, and no other links.
 
     Raises
     ------
     SharingError
-        If h5py cannot open the file. When they are asked for: datasets that are chunked, compressed, compact,
-        virtual, external or not written, and dtypes that a View cannot have.
+        If h5py cannot open the file, or a group has more than 100 names. When they are asked for: datasets
+        that are chunked, compressed, compact, virtual, external or not written, and dtypes that a View cannot
+        have.
     OSError
         If the file cannot be opened.
     ImportError

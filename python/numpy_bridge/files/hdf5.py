@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -15,26 +17,43 @@ if TYPE_CHECKING:
     from . import AnyPath, Mode
 
 _PROTOCOL: Final = "HDF5"
+_MOST_NAMES: Final = 100  # of one group
 _MAKE: Final = "write it without chunks and filters: file.create_dataset(name, data=values)"
 
 
 def read(path: AnyPath, mode: Mode, verify: bool) -> Arrays:
-    """Open the datasets of a file by their names. Links are not followed."""
+    """Open the datasets of a file by all names that hard links give them. Other links are not followed."""
     h5py = importlib.import_module("h5py")
     with opened(path, mode, verify, _PROTOCOL) as (_, mapped):
-        makers: dict[str, partial[Any]] = {}
-
-        def visit(name: str, found: Any) -> None:
-            if isinstance(found, h5py.Dataset):
-                makers[name] = _maker(h5py, found, name, mapped)
-
         try:
             with h5py.File(mapped.path, "r") as file:
-                file.visititems(visit)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+                datasets = _datasets(h5py, file, mapped)
+                makers = {name: _maker(h5py, dataset, name, mapped) for name, dataset in datasets}
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
             got = str(error).replace("\n", " ")
             raise mapped.refusal("format", "a file that h5py can open", f"{got:.200}") from None
         return Arrays(makers, [mapped], MappingProxyType({}))
+
+
+def _datasets(h5py: Any, file: Any, mapped: MappedFile) -> Iterator[tuple[str, Any]]:
+    """Yield names and datasets, by all hard links. A group within itself is left out."""
+    entered: Counter[Any] = Counter()
+
+    def within(group: Any, prefix: str, around: frozenset[Any]) -> Iterator[tuple[str, Any]]:
+        entered[group] += 1
+        if entered[group] > _MOST_NAMES:  # forty groups can have 2**40 names
+            got = f"more for the group {group.name!r:.80}"
+            raise mapped.refusal("links", f"at most {_MOST_NAMES} names of one group", got)
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            found = group[name]
+            if isinstance(found, h5py.Dataset):
+                yield prefix + name, found
+            elif isinstance(found, h5py.Group) and found not in around:
+                yield from within(found, f"{prefix}{name}/", around | {found})
+
+    return within(file, "", frozenset({file}))
 
 
 def _maker(h5py: Any, dataset: Any, name: str, mapped: MappedFile) -> partial[Any]:

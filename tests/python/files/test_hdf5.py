@@ -193,6 +193,32 @@ def test_datasets_that_are_refused_when_they_are_asked_for(path: Path, what: str
     np.testing.assert_array_equal(bridge.to_numpy(opened["plain"]), VALUES)
 
 
+def test_links(path: Path) -> None:
+    """All hard links are names, and a group within itself is not one. Other links are not followed."""
+    with h5py.File(path, "w") as file:
+        file["a"] = VALUES
+        file["group/x"] = VALUES
+        for name, target in {"b": "a", "other": "group", "group/a": "a", "group/root": "/"}.items():
+            file[name] = file[target]
+        file["soft"] = h5py.SoftLink("/a")
+        file["external"] = h5py.ExternalLink(file.filename, "/a")
+    opened = bridge.open_hdf5(path, "c")
+    assert list(opened) == ["a", "b", "group/a", "group/x", "other/a", "other/x"]
+    bridge.to_numpy(opened["other/a"])[0, 0] = 7
+    assert bridge.to_numpy(opened["b"])[0, 0] == 7
+
+
+def test_groups_of_too_many_names(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        group = file
+        for _ in range(40):
+            group["a"] = group["b"] = group.create_group("c")
+            group = group["c"]
+    with pytest.raises(bridge.SharingError, match="at most 100 names of one group") as caught:
+        bridge.open_hdf5(path)
+    assert (caught.value.protocol, caught.value.field) == ("HDF5", "links")
+
+
 def test_other_and_damaged_files(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["x"] = VALUES
