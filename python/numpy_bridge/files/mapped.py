@@ -199,10 +199,11 @@ def opened(path: AnyPath, mode: Mode, verify: bool, protocol: str) -> Iterator[t
     path = os.fspath(path)
 
     def regular(path: str, flags: int) -> int:
-        descriptor = os.open(path, flags | _FLAGS)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
-        os.close(descriptor)
+        with contextlib.suppress(IsADirectoryError):  # if it is opened for writing
+            descriptor = os.open(path, flags | _FLAGS)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return descriptor
+            os.close(descriptor)
         raise refusal(protocol, path, "file", "a regular file", "another kind of file")
 
     with open(path, "r+b" if mode == "r+" else "rb", opener=regular) as file:
