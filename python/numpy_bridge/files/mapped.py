@@ -226,6 +226,8 @@ def dtype_of(described: Any, protocol: str, path: AnyPath) -> str:
     SharingError
         If arrays of it cannot be shared.
     """
+    if described.names == ():
+        raise refusal(protocol, path, "dtype", "a supported number dtype", "a structure without fields")
     try:
         like = _core.view(np.empty(0, described))
     except SharingError as refused:

@@ -117,6 +117,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         with_header("{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (1,)}\n"),
         "dtype",
     ),
+    "no fields": (with_header("{'descr': [], 'fortran_order': False, 'shape': (1,)}\n"), "dtype"),
     "objects": (with_header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n"), "dtype"),
     "text": (npy(["a"]), "dtype"),
     "cut in the data": (npy(np.zeros(10))[:-1], "size"),
