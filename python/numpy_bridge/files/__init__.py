@@ -117,7 +117,7 @@ def open_arrow(path: AnyPath, mode: Mode = "r", *, batch: int | None = None, ver
     mode : {"r", "c", "r+"}, default "r"
         Read-only, copy on write, or shared with the file; see `open_safetensors`.
     batch : int, optional
-        Which record batch. Without it the file must have just one.
+        Which record batch. Without it the file must have just one. Files of tensors have none.
     verify : bool, default False
         As in `open_safetensors`.
 
@@ -130,7 +130,7 @@ def open_arrow(path: AnyPath, mode: Mode = "r", *, batch: int | None = None, ver
     Raises
     ------
     SharingError
-        If pyarrow cannot read the file, or it has several record batches. When they are asked for: columns
+        If pyarrow cannot read the file, or it has no such batch, or several. When they are asked for: columns
         that are compressed, have nulls, or are no numbers of whole bytes.
     OSError
         If the file cannot be opened.

@@ -37,8 +37,8 @@ def read(path: AnyPath, mode: Mode, batch: int | None, verify: bool) -> Arrays:
         try:
             if _is_file(file, mapped):
                 return _columns(pyarrow.ipc.open_file(source), batch, mapped)
-            return _tensors(pyarrow, source, mapped)
-        except (pyarrow.ArrowException, OSError) as error:
+            return _tensors(pyarrow, source, batch, mapped)
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             got = str(error).replace("\n", " ")
             raise mapped.refusal("format", "a file that pyarrow can read", f"{got:.200}", _WRITE) from None
 
@@ -52,6 +52,8 @@ def _is_file(file: BinaryIO, mapped: MappedFile) -> bool:
 
 def _columns(reader: Any, batch: int | None, mapped: MappedFile) -> Arrays:
     count = reader.num_record_batches
+    if not count:
+        raise mapped.refusal("batches", "a record batch", "none", "write a table that has rows")
     if batch is None and count != 1:
         hint = "give one of them: batch=0, or write the table as one"
         raise mapped.refusal("batches", "one record batch", str(count), hint)
@@ -69,12 +71,14 @@ def _columns(reader: Any, batch: int | None, mapped: MappedFile) -> Arrays:
     return Arrays(makers, [mapped], MappingProxyType(metadata))
 
 
-def _tensors(pyarrow: Any, source: Any, mapped: MappedFile) -> Arrays:
+def _tensors(pyarrow: Any, source: Any, batch: int | None, mapped: MappedFile) -> Arrays:
     """Return the tensors that stand one after another in the file, by their numbers."""
     makers: dict[str, partial[Any]] = {}
     while source.tell() < mapped.size:
         name = str(len(makers))
         makers[name] = _maker(pyarrow.ipc.read_tensor(source), name, mapped)
+    if batch is not None:
+        raise mapped.refusal("batches", f"a record batch {batch}", "tensors", "leave batch out")
     return Arrays(makers, [mapped], MappingProxyType({}))
 
 

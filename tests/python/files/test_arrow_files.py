@@ -100,6 +100,9 @@ def test_tensors(path: Path) -> None:
     bridge.to_numpy(opened["0"])[0, 0] = 7
     with pa.OSFile(str(path), "rb") as file:
         assert pa.ipc.read_tensor(file).to_numpy()[0, 0] == 7
+    with pytest.raises(bridge.SharingError, match=r"got tensors .* Leave batch out") as caught:
+        bridge.open_arrow(path, batch=0)
+    assert (caught.value.protocol, caught.value.field) == ("Arrow IPC", "batches")
 
 
 def test_record_batches(path: Path) -> None:
@@ -109,6 +112,16 @@ def test_record_batches(path: Path) -> None:
     assert [bridge.to_numpy(bridge.open_arrow(path, batch=i)["x"]).tolist() for i in (0, 1)] == [[1, 2], [3]]
     with pytest.raises(bridge.SharingError, match="from 0 to 1, got 2"):
         bridge.open_arrow(path, batch=2)
+
+
+@pytest.mark.parametrize("number", [None, 0, 1])
+def test_tables_without_rows(path: Path, number: int | None) -> None:
+    schema = pa.schema([("x", pa.float32())])
+    with pa.ipc.new_file(str(path), schema) as file:
+        file.write_table(schema.empty_table())
+    with pytest.raises(bridge.SharingError, match=r"got none .* Write a table that has rows") as caught:
+        bridge.open_arrow(path, batch=number)
+    assert (caught.value.protocol, caught.value.field) == ("Arrow IPC", "batches")
 
 
 INNER_NULLS = pa.array([[1, None], [3, 4]], pa.list_(pa.int32(), 2))
@@ -175,6 +188,13 @@ def stream() -> bytes:
     return bytes(sink.getvalue())
 
 
+def name_in_latin_1() -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch(name=[1]).schema) as file:
+        file.write(batch(name=[1]))
+    return bytes(sink.getvalue()).replace(b"name", "näme".encode("latin-1"))
+
+
 @pytest.mark.parametrize(
     ("content", "field"),
     [
@@ -184,6 +204,7 @@ def stream() -> bytes:
         (b"ARROW1\0\0" + bytes(20), "format"),
         (bytes(20), "format"),
         (stream(), "format"),
+        (name_in_latin_1(), "format"),
     ],
 )
 def test_other_files(path: Path, content: bytes, field: str) -> None:
