@@ -101,7 +101,8 @@ def read(path: AnyPath, mode: Mode) -> Chunks:
     if not folder.is_dir():
         raise refusal(_PROTOCOL, folder, "store", "a folder with an array", "none", "unpack an archive first")
     try:
-        array = zarr.open_array(str(folder), mode="r")
+        store = zarr.storage.LocalStore(folder, read_only=True)  # text with :: would be a URL
+        array = zarr.open_array(store, mode="r")
     except (ValueError, TypeError, KeyError, FileNotFoundError) as error:
         got = str(error).replace("\n", " ")
         hint = "open one array of a group by its own folder"

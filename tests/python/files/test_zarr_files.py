@@ -141,6 +141,13 @@ def test_what_is_no_array(path: Path) -> None:
         assert (caught.value.protocol, caught.value.field) == ("zarr", "metadata")
 
 
+@pytest.mark.parametrize("name", ["a::b.zarr", "a#b?c.zarr", "a%20b.zarr"])
+def test_names_of_folders_that_could_be_in_a_url(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "plain")
+    (tmp_path / "plain").rename(tmp_path / name)
+    np.testing.assert_array_equal(bridge.to_numpy(bridge.open_zarr(tmp_path / name)[0, 0]), VALUES)
+
+
 def test_damaged_metadata(path: Path) -> None:
     write(path)
     metadata = json.loads((path / "zarr.json").read_text())
