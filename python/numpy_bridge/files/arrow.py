@@ -21,7 +21,6 @@ _OTHERS: Final = {
     b"FEA1": "a Feather file of version 1",
     b"PAR1": "a Parquet file, whose columns are encoded",
 }
-_NUMBERS: Final = "a column of numbers"
 _WRITE: Final = "write it with pyarrow.ipc.new_file, uncompressed"
 
 
@@ -65,7 +64,12 @@ def _columns(reader: Any, batch: int | None, mapped: MappedFile) -> Arrays:
     names = columns.schema.names
     if len(set(names)) != len(names):
         raise mapped.refusal("names", "columns of different names", ", ".join(names)[:80])
-    makers = {name: _maker(columns.column(i), name, mapped) for i, name in enumerate(names)}
+    makers = {}
+    for i, (name, kind) in enumerate(zip(names, columns.schema.types, strict=True)):
+        if _is_of_numbers(kind):
+            makers[name] = _maker(columns.column(i), name, mapped)
+        else:  # pyarrow follows offsets in the file without a check, and has no class for some types
+            makers[name] = _refused(f"{kind!s:.200}", name)
     found = reader.schema.metadata or {}
     metadata = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in found.items()}
     return Arrays(makers, [mapped], MappingProxyType(metadata))
@@ -82,31 +86,23 @@ def _tensors(pyarrow: Any, source: Any, batch: int | None, mapped: MappedFile) -
     return Arrays(makers, [mapped], MappingProxyType({}))
 
 
+def _refused(reason: str, name: str) -> partial[Any]:
+    return partial(refuse, _PROTOCOL, "column", "a column of numbers", f"{reason} for {name!r:.80}")
+
+
 def _maker(column: Any, name: str, mapped: MappedFile) -> partial[Any]:
-    """Return what makes the View of a column or tensor, or says why there is none."""
-    reason = _no_numbers(column)
-    if reason:
-        return partial(refuse, _PROTOCOL, "column", _NUMBERS, f"{reason} for {name!r:.80}")
+    """Return what makes the View of numbers or a tensor, or says why there is none."""
+    if _has_nulls(column):
+        return _refused("nulls", name)
     try:
         view = _view(column)
     except SharingError as refused:
-        reason = refused.got.replace("\n", "; ")
-        return partial(refuse, _PROTOCOL, "column", _NUMBERS, f"{reason} for {name!r:.80}")
+        return _refused(refused.got.replace("\n", "; "), name)
     start = mapped.start_of(view) if view.nbytes else 0
     if start is None:
         got = f"a compressed column {name!r:.80}"
         return partial(refuse, _PROTOCOL, "compression", "elements as they are in memory", got, _WRITE)
     return partial(mapped.view, start, view.shape, view.dtype, view.strides)
-
-
-def _no_numbers(column: Any) -> str:
-    """Return what keeps a column from being numbers in one block; empty if nothing does.
-
-    Other types are not asked for a protocol: pyarrow reads them without a check of the offsets in the file.
-    """
-    if not _is_of_numbers(column.type):
-        return f"{column.type!s:.200}"
-    return "nulls" if _has_nulls(column) else ""
 
 
 def _is_of_numbers(kind: Any) -> bool:

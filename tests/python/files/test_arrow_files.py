@@ -181,6 +181,24 @@ def test_offsets_of_text_beyond_the_file_are_not_followed(path: Path) -> None:
         opened["text"]
 
 
+def test_intervals_that_pyarrow_has_no_class_for(path: Path) -> None:
+    """Arrow has three kinds of them. One of the bytes that are 2 is the kind."""
+    write(path, batch(x=pa.array([(1, 2, 3)], pa.month_day_nano_interval())))
+    content, found = path.read_bytes(), set()
+    for at in (at for at, byte in enumerate(content) if byte == 2):
+        path.unlink()
+        path.write_bytes(content[:at] + b"\0" + content[at + 1 :])
+        try:
+            opened = bridge.open_arrow(path)
+        except bridge.SharingError:
+            continue
+        for name in opened:
+            with pytest.raises(bridge.SharingError) as caught:
+                opened[name]
+            found.add(caught.value.got.partition(" for ")[0])
+    assert "month_interval" in found
+
+
 def stream() -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch(x=[1]).schema) as file:
