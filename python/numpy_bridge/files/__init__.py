@@ -117,7 +117,7 @@ def open_arrow(path: AnyPath, mode: Mode = "r", *, batch: int | None = None, ver
     mode : {"r", "c", "r+"}, default "r"
         Read-only, copy on write, or shared with the file; see `open_safetensors`.
     batch : int, optional
-        Which record batch. Without it the file must have just one.
+        Which record batch. Without it the file must have just one. Files of tensors have none.
     verify : bool, default False
         As in `open_safetensors`.
 
@@ -130,7 +130,7 @@ def open_arrow(path: AnyPath, mode: Mode = "r", *, batch: int | None = None, ver
     Raises
     ------
     SharingError
-        If pyarrow cannot read the file, or it has several record batches. When they are asked for: columns
+        If pyarrow cannot read the file, or it has no such batch, or several. When they are asked for: columns
         that are compressed, have nulls, or are no numbers of whole bytes.
     OSError
         If the file cannot be opened.
@@ -166,13 +166,14 @@ def open_hdf5(path: AnyPath, mode: Mode = "r", *, verify: bool = False) -> Array
     Returns
     -------
     Arrays
-        A mapping of names, such as "group/dataset", to Views.
+        A mapping of names, such as "group/dataset", to Views. All hard links are names, and no other links.
 
     Raises
     ------
     SharingError
-        If h5py cannot open the file. When they are asked for: datasets that are chunked, compressed, compact,
-        virtual, external or not written, and dtypes that a View cannot have.
+        If h5py cannot open the file, or a group has more than 100 names. When they are asked for: datasets
+        that are chunked, compressed, compact, virtual, external or not written, and dtypes that a View cannot
+        have.
     OSError
         If the file cannot be opened.
     ImportError

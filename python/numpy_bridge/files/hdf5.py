@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -15,26 +17,43 @@ if TYPE_CHECKING:
     from . import AnyPath, Mode
 
 _PROTOCOL: Final = "HDF5"
+_MOST_NAMES: Final = 100  # of one group
 _MAKE: Final = "write it without chunks and filters: file.create_dataset(name, data=values)"
 
 
 def read(path: AnyPath, mode: Mode, verify: bool) -> Arrays:
-    """Open the datasets of a file by their names. Links are not followed."""
+    """Open the datasets of a file by all names that hard links give them. Other links are not followed."""
     h5py = importlib.import_module("h5py")
     with opened(path, mode, verify, _PROTOCOL) as (_, mapped):
-        makers: dict[str, partial[Any]] = {}
-
-        def visit(name: str, found: Any) -> None:
-            if isinstance(found, h5py.Dataset):
-                makers[name] = _maker(h5py, found, name, mapped)
-
         try:
             with h5py.File(mapped.path, "r") as file:
-                file.visititems(visit)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+                datasets = _datasets(h5py, file, mapped)
+                makers = {name: _maker(h5py, dataset, name, mapped) for name, dataset in datasets}
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
             got = str(error).replace("\n", " ")
             raise mapped.refusal("format", "a file that h5py can open", f"{got:.200}") from None
         return Arrays(makers, [mapped], MappingProxyType({}))
+
+
+def _datasets(h5py: Any, file: Any, mapped: MappedFile) -> Iterator[tuple[str, Any]]:
+    """Yield names and datasets, by all hard links. A group within itself is left out."""
+    entered: Counter[Any] = Counter()
+
+    def within(group: Any, prefix: str, around: frozenset[Any]) -> Iterator[tuple[str, Any]]:
+        entered[group] += 1
+        if entered[group] > _MOST_NAMES:  # forty groups can have 2**40 names
+            got = f"more for the group {group.name!r:.80}"
+            raise mapped.refusal("links", f"at most {_MOST_NAMES} names of one group", got)
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            found = group[name]
+            if isinstance(found, h5py.Dataset):
+                yield prefix + name, found
+            elif isinstance(found, h5py.Group) and found not in around:
+                yield from within(found, f"{prefix}{name}/", around | {found})
+
+    return within(file, "", frozenset({file}))
 
 
 def _maker(h5py: Any, dataset: Any, name: str, mapped: MappedFile) -> partial[Any]:
@@ -71,12 +90,23 @@ def _dtype(h5py: Any, dataset: Any, mapped: MappedFile) -> str:
     """Return our name of the dtype, if NumPy's elements are those that are in the file."""
     try:
         described, stored = dataset.dtype, dataset.id.get_type()
-        is_plain = stored.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.COMPOUND)
-        is_plain = is_plain or h5py.h5t.py_create(described) == stored
+        is_plain = stored.get_size() == described.itemsize and _is_plain(h5py.h5t, stored)
     except TypeError as error:
         raise mapped.refusal("dtype", "a supported number dtype", f"{error!s:.80}") from None
-    if not is_plain or stored.get_size() != described.itemsize:
-        raise mapped.refusal(
-            "dtype", "elements as NumPy has them", f"others, which h5py reads as {described},"
-        )
-    return dtype_of(described, _PROTOCOL, mapped.path)
+    dtype = dtype_of(described, _PROTOCOL, mapped.path)
+    if not is_plain:
+        got = f"others, which h5py reads as {described},"
+        raise mapped.refusal("dtype", "elements as NumPy has them", got)
+    return dtype
+
+
+def _is_plain(types: Any, stored: Any) -> bool:
+    """Whether a type is the one that h5py would write for its dtype. Bit fields and others are not."""
+    if stored.get_class() in (types.ENUM, getattr(types, "COMPLEX", types.ENUM)):
+        stored = stored.get_super()
+    if stored.get_class() not in (types.INTEGER, types.FLOAT, types.COMPOUND):
+        return False
+    written = types.py_create(stored.dtype)
+    if stored.get_class() == types.INTEGER and stored.get_size() == 1:
+        written.set_order(stored.get_order())  # one byte has no order
+    return bool(written == stored)

@@ -199,10 +199,11 @@ def opened(path: AnyPath, mode: Mode, verify: bool, protocol: str) -> Iterator[t
     path = os.fspath(path)
 
     def regular(path: str, flags: int) -> int:
-        descriptor = os.open(path, flags | _FLAGS)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
-        os.close(descriptor)
+        with contextlib.suppress(IsADirectoryError):  # if it is opened for writing
+            descriptor = os.open(path, flags | _FLAGS)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return descriptor
+            os.close(descriptor)
         raise refusal(protocol, path, "file", "a regular file", "another kind of file")
 
     with open(path, "r+b" if mode == "r+" else "rb", opener=regular) as file:
@@ -225,6 +226,8 @@ def dtype_of(described: Any, protocol: str, path: AnyPath) -> str:
     SharingError
         If arrays of it cannot be shared.
     """
+    if described.names == ():
+        raise refusal(protocol, path, "dtype", "a supported number dtype", "a structure without fields")
     try:
         like = _core.view(np.empty(0, described))
     except SharingError as refused:

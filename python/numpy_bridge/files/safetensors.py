@@ -78,15 +78,15 @@ def _header(file: BinaryIO, mapped: MappedFile) -> tuple[dict[str, Any], int]:
     if not text.startswith(b"{"):
         raise mapped.refusal("header", "one that begins with {", f"{text[:8]!r}")
     parse_int = _natural if b"-" in text else None  # 0 and -0 would be the same number otherwise
-    header = load_json(text, mapped, "header", parse_int)
-    _require_unicode("".join(header), mapped)
-    return header, 8 + length
+    return load_json(text, mapped, "header", parse_int), 8 + length
 
 
 def load_json(text: bytes, mapped: MappedFile, field: str, parse_int: Any = None) -> dict[str, Any]:
     """Return the object that JSON describes. Names in an object must be different."""
     try:
         found = json.loads(text.decode(), object_pairs_hook=_object, parse_int=parse_int)
+        if b"\\u" in text:  # JSON can name half of a surrogate pair, which is no text
+            json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
         raise mapped.refusal(field, "JSON in UTF-8", "too many nested levels") from None
     except ValueError as error:
@@ -110,21 +110,12 @@ def _natural(text: str) -> int:
     return int(text)
 
 
-def _require_unicode(text: str, mapped: MappedFile) -> None:
-    """Refuse half of a surrogate pair, which JSON can name."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise mapped.refusal("header", "text in UTF-8", str(error)) from None
-
-
 def _metadata(found: Any, mapped: MappedFile) -> MappingProxyType[str, str]:
     if not isinstance(found, dict):
         raise mapped.refusal("metadata", "an object of JSON", f"{found!r:.80}")
     for name, text in found.items():
         if not isinstance(text, str):
             raise mapped.refusal("metadata", "text", f"{text!r:.80} for {name!r:.80}")
-        _require_unicode(name + text, mapped)
     return MappingProxyType(found)
 
 

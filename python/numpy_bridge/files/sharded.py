@@ -41,7 +41,7 @@ def _index(text: bytes, mapped: MappedFile) -> dict[str, Any]:
         raise mapped.refusal("index", f"at most {safetensors.LARGEST_HEADER:,} bytes", f"{mapped.size:,}")
     index = {"metadata": {}, **safetensors.load_json(text, mapped, "index")}
     names = index.get("weight_map")
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+    if not names or not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise mapped.refusal("weight_map", "an object of tensors and their files", f"{names!r:.80}")
     if not isinstance(index["metadata"], dict):
         raise mapped.refusal("metadata", "an object of JSON", f"{index['metadata']!r:.80}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from itertools import product
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,12 +37,13 @@ class Chunks(Mapping[tuple[int, ...], _core.View]):
         The dtype of the elements.
     """
 
-    __slots__ = ("_folder", "_fortran", "_mode", "_name_of", "chunks", "dtype", "shape")
+    __slots__ = ("_folder", "_fortran", "_grid", "_mode", "_name_of", "chunks", "dtype", "shape")
 
     def __init__(self, folder: Path, array: Any, mode: Mode) -> None:
         self.shape: tuple[int, ...] = array.shape
         self.chunks: tuple[int, ...] = array.chunks
         self.dtype, self._fortran = _elements(array, folder)
+        self._grid = _grid(self.shape, self.chunks, folder)
         self._folder = folder
         self._name_of = array.metadata.encode_chunk_key
         self._mode = mode
@@ -72,25 +73,21 @@ class Chunks(Mapping[tuple[int, ...], _core.View]):
             raise refusal(_PROTOCOL, self._folder, "chunk", "a chunk that is stored", got, hint) from None
 
     def __contains__(self, index: object) -> bool:
-        grid = self._grid()
         return (
             isinstance(index, tuple)
-            and len(index) == len(grid)
-            and all(type(i) is int and 0 <= i < count for i, count in zip(index, grid, strict=True))
+            and len(index) == len(self._grid)
+            and all(type(i) is int and 0 <= i < count for i, count in zip(index, self._grid, strict=True))
         )
 
     def __iter__(self) -> Iterator[tuple[int, ...]]:
-        return product(*map(range, self._grid()))
+        for number in range(len(self)):  # itertools.product would keep all numbers of an axis
+            yield tuple(map(int, np.unravel_index(number, self._grid)))
 
     def __len__(self) -> int:
-        return prod(self._grid())
+        return prod(self._grid)
 
     def __repr__(self) -> str:
         return f"<numpy_bridge chunks: {len(self)} of {self.chunks} in {self._folder.name}, {self.dtype}>"
-
-    def _grid(self) -> tuple[int, ...]:
-        """How many chunks there are along each axis."""
-        return tuple(-(-extent // chunk) for extent, chunk in zip(self.shape, self.chunks, strict=True))
 
 
 def read(path: AnyPath, mode: Mode) -> Chunks:
@@ -101,14 +98,26 @@ def read(path: AnyPath, mode: Mode) -> Chunks:
     if not folder.is_dir():
         raise refusal(_PROTOCOL, folder, "store", "a folder with an array", "none", "unpack an archive first")
     try:
-        array = zarr.open_array(str(folder), mode="r")
-    except (ValueError, TypeError, KeyError, FileNotFoundError) as error:
+        store = zarr.storage.LocalStore(folder, read_only=True)  # text with :: would be a URL
+        array = zarr.open_array(store, mode="r")
+    except (ValueError, TypeError, KeyError, AttributeError, FileNotFoundError) as error:
         got = str(error).replace("\n", " ")
         hint = "open one array of a group by its own folder"
         raise refusal(
             _PROTOCOL, folder, "metadata", "an array that zarr can open", f"{got:.200}", hint
         ) from None
     return Chunks(folder, array, mode)
+
+
+def _grid(shape: tuple[int, ...], chunks: tuple[int, ...], folder: Path) -> tuple[int, ...]:
+    """Return how many chunks there are along each axis."""
+    if any(extent and not chunk for extent, chunk in zip(shape, chunks, strict=True)):
+        raise refusal(_PROTOCOL, folder, "chunks", "chunks with elements", f"the shape {chunks} of chunks")
+    grid = tuple(-(-extent // max(chunk, 1)) for extent, chunk in zip(shape, chunks, strict=True))
+    if prod(count or 1 for count in grid) > sys.maxsize:
+        got = f"the shape {shape!r:.80} in chunks of {chunks!r:.80}"
+        raise refusal(_PROTOCOL, folder, "shape", f"at most {sys.maxsize:,} chunks", got)
+    return grid
 
 
 def _elements(array: Any, folder: Path) -> tuple[str, bool]:

@@ -33,6 +33,11 @@ def batch(**columns: Any) -> Any:
 
 
 VALUES = np.arange(12, dtype="f4").reshape(4, 3)
+TURNED = pa.ExtensionArray.from_storage(
+    pa.fixed_shape_tensor(pa.float32(), (2, 3), permutation=(1, 0)),
+    pa.FixedSizeListArray.from_arrays(pa.array(VALUES.ravel()), 6),
+)
+BOOLS = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0, 0, 1], "i1"))
 SHARED: dict[str, tuple[Any, Any]] = {
     "floats": (pa.array([1.0, 2.0]), np.array([1.0, 2.0])),
     "bytes": (pa.array([1, 2, 3, 4], "u1"), np.array([1, 2, 3, 4], "u1")),
@@ -42,7 +47,17 @@ SHARED: dict[str, tuple[Any, Any]] = {
         pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(pa.array(VALUES.ravel()), 3), 2),
         VALUES.reshape(2, 2, 3),
     ),
+    "lists without elements": (pa.array([[], []], pa.list_(pa.float32(), 0)), np.zeros((2, 0), "f4")),
     "tensors": (pa.FixedShapeTensorArray.from_numpy_ndarray(VALUES), VALUES),
+    "permuted tensors": (TURNED, VALUES.reshape(2, 2, 3).transpose(0, 2, 1)),
+    "lists of permuted tensors": (
+        pa.FixedSizeListArray.from_arrays(TURNED, 2),
+        VALUES.reshape(1, 2, 2, 3).transpose(0, 1, 3, 2),
+    ),
+    "lists of bytes that are bool": (
+        pa.FixedSizeListArray.from_arrays(BOOLS, 2),
+        np.array([[True, False], [False, True]]),
+    ),
     "none": (pa.array([], "f4"), np.zeros(0, "f4")),
 }
 
@@ -85,6 +100,9 @@ def test_tensors(path: Path) -> None:
     bridge.to_numpy(opened["0"])[0, 0] = 7
     with pa.OSFile(str(path), "rb") as file:
         assert pa.ipc.read_tensor(file).to_numpy()[0, 0] == 7
+    with pytest.raises(bridge.SharingError, match=r"got tensors .* Leave batch out") as caught:
+        bridge.open_arrow(path, batch=0)
+    assert (caught.value.protocol, caught.value.field) == ("Arrow IPC", "batches")
 
 
 def test_record_batches(path: Path) -> None:
@@ -96,24 +114,89 @@ def test_record_batches(path: Path) -> None:
         bridge.open_arrow(path, batch=2)
 
 
-REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "nulls": (pa.array([1, None]), {}, "column"),
-    "lists with nulls": (pa.array([[1, 2], None], pa.list_(pa.int64(), 2)), {}, "column"),
-    "bits": (pa.array([True, False]), {}, "column"),
-    "text": (pa.array(["a"]), {}, "column"),
-    "compressed": (pa.array(range(1000)), {"compression": "lz4"}, "compression"),
+@pytest.mark.parametrize("number", [None, 0, 1])
+def test_tables_without_rows(path: Path, number: int | None) -> None:
+    schema = pa.schema([("x", pa.float32())])
+    with pa.ipc.new_file(str(path), schema) as file:
+        file.write_table(schema.empty_table())
+    with pytest.raises(bridge.SharingError, match=r"got none .* Write a table that has rows") as caught:
+        bridge.open_arrow(path, batch=number)
+    assert (caught.value.protocol, caught.value.field) == ("Arrow IPC", "batches")
+
+
+INNER_NULLS = pa.array([[1, None], [3, 4]], pa.list_(pa.int32(), 2))
+REFUSED: dict[str, tuple[Any, dict[str, Any], str, str]] = {
+    "nulls": (pa.array([1, None]), {}, "column", "nulls"),
+    "lists that are null": (pa.array([[1, 2], None], pa.list_(pa.int64(), 2)), {}, "column", "nulls"),
+    "nulls in lists": (INNER_NULLS, {}, "column", "nulls"),
+    "nulls in tensors": (
+        pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.int32(), (2,)), INNER_NULLS),
+        {},
+        "column",
+        "nulls",
+    ),
+    "bits": (pa.array([True, False]), {}, "column", "bool"),
+    "lists of bits": (pa.array([[True, False]], pa.list_(pa.bool_(), 2)), {}, "column", "<item: bool>[2]"),
+    "text": (pa.array(["a"]), {}, "column", "string"),
+    "lists": (pa.array([[1], [2, 3]]), {}, "column", "list<item: int64>"),
+    "categories": (pa.array(["a", "b"]).dictionary_encode(), {}, "column", "dictionary<"),
+    "times": (pa.array([1, 2], pa.timestamp("ns")), {}, "column", "timestamp[ns]"),
+    "times in tensors": (
+        pa.ExtensionArray.from_storage(
+            pa.fixed_shape_tensor(pa.duration("s"), (1,)), pa.array([[1]], pa.list_(pa.duration("s"), 1))
+        ),
+        {},
+        "column",
+        "value_type=duration[s]",
+    ),
+    "intervals": (  # pyarrow 26 ends the process when it converts them
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+        {},
+        "column",
+        "month_day_nano_interval",
+    ),
+    "compressed": (pa.array(range(1000)), {"compression": "lz4"}, "compression", "compressed"),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_columns_that_are_refused_when_they_are_asked_for(path: Path, what: str) -> None:
-    column, options, field = REFUSED[what]
+    column, options, field, got = REFUSED[what]
     write(path, batch(x=column), **options)
     opened = bridge.open_arrow(path)
     assert "x" in opened
     with pytest.raises(bridge.SharingError, match="'x'") as caught:
         opened["x"]
     assert (caught.value.protocol, caught.value.field) == ("Arrow IPC", field)
+    assert got in caught.value.got
+
+
+def test_offsets_of_text_beyond_the_file_are_not_followed(path: Path) -> None:
+    write(path, batch(x=[1.0, 2.0], text=["a", "b"]))
+    offsets = [np.array([0, end, 2], "<i4").tobytes() for end in (1, 1 << 28)]
+    path.write_bytes(path.read_bytes().replace(*offsets))
+    opened = bridge.open_arrow(path)
+    assert bridge.to_numpy(opened["x"]).tolist() == [1, 2]
+    with pytest.raises(bridge.SharingError, match="got string for 'text'"):
+        opened["text"]
+
+
+def test_intervals_that_pyarrow_has_no_class_for(path: Path) -> None:
+    """Arrow has three kinds of them. One of the bytes that are 2 is the kind."""
+    write(path, batch(x=pa.array([(1, 2, 3)], pa.month_day_nano_interval())))
+    content, found = path.read_bytes(), set()
+    for at in (at for at, byte in enumerate(content) if byte == 2):
+        path.unlink()
+        path.write_bytes(content[:at] + b"\0" + content[at + 1 :])
+        try:
+            opened = bridge.open_arrow(path)
+        except bridge.SharingError:
+            continue
+        for name in opened:
+            with pytest.raises(bridge.SharingError) as caught:
+                opened[name]
+            found.add(caught.value.got.partition(" for ")[0])
+    assert "month_interval" in found
 
 
 def stream() -> bytes:
@@ -121,6 +204,13 @@ def stream() -> bytes:
     with pa.ipc.new_stream(sink, batch(x=[1]).schema) as file:
         file.write(batch(x=[1]))
     return bytes(sink.getvalue())
+
+
+def name_in_latin_1() -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch(name=[1]).schema) as file:
+        file.write(batch(name=[1]))
+    return bytes(sink.getvalue()).replace(b"name", "näme".encode("latin-1"))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +222,7 @@ def stream() -> bytes:
         (b"ARROW1\0\0" + bytes(20), "format"),
         (bytes(20), "format"),
         (stream(), "format"),
+        (name_in_latin_1(), "format"),
     ],
 )
 def test_other_files(path: Path, content: bytes, field: str) -> None:

@@ -85,11 +85,55 @@ def virtual(file: Any) -> None:
     file.create_virtual_dataset("x", layout)
 
 
-def narrow(file: Any) -> None:
-    kind = h5py.h5t.NATIVE_INT16.copy()
+def of_type(file: Any, kind: Any, values: Any, as_kind: Any = None) -> None:
+    """Write the dataset x with a type of HDF5."""
+    dataset = h5py.h5d.create(file.id, b"x", kind, h5py.h5s.create_simple(values.shape))
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, values, mtype=as_kind)
+
+
+def integers_of_12_bits() -> Any:
+    kind = h5py.h5t.STD_I16LE.copy()
     kind.set_precision(12)
-    h5py.h5d.create(file.id, b"x", kind, h5py.h5s.create_simple((2,)))
-    file["x"][:] = 1
+    kind.set_offset(4)
+    return kind
+
+
+def enum_of(kind: Any, **names: int) -> Any:
+    made = h5py.h5t.enum_create(kind)
+    for name, value in names.items():
+        made.enum_insert(name.encode(), value)
+    return made
+
+
+INTEGERS = np.array([1, 2], "i2")
+TIMES = np.array([1, 2], h5py.opaque_dtype("M8[s]"))
+BOOLS = np.array([True, False])
+BOOL = h5py.h5t.py_create(BOOLS.dtype)
+
+
+def narrow_enum(file: Any) -> None:
+    kinds = [enum_of(kind, A=1, B=2) for kind in (integers_of_12_bits(), h5py.h5t.NATIVE_INT16)]
+    of_type(file, kinds[0], INTEGERS, kinds[1])
+
+
+OF_TYPES: dict[str, tuple[Any, Any, Any]] = {
+    "enum": (enum_of(h5py.h5t.STD_I16LE, A=1), INTEGERS, None),
+    "enum of the other byte order": (enum_of(h5py.h5t.STD_I16BE, A=1), INTEGERS.astype(">i2"), None),
+    "bool of the other byte order": (enum_of(h5py.h5t.STD_I8BE, FALSE=0, TRUE=1), BOOLS, BOOL),
+    "bytes of the other byte order": (h5py.h5t.STD_U8BE, np.array([1, 200], "u1"), None),
+}
+if hasattr(h5py.h5t, "COMPLEX"):
+    OF_TYPES["complex numbers of HDF5"] = (h5py.h5t.COMPLEX_IEEE_F32LE, np.array([1, 2j], "c8"), None)
+
+
+@pytest.mark.parametrize("what", OF_TYPES)
+def test_types_of_hdf5(path: Path, what: str) -> None:
+    kind, values, as_kind = OF_TYPES[what]
+    with h5py.File(path, "w") as file:
+        of_type(file, kind, values, as_kind or kind)
+    found = bridge.to_numpy(bridge.open_hdf5(path)["x"])
+    assert found.dtype == values.dtype
+    np.testing.assert_array_equal(found, values)
 
 
 REFUSED: dict[str, tuple[Any, str, str]] = {
@@ -110,7 +154,27 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
     "never written": (lambda file: file.create_dataset("x", (3,), "f4"), "layout", "never written"),
     "text": (lambda file: file.create_dataset("x", data=["a"]), "dtype", "object"),
     "bytes": (lambda file: file.create_dataset("x", data=np.array([b"ab"])), "dtype", "S2"),
-    "integers of 12 bits": (narrow, "dtype", "int16"),
+    "times": (
+        lambda file: file.create_dataset("x", data=TIMES),
+        "dtype",
+        "datetime64[s]",
+    ),
+    "integers of 12 bits": (
+        lambda file: of_type(file, integers_of_12_bits(), INTEGERS, h5py.h5t.NATIVE_INT16),
+        "dtype",
+        "int16",
+    ),
+    "enum of 12 bits": (narrow_enum, "dtype", "int16"),
+    "bool of two bytes": (
+        lambda file: of_type(file, enum_of(h5py.h5t.STD_I16LE, FALSE=0, TRUE=1), BOOLS, BOOL),
+        "dtype",
+        "bool",
+    ),
+    "bit fields": (
+        lambda file: of_type(file, h5py.h5t.STD_B8LE, np.array([1], "u1"), h5py.h5t.STD_B8LE),
+        "dtype",
+        "uint8",
+    ),
 }
 
 
@@ -127,6 +191,32 @@ def test_datasets_that_are_refused_when_they_are_asked_for(path: Path, what: str
     assert (caught.value.protocol, caught.value.field) == ("HDF5", field)
     assert got in caught.value.got
     np.testing.assert_array_equal(bridge.to_numpy(opened["plain"]), VALUES)
+
+
+def test_links(path: Path) -> None:
+    """All hard links are names, and a group within itself is not one. Other links are not followed."""
+    with h5py.File(path, "w") as file:
+        file["a"] = VALUES
+        file["group/x"] = VALUES
+        for name, target in {"b": "a", "other": "group", "group/a": "a", "group/root": "/"}.items():
+            file[name] = file[target]
+        file["soft"] = h5py.SoftLink("/a")
+        file["external"] = h5py.ExternalLink(file.filename, "/a")
+    opened = bridge.open_hdf5(path, "c")
+    assert list(opened) == ["a", "b", "group/a", "group/x", "other/a", "other/x"]
+    bridge.to_numpy(opened["other/a"])[0, 0] = 7
+    assert bridge.to_numpy(opened["b"])[0, 0] == 7
+
+
+def test_groups_of_too_many_names(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        group = file
+        for _ in range(40):
+            group["a"] = group["b"] = group.create_group("c")
+            group = group["c"]
+    with pytest.raises(bridge.SharingError, match="at most 100 names of one group") as caught:
+        bridge.open_hdf5(path)
+    assert (caught.value.protocol, caught.value.field) == ("HDF5", "links")
 
 
 def test_other_and_damaged_files(path: Path) -> None:

@@ -117,6 +117,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         with_header("{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (1,)}\n"),
         "dtype",
     ),
+    "no fields": (with_header("{'descr': [], 'fortran_order': False, 'shape': (1,)}\n"), "dtype"),
     "objects": (with_header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n"), "dtype"),
     "text": (npy(["a"]), "dtype"),
     "cut in the data": (npy(np.zeros(10))[:-1], "size"),
@@ -143,6 +144,15 @@ def test_a_file_that_is_too_short_is_not_extended(path: Path) -> None:
     assert path.stat().st_size == size
 
 
+@pytest.mark.parametrize("mode", ["r", "c", "r+"])
+def test_other_kinds_of_files(tmp_path: Path, mode: Any) -> None:
+    os.mkfifo(tmp_path / "pipe")  # nobody writes to it: opening must not wait
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(bridge.SharingError, match="expected a regular file") as caught:
+            bridge.open_npy(path, mode)
+        assert (caught.value.protocol, caught.value.field) == ("npy", "file")
+
+
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         bridge.open_npy(tmp_path / "none.npy")
@@ -150,8 +160,3 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         bridge.open_npy(tmp_path / "none.npy", "w")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         bridge.open_npy(1)  # type: ignore[arg-type]
-    with pytest.raises(bridge.SharingError, match="expected a regular file"):
-        bridge.open_npy(tmp_path)
-    os.mkfifo(tmp_path / "pipe")  # nobody writes to it: opening must not wait
-    with pytest.raises(bridge.SharingError, match="expected a regular file"):
-        bridge.open_npy(tmp_path / "pipe")

@@ -59,6 +59,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "surrogates in UTF-8": (file_of(b'{"\xed\xa0\x80": 1}'), "header"),
     "half a surrogate pair as name": (file_of({"\ud800": GOOD}, DATA), "header"),
     "half a surrogate pair in the metadata": (file_of({"__metadata__": {"a": "\udc00"}}), "header"),
+    "half a surrogate pair as dtype": (file_of({"a": entry(0, 8, [2], "\ud800")}, DATA), "header"),
     "control character": (file_of('{"a\n": 1}'), "header"),
     "single quotes": (file_of("{'a': 1}"), "header"),
     "trailing comma": (file_of('{"__metadata__": {},}'), "header"),

@@ -141,12 +141,70 @@ def test_what_is_no_array(path: Path) -> None:
         assert (caught.value.protocol, caught.value.field) == ("zarr", "metadata")
 
 
-def test_damaged_metadata(path: Path) -> None:
+def changed(path: Path, **fields: Any) -> None:
+    """Give an array other metadata."""
+    metadata = json.loads((path / "zarr.json").read_text())
+    (path / "zarr.json").write_text(json.dumps({**metadata, **fields}))
+
+
+def in_chunks(*shape: int) -> dict[str, Any]:
+    return {"chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shape}}}
+
+
+DAMAGED: dict[str, tuple[dict[str, Any], str]] = {
+    "codecs": ({"codecs": [1]}, "metadata"),
+    "negative shape": ({"shape": [-4, 5]}, "metadata"),
+    "chunks of another rank": (in_chunks(4), "metadata"),
+    "chunks without elements": (in_chunks(0, 5), "chunks"),
+    "chunks beyond 64 bits": ({"shape": [2**70, 5]}, "shape"),
+    "chunks beyond 64 bits beside none": ({"shape": [2**70, 0]}, "shape"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_damaged_metadata(path: Path, what: str) -> None:
+    fields, field = DAMAGED[what]
+    write(path)
+    changed(path, **fields)
+    with pytest.raises(bridge.SharingError) as caught:
+        bridge.open_zarr(path)
+    assert (caught.value.protocol, caught.value.field) == ("zarr", field)
+
+
+@pytest.mark.parametrize("text", ["[1]", "1", '"a"', "null", "{", ""])
+def test_metadata_that_is_no_object(path: Path, text: str) -> None:
+    write(path)
+    (path / "zarr.json").write_text(text)
+    with pytest.raises(bridge.SharingError) as caught:
+        bridge.open_zarr(path)
+    assert (caught.value.protocol, caught.value.field) == ("zarr", "metadata")
+
+
+def test_more_chunks_than_memory_has_room_for(path: Path) -> None:
+    write(path)
+    changed(path, shape=[2**60, 5])
+    opened = bridge.open_zarr(path)
+    assert (len(opened), next(iter(opened)), (2**58 - 1, 0) in opened) == (2**58, (0, 0), True)
+
+
+@pytest.mark.parametrize("chunks", [(0, 3), (1, 3)])
+def test_no_elements(path: Path, chunks: tuple[int, ...]) -> None:
+    write(path, np.zeros((0, 3)), chunks=chunks)
+    assert dict(bridge.open_zarr(path)) == {}
+
+
+@pytest.mark.parametrize("name", ["a::b.zarr", "a#b?c.zarr", "a%20b.zarr"])
+def test_names_of_folders_that_could_be_in_a_url(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "plain")
+    (tmp_path / "plain").rename(tmp_path / name)
+    np.testing.assert_array_equal(bridge.to_numpy(bridge.open_zarr(tmp_path / name)[0, 0]), VALUES)
+
+
+def test_each_field_of_the_metadata(path: Path) -> None:
     write(path)
     metadata = json.loads((path / "zarr.json").read_text())
     for name in metadata:
-        changed = {**metadata, name: 7}
-        (path / "zarr.json").write_text(json.dumps(changed))
+        (path / "zarr.json").write_text(json.dumps({**metadata, name: 7}))
         try:
             opened = bridge.open_zarr(path)
         except bridge.SharingError:
