@@ -1,5 +1,7 @@
 #include <numpy_bridge/copy.hpp>
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <numpy_bridge/import.hpp>
@@ -59,8 +61,19 @@ NUMPY_BRIDGE_INLINE py::object small_part_of(PyObject* x) {
     return Py_TYPE(row.ptr()) == Py_TYPE(x) && is_small(row.ptr()) ? row : py::object();
 }
 
+/// Whether `x` is an Arrow array of anything but numbers, of which pyarrow cannot be trusted to make an ndarray: with
+/// intervals it ends the process, and with text it follows offsets that it has not checked.
+NUMPY_BRIDGE_INLINE bool is_arrow_without_numbers(PyObject* x) {
+    if (package_of(x) != "pyarrow") return false;
+    const std::string type = to_text(py::str(py::getattr(x, "type", py::none())));
+    const auto begins = [&type](std::string_view with) { return type.compare(0, with.size(), with) == 0; };
+    return !begins("int") && !begins("uint") && !begins("float") && !begins("double") && !begins("halffloat") &&
+           !begins("bool");
+}
+
 NUMPY_BRIDGE_INLINE bool can_be_copied(PyObject* x) {
     try {
+        if (is_arrow_without_numbers(x)) return false;
         const py::object sample = small_part_of(x);
         if (!sample) return false;
         imported in;

@@ -112,6 +112,11 @@ OBJECTS: dict[str, tuple[Callable[[], Any], str]] = {
     "pyarrow.Array": (lambda: lib.pyarrow.array([1.0, 2.0]), READONLY),
     "pyarrow.Array of bool": (lambda: lib.pyarrow.array([True]), REFUSED),
     "pyarrow.Array with null": (lambda: lib.pyarrow.array([1, None]), REFUSED),
+    "pyarrow.Array of text": (lambda: lib.pyarrow.array(["a"]), REFUSED),
+    "pyarrow.Array of intervals": (
+        lambda: lib.pyarrow.array([(1, 2, 3)], lib.pyarrow.month_day_nano_interval()),
+        REFUSED,
+    ),
     "pyarrow.ChunkedArray": (lambda: lib.pyarrow.chunked_array([[1.0]]), REFUSED),
     # xarray's own arrays are mutable; it keeps what it has read from a file as its own array
     "xarray.DataArray": (lambda: lib.xarray.DataArray(np.arange(3.0)), WRITABLE),
