@@ -54,6 +54,7 @@ JAX = Target(
     alignment=64,
     immutable=True,
     devices=("cpu", "cuda", "rocm"),
+    copy_own=lambda array: array.copy(),
 )
 
 

@@ -43,6 +43,12 @@ def of_pandas(name: str) -> Any:
     return getattr(pandas, name)
 
 
+def of_polars(values: list[Any]) -> Any:
+    import polars
+
+    return polars.Series(values)
+
+
 REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
     (
         "jax",
@@ -139,6 +145,21 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         "polars",
         lambda: to(np.array(1.0), "polars"),
         "polars: ndim: expected an axis or more, got ndim = 0; share x.reshape(1)",
+    ),
+    *(
+        (
+            "polars",
+            lambda like=like, copy=copy: to(of_polars([1, None]), like, copy=copy),
+            "polars: missing: expected a value for every element, got missing values; "
+            "fill them first, or take NaN for each: numpy.asarray(x)",
+        )
+        for like in ("numpy", "jax", "pyarrow")
+        for copy in (False, None, True)
+    ),
+    (
+        "polars",
+        lambda: to(of_polars([object()]), "polars", copy=True),
+        "polars: call: expected that it copies its own array, got ...Object...",
     ),
     (
         "pandas",
