@@ -165,7 +165,8 @@ class Target:
             raise self.refusal("device", expected, f"memory on {view.device}", hint)
         self.check(view)
         if not view.nbytes:
-            return self._proved(aligned(view.shape, view.dtype, self.alignment))
+            on_host = view.device == "cpu"
+            return self._proved(aligned(view.shape, view.dtype, self.alignment) if on_host else view)
         if self.order != "any" and not self._in_order(view):
             raise self.refusal("strides", _ORDERS[self.order], f"{view.strides} bytes", COPY)
         if view.ptr % self.alignment:
@@ -189,7 +190,10 @@ class Target:
         refuse_missing(x)
         if self.copied is not None:
             self.check(values)
-            return self.copied(values)
+            result = self.copied(values)
+            if device is not None:
+                check_device(self.name, self.device_of(result), device)
+            return result
         target = device or values.device
         if target != "cpu":
             hint = "share it and copy the result with the library, or pass device='cpu'"

@@ -34,6 +34,8 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     class Array:
         __module__ = "cupy"
 
+        values: Any = None
+
         def __init__(self, view: Any) -> None:
             self.view = view
             self.data = SimpleNamespace(ptr=view.ptr)
@@ -42,9 +44,14 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     def empty(shape: Any, dtype: Any) -> Array:
         return Array(bridge.from_pointer(1 << 20, shape, dtype, device="cuda:0"))
 
+    def copied(x: Any) -> Array:
+        made = empty(x.shape, x.dtype)
+        made.values = x
+        return made
+
     module: Any = ModuleType("cupy")
     module.ndarray, module.empty, module.from_dlpack = Array, empty, Array
-    module.array = lambda x: ("copied", x)
+    module.array = copied
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.delitem(sys.modules, "numpy_bridge.targets.cupy", raising=False)
     known = dict(targets._rows)
@@ -63,9 +70,14 @@ def test_cupy_by_a_fake(cupy: Any) -> None:
     assert bridge.to_cupy(on_device, device="cuda").view.ptr == 4096
     with pytest.raises(bridge.SharingError, match="on cuda or cuda_managed, got memory on cpu"):
         bridge.to_cupy(block())
-    word, given = bridge.to_cupy(block(), copy=None)
-    assert word == "copied"
-    assert given[0, 1] == 1
+    for copy in (None, True):
+        for device in (None, "cuda", "cuda:0"):
+            copied = bridge.to_cupy(block(), copy=copy, device=device)
+            assert copied.values[0, 1] == 1
+        with pytest.raises(bridge.SharingError, match="expected memory on cuda:1, got memory on cuda:0"):
+            bridge.to_cupy(block(), copy=copy, device="cuda:1")
+    nothing = bridge.from_pointer(4096, (0, 2), "float32", device="cuda:0")
+    assert bridge.to_cupy(nothing, device="cuda:0").view.device == "cuda:0"
     assert bridge.empty((2,), "float32", like="cupy").device == "cuda:0"
 
 

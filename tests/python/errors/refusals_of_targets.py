@@ -97,6 +97,11 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         "share it and copy the result with the library, or pass device='cpu'",
     ),
     (
+        "jax",  # built for the CPU
+        lambda: to(bridge.from_pointer(4096, (0, 2), "f4", device="cuda:0"), "jax", device="cuda:0"),
+        "jax: call: expected that it takes this memory, got ...",
+    ),
+    (
         "numpy",
         lambda: to(aligned(), "numpy", device="cuda"),
         "numpy: device: expected memory on cuda, got memory on cpu; "
@@ -183,6 +188,15 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         "mlx.core",
         lambda: to(aligned((4,), "float64"), "mlx", copy=None),
         "mlx: dtype: expected a dtype that mlx has, got float64; convert it to bfloat16, bool, ... or uint8",
+    ),
+    *(
+        (
+            "mlx.core",
+            lambda copy=copy: to(aligned(), "mlx", copy=copy, device="cuda:0"),
+            "mlx: device: expected memory on cuda:0, got memory on cpu; "
+            "move it there first, with the library that it belongs to",
+        )
+        for copy in (False, None, True)
     ),
     (
         "mlx.core",
