@@ -35,6 +35,7 @@ POLARS = Target(
     dtypes=NUMBERS,
     refuse=axes("polars", 1, "share x.reshape(1)"),
     order="C",
+    aligned_to_itemsize=True,
     immutable=True,
     copy_own=_copy_own,
     device_of=lambda series: "cpu",

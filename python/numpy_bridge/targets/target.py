@@ -90,6 +90,8 @@ class Target:
         The layouts that are shared: all, those without negative strides, those without gaps, or C order.
     alignment : int, optional
         Bytes that the address must be a multiple of.
+    aligned_to_itemsize : bool, optional
+        Whether the address must be a multiple of the itemsize instead.
     immutable : bool, optional
         Whether the library relies on memory that does not change.
     devices : tuple of str, optional
@@ -113,6 +115,7 @@ class Target:
     refuse: Callable[[_core.View], None] | None = None
     order: str = "any"
     alignment: int = 1
+    aligned_to_itemsize: bool = False
     immutable: bool = False
     devices: tuple[str, ...] = ("cpu",)
     copied: Callable[[_core.View], Any] | None = None
@@ -169,9 +172,10 @@ class Target:
             return self._proved(aligned(view.shape, view.dtype, self.alignment) if on_host else view)
         if self.order != "any" and not self._in_order(view):
             raise self.refusal("strides", _ORDERS[self.order], f"{view.strides} bytes", COPY)
-        if view.ptr % self.alignment:
+        alignment = view.itemsize if self.aligned_to_itemsize else self.alignment
+        if view.ptr % alignment:
             off = view.ptr & -view.ptr
-            expected = f"an address that is a multiple of {self.alignment} bytes"
+            expected = f"an address that is a multiple of {alignment} bytes"
             hint = f"{COPY}, or make the memory with numpy_bridge.empty({view.shape}, {view.dtype!r})"
             raise self.refusal("alignment", expected, f"a multiple of {off}", hint)
         if self.immutable and not (allow_mutable or view.readonly):

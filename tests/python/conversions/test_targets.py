@@ -160,6 +160,22 @@ def test_the_owner_is_kept_alive(kind: str) -> None:
     assert bridge.to_numpy(shared)[1:3].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_polars_shares_what_is_aligned_to_its_itemsize(dtype: str) -> None:
+    """It copies other memory silently, without regard to `allow_mutable`."""
+    library("polars")
+    source = block((16,), dtype)[1:]
+    series = bridge.to(source, "polars", **MUTABLE)
+    source[0] = 9
+    assert series[0] == 9
+    misaligned = np.frombuffer(bytearray(80), np.uint8)[1:65].view(dtype)
+    if misaligned.itemsize > 1:
+        with pytest.raises(bridge.SharingError) as caught:
+            bridge.to(misaligned, "polars", **MUTABLE)
+        assert (caught.value.protocol, caught.value.field) == ("polars", "alignment")
+    assert bridge.to(misaligned, "polars", copy=None).to_list() == [0] * (64 // misaligned.itemsize)
+
+
 # jax
 
 

@@ -151,6 +151,12 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         lambda: to(np.array(1.0), "polars"),
         "polars: ndim: expected an axis or more, got ndim = 0; share x.reshape(1)",
     ),
+    (
+        "polars",
+        lambda: to(aligned((72,), "uint8")[1:65].view("f8"), "polars"),
+        "polars: alignment: expected an address that is a multiple of 8 bytes, got a multiple of 1; "
+        f"{COPY}, or make the memory with numpy_bridge.empty((8,), 'float64')",
+    ),
     *(
         (
             "polars",
