@@ -201,6 +201,50 @@ def test_jax_does_not_write_to_memory_that_was_lent() -> None:
     assert source[0] == 0
 
 
+# Whether jax keeps what it reads in a function, for later calls.
+TRANSFORMS: dict[str, tuple[bool, Callable[[Any, Any], Any]]] = {
+    "grad": (False, lambda jax, function: jax.grad(function)(1.0)),
+    "vmap": (False, lambda jax, function: jax.vmap(function)(np.ones(2))),
+    "pure_callback": (
+        False,
+        lambda jax, function: jax.jit(
+            lambda x: jax.pure_callback(function, jax.ShapeDtypeStruct((), "float32"), x)
+        )(1.0),
+    ),
+    "compile time": (False, lambda jax, function: jax.jit(lambda x: in_compile_time(jax, function, x))(1.0)),
+    "jit": (True, lambda jax, function: jax.jit(function)(1.0)),
+    "jit of grad": (True, lambda jax, function: jax.jit(jax.grad(function))(1.0)),
+    "grad of jit": (True, lambda jax, function: jax.grad(jax.jit(function))(1.0)),
+    "scan": (True, lambda jax, function: jax.lax.scan(lambda c, x: (c, function(x)), 0, np.ones(2))),
+    "checkpoint": (True, lambda jax, function: jax.grad(jax.checkpoint(function))(1.0)),
+}
+
+
+def in_compile_time(jax: Any, function: Any, x: Any) -> Any:
+    with jax.ensure_compile_time_eval():
+        return function(x)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_memory_is_not_frozen_into_a_function_of_jax(name: str) -> None:
+    jax = library("jax")
+    kept, transform = TRANSFORMS[name]
+    source, shared, refused = block((16,)), [], []
+
+    def function(x: Any) -> Any:
+        try:
+            shared.append(bridge.to_jax(source, **MUTABLE))
+        except bridge.SharingError as error:
+            refused.append(error.field)
+        return x * 1.0
+
+    jax.block_until_ready(transform(jax, function))
+    assert bool(shared) != kept
+    assert set(refused) == ({"tracing"} if kept else set())
+    for array in shared:
+        assert bridge.shares_memory(array, source)
+
+
 @pytest.mark.parametrize("dtype", ["int64", "float64", "complex128"])
 def test_wide_numbers_need_x64(dtype: str) -> None:
     jax = library("jax")

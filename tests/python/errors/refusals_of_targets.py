@@ -25,10 +25,16 @@ def on_a_device() -> bridge.View:
     return bridge.from_pointer(4096, (2,), "f4", device="cuda:0")
 
 
-def traced() -> object:
+def traced(copy: bool | None) -> object:
     import jax
 
-    return jax.jit(lambda x: to(x, "jax"))(np.ones(2))
+    return jax.jit(lambda x: to(x, "jax", copy=copy))(np.ones(2))
+
+
+def while_traced(shape: tuple[int, ...], copy: bool | None) -> object:
+    import jax
+
+    return jax.jit(lambda: to(aligned(shape), "jax", copy=copy))()
 
 
 def of_pyarrow(name: str) -> Any:
@@ -78,11 +84,25 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         "jax: dtype: expected at most 32 bits, as jax_enable_x64 is off, got float64; "
         'call jax.config.update("jax_enable_x64", True) first',
     ),
-    (
-        "jax",
-        traced,
-        "jax: tracing: expected an array, got a traced value, which has no memory yet; "
-        "convert it outside of the function that jax transforms",
+    *(
+        (
+            "jax",
+            lambda copy=copy: traced(copy),
+            "jax: tracing: expected an array, got a traced value, which has no memory yet; "
+            "convert it outside of the function that jax transforms",
+        )
+        for copy in (False, None, True)
+    ),
+    *(
+        (
+            "jax",
+            lambda shape=shape, copy=copy: while_traced(shape, copy),
+            "jax: tracing: expected a call outside of jax.jit, got a function that is being traced, which "
+            "would keep the values of this call for all later ones; "
+            "convert it outside of the function that jax transforms",
+        )
+        for shape in ((4, 16), (0, 16))
+        for copy in (False, None, True)
     ),
     (
         "jax",
