@@ -155,6 +155,20 @@ class Target:
         if self.refuse is not None:
             self.refuse(view)
 
+    def new(self, like: _core.View, align: int) -> _core.View:
+        """Return new memory of the library, with the shape and dtype of `like`, at a multiple of `align`."""
+        assert self.empty is not None
+        self.check(like)
+        made = _core.view(self.empty(like.shape, like.dtype))
+        if made.ptr % align:
+            expected, got = (
+                f"an address that is a multiple of {align} bytes",
+                f"a multiple of {made.ptr & -made.ptr}",
+            )
+            hint = f"pass a smaller align: {self.name} decides on addresses itself"
+            raise self.refusal("alignment", expected, got, hint)
+        return made
+
     def refusal(self, field: str, expected: str, got: str, hint: str = "") -> SharingError:
         """Return the error that says why this library cannot share."""
         return SharingError(self.name, field, expected, got, hint)
