@@ -39,7 +39,7 @@ def to(
         "polars", "pandas". A class says which kind is made: ``pyarrow.Tensor``, ``pandas.DataFrame``.
     copy : bool or None, default False
         False: share or raise. None: share if possible, else copy once, into memory that the library can
-        share. True: always copy.
+        share. True: always copy; an object of the library itself with its names, labels and missing values.
     device : str or torch.device, optional
         Where the result must be: "cpu", "cuda", "cuda:0". Memory elsewhere is refused. If `copy` allows it,
         "cpu" makes a copy on the host, except for torch.
@@ -57,7 +57,9 @@ def to(
     ------
     SharingError
         With ``copy=False``, if the library cannot share the memory: because of its dtype, strides,
-        alignment or device, or because it may be written. Also if the library copied silently.
+        alignment or device, or because it may be written. Also if the library copied silently. Whatever
+        `copy` says: if numbers are missing that a copy of the values would lose, or while jax or TensorFlow
+        traces.
     TypeError
         If `x` supports no protocol, or `like` names no library of the table.
     ImportError

@@ -161,12 +161,10 @@ class Target:
         self.check(like)
         made = _core.view(self.empty(like.shape, like.dtype))
         if made.ptr % align:
-            expected, got = (
-                f"an address that is a multiple of {align} bytes",
-                f"a multiple of {made.ptr & -made.ptr}",
-            )
+            off = made.ptr & -made.ptr
+            expected = f"an address that is a multiple of {align} bytes"
             hint = f"pass a smaller align: {self.name} decides on addresses itself"
-            raise self.refusal("alignment", expected, got, hint)
+            raise self.refusal("alignment", expected, f"a multiple of {off}", hint)
         return made
 
     def refusal(self, field: str, expected: str, got: str, hint: str = "") -> SharingError:

@@ -176,6 +176,19 @@ def test_polars_shares_what_is_aligned_to_its_itemsize(dtype: str) -> None:
     assert bridge.to(misaligned, "polars", copy=None).to_list() == [0] * (64 // misaligned.itemsize)
 
 
+def test_pandas_copies_on_write() -> None:
+    """As docs/targets.md says: only while something else uses the memory."""
+    library("pandas")
+    source = block((4,))
+    series = bridge.to(source, "pandas")
+    series.iloc[0] = 9
+    assert source[0] == 9
+    part = series[1:3]
+    series.iloc[1] = 8
+    assert (source[1], part.iloc[0]) == (1, 1)
+    assert not bridge.shares_memory(series, source)
+
+
 # jax
 
 
