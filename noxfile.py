@@ -158,7 +158,7 @@ def faults(session: nox.Session) -> None:
     """Real libraries: odd objects, their files, most targets of `to`, and `numpy_op` on jax and SciPy."""
     packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy")
     session.install(*CONSTRAINTS, ".[test]", *packages, env=WITHOUT_CUDA)
-    conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_guide")
+    conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_own", "targets_guide")
     names = (
         *(f"conversions/test_{name}.py" for name in conversions),
         *("errors/test_errors.py", "errors/test_hints.py", "files"),

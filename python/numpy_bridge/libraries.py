@@ -111,9 +111,14 @@ def of_module(module: str) -> Library | None:
     return BY_NAME[PYTHON] if root in sys.stdlib_module_names else _BY_MODULE.get(root)
 
 
+def module_of(kind: object) -> str:
+    """Return the module that a class names; empty if it names none, as some types of ctypes."""
+    return str(getattr(kind, "__module__", "") or "")
+
+
 def library_of(x: object) -> str:
     """Return the library that defines the type of `x`; the top-level module if it is not in the table."""
-    module = type(x).__module__
+    module = module_of(type(x))
     library = of_module(module)
     return library.name if library else module.partition(".")[0]
 
@@ -126,8 +131,8 @@ def is_instance(x: object, kind: type | tuple[type, ...]) -> bool:
 def type_name(x: object) -> str:
     """Return the type of `x` with its module: "numpy.ndarray"; without one if it is built in."""
     kind = type(x)
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+    module = module_of(kind)
+    return kind.__qualname__ if module in ("", "builtins") else f"{module}.{kind.__qualname__}"
 
 
 @functools.cache

@@ -6,18 +6,19 @@ when the library is first named.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from numpy_bridge import _core
 
 if TYPE_CHECKING:
     from .target import Conversion, Target
 
-_NAMES_A_LIBRARY = (str, type, type(sys))
-_rows: dict[Any, Target | Conversion] = {}
-"""The rows that were asked for, by name, module or class."""
+_by_name: dict[str, Target | Conversion] = {}
+_by_kind: WeakKeyDictionary[type | ModuleType, Target | Conversion] = WeakKeyDictionary()
+"""The rows that were asked for, by name, and by class or module. Classes are not kept alive."""
 
 
 def to(
@@ -38,7 +39,7 @@ def to(
         "polars", "pandas". A class says which kind is made: ``pyarrow.Tensor``, ``pandas.DataFrame``.
     copy : bool or None, default False
         False: share or raise. None: share if possible, else copy once, into memory that the library can
-        share. True: always copy.
+        share. True: always copy; an object of the library itself with its names, labels and missing values.
     device : str or torch.device, optional
         Where the result must be: "cpu", "cuda", "cuda:0". Memory elsewhere is refused. If `copy` allows it,
         "cpu" makes a copy on the host, except for torch.
@@ -56,7 +57,9 @@ def to(
     ------
     SharingError
         With ``copy=False``, if the library cannot share the memory: because of its dtype, strides,
-        alignment or device, or because it may be written. Also if the library copied silently.
+        alignment or device, or because it may be written. Also if the library copied silently. Whatever
+        `copy` says: if numbers are missing that a copy of the values would lose, or while jax or TensorFlow
+        traces.
     TypeError
         If `x` supports no protocol, or `like` names no library of the table.
     ImportError
@@ -75,9 +78,8 @@ def to(
     >>> bridge.to(tensor, like=array)
     array([7., 1., 2.])
     """
-    key = like if isinstance(like, _NAMES_A_LIBRARY) else type(like)
-    row = _rows.get(key) or _found(key)
-    if getattr(type(x), "__module__", "").startswith("tensorflow."):  # types of ctypes have none
+    row = _row(like)
+    if str(getattr(type(x), "__module__", None)).startswith("tensorflow."):  # some types have none
         from . import tensorflow
 
         x = tensorflow.readable(x, copies=copy is not False)
@@ -151,16 +153,22 @@ def empty(shape: int | Sequence[int], dtype: Any, align: int = 64, *, like: Any 
 
     if like is None:
         return memory.aligned(shape, dtype, align)
-    key = like if isinstance(like, _NAMES_A_LIBRARY) else type(like)
-    row = _rows.get(key) or _found(key)
+    row = _row(like)
     made = memory.aligned(shape, dtype, max(align, row.alignment))
     if row.empty is not None:
-        made = _core.view(row.empty(made.shape, made.dtype))
+        made = row.new(made, align)
     row.convert(made, False, None, True)  # refuses what cannot be shared
     return made
+
+
+def _row(like: Any) -> Target | Conversion:
+    if isinstance(like, str):
+        return _by_name.get(like) or _by_name.setdefault(like, _found(like))
+    key = like if isinstance(like, type | ModuleType) else type(like)
+    return _by_kind.get(key) or _by_kind.setdefault(key, _found(key))
 
 
 def _found(key: Any) -> Target | Conversion:
     from . import table
 
-    return _rows.setdefault(key, table.find(key))
+    return table.find(key)

@@ -29,6 +29,7 @@ CUPY = Target(
     dtypes=NUMBERS | {"bool", "complex64", "complex128"},
     devices=("cuda", "cuda_managed"),
     copied=_copied,
+    copy_own=lambda array: array.copy(),
     empty=lambda shape, dtype: cupy.empty(shape, dtype),
 )
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import jax
 import jax.dlpack
+import jax.numpy
+from jax.extend.core import get_opaque_trace_state
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
@@ -22,6 +24,10 @@ _FLOAT8 = frozenset(
         *("float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
     )
 )
+_OUTSIDE = "convert it outside of the function that jax transforms"
+
+with jax.ensure_compile_time_eval():  # this file may be imported while jax traces
+    _NO_TRACE = get_opaque_trace_state()
 
 
 def _share(view: _core.View) -> Any:
@@ -32,12 +38,19 @@ def _is_own(x: Any) -> bool:
     if not isinstance(x, jax.Array):
         return False
     if isinstance(x, jax.core.Tracer):
-        hint = "convert it outside of the function that jax transforms"
-        raise SharingError("jax", "tracing", "an array", "a traced value, which has no memory yet", hint)
+        raise SharingError("jax", "tracing", "an array", "a traced value, which has no memory yet", _OUTSIDE)
     return True
 
 
+def _is_tracing() -> bool:
+    """Return whether what is computed now becomes part of a compiled function: not in an eager `grad`."""
+    return get_opaque_trace_state() != _NO_TRACE and isinstance(jax.numpy.zeros(()), jax.core.Tracer)
+
+
 def _refuse(view: _core.View) -> None:
+    if _is_tracing():
+        got = "a function that is being traced, which would keep the values of this call for all later ones"
+        raise SharingError("jax", "tracing", "a call outside of jax.jit", got, _OUTSIDE)
     if view.dtype in _WIDE and not jax.config.jax_enable_x64:
         hint = 'call jax.config.update("jax_enable_x64", True) first'
         raise SharingError("jax", "dtype", "at most 32 bits, as jax_enable_x64 is off", view.dtype, hint)
@@ -54,6 +67,7 @@ JAX = Target(
     alignment=64,
     immutable=True,
     devices=("cpu", "cuda", "rocm"),
+    copy_own=lambda array: array.copy(),
 )
 
 

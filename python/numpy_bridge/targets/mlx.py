@@ -38,6 +38,7 @@ MLX = Target(
     dtypes=(NUMBERS - {"float64"}) | {"bool", "bfloat16", "complex64"},
     devices=("cpu", "metal", "cuda"),
     copied=_copied,
+    copy_own=mx.array,
 )
 
 

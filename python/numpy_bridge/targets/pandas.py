@@ -36,6 +36,8 @@ ANY = Target(
     is_own=lambda x: isinstance(x, pd.Series | pd.DataFrame),
     dtypes=NUMBERS | {"bool", "complex64", "complex128"},
     refuse=_axes("one axis or two", 1, 2),
+    copy_own=lambda x: x.copy(),
+    device_of=lambda x: "cpu",
 )
 SERIES = replace(ANY, is_own=lambda x: isinstance(x, pd.Series), refuse=_axes("one axis", 1))
 FRAME = replace(ANY, is_own=lambda x: isinstance(x, pd.DataFrame), refuse=_axes("two axes", 2))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import polars as pl
@@ -22,6 +23,10 @@ def _share(view: _core.View) -> Any:
     return pl.from_arrow(array)
 
 
+def _copy_own(series: Any) -> Any:
+    return pickle.loads(pickle.dumps(series))  # `clone` shares the memory
+
+
 POLARS = Target(
     "polars",
     _share,
@@ -30,7 +35,10 @@ POLARS = Target(
     dtypes=NUMBERS,
     refuse=axes("polars", 1, "share x.reshape(1)"),
     order="C",
+    aligned_to_itemsize=True,
     immutable=True,
+    copy_own=_copy_own,
+    device_of=lambda series: "cpu",
 )
 
 

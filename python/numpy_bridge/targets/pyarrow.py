@@ -8,12 +8,13 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
-from .target import NUMBERS, Target
+from .target import NUMBERS, Target, device_of
 
 
 @lru_cache(maxsize=64)
@@ -44,6 +45,15 @@ def _address(array: Any) -> int:
     return int(array.buffers()[-1].address)  # the numbers; those before it mark missing ones
 
 
+def _device_of(array: Any) -> str:
+    return "cpu" if array.is_cpu else device_of(array)  # text and bits have no address of numbers
+
+
+def _copied_tensor(tensor: Any) -> Any:
+    values = np.copy(tensor.to_numpy(), order="K")
+    return pa.Tensor.from_numpy(values, dim_names=tensor.dim_names or None)
+
+
 def axes(name: str, least: int, hint: str) -> Any:
     """Return a check for a number of axes, of which none but the first may be empty."""
 
@@ -66,6 +76,7 @@ TENSOR = Target(
     is_own=lambda x: isinstance(x, pa.Tensor),
     dtypes=NUMBERS,
     order="forward",
+    copy_own=_copied_tensor,
 )
 
 ARRAY = Target(
@@ -77,6 +88,8 @@ ARRAY = Target(
     refuse=axes("pyarrow", 1, "pass like=pyarrow.Tensor, or share x.reshape(1)"),
     order="C",
     immutable=True,
+    copy_own=lambda array: pa.concat_arrays([array]),
+    device_of=_device_of,
 )
 
 FIXED_SHAPE = Target(
@@ -88,6 +101,8 @@ FIXED_SHAPE = Target(
     refuse=axes("pyarrow", 2, "pass like=pyarrow.Array"),
     order="C",
     immutable=True,
+    copy_own=lambda array: pa.concat_arrays([array]),
+    device_of=_device_of,
 )
 
 

@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from numpy_bridge.libraries import of_module, type_name
+from numpy_bridge.libraries import module_of, of_module, type_name
 
 from .target import Conversion, Target
 
@@ -24,7 +24,7 @@ def find(like: Any) -> Target | Conversion:
     elif isinstance(like, ModuleType):
         name, kind = _library(like.__name__.removeprefix(_WRAPPER)), None
     else:
-        bases = ((_library(getattr(base, "__module__", "")), base) for base in like.__mro__)
+        bases = ((_library(module_of(base)), base) for base in like.__mro__)
         name, kind = next((pair for pair in bases if pair[0] in TARGETS), ("", like))
     if name not in TARGETS:
         got = repr(like) if isinstance(like, str) else getattr(like, "__name__", type_name(like))

@@ -160,6 +160,35 @@ def test_the_owner_is_kept_alive(kind: str) -> None:
     assert bridge.to_numpy(shared)[1:3].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_polars_shares_what_is_aligned_to_its_itemsize(dtype: str) -> None:
+    """It copies other memory silently, without regard to `allow_mutable`."""
+    library("polars")
+    source = block((16,), dtype)[1:]
+    series = bridge.to(source, "polars", **MUTABLE)
+    source[0] = 9
+    assert series[0] == 9
+    misaligned = np.frombuffer(bytearray(80), np.uint8)[1:65].view(dtype)
+    if misaligned.itemsize > 1:
+        with pytest.raises(bridge.SharingError) as caught:
+            bridge.to(misaligned, "polars", **MUTABLE)
+        assert (caught.value.protocol, caught.value.field) == ("polars", "alignment")
+    assert bridge.to(misaligned, "polars", copy=None).to_list() == [0] * (64 // misaligned.itemsize)
+
+
+def test_pandas_copies_on_write() -> None:
+    """As docs/targets.md says: only while something else uses the memory."""
+    library("pandas")
+    source = block((4,))
+    series = bridge.to(source, "pandas")
+    series.iloc[0] = 9
+    assert source[0] == 9
+    part = series[1:3]
+    series.iloc[1] = 8
+    assert (source[1], part.iloc[0]) == (1, 1)
+    assert not bridge.shares_memory(series, source)
+
+
 # jax
 
 
@@ -183,6 +212,50 @@ def test_jax_does_not_write_to_memory_that_was_lent() -> None:
     changed = jax.jit(lambda x: x + 1, donate_argnums=0)(array)
     assert changed[0] == 1
     assert source[0] == 0
+
+
+# Whether jax keeps what it reads in a function, for later calls.
+TRANSFORMS: dict[str, tuple[bool, Callable[[Any, Any], Any]]] = {
+    "grad": (False, lambda jax, function: jax.grad(function)(1.0)),
+    "vmap": (False, lambda jax, function: jax.vmap(function)(np.ones(2))),
+    "pure_callback": (
+        False,
+        lambda jax, function: jax.jit(
+            lambda x: jax.pure_callback(function, jax.ShapeDtypeStruct((), "float32"), x)
+        )(1.0),
+    ),
+    "compile time": (False, lambda jax, function: jax.jit(lambda x: in_compile_time(jax, function, x))(1.0)),
+    "jit": (True, lambda jax, function: jax.jit(function)(1.0)),
+    "jit of grad": (True, lambda jax, function: jax.jit(jax.grad(function))(1.0)),
+    "grad of jit": (True, lambda jax, function: jax.grad(jax.jit(function))(1.0)),
+    "scan": (True, lambda jax, function: jax.lax.scan(lambda c, x: (c, function(x)), 0, np.ones(2))),
+    "checkpoint": (True, lambda jax, function: jax.grad(jax.checkpoint(function))(1.0)),
+}
+
+
+def in_compile_time(jax: Any, function: Any, x: Any) -> Any:
+    with jax.ensure_compile_time_eval():
+        return function(x)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_memory_is_not_frozen_into_a_function_of_jax(name: str) -> None:
+    jax = library("jax")
+    kept, transform = TRANSFORMS[name]
+    source, shared, refused = block((16,)), [], []
+
+    def function(x: Any) -> Any:
+        try:
+            shared.append(bridge.to_jax(source, **MUTABLE))
+        except bridge.SharingError as error:
+            refused.append(error.field)
+        return x * 1.0
+
+    jax.block_until_ready(transform(jax, function))
+    assert bool(shared) != kept
+    assert set(refused) == ({"tracing"} if kept else set())
+    for array in shared:
+        assert bridge.shares_memory(array, source)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float64", "complex128"])

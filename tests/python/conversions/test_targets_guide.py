@@ -54,9 +54,11 @@ def test_what_each_library_shares(row: list[str]) -> None:
     module = pytest.importorskip("mlx.core" if name == "mlx" else name, reason=f"{name} is not installed")
     kind = getattr(module, attribute) if attribute else None
     target = importlib.import_module(f"numpy_bridge.targets.{name}").target(kind)
-    assert alignment == ("" if target.alignment == 1 else f"{target.alignment} bytes")
+    expected = "" if target.alignment == 1 else f"{target.alignment} bytes"
     if name in ("numpy", "torch"):
+        assert alignment == expected
         return
+    assert alignment == ("itemsize" if target.aligned_to_itemsize else expected)
     assert (order, immutable) == (target.order, "yes" if target.immutable else "")
     groups = {"bool": "bool", "complex": "complex64", "bfloat16": "bfloat16", "float8": "float8_e5m2"}
     for word, dtype in groups.items():

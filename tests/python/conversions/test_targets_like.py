@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import doctest
+import gc
+import re
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_bridge import targets
+from numpy_bridge import libraries, targets
 from numpy_bridge.targets.table import TARGETS
 from numpy_bridge.targets.target import NUMBERS, Target
 from support import needs_torch
@@ -34,6 +38,8 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     class Array:
         __module__ = "cupy"
 
+        values: Any = None
+
         def __init__(self, view: Any) -> None:
             self.view = view
             self.data = SimpleNamespace(ptr=view.ptr)
@@ -42,15 +48,19 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     def empty(shape: Any, dtype: Any) -> Array:
         return Array(bridge.from_pointer(1 << 20, shape, dtype, device="cuda:0"))
 
+    def copied(x: Any) -> Array:
+        made = empty(x.shape, x.dtype)
+        made.values = x
+        return made
+
     module: Any = ModuleType("cupy")
     module.ndarray, module.empty, module.from_dlpack = Array, empty, Array
-    module.array = lambda x: ("copied", x)
+    module.array = copied
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.delitem(sys.modules, "numpy_bridge.targets.cupy", raising=False)
-    known = dict(targets._rows)
+    monkeypatch.setattr(targets, "_by_name", dict(targets._by_name))
+    monkeypatch.setattr(targets, "_by_kind", WeakKeyDictionary(targets._by_kind))
     yield module
-    targets._rows.clear()
-    targets._rows.update(known)
     sys.modules.pop("numpy_bridge.targets.cupy", None)
 
 
@@ -63,10 +73,20 @@ def test_cupy_by_a_fake(cupy: Any) -> None:
     assert bridge.to_cupy(on_device, device="cuda").view.ptr == 4096
     with pytest.raises(bridge.SharingError, match="on cuda or cuda_managed, got memory on cpu"):
         bridge.to_cupy(block())
-    word, given = bridge.to_cupy(block(), copy=None)
-    assert word == "copied"
-    assert given[0, 1] == 1
-    assert bridge.empty((2,), "float32", like="cupy").device == "cuda:0"
+    for copy in (None, True):
+        for device in (None, "cuda", "cuda:0"):
+            copied = bridge.to_cupy(block(), copy=copy, device=device)
+            assert copied.values[0, 1] == 1
+        with pytest.raises(bridge.SharingError, match="expected memory on cuda:1, got memory on cuda:0"):
+            bridge.to_cupy(block(), copy=copy, device="cuda:1")
+    nothing = bridge.from_pointer(4096, (0, 2), "float32", device="cuda:0")
+    assert bridge.to_cupy(nothing, device="cuda:0").view.device == "cuda:0"
+    made = bridge.empty((2,), "float32", 4096, like="cupy")
+    assert (made.device, made.ptr % 4096) == ("cuda:0", 0)
+    with pytest.raises(bridge.SharingError, match="multiple of 2097152 bytes, got a multiple of 1048576"):
+        bridge.empty((2,), "float32", 1 << 21, like="cupy")
+    with pytest.raises(bridge.SharingError, match="expected a dtype that cupy has, got bfloat16"):
+        bridge.empty((2,), "bfloat16", like="cupy")
 
 
 def test_a_library_that_copies_silently_is_found_out() -> None:
@@ -124,6 +144,44 @@ def test_objects_of_ctypes_whose_types_have_no_module() -> None:
     assert values[0] == 9
     with pytest.raises(TypeError, match="like: expected"):
         bridge.to(np.ones(2), values)
+
+
+@pytest.mark.parametrize("module", [None, 5, ""], ids=repr)
+def test_classes_that_name_no_module(module: Any) -> None:
+    plain = type("Plain", (), {"__module__": module})
+    for given in (plain, plain()):
+        with pytest.raises(TypeError, match="like: expected"):
+            bridge.to(np.ones(2), given)
+    with pytest.raises(TypeError, match="Plain has no memory to share"):
+        bridge.to(plain(), np)
+    array = type("Mine", (np.ndarray,), {"__module__": module})
+    source = block()
+    assert bridge.to(source, array) is source
+    assert bridge.shares_memory(bridge.to(source.view(array), np), source)
+    assert libraries.library_of(plain()) == str(module or "")
+    assert libraries.type_name(plain()).endswith("Plain")
+
+
+def test_classes_are_not_kept_alive() -> None:
+    def named() -> weakref.ref[type]:
+        kind = type("Mine", (np.ndarray,), {})
+        bridge.to(np.ones(2), kind)
+        return weakref.ref(kind)
+
+    kinds = [named() for _ in range(3)]
+    gc.collect()
+    assert [kind() for kind in kinds] == [None] * 3
+
+
+@needs_torch
+def test_the_hint_for_read_only_memory_cures() -> None:
+    x = bridge.view(block(), readonly=True)
+    with pytest.raises(bridge.SharingError) as caught:
+        bridge.to(x, "torch")
+    (code,) = re.findall(r"call (numpy_bridge\..*?\))", caught.value.hint)
+    assert bridge.shares_memory(eval(code, {"numpy_bridge": bridge, "x": x}), x)
+    assert "pass copy=True" in caught.value.hint
+    bridge.to(x, "torch", copy=True).zero_()
 
 
 def test_no_library_is_imported_that_was_not_named() -> None:

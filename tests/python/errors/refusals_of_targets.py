@@ -25,10 +25,16 @@ def on_a_device() -> bridge.View:
     return bridge.from_pointer(4096, (2,), "f4", device="cuda:0")
 
 
-def traced() -> object:
+def traced(copy: bool | None) -> object:
     import jax
 
-    return jax.jit(lambda x: to(x, "jax"))(np.ones(2))
+    return jax.jit(lambda x: to(x, "jax", copy=copy))(np.ones(2))
+
+
+def while_traced(shape: tuple[int, ...], copy: bool | None) -> object:
+    import jax
+
+    return jax.jit(lambda: to(aligned(shape), "jax", copy=copy))()
 
 
 def of_pyarrow(name: str) -> Any:
@@ -41,6 +47,12 @@ def of_pandas(name: str) -> Any:
     import pandas
 
     return getattr(pandas, name)
+
+
+def of_polars(values: list[Any]) -> Any:
+    import polars
+
+    return polars.Series(values)
 
 
 REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
@@ -72,11 +84,25 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         "jax: dtype: expected at most 32 bits, as jax_enable_x64 is off, got float64; "
         'call jax.config.update("jax_enable_x64", True) first',
     ),
-    (
-        "jax",
-        traced,
-        "jax: tracing: expected an array, got a traced value, which has no memory yet; "
-        "convert it outside of the function that jax transforms",
+    *(
+        (
+            "jax",
+            lambda copy=copy: traced(copy),
+            "jax: tracing: expected an array, got a traced value, which has no memory yet; "
+            "convert it outside of the function that jax transforms",
+        )
+        for copy in (False, None, True)
+    ),
+    *(
+        (
+            "jax",
+            lambda shape=shape, copy=copy: while_traced(shape, copy),
+            "jax: tracing: expected a call outside of jax.jit, got a function that is being traced, which "
+            "would keep the values of this call for all later ones; "
+            "convert it outside of the function that jax transforms",
+        )
+        for shape in ((4, 16), (0, 16))
+        for copy in (False, None, True)
     ),
     (
         "jax",
@@ -89,6 +115,11 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         lambda: to(aligned(), "jax", device="cuda:0", copy=True),
         "jax: device: expected a copy on the host, got a copy on cuda:0; "
         "share it and copy the result with the library, or pass device='cpu'",
+    ),
+    (
+        "jax",  # built for the CPU
+        lambda: to(bridge.from_pointer(4096, (0, 2), "f4", device="cuda:0"), "jax", device="cuda:0"),
+        "jax: call: expected that it takes this memory, got ...",
     ),
     (
         "numpy",
@@ -141,6 +172,27 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         "polars: ndim: expected an axis or more, got ndim = 0; share x.reshape(1)",
     ),
     (
+        "polars",
+        lambda: to(aligned((72,), "uint8")[1:65].view("f8"), "polars"),
+        "polars: alignment: expected an address that is a multiple of 8 bytes, got a multiple of 1; "
+        f"{COPY}, or make the memory with numpy_bridge.empty((8,), 'float64')",
+    ),
+    *(
+        (
+            "polars",
+            lambda like=like, copy=copy: to(of_polars([1, None]), like, copy=copy),
+            "polars: missing: expected a value for every element, got missing values; "
+            "fill them first, or take NaN for each: numpy.asarray(x)",
+        )
+        for like in ("numpy", "jax", "pyarrow")
+        for copy in (False, None, True)
+    ),
+    (
+        "polars",
+        lambda: to(of_polars([object()]), "polars", copy=True),
+        "polars: call: expected that it copies its own array, got ...Object...",
+    ),
+    (
         "pandas",
         lambda: to(np.ones((1, 2, 3)), "pandas"),
         "pandas: ndim: expected one axis or two, got ndim = 3; "
@@ -162,6 +214,15 @@ REFUSALS_TARGETS: list[tuple[str, Callable[[], Any], str]] = [
         "mlx.core",
         lambda: to(aligned((4,), "float64"), "mlx", copy=None),
         "mlx: dtype: expected a dtype that mlx has, got float64; convert it to bfloat16, bool, ... or uint8",
+    ),
+    *(
+        (
+            "mlx.core",
+            lambda copy=copy: to(aligned(), "mlx", copy=copy, device="cuda:0"),
+            "mlx: device: expected memory on cuda:0, got memory on cpu; "
+            "move it there first, with the library that it belongs to",
+        )
+        for copy in (False, None, True)
     ),
     (
         "mlx.core",
