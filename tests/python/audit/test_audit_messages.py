@@ -203,6 +203,51 @@ def test_subclasses_are_not_asked() -> None:
     assert asked == plain
 
 
+def without_strides() -> Any:
+    class Strideless(torch.Tensor):
+        def stride(self, *dim: int) -> Any:
+            raise RuntimeError
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return int, ()
+
+    return torch.ones(3).as_subclass(Strideless)
+
+
+def without_dtype() -> Any:
+    class Typeless(np.ndarray):
+        @property
+        def dtype(self) -> Any:
+            raise RuntimeError
+
+        def __reduce__(self) -> Any:
+            return int, ()
+
+    return np.ones(3).view(Typeless)
+
+
+def nested() -> Any:
+    return torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("call", ["pickle.dumps", "Connection.send"])
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (without_dtype, 0),
+        pytest.param(without_strides, 0, marks=needs_torch),
+        pytest.param(nested, 1, marks=needs_torch),  # the array beside it
+    ],
+)
+def test_what_cannot_be_described_is_sent_as_before(
+    call: str, make: Callable[[], Any], found: int, pipe: tuple[Connection, Connection]
+) -> None:
+    with bridge.audit() as log:
+        pickle.dumps([make(), ARRAY]) if call == "pickle.dumps" else pipe[0].send([make(), ARRAY])
+    assert [c.call for c in log] == [call] * found
+
+
 def test_reports(pipe: tuple[Connection, Connection]) -> None:
     pytest.importorskip("rich", reason="the table needs rich")
     from rich.console import Console

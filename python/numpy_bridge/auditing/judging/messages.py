@@ -142,6 +142,8 @@ def _part(x: Any) -> _Part | None:
 
 
 def _part_of_tensor(x: Any, operand: Operand) -> _Part | None:
+    if x.is_nested:  # has no strides
+        return None
     dense = _is_dense(x.shape, [step * x.element_size() for step in x.stride()], x.element_size())
     if not _moves(type(x)):
         return _Part(operand, operand.nbytes, PICKLED, dense and x.is_leaf, id(x))
