@@ -6,6 +6,8 @@ import io
 import multiprocessing
 import pickle
 import queue as queues
+import tracemalloc
+import unittest.mock
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -246,6 +248,26 @@ def test_what_cannot_be_described_is_sent_as_before(
     with bridge.audit() as log:
         pickle.dumps([make(), ARRAY]) if call == "pickle.dumps" else pipe[0].send([make(), ARRAY])
     assert [c.call for c in log] == [call] * found
+
+
+def test_a_method_is_replaced_where_it_is_defined(pipe: tuple[Connection, Connection]) -> None:
+    with (
+        bridge.audit(),
+        unittest.mock.patch.object(multiprocessing.connection._ConnectionBase, "send") as send,
+    ):
+        pipe[0].send(ARRAY)
+    assert send.called
+
+
+@pytest.mark.parametrize("kind", [list, tuple, dict.fromkeys])
+def test_long_objects_are_not_copied(kind: Callable[[Any], Any]) -> None:
+    long = kind(range(200_000))
+    tracemalloc.start()
+    try:
+        messages.outgoing(long)
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_reports(pipe: tuple[Connection, Connection]) -> None:

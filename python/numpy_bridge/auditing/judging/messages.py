@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,9 +122,9 @@ def _arrays(x: object) -> Iterator[Any]:
             continue
         seen.add(id(each))
         if type(each) in (list, tuple):
-            todo.extend(reversed(each))  # type: ignore[call-overload]
+            todo.extend(reversed(each[:_MOST]))  # type: ignore[index]
         elif type(each) is dict:
-            todo.extend(reversed(list(each.values())))
+            todo.extend(reversed(list(islice(each.values(), _MOST))))
         elif is_tensor(each) or libraries.is_instance(each, (np.ndarray, _core.View)):
             yield each
 
