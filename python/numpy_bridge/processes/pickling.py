@@ -318,7 +318,7 @@ def register_reducers(pickler: Any = None) -> None:
     register = pickler.register if hasattr(pickler, "register") else pickler.__setitem__
     if one_receiver.is_of(pickler):
         for kind in (_core.View, *known_types()):
-            register(kind, _reduce_for_one_receiver)
+            register(kind, reduce_for_one_receiver)
         return
     for kind in known_types():
         register(kind, _reduce)
@@ -332,7 +332,7 @@ def _reduce(x: Any) -> Any:
     return x.__reduce_ex__(pickle.HIGHEST_PROTOCOL) if result is None else result
 
 
-def _reduce_for_one_receiver(x: Any) -> Any:
+def reduce_for_one_receiver(x: Any) -> Any:
     from .one_receiver import one_receiver
     from .reducing import reduction
 

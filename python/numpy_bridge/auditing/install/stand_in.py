@@ -34,7 +34,7 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
         else:
             try:
                 with unwatched():
-                    source = outgoing(source)
+                    source = outgoing(source, call.sends)
             except Exception:  # properties of a subclass may raise, and the call may need none of them
                 return None
             if source is None:
