@@ -67,7 +67,7 @@ def in_message(x: Any) -> Part | None:
     if operand is None or not (reducer is None or _is_ours(reducer)):
         return None
     if type(x) is _core.SharedBlock:
-        return Part(operand, 0, HANDLE, id(x), True)
+        return Part(operand, 0, HANDLE, id(x), curable=True)
     own = _has_our_reduction(x, operand)
     gaps = has_gaps(*_layout(x))
     curable = own and not gaps
@@ -91,18 +91,17 @@ def to_process(x: Any) -> Part | None:
         reducer = _reducer(type(x.untyped_storage()))  # its own pickling sends that
     if str(getattr(reducer, "__module__", "")).startswith("torch."):
         if x.is_shared():
-            return Part(operand, 0, IN_SHARED_MEMORY, id(x), True)
+            return Part(operand, 0, IN_SHARED_MEMORY, id(x), curable=True)
         storage = x.untyped_storage()
         return Part(operand, storage.nbytes(), MOVED, storage._cdata, curable)
     if not (reducer is None or _is_ours(reducer)):
         return None
     if type(x) is _core.SharedBlock:
-        return Part(operand, 0, HANDLE, id(x), True)
+        return Part(operand, 0, HANDLE, id(x), curable=True)
     own = _has_our_reduction(x, operand)
     if own and (reducer is not None or type(x) is _core.View):
-        return Part(
-            operand, _size(x), COPIED_ONCE if _is_sent_once(reducer, operand) else PICKLED, id(x), True
-        )
+        reason = COPIED_ONCE if _is_sent_once(reducer, operand) else PICKLED
+        return Part(operand, _size(x), reason, id(x), curable=True)
     return None if is_tensor(x) else Part(operand, operand.nbytes, PICKLED, id(x), curable)
 
 
