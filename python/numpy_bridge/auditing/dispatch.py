@@ -65,7 +65,7 @@ def _conversion(
     """Return the conversion that a call made; None if there is none to report."""
     try:
         if isinstance(source, Outgoing):
-            v = judge_message(call, source, result)
+            v = judge_message(call, options, source, result)
         else:
             v = judge(call, options, source, result)
     except Exception as error:

@@ -26,6 +26,7 @@ LIMIT = 30.0
 """Seconds that a cell may take, on a busy machine and with a library's first operation."""
 
 _STARTING = 120.0  # seconds that the imports before a cell may take
+_GRACE = 2.0  # seconds to end in order
 _FORKS = sys.platform == "linux"  # system libraries of other platforms do not survive a fork
 _ALWAYS_THERE = ("numpy", "python")  # imported by every worker
 _TROUBLE = (Outcome.CRASHES, Outcome.HANGS)
@@ -125,7 +126,10 @@ class _Crew:
     def __exit__(self, *_: object) -> None:
         self._dismissed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in tuple(self._running):
+        running = tuple(self._running)
+        for process in running:
+            _signal(process, signal.SIGTERM)
+        for process in running:
             _end(process)
         self._pool.shutdown()
 
@@ -173,14 +177,16 @@ class _Crew:
             _end(process)
         try:
             assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError), process.stdin:
+            with contextlib.suppress(BrokenPipeError):
                 pickle.dump(plan, process.stdin)
-            yield process
+                process.stdin.flush()
+            yield process  # stdin stays open: its end tells the worker that this process has ended
         finally:
             _end(process)
             self._running.discard(process)
-            if process.stdout is not None:
-                process.stdout.close()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def _lines(pipe: IO[bytes], starting: float, ready: float) -> Iterator[str]:
@@ -209,7 +215,23 @@ def _why_silent(process: subprocess.Popen[bytes], printed: IO[bytes], limit: flo
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a worker and all its child processes."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """End a worker and all its child processes.
+
+    Resource trackers ignore SIGTERM. They remove the shared memory of the others, and then end too: no
+    process has the worker's standard input any more.
+    """
+    _signal(process, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE)
+    with contextlib.suppress(ValueError):  # another thread has ended it
+        assert process.stdin is not None
+        readers = select.poll()
+        readers.register(process.stdin, 0)
+        readers.poll(1000 * _GRACE)
+    _signal(process, signal.SIGKILL)
     process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies are left
+        os.killpg(process.pid, number)

@@ -20,6 +20,7 @@ import select
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -109,8 +110,20 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # keep the output of libraries out of the answers
+    if not plan.fork:  # a forking one keeps the limit by itself, and should have no other thread
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     _visit(plan.root, plan, answers)
     os._exit(0)  # skip the libraries' exit handlers
+
+
+def _end_with_parent() -> None:
+    """End this process and its children when the parent has ended, and standard input with it."""
+    parent = select.poll()
+    parent.register(0, 0)
+    parent.poll()
+    for number in (signal.SIGTERM, signal.SIGKILL):  # resource trackers ignore the first and clean up
+        os.killpg(os.getpid(), number)
+        time.sleep(1)
 
 
 def how_it_ended(status: int, printed: bytes) -> Finding:

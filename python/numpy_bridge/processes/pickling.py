@@ -324,7 +324,7 @@ def register_reducers(pickler: Any = None, *, shared_memory: bool = False) -> No
         if not one_receiver.is_of(pickler):
             raise ValueError("shared_memory: only for picklers of multiprocessing and loky")
         for kind in (_core.View, *known_types()):
-            pickler.register(kind, _reduce_for_one_receiver)
+            pickler.register(kind, reduce_for_one_receiver)
         return
     if pickler is None:
         for kind in known_types():
@@ -343,7 +343,7 @@ def _reduce(x: Any) -> Any:
     return x.__reduce_ex__(pickle.HIGHEST_PROTOCOL) if result is None else result
 
 
-def _reduce_for_one_receiver(x: Any) -> Any:
+def reduce_for_one_receiver(x: Any) -> Any:
     from .one_receiver import one_receiver
     from .reducing import reduction
 

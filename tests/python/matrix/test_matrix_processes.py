@@ -5,7 +5,13 @@ from __future__ import annotations
 import doctest
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +76,61 @@ def test_what_cannot_be_pickled_is_refused_although_a_thread_of_the_queue_pickle
 def test_a_hang_is_a_cell() -> None:
     (cell,) = processes.run([ARRAY], [replace(HERE, call="__import__('time').sleep(600)")], limit=1)
     assert cell.outcome is Outcome.HANGS
+
+
+_HANGS = """
+import sys, time
+from dataclasses import replace
+from numpy_bridge.matrix import processes
+
+call = f'''
+import multiprocessing, os, pathlib
+memory, *layout = shared(np.asarray(x))
+queue.put((memory, *layout))
+receiver, = multiprocessing.active_children()
+pathlib.Path({sys.argv[1]!r}).write_text(f"{{os.getpid()}} {{receiver.pid}} {{memory.name}}\\\\n")
+time.sleep(600)
+'''
+objects, transports = processes.select(sources=["numpy"], targets=["shared-memory"])
+transport = replace(transports[0], prepare="import time\\n" + transports[0].prepare, call=call)
+processes.run(objects[:1], [transport], limit=300, nbytes=1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and /dev/shm")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_of_a_cell_that_is_ended(number: signal.Signals, tmp_path: Path) -> None:
+    """By this library, after SIGINT, or because its parent has ended."""
+    note = tmp_path / "note"
+    parent = subprocess.Popen([sys.executable, "-c", _HANGS, note], stderr=subprocess.DEVNULL)
+    try:
+        _wait_until(lambda: note.exists() and note.read_text().endswith("\n"))
+        *processes_of_cell, name = note.read_text().split()
+        assert _runs(processes_of_cell[0])
+        assert _is_there(name)
+    finally:
+        parent.send_signal(number)
+        parent.wait()
+    _wait_until(lambda: not any(map(_runs, processes_of_cell)))
+    _wait_until(lambda: not _is_there(name))
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _is_there(name: str) -> bool:
+    return Path(f"/dev/shm/{name}").exists()
 
 
 # What is found

@@ -149,12 +149,14 @@ CALLS: tuple[Call, ...] = (
     *_functions("cupy", "cupy", asarray="a", asnumpy="a", from_dlpack="array"),
     Call("pickle", "dumps", "pickle.dumps", "obj", sends=Sends.MESSAGE),
     *(
-        Call(f"multiprocessing.{module}", name, name, "obj", position=1, sends=Sends.TO_PROCESS)
-        for module, name in (
-            ("queues", "Queue.put"),
-            ("queues", "JoinableQueue.put"),
-            ("queues", "SimpleQueue.put"),
-            ("connection", "Connection.send"),
+        Call(
+            f"multiprocessing.{module}", f"{base}.{method}", label, "obj", position=1, sends=Sends.TO_PROCESS
+        )
+        for module, base, method, label in (
+            ("queues", "Queue", "put", "Queue.put"),
+            ("queues", "JoinableQueue", "put", "JoinableQueue.put"),
+            ("queues", "SimpleQueue", "put", "SimpleQueue.put"),
+            ("connection", "_ConnectionBase", "send", "Connection.send"),  # the class that defines it
         )
     ),
 )
