@@ -141,7 +141,9 @@ class NumpyOp:
             read-only ndarrays. Returns one gradient for each input: an ndarray, or None for one that has
             none, such as integers and arguments that are no arrays. If it is itself a `numpy_op` with a vjp,
             second derivatives exist. It then takes several gradients one by one, and returns those of the
-            inputs that are floating point or complex arrays.
+            inputs that are floating point or complex arrays. Gradients of complex numbers follow torch's
+            convention: for z**2 return ``grad * np.conj(2 * z)``. jax's are the conjugates of these, and are
+            converted.
 
         Returns
         -------

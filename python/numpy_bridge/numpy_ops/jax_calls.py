@@ -43,8 +43,9 @@ def apply(op: NumpyOp, args: Sequence[Any]) -> tuple[Any, ...]:
     def backward(kept: tuple[Any, Any], grads: tuple[Any, ...]) -> tuple[Any, ...]:
         values, outputs = kept
         inputs = complete(values)
-        found = gradients(op, apply, grads, inputs, outputs, _has_gradient)
-        return tuple(g for g, is_array in zip(found, are_arrays, strict=True) if is_array)
+        # torch's gradients of complex numbers, which the vjp takes and returns, are the conjugates of jax's.
+        found = gradients(op, apply, [_conj(g) for g in grads], inputs, outputs, _has_gradient)
+        return tuple(_conj(g) for g, is_array in zip(found, are_arrays, strict=True) if is_array)
 
     with_gradient = jax.custom_vjp(called)
     with_gradient.defvjp(forward, backward)
@@ -73,6 +74,10 @@ def _call_back(op: NumpyOp, args: Sequence[Any], are_arrays: Sequence[bool]) -> 
     arrays = [x for x, is_array in zip(args, are_arrays, strict=True) if is_array]
     called: tuple[Any, ...] = jax.pure_callback(on_host, as_jax, *arrays, vmap_method=op.vmap_method)
     return called
+
+
+def _conj(x: Any) -> Any:
+    return x.conj() if x is not None and x.dtype.kind == "c" else x
 
 
 def _is_spec(x: object) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
+from numpy_operations import Array, cube, exp, fft, like_first, product, rows, scaled, sine, square
 
 jax = pytest.importorskip("jax", reason="calls operations on jax arrays")
 jnp = jax.numpy
@@ -45,6 +45,34 @@ def test_second_derivatives() -> None:
     np.testing.assert_allclose(jax.grad(jax.grad(sine))(0.5), -np.sin(0.5), rtol=1e-6)
     with pytest.raises(Exception, match="no vjp"):
         jax.grad(jax.grad(cube))(jnp.float32(0.5))
+
+
+COMPLEX: dict[str, tuple[Any, Callable[..., Any], Callable[..., Any]]] = {
+    "square": (np.array([1 + 2j, 3 - 1j], np.complex64), square, lambda z: z**2),
+    "fft": (np.array([1 + 2j, 3 - 1j, 1j], np.complex64), fft, jnp.fft.fft),
+    "fft of real numbers": (np.arange(4, dtype=np.float32), fft, jnp.fft.fft),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_gradients_are_those_of_jax(name: str) -> None:
+    x, ours, theirs = COMPLEX[name]
+    weights = np.array([1j, 2 + 1j, 3 - 2j, 1], np.complex64)[: x.size]
+
+    def first(f: Any) -> Any:
+        return jax.grad(lambda x: jnp.abs(f(x) * weights + 1j).sum())(x)
+
+    np.testing.assert_allclose(first(ours), first(theirs), rtol=1e-5, atol=1e-5)
+
+
+def test_second_derivatives_of_complex_numbers() -> None:
+    z, ours, theirs = COMPLEX["square"]
+
+    def second(f: Any) -> Any:
+        first = jax.grad(lambda z: jnp.abs(f(z)).sum())
+        return jax.grad(lambda z: (first(z) * (1 + 2j)).real.sum())(z)
+
+    np.testing.assert_allclose(second(ours), second(theirs), rtol=1e-5)
 
 
 def test_inputs_are_shared_and_read_only() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
+from numpy_operations import Array, cube, exp, fft, like_first, product, rows, scaled, sine, square
 
 torch = pytest.importorskip("torch", reason="calls operations on tensors")
 
@@ -36,6 +36,9 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "two results": (scaled, (numbers(2, 3),)),
     "one of two": (lambda x: scaled(x, 3.0)[1], (numbers(2, 3),)),
     "constants": (lambda x: scaled(x, factor=0.5, shift=1), (numbers(2, 3),)),
+    "complex": (square, (numbers(3, dtype=torch.complex128),)),
+    "complex fft": (fft, (numbers(3, dtype=torch.complex128),)),
+    "fft of real numbers": (fft, (numbers(3),)),
     "integers": (lambda x: rows(x, torch.tensor([0, 2, 0])), (numbers(3, 2),)),
 }
 
@@ -68,6 +71,8 @@ def test_gradients_that_are_conjugates_are_computed() -> None:
 
 def test_second_derivatives() -> None:
     assert torch.autograd.gradgradcheck(sine, (numbers(3),))
+    z = torch.tensor([1 + 2j, 3 - 1j], dtype=torch.complex128, requires_grad=True)
+    assert torch.autograd.gradgradcheck(square, (z,))
     (first,) = torch.autograd.grad(cube(x := numbers(3)).sum(), x, create_graph=True)
     with pytest.raises(bridge.SharingError) as caught:
         first.sum().backward()
