@@ -128,6 +128,7 @@ class NumpyOp:
         self.save: Save = save
         self.product: NumpyOp | None = None
         self.last_declared: tuple[list[Any], list[ArraySpec]] = ([object()], [])
+        self.for_jax: Callable[..., Any] | None = None
         # How many arguments a complete call has; any number if the function takes *args.
         self._complete = None if _Kind.VAR_POSITIONAL in kinds else len(self._signature.parameters)
 

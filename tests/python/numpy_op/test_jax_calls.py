@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,39 @@ def test_inputs_are_shared_and_read_only() -> None:
     assert not seen[0].flags.writeable
     with pytest.raises(ValueError, match="WRITEABLE"):
         seen[0].setflags(write=True)
+
+
+@pytest.mark.parametrize("transform", ["call", "grad"])
+def test_calls_after_the_first_keep_nothing_and_compile_nothing(transform: str) -> None:
+    compiled = []
+    run = TRANSFORMS[transform]
+    alive = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
+    )
+    for _ in range(4):
+        run(lambda x: scaled(x, 0.1, None)[0])
+        gc.collect()
+        alive.append((len(jax.live_arrays()), len(compiled)))
+    assert compiled  # the first call was heard of
+    assert alive[1:] == [alive[1]] * 3
+
+
+def test_constants_keep_their_values_and_types() -> None:
+    seen: list[Any] = []
+
+    @bridge.numpy_op(out=like_first)
+    def look(x: Array, *constants: Any) -> Array:
+        seen.append(constants)
+        return x + 1
+
+    changing = [1.0]
+    given = [1, 1.0, True, 0.0, -0.0, np.float32(1), None, "1", (1, 2), (1.0, 2), changing, changing]
+    for constant in given:
+        changing[0] += 1
+        look(jnp.asarray(W), constant)
+    assert [(type(x), repr(x)) for (x,) in seen] == [(type(x), repr(x)) for x in given]
+    assert seen[-1][0] is changing
 
 
 def test_results_are_checked() -> None:
