@@ -55,7 +55,8 @@ def _name(op: NumpyOp, kinds: tuple[str, ...]) -> str:
     with _lock:
         if (op, kinds) not in _names:
             letters = "".join(kind[:1] or "N" for kind in kinds)
-            name = re.sub(r"\W+", "_", f"{op.__module__}_{op.__qualname__}_{letters}")
+            # inductor writes classes with the name, in which Python changes names that begin with "__".
+            name = re.sub(r"[^0-9A-Za-z]+", "_", f"op_{op.__module__}_{op.__qualname__}_{letters}")
             same = sum(taken.partition("__again")[0] == name for taken in _names.values())
             name = f"{name}__again{same}" if same else name
             _register(op, kinds, name)
