@@ -74,7 +74,8 @@ def _register(op: NumpyOp, kinds: tuple[str, ...], name: str) -> None:
     def computed(batch: Sequence[int], *args: Any) -> list[torch.Tensor]:
         from .torch_calls import compute
 
-        return list(compute(op, batch, complete(args)))
+        # In C order, as `traced` says: compiled code relies on the strides. Others are copied.
+        return [result.contiguous() for result in compute(op, batch, complete(args))]
 
     def traced(batch: Sequence[int], *args: Any) -> list[torch.Tensor]:
         return _like_results(op, batch, complete(args))
