@@ -178,6 +178,6 @@ def backward_in_batch(
     def in_batch(op: NumpyOp, args: Sequence[Any]) -> Sequence[torch.Tensor]:
         return apply(op, args, ctx.batch)
 
-    found = gradients(ctx.op, in_batch, grads, inputs, outputs, differentiable)
+    found = gradients(ctx.op, in_batch, grads, inputs, outputs, differentiable, len(ctx.batch))
     # An input that has 1 in place of the extent of a batch gets the sum.
     return [g if g is None else g.sum_to_size(x.shape) for g, x in zip(found, inputs, strict=True)]

@@ -236,6 +236,31 @@ def test_gradients_that_are_refused(grads: Any, field: str) -> None:
     assert (caught.value.protocol, caught.value.field) == ("numpy_op", field)
 
 
+ILL_DECLARED: dict[str, tuple[Callable[..., Any], Callable[..., Any], str, str]] = {
+    "one of two": (like_first, lambda g, x, y: g * y, "2 gradients, one for each", "1 in"),
+    "three for two": (lambda *_: [((3,), "f8")] * 3, lambda g, *_: (g * 1, g * 2, g * 3), "2 grad", "3 in"),
+    "shape": (lambda *_: [((2, 3), "f8"), ((3,), "f8")], lambda g, *_: (np.ones((2, 3)), g * 1), "(3,)", "(2, 3)"),
+    "dtype": (lambda *_: [((3,), "f8"), ((3,), "f4")], lambda g, *_: (g * 1, g.astype("f4")), "float64", "float32"),
+}
+
+
+@pytest.mark.parametrize("transformed", [False, True])
+@pytest.mark.parametrize("name", ILL_DECLARED)
+def test_gradients_of_a_vjp_that_is_an_operation_are_checked(name: str, transformed: bool) -> None:
+    out, function, expected, got = ILL_DECLARED[name]
+    operation = bridge.numpy_op(out=like_first)(lambda x, y: x * y)
+    operation.vjp(bridge.numpy_op(out=out)(function))
+    x = numbers(3)
+    with pytest.raises(bridge.SharingError) as caught:
+        if transformed:
+            torch.func.vmap(torch.func.grad(lambda x: operation(x, x).sum()))(x.detach()[None])
+        else:
+            operation(x, x).sum().backward()
+    assert (caught.value.protocol, caught.value.field) == ("numpy_op", "vjp")
+    assert expected in caught.value.expected
+    assert got in caught.value.got
+
+
 def test_none_is_a_gradient_of_zero() -> None:
     @bridge.numpy_op(out=like_first)
     def step(x: Array) -> Array:
