@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -188,6 +189,10 @@ class NumpyOp:
 
             return jax_calls.call(self, args)
         return self.function(*args)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """Bind to an object as functions do, so that a method can be an operation."""
+        return self if instance is None else types.MethodType(self, instance)
 
     def _completed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return all arguments in their order, defaults included."""

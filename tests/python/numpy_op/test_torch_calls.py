@@ -361,6 +361,28 @@ def test_tensors_without_memory_here_are_refused(make: Callable[[], Any]) -> Non
         cube(make())
 
 
+class Scale:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    @bridge.numpy_op(out=lambda self, x, shift=0.0: (x.shape, x.dtype))
+    def run(self, x: Array, shift: float = 0.0) -> Array:
+        return x * self.factor + shift
+
+    @run.vjp
+    def _(grad: Array, self: Scale, x: Array, shift: float) -> tuple[Any, ...]:
+        return None, grad * self.factor, None
+
+
+def test_a_method_can_be_an_operation() -> None:
+    scale = Scale(3.0)
+    x = numbers(2)
+    assert torch.autograd.gradcheck(scale.run, (x,))
+    assert torch.equal(scale.run(x, 1.0), x * 3 + 1)
+    assert scale.run(np.ones(1)) == 3
+    assert isinstance(Scale.run, type(cube))
+
+
 def test_arrays_only_is_the_function_itself() -> None:
     x = np.arange(3.0)
     assert cube(x).tolist() == [0, 1, 8]
