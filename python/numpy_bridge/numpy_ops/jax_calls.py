@@ -20,6 +20,7 @@ from .gradients import gradients
 from .spec import ArraySpec, declared, has_gradient, numpy_dtype, refusal
 
 _VALUES = (int, float, complex, bool, str, bytes, type(None))
+NARROW = "dtypes that jax has without jax_enable_x64"
 _KEPT = 128  # functions for each operation: one for each combination of constants
 
 
@@ -31,6 +32,10 @@ def call(op: NumpyOp, args: Sequence[Any]) -> Any:
 
 def apply(op: NumpyOp, args: Sequence[Any]) -> tuple[Any, ...]:
     """Call the operation on the arrays among the arguments; the others are constants of this call."""
+    for x in args:
+        if isinstance(x, np.ndarray) and jax.dtypes.canonicalize_dtype(x.dtype) != x.dtype:
+            hint = "turn on jax_enable_x64, or convert it: x.astype(...)"
+            raise refusal(op, "dtype", NARROW, f"an ndarray of {x.dtype}", hint)
     are_arrays = tuple(isinstance(x, jax.Array | np.ndarray) for x in args)
     constants = [_Constant(x) for x, is_array in zip(args, are_arrays, strict=True) if not is_array]
     if op.for_jax is None:
@@ -110,7 +115,7 @@ def _declared(op: NumpyOp, args: Sequence[Any]) -> tuple[Any, ...]:
     for _, dtype in results:
         if jax.dtypes.canonicalize_dtype(dtype) != dtype:
             hint = "turn on jax_enable_x64, or declare a smaller dtype"
-            raise refusal(op, "dtype", "dtypes that jax has without jax_enable_x64", str(dtype), hint)
+            raise refusal(op, "dtype", NARROW, str(dtype), hint)
     struct: Any = jax.ShapeDtypeStruct
     return tuple(struct(shape, dtype) for shape, dtype in results)
 

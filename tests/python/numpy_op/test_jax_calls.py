@@ -22,7 +22,7 @@ SAME: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "sine": (sine, jnp.sin),
     "norm": (lambda x: scaled(x, 3.0)[1], lambda x: (9 * x * x).sum(-1)),
     "product": (lambda x: product(x, W), lambda x: x * W),
-    "rows": (lambda x: rows(x, np.array([0, 2, 0])), lambda x: x[np.array([0, 2, 0])]),
+    "rows": (lambda x: rows(x, np.array([0, 2, 0], np.int32)), lambda x: x[np.array([0, 2, 0])]),
 }
 TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "call": lambda f: f(jnp.asarray(X[0])),
@@ -134,3 +134,12 @@ def test_a_dtype_that_jax_would_truncate_is_refused() -> None:
     with pytest.raises(bridge.SharingError, match="jax_enable_x64") as caught:
         double(jnp.asarray(W))
     assert (caught.value.protocol, caught.value.field) == ("numpy_op", "dtype")
+
+
+@pytest.mark.parametrize("values", [np.array([2**40, 0, 0]), np.array([1e300, 0, 0])])
+def test_ndarrays_that_jax_would_truncate_are_refused(values: Array) -> None:
+    """int64 would wrap and float64 overflow before the function sees them."""
+    with pytest.raises(bridge.SharingError, match="jax_enable_x64") as caught:
+        product(jnp.asarray(W), values)
+    assert (caught.value.protocol, caught.value.field) == ("numpy_op", "dtype")
+    assert caught.value.got == f"an ndarray of {values.dtype} in product()"
