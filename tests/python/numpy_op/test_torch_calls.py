@@ -239,8 +239,18 @@ def test_gradients_that_are_refused(grads: Any, field: str) -> None:
 ILL_DECLARED: dict[str, tuple[Callable[..., Any], Callable[..., Any], str, str]] = {
     "one of two": (like_first, lambda g, x, y: g * y, "2 gradients, one for each", "1 in"),
     "three for two": (lambda *_: [((3,), "f8")] * 3, lambda g, *_: (g * 1, g * 2, g * 3), "2 grad", "3 in"),
-    "shape": (lambda *_: [((2, 3), "f8"), ((3,), "f8")], lambda g, *_: (np.ones((2, 3)), g * 1), "(3,)", "(2, 3)"),
-    "dtype": (lambda *_: [((3,), "f8"), ((3,), "f4")], lambda g, *_: (g * 1, g.astype("f4")), "float64", "float32"),
+    "shape": (
+        lambda *_: [((2, 3), "f8"), ((3,), "f8")],
+        lambda g, *_: (np.ones((2, 3)), g * 1),
+        "(3,)",
+        "(2, 3)",
+    ),
+    "dtype": (
+        lambda *_: [((3,), "f8"), ((3,), "f4")],
+        lambda g, *_: (g * 1, g.astype("f4")),
+        "float64",
+        "float32",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from numpy_operations import Array, cube, exp, like_first, product, rows, scaled
 
 torch = pytest.importorskip("torch", reason="transforms operations on tensors")
 from torch.func import grad, jacrev, vjp, vmap  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from numpy_bridge.numpy_ops import torch_registered  # noqa: E402
 
@@ -87,6 +88,21 @@ def test_batches_of_some_inputs(method: Any, dims: tuple[int | None, int | None]
         return per_example, of_batch
 
     torch.testing.assert_close(both(times), both(SAME[product]))
+
+
+@pytest.mark.parametrize("method", ["sequential", "expand_dims", "broadcast_all"])
+def test_results_that_depend_on_one_of_two_batches(method: Any) -> None:
+    """As gradients do: that of x * y by y is x, for all y."""
+    times = bridge.numpy_op(out=like_first, vmap=method)(lambda x, y: x * y)
+    times.vjp(lambda g, x, y: (g * y, g * x))
+    first = bridge.numpy_op(out=like_first, vmap=method)(lambda x, y: x * 2)
+
+    def nested(f: Any) -> Any:
+        return vmap(vmap(f, (0, None)), (None, 0))(X, torch.stack([W, 2 * W, 3 * W, 4 * W]))
+
+    torch.testing.assert_close(nested(first), nested(lambda x, y: x * 2))
+    both = nested(grad(lambda x, y: times(x, y).sum(), argnums=(0, 1)))
+    torch.testing.assert_close(both, nested(grad(lambda x, y: (x * y).sum(), argnums=(0, 1))))
 
 
 def test_second_derivatives() -> None:
@@ -169,7 +185,7 @@ def test_arguments_of_other_kinds_are_refused_where_torch_compiles() -> None:
 
     assert scaled_by(W, {"factor": 2.0})[0] == 2
     with (
-        torch.utils.flop_counter.FlopCounterMode(display=False),
+        FlopCounterMode(display=False),
         pytest.raises(bridge.SharingError) as caught,
     ):
         scaled_by(W, {"factor": 2.0})
@@ -190,7 +206,7 @@ def test_export_and_fake_tensors() -> None:
 
 def operator_of(operation: Any, x: Any) -> Any:
     """Return the operator that stands for a call on one tensor."""
-    with torch.utils.flop_counter.FlopCounterMode(display=False):
+    with FlopCounterMode(display=False):
         operation(x)  # which registers it
     name = torch_registered._names[operation, ("Tensor",)]
     return getattr(torch.ops.numpy_bridge, name).default
