@@ -128,6 +128,7 @@ class NumpyOp:
         self.vmap_method: Vmap = vmap
         self.save: Save = save
         self.product: NumpyOp | None = None
+        self.given_vjp: Callable[..., Any] | None = None
         self.last_declared: tuple[list[Any], list[ArraySpec]] = ([object()], [])
         self.for_jax: Callable[..., Any] | None = None
         # How many arguments a complete call has; any number if the function takes *args.
@@ -164,6 +165,7 @@ class NumpyOp:
         >>> torch.autograd.grad(exp(x).sum(), x)
         (tensor([1., 1.]),)
         """
+        self.given_vjp = function
         from .gradients import Product  # as late as the rest: `import numpy_bridge` is to be short
 
         if isinstance(function, NumpyOp):
@@ -202,9 +204,26 @@ class NumpyOp:
         bound.apply_defaults()
         return bound.args
 
-    def __reduce__(self) -> str:
-        """Pickle as functions are, by name."""
+    def __reduce__(self) -> Any:
+        """Pickle as functions are, by name; but with the object, if a bound method is part of it."""
+        parts = (self.function, self.out, self.given_vjp)
+        if any(hasattr(part, "__self__") for part in parts):
+            return _rebuilt, (self.function, self.out, self.vmap_method, self.save, self.given_vjp)
         return self.__qualname__
 
     def __repr__(self) -> str:
         return f"<numpy_op {self.__qualname__}{self._signature}>"
+
+
+def _rebuilt(
+    function: Callable[..., Any],
+    out: Callable[..., Any],
+    vmap: Vmap,
+    save: Save,
+    vjp: Callable[..., Any] | None,
+) -> NumpyOp:
+    """Return an operation like the one that was pickled or copied."""
+    op = NumpyOp(function, out, vmap, save)
+    if vjp is not None:
+        op.vjp(vjp)
+    return op

@@ -260,12 +260,15 @@ def test_gradients_of_a_vjp_that_is_an_operation_are_checked(name: str, transfor
     out, function, expected, got = ILL_DECLARED[name]
     operation = bridge.numpy_op(out=like_first)(lambda x, y: x * y)
     operation.vjp(bridge.numpy_op(out=out)(function))
-    x = numbers(3)
-    with pytest.raises(bridge.SharingError) as caught:
+
+    def differentiate() -> None:
         if transformed:
-            torch.func.vmap(torch.func.grad(lambda x: operation(x, x).sum()))(x.detach()[None])
+            torch.func.vmap(torch.func.grad(lambda x: operation(x, x).sum()))(numbers(1, 3, grad=False))
         else:
-            operation(x, x).sum().backward()
+            operation(x := numbers(3), x).sum().backward()
+
+    with pytest.raises(bridge.SharingError) as caught:
+        differentiate()
     assert (caught.value.protocol, caught.value.field) == ("numpy_op", "vjp")
     assert expected in caught.value.expected
     assert got in caught.value.got
@@ -416,3 +419,38 @@ def test_declarations() -> None:
 def test_operations_are_pickled_and_copied_by_name() -> None:
     assert pickle.loads(pickle.dumps(cube)) is cube
     assert copy.deepcopy(cube) is cube
+
+
+class Power:
+    """Its bound methods make an operation, which goes where the object goes."""
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+        self.operation = bridge.numpy_op(out=self.like, vmap="expand_dims", save="both")(self.run)
+        self.operation.vjp(self.back)
+
+    def like(self, x: Any) -> tuple[Any, Any]:
+        return x.shape, x.dtype
+
+    def run(self, x: Array) -> Array:
+        return x**self.exponent
+
+    def back(self, grad: Array, x: Array, y: Array) -> Array:
+        return grad * self.exponent * y / x
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda x: pickle.loads(pickle.dumps(x)),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_operations_of_bound_methods_are_copied_with_their_object(copied: str) -> None:
+    power = Power(2.0)
+    other = COPIES[copied](power)
+    other.exponent = 3.0
+    x = torch.full((2,), 2.0, dtype=torch.float64, requires_grad=True)
+    assert (power.operation(x).tolist(), other.operation(x).tolist()) == ([4, 4], [8, 8])
+    assert torch.autograd.gradcheck(other.operation, (x,))
+    assert (other.operation.vmap_method, other.operation.save) == ("expand_dims", "both")
