@@ -9,6 +9,8 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
+import numpy as np
+
 if TYPE_CHECKING:
     from .spec import ArraySpec
 
@@ -49,7 +51,8 @@ def numpy_op(
         When called: for results that are not as declared or share memory of an input, and for inputs that
         cannot be shared as ndarrays, such as those on a device. In the backward pass: if there is no vjp.
     ValueError
-        If `vmap` or `save` is none of the words above, or the function has keyword-only parameters.
+        If `vmap` or `save` is none of the words above, or the function is a ufunc or has keyword-only
+        parameters.
 
     Notes
     -----
@@ -118,10 +121,15 @@ class NumpyOp:
         for name, value, words in (("vmap", vmap, get_args(Vmap)), ("save", save, get_args(Save))):
             if value not in words:
                 raise ValueError(f"{name}= is one of {', '.join(map(repr, words))}, not {value!r}")
+        if isinstance(function, np.ufunc):
+            instead = f"lambda x: {function.__name__}(x)"
+            raise ValueError(f"a ufunc has keyword parameters, too: declare a function such as {instead}")
         self._signature = inspect.signature(function)
         kinds = {parameter.kind for parameter in self._signature.parameters.values()}
         if kinds & {_Kind.KEYWORD_ONLY, _Kind.VAR_KEYWORD}:
             raise ValueError("a numpy_op has positional parameters only: the vjp gets them in their order")
+        kind = type(function).__name__  # for objects without names, such as those of functools.partial
+        self.__name__, self.__qualname__, self.__module__ = kind, kind, type(function).__module__
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self.out = out
@@ -198,8 +206,6 @@ class NumpyOp:
 
     def _completed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return all arguments in their order, defaults included."""
-        if self._complete is None and not kwargs:
-            return args
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bound.args

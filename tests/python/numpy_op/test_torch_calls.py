@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import threading
 import traceback
@@ -410,6 +411,8 @@ def test_declarations() -> None:
             bridge.numpy_op(out=like_first, **wrong)(np.copy)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="positional parameters only"):
         bridge.numpy_op(out=like_first)(lambda x, *, factor: x)
+    with pytest.raises(ValueError, match=r"lambda x: sin\(x\)"):
+        bridge.numpy_op(out=like_first)(np.sin)
     with pytest.raises(TypeError):
         scaled(numbers(3), unknown=1)
     assert cube.__name__ == "cube"
@@ -454,3 +457,40 @@ def test_operations_of_bound_methods_are_copied_with_their_object(copied: str) -
     assert (power.operation(x).tolist(), other.operation(x).tolist()) == ([4, 4], [8, 8])
     assert torch.autograd.gradcheck(other.operation, (x,))
     assert (other.operation.vmap_method, other.operation.save) == ("expand_dims", "both")
+
+
+class Doubled:
+    def __call__(self, x: Array) -> Array:
+        return x * 2
+
+
+NAMELESS: dict[str, Callable[..., Any]] = {
+    "partial": functools.partial(lambda k, x: x * k, 2.0),
+    "Doubled": Doubled(),
+}
+
+
+def test_functions_without_a_name() -> None:
+    for name, function in NAMELESS.items():
+        operation = bridge.numpy_op(out=like_first)(function)
+        operation.vjp(lambda grad, x: grad * 2)
+        assert operation.__name__ == name
+        assert torch.autograd.gradcheck(operation, (numbers(2),))
+
+
+@pytest.mark.parametrize("call", [lambda f, x: f(x), lambda f, x: f(x=x), lambda f, x: f(x, 2.0, 5)])
+def test_defaults_before_further_arguments(call: Callable[..., Any]) -> None:
+    seen = []
+
+    @bridge.numpy_op(out=like_first)
+    def scale(x: Array, factor: float = 2.0, *rest: int) -> Array:
+        return x * factor
+
+    @scale.vjp
+    def _(grad: Array, x: Array, factor: float, *rest: int) -> tuple[Any, ...]:
+        seen.append((factor, rest))
+        return grad * factor, None, *(None for _ in rest)
+
+    call(scale, x := numbers(2)).sum().backward()
+    assert x.grad.tolist() == [2, 2]
+    assert seen == [(2.0, (5,) * len(seen[0][1]))]
