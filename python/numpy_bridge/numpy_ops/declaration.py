@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+import numpy as np
 
 if TYPE_CHECKING:
     from .spec import ArraySpec
@@ -48,7 +51,8 @@ def numpy_op(
         When called: for results that are not as declared or share memory of an input, and for inputs that
         cannot be shared as ndarrays, such as those on a device. In the backward pass: if there is no vjp.
     ValueError
-        If `vmap` or `save` is none of the words above, or the function has keyword-only parameters.
+        If `vmap` or `save` is none of the words above, or the function is a ufunc or has keyword-only
+        parameters.
 
     Notes
     -----
@@ -117,17 +121,24 @@ class NumpyOp:
         for name, value, words in (("vmap", vmap, get_args(Vmap)), ("save", save, get_args(Save))):
             if value not in words:
                 raise ValueError(f"{name}= is one of {', '.join(map(repr, words))}, not {value!r}")
+        if isinstance(function, np.ufunc):
+            instead = f"lambda x: {function.__name__}(x)"
+            raise ValueError(f"a ufunc has keyword parameters, too: declare a function such as {instead}")
         self._signature = inspect.signature(function)
         kinds = {parameter.kind for parameter in self._signature.parameters.values()}
         if kinds & {_Kind.KEYWORD_ONLY, _Kind.VAR_KEYWORD}:
             raise ValueError("a numpy_op has positional parameters only: the vjp gets them in their order")
+        kind = type(function).__name__  # for objects without names, such as those of functools.partial
+        self.__name__, self.__qualname__, self.__module__ = kind, kind, type(function).__module__
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self.out = out
         self.vmap_method: Vmap = vmap
         self.save: Save = save
         self.product: NumpyOp | None = None
+        self.given_vjp: Callable[..., Any] | None = None
         self.last_declared: tuple[list[Any], list[ArraySpec]] = ([object()], [])
+        self.for_jax: Callable[..., Any] | None = None
         # How many arguments a complete call has; any number if the function takes *args.
         self._complete = None if _Kind.VAR_POSITIONAL in kinds else len(self._signature.parameters)
 
@@ -141,7 +152,9 @@ class NumpyOp:
             read-only ndarrays. Returns one gradient for each input: an ndarray, or None for one that has
             none, such as integers and arguments that are no arrays. If it is itself a `numpy_op` with a vjp,
             second derivatives exist. It then takes several gradients one by one, and returns those of the
-            inputs that are floating point or complex arrays.
+            inputs that are floating point or complex arrays. Gradients of complex numbers follow torch's
+            convention: for z**2 return ``grad * np.conj(2 * z)``. jax's are the conjugates of these, and are
+            converted.
 
         Returns
         -------
@@ -160,6 +173,7 @@ class NumpyOp:
         >>> torch.autograd.grad(exp(x).sum(), x)
         (tensor([1., 1.]),)
         """
+        self.given_vjp = function
         from .gradients import Product  # as late as the rest: `import numpy_bridge` is to be short
 
         if isinstance(function, NumpyOp):
@@ -186,17 +200,36 @@ class NumpyOp:
             return jax_calls.call(self, args)
         return self.function(*args)
 
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """Bind to an object as functions do, so that a method can be an operation."""
+        return self if instance is None else types.MethodType(self, instance)
+
     def _completed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return all arguments in their order, defaults included."""
-        if self._complete is None and not kwargs:
-            return args
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bound.args
 
-    def __reduce__(self) -> str:
-        """Pickle as functions are, by name."""
+    def __reduce__(self) -> Any:
+        """Pickle as functions are, by name; but with the object, if a bound method is part of it."""
+        parts = (self.function, self.out, self.given_vjp)
+        if any(hasattr(part, "__self__") for part in parts):
+            return _rebuilt, (self.function, self.out, self.vmap_method, self.save, self.given_vjp)
         return self.__qualname__
 
     def __repr__(self) -> str:
         return f"<numpy_op {self.__qualname__}{self._signature}>"
+
+
+def _rebuilt(
+    function: Callable[..., Any],
+    out: Callable[..., Any],
+    vmap: Vmap,
+    save: Save,
+    vjp: Callable[..., Any] | None,
+) -> NumpyOp:
+    """Return an operation like the one that was pickled or copied."""
+    op = NumpyOp(function, out, vmap, save)
+    if vjp is not None:
+        op.vjp(vjp)
+    return op

@@ -120,7 +120,7 @@ def _as_declared(op: NumpyOp, result: Any, spec: ArraySpec, batched: int) -> Arr
     if not isinstance(result, ndarray):
         got = f"an object of type {type(result).__name__}"
         raise refusal(op, "type", "an ndarray, or a tuple of them", got, "return np.asarray(...)")
-    if batched and result.shape == (1,) * batched + spec.shape[batched:]:
+    if batched and result.shape != spec.shape and _is_part_of_batch(result.shape, spec.shape, batched):
         result = np.broadcast_to(result, spec.shape).copy()
     if result.shape != spec.shape:
         hint = "correct out=, or what the function returns"
@@ -130,6 +130,13 @@ def _as_declared(op: NumpyOp, result: Any, spec: ArraySpec, batched: int) -> Arr
         raise refusal(op, "dtype", f"a result of {spec.dtype}", f"{result.dtype}", hint)
     checked: Array = result
     return checked
+
+
+def _is_part_of_batch(shape: tuple[int, ...], whole: tuple[int, ...], batched: int) -> bool:
+    """Return whether the shapes differ only in extents of the batch that are 1."""
+    if len(shape) != len(whole) or shape[batched:] != whole[batched:]:
+        return False
+    return all(a in (1, b) for a, b in zip(shape[:batched], whole[:batched], strict=True))
 
 
 def _check_apart(op: NumpyOp, results: Sequence[Array]) -> None:

@@ -68,6 +68,7 @@ def gradients(
     inputs: Sequence[Any],
     outputs: Sequence[Any],
     differentiable: Callable[[Any], bool],
+    batched: int = 0,
 ) -> Sequence[Any]:
     """Return the gradient of each input, or None.
 
@@ -84,6 +85,8 @@ def gradients(
         the inputs are used.
     differentiable : callable
         Whether an input is an array that has gradients.
+    batched : int, optional
+        How many leading extents are those of a batch.
     """
     product = op.product
     if product is None:
@@ -91,12 +94,29 @@ def gradients(
         first = f"write one: @{op.__name__}.vjp on a function (grad, *inputs)"
         hint = second if isinstance(op.function, Product) else first
         raise refusal(op, "vjp", "a derivative", "no vjp", hint)
+    wanted = [x for x in inputs if differentiable(x)]
     if isinstance(product.function, Product):
-        found = apply(product, (len(grads), *grads, *inputs, *outputs))
+        of_arrays = _in_a_row(apply(product, (len(grads), *grads, *inputs, *outputs)))
     else:
-        found = apply(product, (*grads, *saved(op, inputs, outputs)))
-    of_arrays: Sequence[Any] = found if isinstance(found, (tuple, list)) else (found,)
-    if len(of_arrays) == len(inputs):
+        of_arrays = _in_a_row(apply(product, (*grads, *saved(op, inputs, outputs))))
+        _check(op, of_arrays, wanted, batched)
+    if len(wanted) == len(inputs):
         return of_arrays
     rest = iter(of_arrays)
     return [next(rest) if differentiable(x) else None for x in inputs]
+
+
+def _in_a_row(found: Any) -> Sequence[Any]:
+    return found if isinstance(found, (tuple, list)) else (found,)
+
+
+def _check(op: NumpyOp, found: Sequence[Any], wanted: Sequence[Any], batched: int) -> None:
+    """Raise unless a vjp that is an operation has returned one gradient for each input, and like it."""
+    if len(found) != len(wanted):
+        expected = f"{len(wanted)} gradients, one for each floating point or complex input"
+        hint = "such a vjp returns none for other arguments: correct its out="
+        raise refusal(op, "vjp", expected, f"{len(found)}", hint)
+    for g, x in zip(found, wanted, strict=True):
+        if (g.shape[batched:], g.dtype) != (x.shape[batched:], x.dtype):
+            expected, got = (f"shape {tuple(y.shape[batched:])} and {y.dtype}" for y in (x, g))
+            raise refusal(op, "vjp", f"a gradient of {expected}", got, "correct the vjp and its out=")

@@ -55,7 +55,8 @@ def _name(op: NumpyOp, kinds: tuple[str, ...]) -> str:
     with _lock:
         if (op, kinds) not in _names:
             letters = "".join(kind[:1] or "N" for kind in kinds)
-            name = re.sub(r"\W+", "_", f"{op.__module__}_{op.__qualname__}_{letters}")
+            # inductor writes classes with the name, in which Python changes names that begin with "__".
+            name = re.sub(r"[^0-9A-Za-z]+", "_", f"op_{op.__module__}_{op.__qualname__}_{letters}")
             same = sum(taken.partition("__again")[0] == name for taken in _names.values())
             name = f"{name}__again{same}" if same else name
             _register(op, kinds, name)
@@ -73,7 +74,8 @@ def _register(op: NumpyOp, kinds: tuple[str, ...], name: str) -> None:
     def computed(batch: Sequence[int], *args: Any) -> list[torch.Tensor]:
         from .torch_calls import compute
 
-        return list(compute(op, batch, complete(args)))
+        # In C order, as `traced` says: compiled code relies on the strides. Others are copied.
+        return [result.contiguous() for result in compute(op, batch, complete(args))]
 
     def traced(batch: Sequence[int], *args: Any) -> list[torch.Tensor]:
         return _like_results(op, batch, complete(args))
@@ -176,6 +178,6 @@ def backward_in_batch(
     def in_batch(op: NumpyOp, args: Sequence[Any]) -> Sequence[torch.Tensor]:
         return apply(op, args, ctx.batch)
 
-    found = gradients(ctx.op, in_batch, grads, inputs, outputs, differentiable)
+    found = gradients(ctx.op, in_batch, grads, inputs, outputs, differentiable, len(ctx.batch))
     # An input that has 1 in place of the extent of a batch gets the sum.
     return [g if g is None else g.sum_to_size(x.shape) for g, x in zip(found, inputs, strict=True)]

@@ -88,3 +88,34 @@ def _(second: Array, grad: Array, x: Array) -> tuple[Array, Array]:
 
 
 sine.vjp(sine_vjp)
+
+
+@bridge.numpy_op(out=like_first)
+def square(z: Array) -> Array:
+    """Differentiable twice, for complex numbers too."""
+    return z**2
+
+
+@bridge.numpy_op(out=like_first)
+def square_vjp(grad: Array, z: Array) -> Array:
+    return grad * np.conj(2 * z)
+
+
+@square_vjp.vjp
+def _(second: Array, grad: Array, z: Array) -> tuple[Array, Array]:
+    return second * 2 * z, 2 * np.conj(second) * grad
+
+
+square.vjp(square_vjp)
+
+
+@bridge.numpy_op(out=lambda x: (x.shape, np.result_type(x.dtype, "complex64")))
+def fft(x: Array) -> Array:
+    """A complex result for real inputs, too."""
+    return np.fft.fft(x).astype(np.result_type(x.dtype, "complex64"))
+
+
+@fft.vjp
+def _(grad: Array, x: Array) -> Array:
+    found = np.fft.ifft(grad) * x.size
+    return (found if x.dtype.kind == "c" else found.real).astype(x.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
+from numpy_operations import Array, cube, exp, fft, like_first, product, rows, scaled, sine, square
 
 jax = pytest.importorskip("jax", reason="calls operations on jax arrays")
 jnp = jax.numpy
@@ -21,7 +22,7 @@ SAME: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "sine": (sine, jnp.sin),
     "norm": (lambda x: scaled(x, 3.0)[1], lambda x: (9 * x * x).sum(-1)),
     "product": (lambda x: product(x, W), lambda x: x * W),
-    "rows": (lambda x: rows(x, np.array([0, 2, 0])), lambda x: x[np.array([0, 2, 0])]),
+    "rows": (lambda x: rows(x, np.array([0, 2, 0], np.int32)), lambda x: x[np.array([0, 2, 0])]),
 }
 TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "call": lambda f: f(jnp.asarray(X[0])),
@@ -47,6 +48,34 @@ def test_second_derivatives() -> None:
         jax.grad(jax.grad(cube))(jnp.float32(0.5))
 
 
+COMPLEX: dict[str, tuple[Any, Callable[..., Any], Callable[..., Any]]] = {
+    "square": (np.array([1 + 2j, 3 - 1j], np.complex64), square, lambda z: z**2),
+    "fft": (np.array([1 + 2j, 3 - 1j, 1j], np.complex64), fft, jnp.fft.fft),
+    "fft of real numbers": (np.arange(4, dtype=np.float32), fft, jnp.fft.fft),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_gradients_are_those_of_jax(name: str) -> None:
+    x, ours, theirs = COMPLEX[name]
+    weights = np.array([1j, 2 + 1j, 3 - 2j, 1], np.complex64)[: x.size]
+
+    def first(f: Any) -> Any:
+        return jax.grad(lambda x: jnp.abs(f(x) * weights + 1j).sum())(x)
+
+    np.testing.assert_allclose(first(ours), first(theirs), rtol=1e-5, atol=1e-5)
+
+
+def test_second_derivatives_of_complex_numbers() -> None:
+    z, ours, theirs = COMPLEX["square"]
+
+    def second(f: Any) -> Any:
+        first = jax.grad(lambda z: jnp.abs(f(z)).sum())
+        return jax.grad(lambda z: (first(z) * (1 + 2j)).real.sum())(z)
+
+    np.testing.assert_allclose(second(ours), second(theirs), rtol=1e-5)
+
+
 def test_inputs_are_shared_and_read_only() -> None:
     seen = []
 
@@ -61,6 +90,39 @@ def test_inputs_are_shared_and_read_only() -> None:
         seen[0].setflags(write=True)
 
 
+@pytest.mark.parametrize("transform", ["call", "grad"])
+def test_calls_after_the_first_keep_nothing_and_compile_nothing(transform: str) -> None:
+    compiled = []
+    run = TRANSFORMS[transform]
+    alive = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
+    )
+    for _ in range(4):
+        run(lambda x: scaled(x, 0.1, None)[0])
+        gc.collect()
+        alive.append((len(jax.live_arrays()), len(compiled)))
+    assert compiled  # the first call was heard of
+    assert alive[1:] == [alive[1]] * 3
+
+
+def test_constants_keep_their_values_and_types() -> None:
+    seen: list[Any] = []
+
+    @bridge.numpy_op(out=like_first)
+    def look(x: Array, *constants: Any) -> Array:
+        seen.append(constants)
+        return x + 1
+
+    changing = [1.0]
+    given = [1, 1.0, True, 0.0, -0.0, np.float32(1), None, "1", (1, 2), (1.0, 2), changing, changing]
+    for constant in given:
+        changing[0] += 1
+        look(jnp.asarray(W), constant)
+    assert [(type(x), repr(x)) for (x,) in seen] == [(type(x), repr(x)) for x in given]
+    assert seen[-1][0] is changing
+
+
 def test_results_are_checked() -> None:
     wrong = bridge.numpy_op(out=like_first)(lambda x: x[1:] + 1)
     with pytest.raises(Exception, match="expected a result of shape"):
@@ -72,3 +134,12 @@ def test_a_dtype_that_jax_would_truncate_is_refused() -> None:
     with pytest.raises(bridge.SharingError, match="jax_enable_x64") as caught:
         double(jnp.asarray(W))
     assert (caught.value.protocol, caught.value.field) == ("numpy_op", "dtype")
+
+
+@pytest.mark.parametrize("values", [np.array([2**40, 0, 0]), np.array([1e300, 0, 0])])
+def test_ndarrays_that_jax_would_truncate_are_refused(values: Array) -> None:
+    """int64 would wrap and float64 overflow before the function sees them."""
+    with pytest.raises(bridge.SharingError, match="jax_enable_x64") as caught:
+        product(jnp.asarray(W), values)
+    assert (caught.value.protocol, caught.value.field) == ("numpy_op", "dtype")
+    assert caught.value.got == f"an ndarray of {values.dtype} in product()"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import threading
 import traceback
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_operations import Array, cube, exp, like_first, product, rows, scaled, sine
+from numpy_operations import Array, cube, exp, fft, like_first, product, rows, scaled, sine, square
 
 torch = pytest.importorskip("torch", reason="calls operations on tensors")
 
@@ -36,6 +37,9 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "two results": (scaled, (numbers(2, 3),)),
     "one of two": (lambda x: scaled(x, 3.0)[1], (numbers(2, 3),)),
     "constants": (lambda x: scaled(x, factor=0.5, shift=1), (numbers(2, 3),)),
+    "complex": (square, (numbers(3, dtype=torch.complex128),)),
+    "complex fft": (fft, (numbers(3, dtype=torch.complex128),)),
+    "fft of real numbers": (fft, (numbers(3),)),
     "integers": (lambda x: rows(x, torch.tensor([0, 2, 0])), (numbers(3, 2),)),
 }
 
@@ -68,6 +72,8 @@ def test_gradients_that_are_conjugates_are_computed() -> None:
 
 def test_second_derivatives() -> None:
     assert torch.autograd.gradgradcheck(sine, (numbers(3),))
+    z = torch.tensor([1 + 2j, 3 - 1j], dtype=torch.complex128, requires_grad=True)
+    assert torch.autograd.gradgradcheck(square, (z,))
     (first,) = torch.autograd.grad(cube(x := numbers(3)).sum(), x, create_graph=True)
     with pytest.raises(bridge.SharingError) as caught:
         first.sum().backward()
@@ -231,6 +237,44 @@ def test_gradients_that_are_refused(grads: Any, field: str) -> None:
     assert (caught.value.protocol, caught.value.field) == ("numpy_op", field)
 
 
+ILL_DECLARED: dict[str, tuple[Callable[..., Any], Callable[..., Any], str, str]] = {
+    "one of two": (like_first, lambda g, x, y: g * y, "2 gradients, one for each", "1 in"),
+    "three for two": (lambda *_: [((3,), "f8")] * 3, lambda g, *_: (g * 1, g * 2, g * 3), "2 grad", "3 in"),
+    "shape": (
+        lambda *_: [((2, 3), "f8"), ((3,), "f8")],
+        lambda g, *_: (np.ones((2, 3)), g * 1),
+        "(3,)",
+        "(2, 3)",
+    ),
+    "dtype": (
+        lambda *_: [((3,), "f8"), ((3,), "f4")],
+        lambda g, *_: (g * 1, g.astype("f4")),
+        "float64",
+        "float32",
+    ),
+}
+
+
+@pytest.mark.parametrize("transformed", [False, True])
+@pytest.mark.parametrize("name", ILL_DECLARED)
+def test_gradients_of_a_vjp_that_is_an_operation_are_checked(name: str, transformed: bool) -> None:
+    out, function, expected, got = ILL_DECLARED[name]
+    operation = bridge.numpy_op(out=like_first)(lambda x, y: x * y)
+    operation.vjp(bridge.numpy_op(out=out)(function))
+
+    def differentiate() -> None:
+        if transformed:
+            torch.func.vmap(torch.func.grad(lambda x: operation(x, x).sum()))(numbers(1, 3, grad=False))
+        else:
+            operation(x := numbers(3), x).sum().backward()
+
+    with pytest.raises(bridge.SharingError) as caught:
+        differentiate()
+    assert (caught.value.protocol, caught.value.field) == ("numpy_op", "vjp")
+    assert expected in caught.value.expected
+    assert got in caught.value.got
+
+
 def test_none_is_a_gradient_of_zero() -> None:
     @bridge.numpy_op(out=like_first)
     def step(x: Array) -> Array:
@@ -331,6 +375,28 @@ def test_tensors_without_memory_here_are_refused(make: Callable[[], Any]) -> Non
         cube(make())
 
 
+class Scale:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    @bridge.numpy_op(out=lambda self, x, shift=0.0: (x.shape, x.dtype))
+    def run(self, x: Array, shift: float = 0.0) -> Array:
+        return x * self.factor + shift
+
+    @run.vjp
+    def _(grad: Array, self: Scale, x: Array, shift: float) -> tuple[Any, ...]:
+        return None, grad * self.factor, None
+
+
+def test_a_method_can_be_an_operation() -> None:
+    scale = Scale(3.0)
+    x = numbers(2)
+    assert torch.autograd.gradcheck(scale.run, (x,))
+    assert torch.equal(scale.run(x, 1.0), x * 3 + 1)
+    assert scale.run(np.ones(1)) == 3
+    assert isinstance(Scale.run, type(cube))
+
+
 def test_arrays_only_is_the_function_itself() -> None:
     x = np.arange(3.0)
     assert cube(x).tolist() == [0, 1, 8]
@@ -345,6 +411,8 @@ def test_declarations() -> None:
             bridge.numpy_op(out=like_first, **wrong)(np.copy)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="positional parameters only"):
         bridge.numpy_op(out=like_first)(lambda x, *, factor: x)
+    with pytest.raises(ValueError, match=r"lambda x: sin\(x\)"):
+        bridge.numpy_op(out=like_first)(np.sin)
     with pytest.raises(TypeError):
         scaled(numbers(3), unknown=1)
     assert cube.__name__ == "cube"
@@ -354,3 +422,75 @@ def test_declarations() -> None:
 def test_operations_are_pickled_and_copied_by_name() -> None:
     assert pickle.loads(pickle.dumps(cube)) is cube
     assert copy.deepcopy(cube) is cube
+
+
+class Power:
+    """Its bound methods make an operation, which goes where the object goes."""
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+        self.operation = bridge.numpy_op(out=self.like, vmap="expand_dims", save="both")(self.run)
+        self.operation.vjp(self.back)
+
+    def like(self, x: Any) -> tuple[Any, Any]:
+        return x.shape, x.dtype
+
+    def run(self, x: Array) -> Array:
+        return x**self.exponent
+
+    def back(self, grad: Array, x: Array, y: Array) -> Array:
+        return grad * self.exponent * y / x
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda x: pickle.loads(pickle.dumps(x)),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_operations_of_bound_methods_are_copied_with_their_object(copied: str) -> None:
+    power = Power(2.0)
+    other = COPIES[copied](power)
+    other.exponent = 3.0
+    x = torch.full((2,), 2.0, dtype=torch.float64, requires_grad=True)
+    assert (power.operation(x).tolist(), other.operation(x).tolist()) == ([4, 4], [8, 8])
+    assert torch.autograd.gradcheck(other.operation, (x,))
+    assert (other.operation.vmap_method, other.operation.save) == ("expand_dims", "both")
+
+
+class Doubled:
+    def __call__(self, x: Array) -> Array:
+        return x * 2
+
+
+NAMELESS: dict[str, Callable[..., Any]] = {
+    "partial": functools.partial(lambda k, x: x * k, 2.0),
+    "Doubled": Doubled(),
+}
+
+
+def test_functions_without_a_name() -> None:
+    for name, function in NAMELESS.items():
+        operation = bridge.numpy_op(out=like_first)(function)
+        operation.vjp(lambda grad, x: grad * 2)
+        assert operation.__name__ == name
+        assert torch.autograd.gradcheck(operation, (numbers(2),))
+
+
+@pytest.mark.parametrize("call", [lambda f, x: f(x), lambda f, x: f(x=x), lambda f, x: f(x, 2.0, 5)])
+def test_defaults_before_further_arguments(call: Callable[..., Any]) -> None:
+    seen = []
+
+    @bridge.numpy_op(out=like_first)
+    def scale(x: Array, factor: float = 2.0, *rest: int) -> Array:
+        return x * factor
+
+    @scale.vjp
+    def _(grad: Array, x: Array, factor: float, *rest: int) -> tuple[Any, ...]:
+        seen.append((factor, rest))
+        return grad * factor, None, *(None for _ in rest)
+
+    call(scale, x := numbers(2)).sum().backward()
+    assert x.grad.tolist() == [2, 2]
+    assert seen == [(2.0, (5,) * len(seen[0][1]))]

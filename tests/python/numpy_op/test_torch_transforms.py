@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from numpy_operations import Array, cube, exp, like_first, product, rows, scaled
 
 torch = pytest.importorskip("torch", reason="transforms operations on tensors")
 from torch.func import grad, jacrev, vjp, vmap  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from numpy_bridge.numpy_ops import torch_registered  # noqa: E402
 
 X = torch.linspace(-1, 1, 6, dtype=torch.float64).reshape(2, 3)
 W = torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64)
@@ -86,6 +90,21 @@ def test_batches_of_some_inputs(method: Any, dims: tuple[int | None, int | None]
     torch.testing.assert_close(both(times), both(SAME[product]))
 
 
+@pytest.mark.parametrize("method", ["sequential", "expand_dims", "broadcast_all"])
+def test_results_that_depend_on_one_of_two_batches(method: Any) -> None:
+    """As gradients do: that of x * y by y is x, for all y."""
+    times = bridge.numpy_op(out=like_first, vmap=method)(lambda x, y: x * y)
+    times.vjp(lambda g, x, y: (g * y, g * x))
+    first = bridge.numpy_op(out=like_first, vmap=method)(lambda x, y: x * 2)
+
+    def nested(f: Any) -> Any:
+        return vmap(vmap(f, (0, None)), (None, 0))(X, torch.stack([W, 2 * W, 3 * W, 4 * W]))
+
+    torch.testing.assert_close(nested(first), nested(lambda x, y: x * 2))
+    both = nested(grad(lambda x, y: times(x, y).sum(), argnums=(0, 1)))
+    torch.testing.assert_close(both, nested(grad(lambda x, y: (x * y).sum(), argnums=(0, 1))))
+
+
 def test_second_derivatives() -> None:
     torch.testing.assert_close(grad(grad(sine))(W[0]), -torch.sin(W[0]))
     with pytest.raises(bridge.SharingError, match="no vjp"):
@@ -108,6 +127,7 @@ PROGRAMS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "two results": (lambda o, x: sum(y.sum() for y in o(scaled)(x, 3.0, shift=1)), (X,)),
     "one of two results": (lambda o, x: o(scaled)(x)[1].sum(), (X,)),
     "integers": (lambda o, x: (o(rows)(x, torch.tensor([1, 0, 1])) ** 2).sum(), (X,)),
+    "transposed": (lambda o, x: (o(cube)(x.T).reshape(-1) * x.reshape(-1)).sum(), (X,)),
     "vmap": (lambda o, x: vmap(o(cube))(x).sum(), (X,)),
     "vmap of one": (lambda o, x: vmap(o(product), (0, None))(x, x[0]).sum(), (X,)),
 }
@@ -133,8 +153,8 @@ def test_compiled_with_shapes_that_change() -> None:
 
 
 def test_inductor() -> None:
-    function = torch.compile(lambda x: cube(x), fullgraph=True, options={"compile_threads": 1})
-    assert torch.equal(function(W), W**3)
+    function = torch.compile(lambda x: cube(x.T) + 1, fullgraph=True, options={"compile_threads": 1})
+    assert torch.equal(function(X), X.T**3 + 1)
 
 
 def test_memory_is_shared_in_compiled_code_and_errors_arrive() -> None:
@@ -165,7 +185,7 @@ def test_arguments_of_other_kinds_are_refused_where_torch_compiles() -> None:
 
     assert scaled_by(W, {"factor": 2.0})[0] == 2
     with (
-        torch.utils.flop_counter.FlopCounterMode(display=False),
+        FlopCounterMode(display=False),
         pytest.raises(bridge.SharingError) as caught,
     ):
         scaled_by(W, {"factor": 2.0})
@@ -184,14 +204,38 @@ def test_export_and_fake_tensors() -> None:
     assert y.shape == (3, 2)
 
 
-def test_operators_pass_torchs_own_checks() -> None:
+def operator_of(operation: Any, x: Any) -> Any:
+    """Return the operator that stands for a call on one tensor."""
+    with FlopCounterMode(display=False):
+        operation(x)  # which registers it
+    name = torch_registered._names[operation, ("Tensor",)]
+    return getattr(torch.ops.numpy_bridge, name).default
+
+
+@bridge.numpy_op(out=like_first)
+def fortran(x: Array) -> Array:
+    """Neither the result nor the gradient is in C order."""
+    return np.asfortranarray(x * 2)
+
+
+@fortran.vjp
+def _(g: Array, x: Array) -> Array:
+    return np.asfortranarray(g * 2)
+
+
+@pytest.mark.parametrize("operation", [cube, fortran], ids=["cube", "fortran"])
+@pytest.mark.parametrize("x", [X, X.T], ids=["C order", "transposed"])
+def test_operators_pass_torchs_own_checks(operation: Any, x: Any) -> None:
     """opcheck: schema, fake results, autograd registration, and AOTAutograd with dynamic shapes."""
-    with torch.utils.flop_counter.FlopCounterMode(display=False):
-        cube(X)  # which registers the operator
-    operators = [name for name in dir(torch.ops.numpy_bridge) if "operations_cube_T" in name]
-    (name,) = operators
-    x = X.clone().requires_grad_()
-    torch.library.opcheck(getattr(torch.ops.numpy_bridge, name).default, ([], x))
+    torch.library.opcheck(operator_of(operation, x), ([], x.detach().requires_grad_()))
+
+
+@pytest.mark.parametrize("name", ["__main__", "größe", "a.<locals>.b"])
+def test_names_of_operators_are_plain(name: str) -> None:
+    """Classes that inductor writes have them, where Python changes names that begin with two underscores."""
+    operation = bridge.numpy_op(out=like_first)(lambda x: x + 1)
+    operation.__module__ = name
+    assert re.fullmatch(r"op_[0-9A-Za-z_]+", operator_of(operation, W).name().split("::")[1])
 
 
 def test_results_keep_their_dtype_under_every_way() -> None:
