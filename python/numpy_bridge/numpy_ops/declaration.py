@@ -213,7 +213,7 @@ class NumpyOp:
     def __reduce__(self) -> Any:
         """Pickle as functions are, by name; but with the object, if a bound method is part of it."""
         parts = (self.function, self.out, self.given_vjp)
-        if any(hasattr(part, "__self__") for part in parts):
+        if any(map(inspect.ismethod, parts)):
             return _rebuilt, (self.function, self.out, self.vmap_method, self.save, self.given_vjp)
         return self.__qualname__
 

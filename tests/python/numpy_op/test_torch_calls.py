@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 import pickle
 import threading
 import traceback
@@ -422,6 +423,8 @@ def test_declarations() -> None:
 def test_operations_are_pickled_and_copied_by_name() -> None:
     assert pickle.loads(pickle.dumps(cube)) is cube
     assert copy.deepcopy(cube) is cube
+    of_c = bridge.numpy_op(out=like_first)(math.sin)  # it has a __self__, its module, but is no method
+    assert copy.deepcopy(of_c) is of_c
 
 
 class Power:
