@@ -117,7 +117,7 @@ NUMPY_BRIDGE_INLINE std::string hint_for_array(py::handle x, std::string hint) {
         if (const std::size_t at = hint.find(from); at != std::string::npos) hint.replace(at, from.size(), to);
     };
     const py::object dtype = x.attr("dtype"), names = dtype.attr("names");
-    if (dtype.attr("itemsize").cast<std::int64_t>() == 0) return {}; // there are no bytes
+    if (!names.is_none() && py::len(names) == 0) return {}; // there is nothing to share
     if (names.is_none()) replace("share one field at a time, x['field'], or the bytes,", "share the bytes:");
     else replace("'field'", to_text(py::repr(names[py::int_(0)])));
     if (dtype.attr("hasobject").ptr() == Py_True) replace(", or the bytes, x.view('u1')", "");

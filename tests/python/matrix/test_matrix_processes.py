@@ -79,10 +79,11 @@ def test_a_hang_is_a_cell() -> None:
 
 
 _HANGS = """
-import sys, time
+import signal, sys, time
 from dataclasses import replace
 from numpy_bridge.matrix import processes
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 call = f'''
 import multiprocessing, os, pathlib
 memory, *layout = shared(np.asarray(x))
@@ -110,7 +111,7 @@ def test_nothing_is_left_of_a_cell_that_is_ended(number: signal.Signals, tmp_pat
         assert _is_there(name)
     finally:
         parent.send_signal(number)
-        parent.wait()
+        assert parent.wait(60) != 0
     _wait_until(lambda: not any(map(_runs, processes_of_cell)))
     _wait_until(lambda: not _is_there(name))
 
