@@ -44,7 +44,7 @@ facts facts_of(const memory& m) {
 
 facts describe(const py::object& x) {
     imported in;
-    engine::finally_refused(x.ptr(), "", [&] { import_object(x.ptr(), engine::to_locate, in); });
+    import_object(x.ptr(), engine::to_locate, in);
     return facts_of(in.description);
 }
 

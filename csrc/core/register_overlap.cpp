@@ -1,5 +1,4 @@
 /// shares_memory and may_share_memory.
-#include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/overlap.hpp>
 
 #include "fast_function.hpp"
@@ -17,17 +16,11 @@ constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "
 /// of the first.
 struct located {
     explicit located(const arguments<2>& given) {
-        locate(given[0], a);
+        import_object(given[0], engine::to_locate, a);
         a.own_extents();
-        locate(given[1], b);
+        import_object(given[1], engine::to_locate, b);
     }
     imported a, b;
-
-private:
-    static void locate(PyObject* x, imported& in) {
-        constexpr const char* no_copy = ""; // which would lie elsewhere
-        engine::finally_refused(x, no_copy, [&] { import_object(x, engine::to_locate, in); });
-    }
 };
 
 py::object shares_memory(const arguments<2>& given) {

@@ -28,13 +28,14 @@ from producers import Legacy, Versioned
 from support import needs_torch, torch
 
 
+@pytest.mark.timeout(1500)  # under sanitizers it takes minutes
 def test_every_object_of_the_suite_in_little_time_and_memory() -> None:
     folders = [str(Path(__file__).parents[1] / folder) for folder in ("helpers", "protocols/hostile")]
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("everything.py"))],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=1400,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])},
     )
     *lines, last = done.stdout.splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import os
 import re
 import signal
 import subprocess
@@ -13,17 +14,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-import numpy_bridge as bridge
 from numpy_bridge.matrix import Outcome, UnknownLibraryError, processes
 from numpy_bridge.matrix.document import document
 from numpy_bridge.matrix.markdown import markdown
 from numpy_bridge.matrix.model import Cell, Consumer, Finding, Matrix
 from numpy_bridge.matrix.passage import Passage
 from numpy_bridge.matrix.processes.probe import probe
-from numpy_bridge.matrix.processes.resident import Growth
+from numpy_bridge.matrix.processes.resident import ENVIRONMENT, Growth
 from repository import ROOT
 
 MIB = 1 << 20
@@ -165,16 +164,27 @@ def test_ours_out_of_band_shares_every_object(producer) -> None:
     assert finding.outcome is (Outcome.READONLY if producer.readonly else Outcome.SHARES), finding
 
 
+_GROWTH = """
+import numpy as np
+import numpy_bridge as bridge
+from numpy_bridge.matrix.processes.resident import Growth
+
+MIB = 1 << 20
+growth = Growth()
+np.ones(8 * MIB, np.uint8)
+assert 7 * MIB < growth.bytes() < 10 * MIB
+block = bridge.shared_empty(8 * MIB, "uint8")
+growth = Growth()
+bridge.to_numpy(block)[:] = 1
+assert growth.bytes(shared=False) < 2 * MIB
+assert growth.bytes() >= growth.bytes(shared=False)
+"""
+
+
 @pytest.mark.resident
 def test_growth_counts_what_was_freed_and_not_what_others_share() -> None:
-    growth = Growth()
-    np.ones(8 * MIB, np.uint8)
-    assert 7 * MIB < growth.bytes() < 10 * MIB
-    block = bridge.shared_empty(8 * MIB, "uint8")
-    growth = Growth()
-    bridge.to_numpy(block)[:] = 1
-    assert growth.bytes(shared=False) < 2 * MIB
-    assert growth.bytes() >= growth.bytes(shared=False)
+    """In a process of its own, which has no freed memory to use again."""
+    subprocess.run([sys.executable, "-c", _GROWTH], check=True, env={**os.environ, **ENVIRONMENT})
 
 
 def test_without_linux_nothing_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
