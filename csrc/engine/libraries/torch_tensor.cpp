@@ -134,7 +134,11 @@ NUMPY_BRIDGE_INLINE bool is_tensor_unmoved(const witness& seen, const memory& wa
         return reinterpret_cast<std::uintptr_t>(now.data) == seen.marks[0] &&
                static_cast<std::uintptr_t>(now.size) == seen.marks[1];
     }
-    return is_at(read_tensor(torch, seen.object), was);
+    try {
+        return is_at(read_tensor(torch, seen.object), was);
+    } catch (const sharing_error&) { // it has no memory any more
+        return false;
+    }
 }
 
 NUMPY_BRIDGE_INLINE void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted,
