@@ -6,6 +6,7 @@ explained, and what is wrong with the explanation.
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 import tracemalloc
@@ -38,6 +39,8 @@ from support import torch
 
 ANOTHER = np.ones(3)
 LONGEST, MOST = 0.05, 1 << 20  # seconds, bytes
+if "asan" in os.environ.get("LD_PRELOAD", ""):
+    LONGEST *= 20  # it makes all memory that is allocated slower
 Maker = Callable[[], Any]
 
 HOSTILE: dict[str, tuple[Callable[..., Any], tuple[dict[str, Any], ...]]] = {
