@@ -23,6 +23,7 @@ from numpy_bridge.libraries import BY_NAME, is_instance, library_of
 from numpy_bridge.memory import Memory
 from numpy_bridge.memory.readable import is_readable
 from numpy_bridge.outcome import Outcome
+from numpy_bridge.processes.layout import c_strides
 from numpy_bridge.sharing import Trial, by_address
 from numpy_bridge.tensors import is_tensor
 
@@ -164,7 +165,7 @@ def _small_view(memory: Memory) -> _core.View:
     shape = [axis.stop for axis in _corner(memory)]
     strides = [(abs(s) % 64 + 64) * (-1 if s < 0 else 1) if s else 0 for s in memory.strides]
     if memory.c_contiguous:
-        strides = [prod(shape[axis + 1 :]) * memory.itemsize for axis in range(len(shape))]
+        strides = list(c_strides(shape, memory.itemsize))
     reach = sum(abs(stride) for stride in strides)
     block = np.ones(2 * reach + 256, np.uint8)
     first = block.ctypes.data + reach + 64

@@ -15,7 +15,7 @@ from numpy_bridge import _core
 # What does the work is imported when it is used: these names are all that `import numpy_bridge` needs.
 if TYPE_CHECKING:
     from .frame import Readonly
-    from .message import Message
+    from .message import Frames, Message
 
 Callback = Callable[[pickle.PickleBuffer], Any]
 
@@ -335,20 +335,23 @@ def register_reducers(pickler: Any = None, *, shared_memory: bool = False) -> No
         register(kind, _reduce)
 
 
-def _reduce(x: Any) -> Any:
-    from .message import alone
+def _reduced(x: Any, frames: Frames) -> Any:
     from .reducing import reduction
 
-    result = reduction(x, alone)
+    result = reduction(x, frames)
     return x.__reduce_ex__(pickle.HIGHEST_PROTOCOL) if result is None else result
+
+
+def _reduce(x: Any) -> Any:
+    from .message import alone
+
+    return _reduced(x, alone)
 
 
 def reduce_for_one_receiver(x: Any) -> Any:
     from .one_receiver import one_receiver
-    from .reducing import reduction
 
-    result = reduction(x, one_receiver)
-    return x.__reduce_ex__(pickle.HIGHEST_PROTOCOL) if result is None else result
+    return _reduced(x, one_receiver)
 
 
 def _reduce_unless_saved(x: Any) -> Any:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from math import prod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +10,7 @@ import numpy as np
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 from numpy_bridge.pointer import from_pointer
+from numpy_bridge.processes.layout import c_strides
 from numpy_bridge.tensors import is_tensor
 
 
@@ -20,11 +18,10 @@ def aligned(shape: int | Sequence[int], dtype: Any, align: int) -> _core.View:
     """Return a View of new memory in C order whose address is a multiple of `align`."""
     if align < 1 or align & (align - 1):
         raise SharingError("empty", "align", "a power of two", str(align))
-    extents = tuple(operator.index(n) for n in (shape if isinstance(shape, Iterable) else (shape,)))
-    described = from_pointer(align, extents, dtype)  # refuses what cannot be described
+    described = from_pointer(align, shape, dtype)  # refuses what cannot be described
     block = np.empty(max(described.nbytes, 1) + align - 1, np.uint8)
     address = block.ctypes.data
-    return from_pointer(address + -address % align, extents, dtype, owner=block)
+    return from_pointer(address + -address % align, described.shape, dtype, owner=block)
 
 
 def values_of(x: Any) -> _core.View:
@@ -34,17 +31,12 @@ def values_of(x: Any) -> _core.View:
 
 def is_packed(view: _core.View, *, any_order: bool = False) -> bool:
     """Return whether elements lie in C order without gaps; with `any_order`, in any order of the axes."""
-    if view.strides == _c_strides(view.shape, view.itemsize):
+    if view.strides == c_strides(view.shape, view.itemsize):
         return True
     axes = [pair for pair in zip(view.strides, view.shape, strict=True) if pair[1] != 1]
     ordered = sorted(axes, reverse=True) if any_order else axes
     extents = tuple(extent for _, extent in ordered)
-    return tuple(stride for stride, _ in ordered) == _c_strides(extents, view.itemsize)
-
-
-@lru_cache(maxsize=256)
-def _c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    return tuple(itemsize * prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    return tuple(stride for stride, _ in ordered) == c_strides(extents, view.itemsize)
 
 
 def may_be_written(view: _core.View) -> _core.View:

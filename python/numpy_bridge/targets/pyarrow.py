@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -92,17 +93,10 @@ ARRAY = Target(
     device_of=_device_of,
 )
 
-FIXED_SHAPE = Target(
-    "pyarrow",
-    _share_array,
-    address=_address,
+FIXED_SHAPE = replace(
+    ARRAY,
     is_own=lambda x: isinstance(x, pa.FixedShapeTensorArray),
-    dtypes=NUMBERS,
     refuse=axes("pyarrow", 2, "pass like=pyarrow.Array"),
-    order="C",
-    immutable=True,
-    copy_own=lambda array: pa.concat_arrays([array]),
-    device_of=_device_of,
 )
 
 

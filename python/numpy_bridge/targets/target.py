@@ -64,7 +64,7 @@ class Conversion:
         if copy is not False:
             refuse_missing(x)
         if device is not None:
-            check_device(self.name, _core.describe(result)["device"], device)
+            check_device(self.name, device_of(result), device)
         return result
 
 

@@ -77,6 +77,12 @@ def shared(array):
 
 _PUT, _BLOCK_PUT = "queue.put(x); answer()", "queue.put(block_of(x)); answer()"
 _SUBMIT, _BLOCK_SUBMIT = (f"executor.submit(receive, {x}).result()" for x in ("x", "block_of(x)"))
+_RAY_PUT = "ray.get(actor.receive.remote(ray.put(x)))"
+_SCATTER, _OUR_SCATTER = (
+    f"submit(receive, {sent}).result()"
+    for sent in ("client.scatter(x, hash=False)", "bridge.dask.scatter(client, x)")
+)
+_BY_DASK = {"prepare": "bridge.dask.register(client)", "may_copy": True}
 _BY_BLOCK = {"prepare": _BLOCK, "may_copy": True}
 _LOKY = {"modules": ("loky", "joblib"), "peer": "loky"}
 _TORCH = {"modules": ("torch",), "peer": "torch_queue"}
@@ -118,31 +124,10 @@ TRANSPORTS: tuple[Transport, ...] = (
     _ours("loky", "ours", _BLOCK_SUBMIT, **_LOKY, **_BY_BLOCK),
     _own("torch-queue", "Queue", _PUT, **_TORCH),
     _ours("torch-queue", "ours", _BLOCK_PUT, **_TORCH, **_BY_BLOCK),
-    _own("ray", "put", "ray.get(actor.receive.remote(ray.put(x)))", **_RAY),
-    _ours(
-        "ray",
-        "ours",
-        "ray.get(actor.receive.remote(ray.put(x)))",
-        prepare="bridge.ray.register()",
-        may_copy=True,
-        **_RAY,
-    ),
-    _own("dask", "scatter", "submit(receive, client.scatter(x, hash=False)).result()", **_DASK),
-    _ours(
-        "dask",
-        "register",
-        "submit(receive, client.scatter(x, hash=False)).result()",
-        prepare="bridge.dask.register(client)",
-        may_copy=True,
-        **_DASK,
-    ),
-    _ours(
-        "dask",
-        "ours",
-        "submit(receive, bridge.dask.scatter(client, x)).result()",
-        prepare="bridge.dask.register(client)",
-        may_copy=True,
-        **_DASK,
-    ),
+    _own("ray", "put", _RAY_PUT, **_RAY),
+    _ours("ray", "ours", _RAY_PUT, prepare="bridge.ray.register()", may_copy=True, **_RAY),
+    _own("dask", "scatter", _SCATTER, **_DASK),
+    _ours("dask", "register", _SCATTER, **_BY_DASK, **_DASK),
+    _ours("dask", "ours", _OUR_SCATTER, **_BY_DASK, **_DASK),
 )
 """Every column, in the order of reports."""
