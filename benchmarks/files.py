@@ -14,12 +14,11 @@ import gc
 import importlib
 import json
 import platform
-import re
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,30 +26,15 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 
 import numpy_bridge as bridge
+from processes import MIB, Row, print_rows, status
 
-MIB = 1 << 20
 ROUNDS = 9
 SHAPE = (1024, 1024)  # of each tensor
 BYTES = 4 << 20  # of each, in float32
 
 Call = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison: milliseconds, bytes in memory, and what we aim at."""
-
-    what: str
-    beside: str
-    ours: float
-    theirs: float
-    our_bytes: int
-    their_bytes: int
-    times_faster: float
-    reach: str
 
 
 def main() -> None:
@@ -136,33 +120,13 @@ def row_of(what: str, beside: str, ours: Call, theirs: Call, reach: str) -> Row:
 def measured(call: Call) -> tuple[float, int]:
     """Return the milliseconds of a call, and the bytes in memory that its result holds."""
     gc.collect()
-    before = in_memory()
+    before = status("VmRSS")
     start = time.process_time()
     result = call()
     milliseconds = (time.process_time() - start) * 1e3
-    held = in_memory() - before
+    held = status("VmRSS") - before
     del result
     return milliseconds, max(0, held)
-
-
-def in_memory() -> int:
-    """Return the bytes that the process has in memory, with those of files."""
-    (kib,) = re.findall(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
-    return int(kib) * 1024
-
-
-def print_rows(title: str, rows: list[Row], console: Console) -> None:
-    """Print one table."""
-    table = Table(title=title)
-    for heading in ("ours", "beside"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("ours, ms", "theirs, ms", "times", "ours, MiB", "theirs, MiB", "reach"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        milliseconds = [f"{cost:.2f}" for cost in (row.ours, row.theirs)]
-        mebibytes = [f"{size / MIB:,.0f}" for size in (row.our_bytes, row.their_bytes)]
-        table.add_row(row.what, row.beside, *milliseconds, f"{row.times_faster:,.1f}", *mebibytes, row.reach)
-    console.print(table)
 
 
 if __name__ == "__main__":

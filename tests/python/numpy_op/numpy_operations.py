@@ -119,3 +119,11 @@ def fft(x: Array) -> Array:
 def _(grad: Array, x: Array) -> Array:
     found = np.fft.ifft(grad) * x.size
     return (found if x.dtype.kind == "c" else found.real).astype(x.dtype)
+
+
+def numbers(*shape: int, dtype: Any = None, grad: bool = True) -> Any:
+    """A tensor of numbers from -1 to 1.5; float64 if no dtype is given."""
+    import torch
+
+    x = torch.linspace(-1.0, 1.5, int(np.prod(shape)), dtype=torch.float64).reshape(shape)
+    return x.to(dtype or torch.float64).requires_grad_(grad)
