@@ -47,7 +47,7 @@ def main() -> None:
         rows = measured_rows(Path(folder), arguments.mib)
     title = f"{arguments.mib} MiB of weights, opened in NumPy and torch"
     console = Console()
-    console.width = max(console.width, 110)
+    console.width = max(console.width, 120)
     print_rows(title, rows, console)
     versions = f"numpy {np.__version__}, torch {torch.__version__}, safetensors {version('safetensors')}"
     versions = f"{versions}, Python {platform.python_version()}"
