@@ -73,7 +73,8 @@ inline bool alignment_fits(const requirements& r, const memory& m) noexcept {
 
 /// Whether no two elements share a byte, since writes to such elements would be ambiguous.
 inline bool elements_are_apart(const memory& m) noexcept {
-    auto reach = static_cast<std::int64_t>(itemsize(m.type.id)); // in C order each stride steps over the dimensions behind it
+    auto reach =
+        static_cast<std::int64_t>(itemsize(m.type.id)); // in C order each stride steps over the dimensions behind it
     for (int i = m.ndim - 1; i >= 0; --i) {
         if (m.shape[i] <= 1) continue;
         const std::int64_t step = m.strides[i] < 0 ? -m.strides[i] : m.strides[i];
