@@ -63,7 +63,7 @@ struct interval {
 /// The values of z for which target - step * z can still be met by terms that reach `rest` at most.
 inline std::optional<interval> candidates(const term& t, interval target, std::uint64_t rest) {
     const std::uint64_t least = target.low > rest ? (target.low - rest - 1) / t.step + 1 : 0;
-    const std::uint64_t most = std::min(t.limit, target.high / t.step);
+    const std::uint64_t most = (std::min)(t.limit, target.high / t.step);
     if (least > most) return std::nullopt;
     return interval{least, most};
 }

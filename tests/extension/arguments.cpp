@@ -1,13 +1,26 @@
 /// Borrowing and sharing: what a function sees of an array.
+#include <algorithm>
+#include <bitset>
+#include <charconv>
+#include <chrono>
+#include <limits>
 #include <numeric>
 #include <optional>
+#include <set>
+#include <thread>
 #include <vector>
 
+#include <Eigen/Core>
 #include <pybind11/complex.h>
 #include <pybind11/stl.h>
 
+// Our headers compile where these are macros, as windows.h has them.
+#define min(a, b) (((a) < (b)) ? (a) : (b))
+#define max(a, b) (((a) > (b)) ? (a) : (b))
 #include <numpy_bridge/eigen.hpp>
 #include <numpy_bridge/pybind11.hpp>
+#undef min
+#undef max
 
 #include "register.hpp"
 

@@ -127,7 +127,7 @@ NUMPY_BRIDGE_INLINE int count_devices(py::handle torch, device_type type) {
         const py::object module = name.empty() ? py::object() : optional_attribute(torch.ptr(), name.c_str());
         if (!module) return 0;
         const py::object count = optional_attribute(module.ptr(), "device_count");
-        return count ? count().cast<int>() : std::numeric_limits<int>::max();
+        return count ? count().cast<int>() : (std::numeric_limits<int>::max)();
     } catch (py::error_already_set& error) {
         text_of_error(error); // raises errors that are not about the device
         return 0;

@@ -38,7 +38,7 @@ NUMPY_BRIDGE_INLINE void describe_dlpack(const dlpack::tensor& t, bool readonly,
         refuse(protocol, "byte_offset", "a byte_offset of 0, as memory on " + name_of(t.device) + " is a handle",
                std::to_string(t.byte_offset));
     const auto address = reinterpret_cast<std::uintptr_t>(t.data);
-    if (t.data != nullptr && t.byte_offset > std::numeric_limits<std::uintptr_t>::max() - address)
+    if (t.data != nullptr && t.byte_offset > (std::numeric_limits<std::uintptr_t>::max)() - address)
         refuse(protocol, "byte_offset", "an offset inside the address space", std::to_string(t.byte_offset));
 
     out.description = {t.data == nullptr ? nullptr : dlpack::first_element(t),

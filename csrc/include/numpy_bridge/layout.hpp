@@ -33,7 +33,7 @@ constexpr bool overflows(std::int64_t a, std::int64_t b, std::int64_t& out) noex
     return __builtin_mul_overflow(a, b, &out);
 #else
     using limits = std::numeric_limits<std::int64_t>;
-    if (b != 0 && (a > limits::max() / b || a < limits::min() / b)) return true;
+    if (b != 0 && (a > (limits::max)() / b || a < (limits::min)() / b)) return true;
     out = a * b;
     return false;
 #endif
@@ -48,7 +48,7 @@ constexpr std::optional<std::int64_t> multiply(std::int64_t a, std::int64_t b) n
 
 /// a + b for non-negative a and b, if it fits.
 constexpr std::optional<std::int64_t> add(std::int64_t a, std::int64_t b) noexcept {
-    if (a > std::numeric_limits<std::int64_t>::max() - b) return std::nullopt;
+    if (a > (std::numeric_limits<std::int64_t>::max)() - b) return std::nullopt;
     return a + b;
 }
 
@@ -92,7 +92,7 @@ constexpr std::optional<byte_bounds> bounds_of(const layout& l) noexcept {
     std::int64_t above = l.itemsize;
     for (int i = 0; i < l.ndim; ++i) {
         const auto reach = detail::multiply(l.strides[i], l.shape[i] - 1);
-        if (!reach || *reach == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
+        if (!reach || *reach == (std::numeric_limits<std::int64_t>::min)()) return std::nullopt;
         const auto sum = *reach < 0 ? detail::add(below, -*reach) : detail::add(above, *reach);
         if (!sum) return std::nullopt;
         (*reach < 0 ? below : above) = *sum;

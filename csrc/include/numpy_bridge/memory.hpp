@@ -76,7 +76,7 @@ inline bool is_plainly_valid(const memory& m) noexcept {
         if (m.shape[i] <= 0) return false;
         std::int64_t reach = 0;
         const bool overflow = overflows(bytes, m.shape[i], bytes) || overflows(m.strides[i], m.shape[i] - 1, reach);
-        if (overflow || reach == std::numeric_limits<std::int64_t>::min()) return false;
+        if (overflow || reach == (std::numeric_limits<std::int64_t>::min)()) return false;
         span += static_cast<std::uint64_t>(reach < 0 ? -reach : reach);
         if (span > address_limit) return false;
     }
