@@ -45,7 +45,7 @@ def lint(session: nox.Session) -> None:
     """Formatting, static analysis and types, Python and C++."""
     session.install("clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1")
     session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13")
-    session.install(*CONSTRAINTS, "ruff>=0.9", "numpy", "torch", "ml_dtypes", "pytest>=8")
+    session.install(*CONSTRAINTS, "ruff>=0.9", "numpy", "torch", "ml_dtypes", "optree", "pytest>=8")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
@@ -150,6 +150,7 @@ def faults(session: nox.Session) -> None:
         *(f"conversions/test_{name}.py" for name in conversions),
         *("errors/test_errors.py", "errors/test_hints.py", "files"),
         *("numpy_op/test_jax_calls.py", "numpy_op/test_numpy_op_guide.py"),
+        *("trees/test_trees.py", "trees/test_trees_refused.py"),
     )
     session.run("pytest", *(f"tests/python/{name}" for name in names), *session.posargs)
 

@@ -21,5 +21,6 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     numpy_bridge::register_pointer(module);
     numpy_bridge::register_shared_block(module);
     numpy_bridge::register_stand_in(module);
+    numpy_bridge::register_trees(module);
     numpy_bridge::register_watch(module);
 }

@@ -2,6 +2,7 @@
 #include "copying.hpp"
 #include "fast_function.hpp"
 #include "register.hpp"
+#include "trees.hpp"
 #include "view.hpp"
 
 #include <optional>
@@ -128,28 +129,34 @@ py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     return torch.new_tensor(in.description, in.anchored_to(x));
 }
 
-constexpr signature<2> view_signature{"view", 1, {"x", "readonly"}};
-constexpr signature<2> to_numpy_signature{"to_numpy", 1, {"x", "copy"}};
-constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly"}};
+constexpr signature<3> view_signature{"view", 1, {"x", "readonly", "tree"}};
+constexpr signature<3> to_numpy_signature{"to_numpy", 1, {"x", "copy", "tree"}};
+constexpr signature<4> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly", "tree"}};
 
-py::object call_view(const arguments<2>& given) {
+py::object call_view(const arguments<3>& given) {
+    if (is_for_tree(given)) return call_for_tree<view_signature>(given);
     const bool readonly = is_true(given[1], false);
     return engine::finally_refused(given[0], how_to_copy,
                                    [&] { return make_view(given[0], engine::to_share, readonly); });
 }
 
-py::object call_to_numpy(const arguments<2>& given) {
+py::object call_to_numpy(const arguments<3>& given) {
+    if (is_for_tree(given)) return call_for_tree<to_numpy_signature>(given);
     return convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array}, share_as_array);
 }
 
-py::object call_to_torch(const arguments<3>& given) {
+py::object call_to_torch(const arguments<4>& given) {
+    if (is_for_tree(given)) return call_for_tree<to_torch_signature>(given);
     torch_library::get(); // raises ImportError
     const bool allow_readonly = is_true(given[2], false);
     return convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor},
                    [&](PyObject* x) { return share_as_tensor(x, allow_readonly); });
 }
 
-constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False) -> View
+constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View
+Overloaded function.
+
+1. view(x: object, *, readonly: bool = False) -> View
 
 Share the memory behind `x` as a View, which supports every protocol.
 
@@ -176,9 +183,18 @@ SharingError
     If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
 TypeError
     If `x` supports no protocol.
+
+2. view(x: object, *, readonly: bool = False, tree: bool | str) -> typing.Any
+
+Share every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
+namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
 )";
 
-constexpr const char* to_numpy_doc = R"(to_numpy(x: object, *, copy: bool | None = False) -> numpy.ndarray
+constexpr const char* to_numpy_doc =
+    R"(to_numpy(x: object, *, copy: bool | None = False, tree: bool | str = False) -> numpy.ndarray
+Overloaded function.
+
+1. to_numpy(x: object, *, copy: bool | None = False) -> numpy.ndarray
 
 Share the memory behind `x` as a NumPy array.
 
@@ -206,10 +222,18 @@ SharingError
     dtype that NumPy lacks.
 TypeError
     If `x` supports no protocol.
+
+2. to_numpy(x: object, *, copy: bool | None = False, tree: bool | str) -> typing.Any
+
+Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
+namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
 )";
 
 constexpr const char* to_torch_doc =
-    R"(to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor
+    R"(to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, tree: bool | str = False) -> torch.Tensor
+Overloaded function.
+
+1. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor
 
 Share the memory behind `x` as a torch tensor.
 
@@ -240,6 +264,11 @@ TypeError
     If `x` supports no protocol.
 ImportError
     If torch is not installed.
+
+2. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, tree: bool | str) -> typing.Any
+
+Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
+namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
 )";
 
 } // namespace
@@ -253,8 +282,11 @@ void register_convert(py::module_& module) {
     if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
     module.def(
         "values_of",
-        [](const py::object& x) { return make_view(x.ptr(), {engine::hold::call, engine::use::writing, true}, true); },
-        py::arg("x"), "A View to copy from, read-only: `x` shared, or the copy that its producer makes.");
+        [](const py::object& x, bool readonly) {
+            return make_view(x.ptr(), {engine::hold::call, engine::use::writing, true}, readonly);
+        },
+        py::arg("x"), py::arg("readonly") = true,
+        "A View to copy from, for the moment: `x` shared but not pinned, or the copy that its producer makes.");
 }
 
 } // namespace numpy_bridge

@@ -3,28 +3,30 @@
 
 #include "fast_function.hpp"
 #include "register.hpp"
+#include "trees.hpp"
 #include "view.hpp"
 
 namespace numpy_bridge {
 
 namespace {
 
-constexpr signature<2> shares_memory_signature{"shares_memory", 2, {"a", "b"}};
+constexpr signature<3> shares_memory_signature{"shares_memory", 2, {"a", "b", "tree"}};
 constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "b"}};
 
 /// Where both memories are. Importing the second may run Python, which must not invalidate the description
 /// of the first.
 struct located {
-    explicit located(const arguments<2>& given) {
-        import_object(given[0], engine::to_locate, a);
+    located(PyObject* x, PyObject* y) {
+        import_object(x, engine::to_locate, a);
         a.own_extents();
-        import_object(given[1], engine::to_locate, b);
+        import_object(y, engine::to_locate, b);
     }
     imported a, b;
 };
 
-py::object shares_memory(const arguments<2>& given) {
-    const located both(given);
+py::object shares_memory(const arguments<3>& given) {
+    if (is_for_tree(given)) return call_for_tree<shares_memory_signature>(given);
+    const located both(given[0], given[1]);
     switch (overlaps(both.a.description, both.b.description)) {
     case overlap::no:
         return py::bool_(false);
@@ -39,11 +41,11 @@ py::object shares_memory(const arguments<2>& given) {
 }
 
 py::object may_share_memory(const arguments<2>& given) {
-    const located both(given);
+    const located both(given[0], given[1]);
     return py::bool_(bounds_overlap(both.a.description, both.b.description));
 }
 
-constexpr const char* shares_memory_doc = R"(shares_memory(a: object, b: object) -> bool
+constexpr const char* shares_memory_doc = R"(shares_memory(a: object, b: object, *, tree: bool | str = False) -> bool
 
 Whether two objects of any libraries have at least one byte in common.
 
@@ -55,6 +57,9 @@ Parameters
 a, b : object
     Arrays, tensors, buffers, views: anything that `view` accepts, and tensors that it refuses
     for their values (conjugated, requiring grad, ...), as only addresses matter here.
+tree : bool or str, default False
+    Whether any array in the nested containers `a` shares memory with any one in `b`; see
+    `numpy_bridge.trees`.
 
 Returns
 -------

@@ -34,7 +34,7 @@ from numpy_bridge._core import (
     view,
 )
 from numpy_bridge.auditing import audit, no_copies
-from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError
+from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError, TreeError
 from numpy_bridge.explanation import explain
 from numpy_bridge.files import open_arrow, open_hdf5, open_npy, open_safetensors, open_zarr
 from numpy_bridge.numpy_ops import NumpyOp, numpy_op
@@ -54,6 +54,7 @@ __all__ = [
     "SharedBlock",
     "SharingError",
     "TooHardError",
+    "TreeError",
     "View",
     "__version__",
     "add_",

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import torch
 import typing
-__all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'copy_', 'describe', 'from_pointer', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'stand_in', 'to_numpy', 'to_torch', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'convert_each', 'copy_', 'describe', 'from_pointer', 'is_all_or_nothing', 'is_leaf', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'stand_in', 'to_numpy', 'to_torch', 'unfamiliar_kinds', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which supports every protocol.
@@ -222,6 +222,12 @@ def check_on_device(view: View) -> None:
     """
     Raise SharingError if CUDA can be used and knows the memory to be somewhere else.
     """
+def convert_each(leaves: list[typing.Any], convert: typing.Any, values: frozenset[type]) -> list[typing.Any]:
+    """
+    The results of ``convert(leaf)``, called once for each object, however often it is in the list.
+    
+    int, float, str, and objects of the classes in `values`, stay as they are.
+    """
 def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> typing.Any:
     """
     Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
@@ -283,6 +289,19 @@ def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: coll
     """
     A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.
     """
+def is_all_or_nothing(leaves: list[typing.Any], refusable: bool) -> bool:
+    """
+    Whether sharing these objects one after the other leaves no storage pinned if one of them is refused.
+    
+    True if no tensor among them would be pinned, or if `view` and `to_numpy` refuse none of them. With
+    `refusable` the objects go to a library that may refuse any of them. int, float and str are passed over.
+    """
+def is_leaf(x: typing.Any) -> bool:
+    """
+    Whether `x` is known to be no container without a look into optree's registry, which takes longer.
+    
+    True for arrays of NumPy, tensors, Views, int, float and str.
+    """
 def may_share_memory(a: typing.Any, b: typing.Any) -> bool:
     """
     Whether the address ranges of two objects intersect.
@@ -314,7 +333,7 @@ def shared_block(address: typing.SupportsInt | typing.SupportsIndex, shape: coll
     """
     A SharedBlock at an address in the mapping of a segment.
     """
-def shares_memory(a: typing.Any, b: typing.Any) -> bool:
+def shares_memory(a: typing.Any, b: typing.Any, *, tree: bool | str = False) -> bool:
     """
     Whether two objects of any libraries have at least one byte in common.
     
@@ -326,6 +345,9 @@ def shares_memory(a: typing.Any, b: typing.Any) -> bool:
     a, b : object
         Arrays, tensors, buffers, views: anything that `view` accepts, and tensors that it refuses
         for their values (conjugated, requiring grad, ...), as only addresses matter here.
+    tree : bool or str, default False
+        Whether any array in the nested containers `a` shares memory with any one in `b`; see
+        `numpy_bridge.trees`.
     
     Returns
     -------
@@ -354,6 +376,7 @@ def stand_in(original: typing.Any, before: typing.Any, after: typing.Any) -> typ
     A call is before(arguments, keywords), the original's own, and unless that returned None after(noted, result, returned),
     with what it returned. There are no frames between those of the caller and those of the three.
     """
+@typing.overload
 def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
     """
     Share the memory behind `x` as a NumPy array.
@@ -383,6 +406,13 @@ def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
     TypeError
         If `x` supports no protocol.
     """
+@typing.overload
+def to_numpy(x: typing.Any, *, copy: bool | None = False, tree: bool | str) -> typing.Any:
+    """
+    Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
+    namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
+    """
+@typing.overload
 def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor:
     """
     Share the memory behind `x` as a torch tensor.
@@ -415,14 +445,25 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
     ImportError
         If torch is not installed.
     """
+@typing.overload
+def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False, tree: bool | str) -> typing.Any:
+    """
+    Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
+    namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
+    """
+def unfamiliar_kinds(leaves: list[typing.Any]) -> set[type]:
+    """
+    The classes of the objects that `is_leaf` is false for.
+    """
 def unwatch_calls() -> None:
     """
     Remove the listener.
     """
-def values_of(x: typing.Any) -> typing.Any:
+def values_of(x: typing.Any, readonly: bool = True) -> typing.Any:
     """
-    A View to copy from, read-only: `x` shared, or the copy that its producer makes.
+    A View to copy from, for the moment: `x` shared but not pinned, or the copy that its producer makes.
     """
+@typing.overload
 def view(x: typing.Any, *, readonly: bool = False) -> View:
     """
     Share the memory behind `x` as a View, which supports every protocol.
@@ -450,6 +491,12 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
         If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
     TypeError
         If `x` supports no protocol.
+    """
+@typing.overload
+def view(x: typing.Any, *, readonly: bool = False, tree: bool | str) -> typing.Any:
+    """
+    Share every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
+    namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
     """
 def watch_calls(type: type, listener: typing.Any) -> None:
     """

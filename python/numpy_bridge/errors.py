@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 # As in csrc/engine/error.cpp, and those of numpy_bridge.targets and numpy_bridge.files
 _FAILURES = {
@@ -27,7 +28,12 @@ _FAILURES = {
     "HDF5": "cannot open this HDF5 file",
     "zarr": "cannot open this zarr array",
     "numpy_op": "cannot make this call an operation",
+    "tree": "trees cannot hold this",
 }
+
+
+_SHOWN = 20
+"""Refusals that the text of a `TreeError` has."""
 
 
 def _with_full_stop(text: str) -> str:
@@ -72,6 +78,36 @@ class SharingError(BufferError):
         hint = f" {_sentence(self.hint)}" if self.hint else ""
         got = _with_full_stop(self.got)
         return f"{failure}: expected {self.expected}, got {got}{hint} [{self.protocol}.{self.field}]"
+
+
+class TreeError(SharingError):
+    """Arrays of a tree cannot be shared, and why. None of the others was.
+
+    Each attribute of `SharingError` is that of the refusals if they agree, else "several". The hint is empty
+    then.
+
+    Parameters
+    ----------
+    refusals : mapping of str to SharingError
+        The refusal of each leaf, by its path: an expression in which ``tree`` is the object passed.
+    """
+
+    def __init__(self, refusals: Mapping[str, SharingError]) -> None:
+        each = [error.args for error in refusals.values()]
+        agreed = [values[0] if len({*values}) == 1 else "" for values in zip(*each, strict=True)]
+        protocol, field, expected, got = (value or "several" for value in agreed[:4])
+        super().__init__(protocol, field, expected, got, agreed[4])
+        self.args = (dict(refusals),)  # what pickling calls the class with
+        self.refusals = dict(refusals)
+
+    def __str__(self) -> str:
+        lines = [f"{path}: {error}" for path, error in self.refusals.items()]
+        if len(lines) == 1:
+            return lines[0]
+        more = len(lines) - _SHOWN
+        rest = [f"  and {more} more, in the attribute refusals"] if more > 0 else []
+        head = f"{len(lines)} arrays of the tree cannot be shared, and none was:"
+        return "\n".join([head, *(f"  - {line}" for line in lines[:_SHOWN]), *rest])
 
 
 class HiddenCopyError(SharingError):

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 if TYPE_CHECKING:
+    from numpy_bridge.trees.table import TreeExplanation
+
     from .model import Explanation, Relation
 
 _NOT_GIVEN: Final[Any] = object()  # `b` may be None, by mistake: that is then explained
 
 
 @overload
-def explain(a: Any) -> Explanation: ...
+def explain(a: Any, *, tree: Literal[False] = ...) -> Explanation: ...
 
 
 @overload
 def explain(a: Any, b: Any) -> Relation: ...
 
 
-def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
+@overload
+def explain(a: Any, *, tree: Literal[True] | str) -> TreeExplanation: ...
+
+
+def explain(
+    a: Any, b: Any = _NOT_GIVEN, *, tree: bool | str = False
+) -> Explanation | Relation | TreeExplanation:
     """Explain the memory of an object and which calls share it, or how two objects overlap.
 
     Nothing is changed: tensors stay resizable, and no reference to the objects is kept. No library is
@@ -30,13 +38,21 @@ def explain(a: Any, b: Any = _NOT_GIVEN) -> Explanation | Relation:
         Any object, shareable or not.
     b : object, optional
         Another object to compare with.
+    tree : bool or str, default False
+        Describe every array in the nested containers `a`, in one table; see `numpy_bridge.trees`.
 
     Returns
     -------
-    Explanation or Relation
-        Of one object, true if `view` shares it. Of two, true if they have a byte in common. Print it, show
-        it in a notebook, save its ``svg``, or use its fields.
+    Explanation, Relation or TreeExplanation
+        Of one object, true if `view` shares it. Of two, true if they have a byte in common. Of a tree, true
+        if `view` shares each array. Print it, show it in a notebook, save its ``svg``, or use its fields.
     """
+    if tree:
+        if b is not _NOT_GIVEN:
+            raise TypeError("tree=True explains one tree; shares_memory(a, b, tree=True) compares two")
+        from numpy_bridge import trees
+
+        return trees.explain(a, tree)
     from . import run
 
     return run.of_object(a) if b is _NOT_GIVEN else run.of_pair(a, b)

@@ -9,11 +9,18 @@ from numpy_bridge.unwatched import unwatched
 
 from . import relation
 from .description import describe
-from .model import Explanation, Relation
+from .model import Description, Explanation, Relation
 from .offer import offer_and_answers, offer_of
 from .owners import ownership
 from .protocols import protocols
 from .targets import share_for, targets
+
+
+def described(x: Any) -> Description:
+    """Describe the memory of one object."""
+    with unwatched():
+        owned = ownership(x)
+        return describe(offer_of(x), owned)
 
 
 def of_object(x: Any) -> Explanation:

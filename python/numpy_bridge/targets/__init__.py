@@ -22,7 +22,13 @@ _by_kind: WeakKeyDictionary[type | ModuleType, Target | Conversion] = WeakKeyDic
 
 
 def to(
-    x: Any, like: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False
+    x: Any,
+    like: Any,
+    *,
+    copy: bool | None = False,
+    device: Any = None,
+    allow_mutable: bool = False,
+    tree: bool | str = False,
 ) -> Any:
     """Share the memory behind `x` as an array of any library.
 
@@ -47,6 +53,8 @@ def to(
         Share writable memory with libraries whose arrays never change: jax, TensorFlow, polars and
         pyarrow.Array. Such libraries read when they like, so values that are written meanwhile arrive
         partly or late.
+    tree : bool or str, default False
+        Convert every array in the nested containers `x`; see `numpy_bridge.trees`.
 
     Returns
     -------
@@ -77,38 +85,73 @@ def to(
     >>> tensor[0] = 7
     >>> bridge.to(tensor, like=array)
     array([7., 1., 2.])
+    >>> bridge.to({"points": [tensor], "step": 3}, "numpy", tree=True)
+    {'points': [array([7., 1., 2.])], 'step': 3}
     """
     row = _row(like)
+    place = device if device is None else str(device)
+    if not tree:
+        return _converted(x, row, copy, place, allow_mutable)
+    from numpy_bridge import trees
+
+    def convert(leaf: Any, copies: bool | None) -> Any:
+        return _converted(leaf, row, copies, place, allow_mutable)
+
+    return trees.to(x, convert, copy, tree, pins=row.name != "torch")
+
+
+def _converted(
+    x: Any, row: Target | Conversion, copy: bool | None, device: str | None, allow_mutable: bool
+) -> Any:
     if str(getattr(type(x), "__module__", None)).startswith("tensorflow."):  # some types have none
         from . import tensorflow
 
         x = tensorflow.readable(x, copies=copy is not False)
-    return row.convert(x, copy, device if device is None else str(device), allow_mutable)
+    return row.convert(x, copy, device, allow_mutable)
 
 
-def to_jax(x: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False) -> Any:
+def to_jax(
+    x: Any,
+    *,
+    copy: bool | None = False,
+    device: Any = None,
+    allow_mutable: bool = False,
+    tree: bool | str = False,
+) -> Any:
     """Share the memory behind `x` as a jax array: `to` with ``like="jax"``."""
-    return to(x, "jax", copy=copy, device=device, allow_mutable=allow_mutable)
+    return to(x, "jax", copy=copy, device=device, allow_mutable=allow_mutable, tree=tree)
 
 
 def to_tensorflow(
-    x: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False
+    x: Any,
+    *,
+    copy: bool | None = False,
+    device: Any = None,
+    allow_mutable: bool = False,
+    tree: bool | str = False,
 ) -> Any:
     """Share the memory behind `x` as a tensor of TensorFlow: `to` with ``like="tensorflow"``."""
-    return to(x, "tensorflow", copy=copy, device=device, allow_mutable=allow_mutable)
+    return to(x, "tensorflow", copy=copy, device=device, allow_mutable=allow_mutable, tree=tree)
 
 
-def to_cupy(x: Any, *, copy: bool | None = False, device: Any = None) -> Any:
+def to_cupy(x: Any, *, copy: bool | None = False, device: Any = None, tree: bool | str = False) -> Any:
     """Share the memory behind `x` as a CuPy array: `to` with ``like="cupy"``."""
-    return to(x, "cupy", copy=copy, device=device)
+    return to(x, "cupy", copy=copy, device=device, tree=tree)
 
 
-def to_arrow(x: Any, *, copy: bool | None = False, device: Any = None, allow_mutable: bool = False) -> Any:
+def to_arrow(
+    x: Any,
+    *,
+    copy: bool | None = False,
+    device: Any = None,
+    allow_mutable: bool = False,
+    tree: bool | str = False,
+) -> Any:
     """Share the memory behind `x` as a pyarrow.Array: `to` with ``like="pyarrow"``.
 
     Memory of several axes becomes a FixedShapeTensorArray, one element for each index of the first axis.
     """
-    return to(x, "pyarrow", copy=copy, device=device, allow_mutable=allow_mutable)
+    return to(x, "pyarrow", copy=copy, device=device, allow_mutable=allow_mutable, tree=tree)
 
 
 def empty(shape: int | Sequence[int], dtype: Any, align: int = 64, *, like: Any = None) -> _core.View:
