@@ -155,10 +155,13 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
-    """Real libraries: odd objects, their files, most targets of `to`, and `numpy_op` on jax and SciPy."""
-    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy")
+    """Real libraries: odd and composite objects, files, targets of `to`, `numpy_op` on jax and SciPy."""
+    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy", "pillow", "av")
     session.install(*CONSTRAINTS, ".[test]", *packages, env=WITHOUT_CUDA)
-    conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_own", "targets_guide")
+    conversions = (
+        *("real_objects", "proxies", "targets", "targets_like", "targets_own", "targets_guide"),
+        *("dims", "sparse", "ragged", "columns", "video", "more_memory_guide"),
+    )
     names = (
         *(f"conversions/test_{name}.py" for name in conversions),
         *("errors/test_errors.py", "errors/test_hints.py", "files"),

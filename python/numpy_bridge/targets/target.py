@@ -9,6 +9,7 @@ from typing import Any
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
+from .composite import Compose
 from .memory import aligned, is_packed, values_of
 from .missing import refuse_missing
 
@@ -53,11 +54,19 @@ class Conversion:
     function: Callable[..., Any]
     empty: None = None
     alignment: int = 1
+    compose: Compose | None = None
 
-    def convert(self, x: Any, copy: bool | None, device: str | None, allow_mutable: bool) -> Any:
+    def convert(
+        self,
+        x: Any,
+        copy: bool | None,
+        device: str | None,
+        allow_mutable: bool = False,
+        allow_readonly: bool = False,
+    ) -> Any:
         """Share `x`, or copy it as `copy` says."""
         try:
-            result = self.function(x, copy=copy)
+            result = self.function(x, copy, allow_readonly)
         except SharingError:
             refuse_missing(x)
             raise
@@ -105,6 +114,8 @@ class Target:
         Returns the device of an array of the library.
     empty : callable, optional
         Makes new memory of a shape and dtype. For the same libraries.
+    compose : mapping, optional
+        For each kind of parts, what makes an object of the library over them.
     """
 
     name: str
@@ -122,8 +133,16 @@ class Target:
     copy_own: Callable[[Any], Any] | None = None
     device_of: Callable[[Any], str] = device_of
     empty: Callable[[tuple[int, ...], str], Any] | None = None
+    compose: Compose | None = None
 
-    def convert(self, x: Any, copy: bool | None, device: str | None, allow_mutable: bool) -> Any:
+    def convert(
+        self,
+        x: Any,
+        copy: bool | None,
+        device: str | None,
+        allow_mutable: bool = False,
+        allow_readonly: bool = False,
+    ) -> Any:
         """Share `x`, or copy it as `copy` says."""
         own = self.is_own(x)
         if copy is True and not own:
