@@ -278,7 +278,8 @@ def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
     names = ("conversions/test_tensorflow", "conversions/test_targets_guide", "audit/test_audit_tensorflow")
-    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
+    step = "tests/python/tour/test_tour.py::test_step[tensorflow]"
+    session.run("pytest", *(f"tests/python/{name}.py" for name in names), step, *session.posargs)
 
 
 @nox.session(allow_parallel=False)
