@@ -7,7 +7,6 @@ from typing import Any
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
-from numpy_bridge.libraries import library_of, type_name
 from numpy_bridge.pointer import from_pointer
 
 
@@ -41,6 +40,8 @@ def planes(frame: Any) -> tuple[_core.View, ...]:
     >>> bridge.to_numpy(bridge.planes(frame)[0]).strides
     (64, 1)
     """
+    from numpy_bridge.libraries import library_of, type_name
+
     if library_of(frame) != "av" or not hasattr(frame, "to_rgb"):
         raise TypeError(f"expected a VideoFrame of PyAV, got {type_name(frame)}")
     form = frame.format

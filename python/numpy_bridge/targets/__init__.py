@@ -107,7 +107,7 @@ def to(
         from . import tensorflow
 
         x = tensorflow.readable(x, copies=copy is not False)
-    elif module.startswith(_OF_PARTS):
+    elif row.compose and module.startswith(_OF_PARTS):
         from . import composite
 
         made = composite.convert(x, row, copy, where, allow_mutable, allow_readonly)

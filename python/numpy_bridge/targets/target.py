@@ -48,13 +48,26 @@ def device_of(x: Any) -> str:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A library that the core converts to: by `to_numpy` or `to_torch`."""
+    """A library that the core converts to: by `to_numpy` or `to_torch`.
+
+    Parameters
+    ----------
+    name : str
+        The library, as in `numpy_bridge.libraries`.
+    function : callable
+        Converts an object, as its `copy` says.
+    compose : mapping, optional
+        For each kind of parts, what makes an object of the library over them.
+    lenient : callable, optional
+        The same as `function`, but it shares read-only memory that `function` refuses.
+    """
 
     name: str
     function: Callable[..., Any]
     empty: None = None
     alignment: int = 1
     compose: Compose | None = None
+    lenient: Callable[..., Any] | None = None
 
     def convert(
         self,
@@ -66,7 +79,7 @@ class Conversion:
     ) -> Any:
         """Share `x`, or copy it as `copy` says."""
         try:
-            result = self.function(x, copy, allow_readonly)
+            result = (self.lenient if allow_readonly and self.lenient else self.function)(x, copy=copy)
         except SharingError:
             refuse_missing(x)
             raise

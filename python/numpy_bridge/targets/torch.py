@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,9 @@ def _ragged_parts(x: Any, copies: bool) -> Ragged:
     return Ragged.of("torch", x.values(), x.offsets(), copies)
 
 
-def _to_torch(x: Any, copy: bool | None, allow_readonly: bool) -> Any:
+def _to_torch(x: Any, *, copy: bool | None) -> Any:
     try:
-        return _core.to_torch(x, copy=copy, allow_readonly=allow_readonly)
+        return _core.to_torch(x, copy=copy)
     except SharingError as error:
         if error.field != "readonly":
             raise
@@ -88,7 +89,12 @@ def _ragged(x: Ragged, take: Taking) -> Any:
     return torch.nested.nested_tensor_from_jagged(take("values", x.values), take("offsets", x.offsets))
 
 
-TORCH = Conversion("torch", _to_torch, compose={Sparse: _sparse, Ragged: _ragged})
+TORCH = Conversion(
+    "torch",
+    _to_torch,
+    compose={Sparse: _sparse, Ragged: _ragged},
+    lenient=partial(_core.to_torch, allow_readonly=True),
+)
 
 
 def target(kind: type | None) -> Conversion:
