@@ -87,7 +87,7 @@ def _of_polars(x: Any) -> Any:
         (x.dtype.is_temporal(), "times", physical),
         (x.dtype in (pl.String, pl.Binary), "text", "convert it to numbers first"),
         (x.dtype == pl.Struct, "several fields", "share each field by itself: x.struct.field('name')"),
-        (x.dtype == pl.List, "lists", "share their parts: numpy_bridge.to(x.to_arrow(), 'torch')"),
+        (x.dtype == pl.List, "lists", "share their parts: numpy_bridge.to(x, 'torch', allow_readonly=True)"),
     ):
         if is_this:
             field = "missing" if x.has_nulls() else "dtype"

@@ -22,7 +22,7 @@ _by_kind: WeakKeyDictionary[type | ModuleType, Target | Conversion | Scipy] = We
 """The rows that were asked for, by name, and by class or module. Classes are not kept alive."""
 
 
-_OF_PARTS = ("scipy.", "awkward.", "pyarrow.", "torch.nested.")
+_OF_PARTS = ("scipy.", "awkward.", "pyarrow.", "polars.", "torch.nested.")
 """Modules with types that have several blocks of memory."""
 
 
@@ -44,8 +44,9 @@ def to(
     ----------
     x : object
         Anything that `view` accepts. Also sparse matrices of SciPy and torch, and lists of different lengths:
-        nested tensors, awkward arrays, Arrow's lists. All their parts are shared with torch, SciPy, awkward
-        or pyarrow. With ``copy=None`` also a variable of TensorFlow, whose present value is shared.
+        nested tensors, awkward arrays, lists of Arrow and polars. All their parts are shared with torch,
+        SciPy, awkward or pyarrow. With ``copy=None`` also a variable of TensorFlow, whose present value is
+        shared.
     like : array, module, class or str
         The library: one of its arrays, a namespace (``jax.numpy``, ``array_api_compat.torch``), or its name,
         which imports it: "numpy", "torch", "jax", "tensorflow", "cupy", "mlx", "pyarrow" (or "arrow"),

@@ -38,15 +38,12 @@ class Sparse:
     indices : tuple of arrays
         Where each row (or column) begins, and the columns (or rows). For "coo" an array for each axis, or
         one for all.
-    is_canonical : bool
-        For "coo": whether indices are sorted, and none is there twice.
     """
 
     format: str
     shape: tuple[int, ...]
     values: Any
     indices: tuple[Any, ...]
-    is_canonical: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class Taking:
 Compose = Mapping[type, Callable[[Any, Taking], Any]]
 """For each kind of parts: a function that makes the library's object."""
 
-_LIBRARIES = ("scipy", "awkward", "pyarrow", "torch")
+_LIBRARIES = ("scipy", "awkward", "pyarrow", "polars", "torch")
 
 
 def read(x: Any, copies: bool) -> Sparse | Ragged | None:

@@ -26,10 +26,14 @@ def parts(x: Any, copies: bool) -> Sparse | None:
     if not sp.issparse(x):
         return None
     if x.format == "coo":
-        return Sparse("coo", x.shape, x.data, tuple(x.coords), x.has_canonical_format)
+        return Sparse("coo", x.shape, x.data, tuple(x.coords))
     if x.format not in _ARRAYS:
         hint = "convert it to one of them first: x.tocsr()"
         raise SharingError("scipy", "format", "csr, csc, bsr or coo", x.format, hint)
+    if x.ndim != 2:
+        raise SharingError(
+            "scipy", "ndim", "two axes", f"the shape {x.shape}", "share x.reshape(1, -1) instead"
+        )
     if not x.has_canonical_format:
         if not copies:
             expected = "indices that are sorted, and none of them twice"

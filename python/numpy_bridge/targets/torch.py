@@ -44,7 +44,7 @@ def parts(x: Any, copies: bool) -> Sparse | Ragged | None:
         raise SharingError(
             "torch", "requires_grad", "a tensor outside of autograd", "requires_grad = True", hint
         )
-    return Sparse("coo", tuple(x.shape), x._values(), (x._indices(),), x.is_coalesced())
+    return Sparse("coo", tuple(x.shape), x._values(), (x._indices(),))
 
 
 def _refuse_dense_axes(x: Any) -> None:
@@ -80,9 +80,7 @@ def _sparse(x: Sparse, take: Taking) -> Any:
         hint = "convert it to one that is shared: x.tocsr(); or pass copy=None"
         raise SharingError("torch", "format", "indices in one block of int64", got, hint)
     indices = torch.from_numpy(np.stack(x.indices).astype(np.int64, copy=False))
-    return torch.sparse_coo_tensor(
-        indices, values, x.shape, is_coalesced=x.is_canonical, check_invariants=False
-    )
+    return torch.sparse_coo_tensor(indices, values, x.shape, check_invariants=False)
 
 
 def _ragged(x: Ragged, take: Taking) -> Any:

@@ -139,6 +139,21 @@ def test_one_chunk_is_an_array() -> None:
     assert lists_of(shared(pa.chunked_array([LISTS]), "torch")) == LISTS
 
 
+def test_lists_of_polars() -> None:
+    pl = pytest.importorskip("polars", reason="polars is not installed: nox -s faults")
+    column = pl.Series(LISTS)
+    tensor = shared(column, "torch")
+    tensor.values()[3] = 33
+    assert column.to_list()[2] == [33, 4]
+    two = pl.concat([column, column], rechunk=False)
+    with pytest.raises(bridge.SharingError, match="2 chunks"):
+        shared(two, "torch")
+    assert len(shared(two, "awkward", copy=None)) == 8
+    assert lists_of(shared(column[1:3], "torch", copy=None)) == [[], [33, 4]]
+    with pytest.raises(bridge.SharingError, match="missing lists"):
+        shared(pl.Series([[1], None]), "torch")
+
+
 def test_own_objects_stay() -> None:
     values, offsets = np.arange(6.0), np.array(OFFSETS)
     for name, make in MAKERS.items():

@@ -112,11 +112,13 @@ def test_coo_is_copied_to_torch_and_shared_from_it(double: bool) -> None:
     assert tensor._indices()[0, 0] == 1
 
 
-def test_coalesced_stays_known() -> None:
-    assert not bridge.to(coo(double=True), "torch", copy=None).is_coalesced()
-    sorted_one = coo()
-    sorted_one.sum_duplicates()
-    assert bridge.to(sorted_one, "torch", copy=None).is_coalesced()
+def test_the_order_of_scipy_is_not_that_of_coalesced_tensors() -> None:
+    by_column = matrix("csc_array").tocoo()
+    by_column.sum_duplicates()
+    assert by_column.has_canonical_format
+    tensor = bridge.to(by_column, "torch", copy=None)
+    assert not tensor.is_coalesced()
+    assert np.array_equal(tensor.coalesce().to_sparse_csr().to_dense(), DENSE)
 
 
 def test_coo_of_more_axes() -> None:
@@ -127,6 +129,16 @@ def test_coo_of_more_axes() -> None:
 
 def unsorted() -> Any:
     return sp.csr_array((np.array([1.0, 2, 3]), np.array([2, 0, 0]), np.array([0, 3])), shape=(1, 3))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_unsorted_indices(name: str) -> None:
+    x = matrix(name)
+    order = np.r_[1, 0, 2 : len(x.indices)]
+    x = type(x)((x.data[order], x.indices[order], x.indptr), shape=x.shape)
+    with refused("indices", "scipy", hint="x.sum_duplicates()"):
+        bridge.to(x, "torch")
+    assert np.array_equal(bridge.to(x, "torch", copy=None).to_dense(), x.toarray())
 
 
 def test_double_indices_are_refused_or_summed_in_a_copy() -> None:
@@ -180,6 +192,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "a device": (lambda: bridge.to(sparse(torch.float32), "scipy", device="cuda"), "device", "memory on cpu"),
     "lists": (lambda: bridge.to(coo().tolil(), "torch"), "format", "lil"),
     "diagonals": (lambda: bridge.to(sp.dia_array(np.eye(2)), "torch"), "format", "dia"),
+    "one axis": (lambda: bridge.to(sp.csr_array([1.0, 0, 2]), "torch"), "ndim", "(3,)"),
     "longdouble": (lambda: bridge.to(matrix("csr_array", "longdouble"), "torch"), "dtype", "in its values"),
 }
 
