@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -12,10 +14,48 @@ CONSTRAINTS = ("-c", "constraints.txt")
 CPP_HEADERS = ("apache-tvm-ffi>=0.1.15", "cmeel-eigen>=3.4", "numpy>=2", "pybind11>=3.1")
 # Kernels for all architectures take minutes to compile. Most sessions never load them.
 WITHOUT_CUDA = {"CMAKE_ARGS": "-DNUMPY_BRIDGE_CUDA=OFF"}
+ONE_ARCHITECTURE = {"CUDAARCHS": "90-real"}
+# What sanitizers and coverage would spoil, and what needs the kernels, which they are built without.
+NOT_INSTRUMENTED = "not resident and not distribution and not gpu"
+SOURCES = ("csrc", "python", "cmake", "CMakeLists.txt", "pyproject.toml", "README.md", "LICENSE")
 
 
 def output_of(session: nox.Session, *command: str) -> str:
     return str(session.run(*command, silent=True, external=True)).strip()
+
+
+def install_wheel(
+    session: nox.Session, extras: str, *more: str, env: dict[str, str] = ONE_ARCHITECTURE
+) -> None:
+    """Install this package with extras, and more. Its wheel is built once for all sessions of a Python."""
+    wheel = _wheel(session, env)
+    session.install("--force-reinstall", "--no-deps", str(wheel))  # another build may have the same version
+    session.install(*CONSTRAINTS, f"numpy-bridge{extras} @ {wheel.as_uri()}", *more)
+
+
+def _wheel(session: nox.Session, env: dict[str, str]) -> Path:
+    python = output_of(session, "python", "-c", "import sysconfig; print(sysconfig.get_config_var('SOABI'))")
+    folder = Path("build/wheels", python, *env.values()).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    built_of, sources = folder / "sources", _hash_of_sources()
+    with (folder / "lock").open("w") as lock:  # for `nox -j 2`
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built_of.exists() or built_of.read_text() != sources:
+            for old in (built_of, *folder.glob("*.whl")):
+                old.unlink(missing_ok=True)
+            session.run("pip", "wheel", "-q", "--no-deps", f"--wheel-dir={folder}", ".", env=env)
+            built_of.write_text(sources)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def _hash_of_sources() -> str:
+    found = hashlib.blake2b()
+    for source in map(Path, SOURCES):
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            if path.is_file() and path.suffix != ".pyc":
+                found.update(f"{path}\0".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def installed(session: nox.Session, pattern: str) -> list[Path]:
@@ -74,6 +114,15 @@ def install_instrumented(
     }
     configured = (f"--config-settings={key}={value}" for key, value in settings.items())
     session.install(*CONSTRAINTS, "--prefer-binary", f".{extras}", *configured, env=WITHOUT_CUDA)
+
+
+def run_under_sanitizers(session: nox.Session, *tests: str) -> None:
+    install_instrumented(session, "[test]", "SANITIZE=address,undefined")
+    # A report goes to the standard error of a process that ends there: pytest must not keep it.
+    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", *tests, *session.posargs)
+    flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
+    own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that use after its end is found
+    session.run("pytest", *options, env={**preloaded(session, "libasan.so"), **flags, **own_blocks})
 
 
 def preloaded(session: nox.Session, *libraries: str) -> dict[str, str]:

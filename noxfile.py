@@ -25,9 +25,6 @@ nox.options.allow_parallel = True  # `nox -j 2`: no two of them share a build fo
 CPP_FOLDERS = ("csrc", "tests", "examples", "benchmarks")
 CPP_SUFFIXES = (".cpp", ".hpp", ".cu", ".h")
 CPP_SOURCES = [str(p) for f in CPP_FOLDERS for p in Path(f).rglob("*.*") if p.suffix in CPP_SUFFIXES]
-# What sanitizers and coverage would spoil, and what needs the kernels, which they are built without.
-NOT_INSTRUMENTED = "not resident and not distribution and not gpu"
-ONE_ARCHITECTURE = {"CUDAARCHS": "90-real"}
 LARGEST_WHEEL = 2_000_000  # bytes, with kernels for all architectures
 GPU_LIBRARIES = ("cupy-cuda13x", "numba-cuda[cu13]", "jax[cuda13]")
 SMALL_PRODUCERS = (
@@ -71,7 +68,7 @@ def tests(session: nox.Session) -> None:
 
     The tests of tensors run a second time, with the fast reading of tensors turned off.
     """
-    session.install(*CONSTRAINTS, ".[test]", env=ONE_ARCHITECTURE)
+    steps.install_wheel(session, "[test]")
     build = f"--extension-build=build/{session.name}-extension"
     session.run("pytest", build, *session.posargs)
     if not session.posargs:
@@ -91,18 +88,9 @@ def cpp(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def asan(session: nox.Session) -> None:
-    """The Python tests under AddressSanitizer and UndefinedBehaviorSanitizer.
-
-    Not those that run other programs and libraries in processes of their own.
-    """
-    steps.install_instrumented(session, "[test]", "SANITIZE=address,undefined")
-    # A report goes to the standard error of a process that ends there: pytest must not keep it.
-    rooms = ("clusters", "matrix", "numpy_op", "package", "processes", "tour")
-    elsewhere = (f"--ignore=tests/python/{room}" for room in rooms)
-    options = ("-m", NOT_INSTRUMENTED, "--capture=sys", *elsewhere, *session.posargs)
-    flags = dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "-fsanitize=address,undefined")
-    own_blocks = {"PYTHONMALLOC": "malloc"}  # for each object, so that use after its end is found
-    session.run("pytest", *options, env={**steps.preloaded(session, "libasan.so"), **flags, **own_blocks})
+    """The Python tests of other people's memory under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    rooms = ("arguments", "conversions", "lifetime", "operations", "protocols", "view")
+    steps.run_under_sanitizers(session, *(f"tests/python/{room}" for room in rooms))
 
 
 @nox.session(tags=["ci"])
@@ -118,11 +106,11 @@ def headers(session: nox.Session) -> None:
         session.run("cmake", "--build", build, "--target", "headers")
 
 
-@nox.session(python=["3.13", "3.13t"], tags=["ci"])
+@nox.session(python=["3.13t"], tags=["ci"])
 def tests_without_torch(session: nox.Session) -> None:
-    """The Python tests that need no torch, on other Pythons: the package is complete without it."""
+    """The Python tests that need no torch, without the GIL: the package is complete without both."""
     prefer = "--prefer-binary"  # the newest releases have no wheels for 3.13t
-    session.install(prefer, ".[ml-dtypes,test-without-torch]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[ml-dtypes,test-without-torch]", prefer, env=WITHOUT_CUDA)
     session.run("pytest", "-rfE", "-m", "not extension", *session.posargs)
 
 
@@ -130,16 +118,15 @@ def tests_without_torch(session: nox.Session) -> None:
 def downstream(session: nox.Session) -> None:
     """Other people's projects, built against the installed wheel: build systems, the example, the guide."""
     tools = ("pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1", "cmake>=3.24", "ninja")
-    session.install(*CONSTRAINTS, ".[torch]", *tools, env=WITHOUT_CUDA)
-    session.install("scikit-build-core>=0.11", "meson-python", "setuptools")
-    session.install(*CONSTRAINTS, "jax", "nanobind")
+    others = ("scikit-build-core>=0.11", "meson-python", "setuptools", "jax", "nanobind")
+    steps.install_wheel(session, "[torch]", *tools, *others)
     session.run("pytest", "tests/downstream", *session.posargs)
 
 
 @nox.session(tags=["ci"])
 def clusters(session: nox.Session) -> None:
     """Ray, Dask and other transports, on clusters that the tests start on loopback; their pages of docs/."""
-    session.install(*CONSTRAINTS, ".[tour,test-without-torch]", *CLUSTERS, env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour,test-without-torch]", *CLUSTERS)
     session.run("pytest", "--session-timeout=600", "tests/python/clusters", *session.posargs)
 
 
@@ -149,7 +136,7 @@ def browser(session: nox.Session) -> None:
     steps.install_system_package(session, "chromium", "chromium")
     steps.install_system_package(session, "chromedriver", "chromium-driver")
     tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
-    session.install(*CONSTRAINTS, ".[tour]", *tools, env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]", *tools)
     session.run("pytest", "tests/browser", *session.posargs)
 
 
@@ -157,7 +144,7 @@ def browser(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Real libraries: odd and composite objects, files, targets of `to`, `numpy_op` on jax and SciPy."""
     packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy", "pillow", "av")
-    session.install(*CONSTRAINTS, ".[test]", *packages, env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[test]", *packages)
     conversions = (
         *("real_objects", "proxies", "targets", "targets_like", "targets_own", "targets_guide"),
         *("dims", "sparse", "ragged", "columns", "video", "more_memory_guide"),
@@ -213,6 +200,13 @@ def tests_other_pythons(session: nox.Session) -> None:
 
 
 @nox.session(tags=["nightly"])
+def asan_all(session: nox.Session) -> None:
+    """All Python tests under the same sanitizers, but for those that run other programs and libraries."""
+    rooms = ("clusters", "matrix", "numpy_op", "package", "processes", "tour")
+    steps.run_under_sanitizers(session, *(f"--ignore=tests/python/{room}" for room in rooms))
+
+
+@nox.session(tags=["nightly"])
 def coverage(session: nox.Session) -> None:
     """Lines that the C++ and the Python tests run; fails below 95 % of csrc/ or of python/."""
     steps.install_cpp_tools(session)
@@ -223,7 +217,7 @@ def coverage(session: nox.Session) -> None:
     steps.build(session, "coverage")
     session.run("ctest", "--preset", "coverage")
     session.run(
-        *("pytest", "-m", NOT_INSTRUMENTED, "--cov", "--cov-report=term-missing:skip-covered"),
+        *("pytest", "-m", steps.NOT_INSTRUMENTED, "--cov", "--cov-report=term-missing:skip-covered"),
         *("--cov-fail-under=95", "--extension-build=build/coverage-extension", *session.posargs),
         env=dict.fromkeys(("CXXFLAGS", "LDFLAGS"), "--coverage"),
     )
@@ -257,7 +251,7 @@ def tsan(session: nox.Session) -> None:
 @nox.session(tags=["nightly"])
 def soak(session: nox.Session) -> None:
     """A million conversions of every kind, and a minute of each test of threads."""
-    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[test]")
     files = (f"tests/python/lifetime/test_{name}.py" for name in ("soak", "threads"))
     session.run("pytest", *files, "--times=1000000", "--seconds=60", *session.posargs)
 
@@ -265,7 +259,7 @@ def soak(session: nox.Session) -> None:
 @nox.session(tags=["nightly"])
 def producers(session: nox.Session) -> None:
     """The arrays of real libraries that install in little time and space."""
-    session.install(*CONSTRAINTS, ".[test]", *SMALL_PRODUCERS, "cloudpickle", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[test]", *SMALL_PRODUCERS, "cloudpickle")
     names = (
         *("conversions/test_real_producers", "audit/test_audit_libraries", "explain/test_explain_jax"),
         *("processes/test_pickled_libraries", "processes/test_other_picklers"),
@@ -276,7 +270,7 @@ def producers(session: nox.Session) -> None:
 @nox.session(tags=["ci"])
 def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
-    session.install(*CONSTRAINTS, ".[test]", "tensorflow-cpu", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[test]", "tensorflow-cpu")
     names = ("conversions/test_tensorflow", "conversions/test_targets_guide", "audit/test_audit_tensorflow")
     step = "tests/python/tour/test_tour.py::test_step[tensorflow]"
     session.run("pytest", *(f"tests/python/{name}.py" for name in names), step, *session.posargs)
@@ -295,14 +289,14 @@ def valgrind(session: nox.Session) -> None:
 @nox.session
 def matrix(session: nox.Session) -> None:
     """Who shares memory with whom among the libraries of PyPI, into docs/matrix-result.md."""
-    session.install(*CONSTRAINTS, ".[tour]", *SMALL_PRODUCERS, *MORE_PRODUCERS, env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]", *SMALL_PRODUCERS, *MORE_PRODUCERS)
     session.run("numpy-bridge", "matrix", "--markdown", "docs/matrix-result.md", *session.posargs)
 
 
 @nox.session(allow_parallel=False)
 def matrix_processes(session: nox.Session) -> None:
     """What every transport copies of every object, into docs/matrix-processes-result.md."""
-    session.install(*CONSTRAINTS, ".[tour]", "jax", "joblib", *CLUSTERS, env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]", "jax", "joblib", *CLUSTERS)
     options = ("--processes", "--clusters", "--markdown", "docs/matrix-processes-result.md")
     session.run("numpy-bridge", "matrix", *options, *session.posargs)
 
@@ -310,35 +304,35 @@ def matrix_processes(session: nox.Session) -> None:
 @nox.session(allow_parallel=False)
 def bench(session: nox.Session) -> None:
     """Conversions beside those of other libraries, as ratios."""
-    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]")
     session.run("python", "benchmarks/conversions.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)
 def bench_kernels(session: nox.Session) -> None:
     """add_ and copy_ on the CPU beside NumPy and torch, as ratios."""
-    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]")
     session.run("python", "benchmarks/cpu_kernels.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)
 def bench_processes(session: nox.Session) -> None:
     """Sending to other processes beside the libraries' own ways."""
-    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]")
     session.run("python", "benchmarks/processes.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)
 def bench_files(session: nox.Session) -> None:
     """Opening a GiB of weights beside the libraries' own ways."""
-    session.install(*CONSTRAINTS, ".[tour]", "safetensors", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]", "safetensors")
     session.run("python", "benchmarks/files.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)
 def bench_numpy_op(session: nox.Session) -> None:
     """numpy_op beside autograd.Function and torch.library, as ratios."""
-    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]")
     session.run("python", "benchmarks/numpy_op.py", *session.posargs)
 
 
@@ -346,7 +340,7 @@ def bench_numpy_op(session: nox.Session) -> None:
 def bench_cpp(session: nox.Session) -> None:
     """Calls of C++ functions beside those of other binding libraries, as ratios."""
     session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nanobind>=3.1", "apache-tvm-ffi>=0.1.15", "jax")
-    session.install(*CONSTRAINTS, ".[tour]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[tour]")
     session.run("python", "benchmarks/cpp_call.py", *session.posargs)
 
 
@@ -374,7 +368,7 @@ def compute_sanitizer(session: nox.Session) -> None:
 @nox.session
 def stubs(session: nox.Session) -> None:
     """Regenerate the type stubs of the extension module."""
-    session.install(*CONSTRAINTS, ".[test]", env=WITHOUT_CUDA)
+    steps.install_wheel(session, "[test]")
     session.run("pybind11-stubgen", "numpy_bridge._core", "-o", session.create_tmp())
     shutil.copy(Path(session.create_tmp(), "numpy_bridge/_core.pyi"), "python/numpy_bridge/_core.pyi")
 

@@ -7,11 +7,21 @@
 
 namespace numpy_bridge {
 
+namespace {
+
+#ifdef MAP_POPULATE
+constexpr int populating = MAP_POPULATE;
+#else
+constexpr int populating = 0; // the pages come when they are used
+#endif
+
+} // namespace
+
 mapping::mapping(int descriptor, std::size_t size, bool writable, bool keep, bool populate) : size_(size) {
     {
         const pybind11::gil_scoped_release other_threads_run;
         first_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
-                      populate ? MAP_SHARED | MAP_POPULATE : MAP_SHARED, descriptor, 0);
+                      populate ? MAP_SHARED | populating : MAP_SHARED, descriptor, 0);
     }
     if (first_ == MAP_FAILED) { // NOLINT(performance-no-int-to-ptr,cppcoreguidelines-pro-type-cstyle-cast): the macro
         PyErr_SetFromErrno(PyExc_OSError);

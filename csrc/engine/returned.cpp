@@ -11,18 +11,34 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace engine {
 
 NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, element_type type, bool readonly,
-                                               std::vector<std::int64_t> shape, owner release)
+                                               std::vector<std::int64_t> shape, std::vector<std::int64_t> strides,
+                                               owner release)
     : shape_(std::move(shape)),
-      owner_(std::move(release)) {
+      strides_(std::move(strides)),
+      kept_(nullptr, {}, std::move(release)) {
     translate_refusals();
     validate_ndim(static_cast<std::int64_t>(shape_.size()), "returned");
-    strides_.resize(shape_.size());
     const auto ndim = static_cast<int>(shape_.size());
     const auto size = static_cast<std::int64_t>(itemsize(type.id));
     validate_shape(ndim, shape_.data(), size, "returned");
-    fill_c_strides(ndim, shape_.data(), size, strides_.data());
+    if (strides_.empty()) {
+        strides_.resize(shape_.size());
+        fill_c_strides(ndim, shape_.data(), size, strides_.data());
+    } else if (strides_.size() != shape_.size()) {
+        refuse("returned", "strides", "one for each of " + std::to_string(ndim) + " dimensions",
+               std::to_string(strides_.size()));
+    }
     memory_ = host_memory(data, type, readonly, ndim, nullptr, nullptr); // the vectors move with this object
     validate(description(), "returned");
+}
+
+NUMPY_BRIDGE_INLINE void owned_memory::keep(py::handle object) { kept_.keep(object.ptr()); }
+
+NUMPY_BRIDGE_INLINE void keep_parent(owned_memory& memory, py::handle parent) {
+    if (parent) return memory.keep(parent);
+    translate_refusals();
+    refuse("returned", "owner", "elements whose owner is known", "elements that somebody else may free",
+           "return alias(...) from a method with py::return_value_policy::reference_internal, or give it an owner");
 }
 
 NUMPY_BRIDGE_INLINE memory owned_memory::description() const noexcept {
@@ -41,16 +57,24 @@ NUMPY_BRIDGE_INLINE void check_count(const std::vector<std::int64_t>& shape, std
                text_of(shape.data(), ndim));
 }
 
+NUMPY_BRIDGE_INLINE void check_shape(const std::vector<std::int64_t>& shape,
+                                     const std::vector<std::int64_t>& of_matrix) {
+    if (shape == of_matrix) return;
+    translate_refusals();
+    refuse("returned", "shape", text_of(of_matrix.data(), static_cast<int>(of_matrix.size())),
+           text_of(shape.data(), static_cast<int>(shape.size())), "call own() without a shape");
+}
+
 /// Memory without a Python object, for a library with an exchange table.
 NUMPY_BRIDGE_INLINE py::object object_from_exchange(const dlpack::exchange_api& api, owned_memory&& from) {
-    auto* managed = export_versioned(from.description(), anchor(nullptr, {}, from.release()));
+    auto* managed = export_versioned(from.description(), from.release());
     void* object = nullptr;
     if (api.managed_tensor_to_object(managed, &object) != 0) throw py::error_already_set();
     return py::reinterpret_steal<py::object>(static_cast<PyObject*>(object));
 }
 
 NUMPY_BRIDGE_INLINE py::object made_by(const library& row, owned_memory&& from) {
-    return row.make(from.description(), anchor(nullptr, {}, from.release()));
+    return row.make(from.description(), from.release());
 }
 
 NUMPY_BRIDGE_INLINE py::object numpy_array_of(owned_memory&& from) { return made_by(numpy_row(), std::move(from)); }

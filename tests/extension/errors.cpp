@@ -1,6 +1,9 @@
 /// One function for each constraint, and overloads: what callers read when they are refused.
+#include <complex>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <pybind11/stl.h>
 
@@ -43,6 +46,16 @@ void register_constraints(py::module_& m) {
     m.def(
         "convertible_f",
         [](borrowed<const double, ndim<2>, f_contiguous, allow_copy> x) { return py::make_tuple(x(0, 1), x.copied()); },
+        py::arg("x"));
+    m.def(
+        "narrowed",
+        [](borrowed<const std::uint8_t, c_contiguous, allow_cast> x) { return std::vector<int>(x.begin(), x.end()); },
+        py::arg("x"));
+    m.def(
+        "kept",
+        [](borrowed<const one_of<std::int16_t, std::int64_t, float, std::complex<float>>, allow_copy> x) {
+            return info(x.dtype()).name;
+        },
         py::arg("x"));
     m.def("two", [](borrowed<float> x, borrowed<float> y) { return x.size() + y.size(); }, py::arg("x"), py::arg("y"));
     m.def("unnamed", [](int, borrowed<float> x) { return x.size(); });

@@ -1,12 +1,16 @@
 /// Memory made in C++ that becomes an array.
 #include <array>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
+#include <numpy_bridge/eigen.hpp>
 #include <numpy_bridge/pybind11.hpp>
 
 #include "register.hpp"
@@ -26,11 +30,80 @@ owned<float> counted(std::vector<std::int64_t> shape) {
     });
 }
 
+/// Holds elements that Python reaches through it only.
+class sound {
+public:
+    ~sound() { ++freed; }
+    float* data() noexcept { return data_; }
+
+private:
+    float data_[6] = {0, 1, 2, 3, 4, 5};
+};
+
+/// 0, 1, 2, ... row by row, whatever the order in memory.
+template <class Matrix> Matrix counted_by_rows(Matrix m) {
+    for (Eigen::Index row = 0; row < m.rows(); ++row)
+        for (Eigen::Index column = 0; column < m.cols(); ++column)
+            m(row, column) = static_cast<typename Matrix::Scalar>(row * m.cols() + column);
+    return m;
+}
+
+void register_matrices(py::module_& m) {
+    using row_major = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    m.def("column_major", [] { return own(counted_by_rows(Eigen::MatrixXd(2, 3))); });
+    m.def("row_major", [] { return own(counted_by_rows(row_major(2, 3))); });
+    m.def("fixed", [] { return own(counted_by_rows(Eigen::Matrix3d())); });
+    m.def("array_of_eigen", [] { return own(counted_by_rows(Eigen::ArrayXXi(2, 3))); });
+    m.def("column", [] { return own(counted_by_rows(Eigen::VectorXd(3))); });
+    m.def("row", [] { return own(counted_by_rows(Eigen::RowVectorXd(3))); });
+    m.def("matrix_of_shape", [](std::vector<std::int64_t> shape) {
+        return own(counted_by_rows(Eigen::MatrixXd(2, 3)), std::move(shape));
+    });
+    m.def("matrix_as_torch", [] { return to_torch(own(counted_by_rows(Eigen::MatrixXd(2, 3)))); });
+    m.def("matrix_as_view", [] { return to_view(own(counted_by_rows(Eigen::MatrixXd(2, 3)))); });
+}
+
+void register_aliases(py::module_& m) {
+    constexpr auto part = py::return_value_policy::reference_internal;
+    py::class_<sound>(m, "Sound")
+        .def(py::init())
+        .def_property_readonly("owned", [](sound& s) { return own(s.data(), {6}, [](float*) {}); })
+        .def_property_readonly("aliased", [](sound& s) { return alias(s.data(), {2, 3}); })
+        .def_property_readonly("odd", [](sound& s) { return alias(s.data() + 1, {3}, {2}); })
+        .def(
+            "reversed", [](sound& s) { return alias(s.data() + 5, {6}, {-1}); }, part)
+        .def(
+            "read_only", [](const sound& s) { return alias(const_cast<sound&>(s).data(), {6}); }, part)
+        .def("dangling", [](sound& s) { return alias(s.data(), {6}); })
+        .def_static(
+            "of_nobody", [](sound& s) { return alias(s.data(), {6}); }, py::arg("s"))
+        .def_static("of_owner", [](const py::object& s) { return alias(s.cast<sound&>().data(), {6}, {}, s); });
+}
+
+/// Arguments that go back to Python.
+void register_returned_arguments(py::module_& m) {
+    struct holder {
+        shared<const float> kept;
+    };
+    m.def("same", [](borrowed<const float> x) { return x; });
+    m.def("same_share", [](shared<const float> x) { return x; });
+    m.def("same_or_none", [](std::optional<borrowed<const float>> x) { return x; });
+    m.def("pass_on", [](borrowed<float> x, const py::function& call) { return call(x); });
+    m.def("pass_to", [](borrowed<float> x, const std::function<float(borrowed<float>)>& call) { return call(x); });
+    m.def("copied_and_back", [](borrowed<const double, allow_copy> x) { return x; });
+    py::class_<holder>(m, "Holder", py::module_local())
+        .def(py::init([](shared<const float> x) { return holder{std::move(x)}; }))
+        .def_readonly("kept", &holder::kept);
+}
+
 std::vector<float> six() { return {0, 1, 2, 3, 4, 5}; }
 
 } // namespace
 
 void register_returned(py::module_& m) {
+    register_matrices(m);
+    register_aliases(m);
+    register_returned_arguments(m);
     m.def("freed", [] { return freed; });
     m.def("from_vector", [] { return own(six()); });
     m.def("vector_of_shape", [](std::vector<std::int64_t> shape) { return own(six(), std::move(shape)); });

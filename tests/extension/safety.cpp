@@ -3,6 +3,7 @@
 #include <thread>
 #include <vector>
 
+#include <pybind11/iostream.h>
 #include <pybind11/stl.h>
 
 #include <numpy_bridge/pybind11.hpp>
@@ -95,5 +96,13 @@ void register_safety(py::module_& m) {
     m.def(
         "guard_late", [](int, int, int, borrowed<float> x) { return x.size(); }, py::arg("a"), py::arg("b"),
         py::arg("c"), py::arg("x"), py::call_guard<py::gil_scoped_release>());
+    using two_guards = py::call_guard<py::scoped_ostream_redirect, py::gil_scoped_release>;
+    m.def(
+        "read_under_two_guards",
+        [](borrowed<const float, ndim<1>> x, py::handle meddle) {
+            run_from_c(meddle);
+            return x(x.shape(0) - 1);
+        },
+        py::arg("x"), py::arg("meddle"), two_guards());
     m.def("under_own_guard", [](borrowed<float> x) { return x.size(); }, py::arg("x"), py::call_guard<own_guard>());
 }

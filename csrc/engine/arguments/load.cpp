@@ -84,12 +84,6 @@ load_argument(PyObject* x, const requirements& r, engine::hold held, bool conver
     throw py::type_error("the memory of a borrowed array changed while other arguments were converted");
 }
 
-NUMPY_BRIDGE_INLINE void require_gil() {
-    if (PyGILState_Check() == 0)
-        throw py::type_error(
-            "borrowed arrays were not pinned before this call guard released the GIL; see docs/cpp.md");
-}
-
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -1,5 +1,6 @@
 #include <numpy_bridge/arguments/reasons.hpp>
 
+#include <numpy_bridge/arguments/copy.hpp>
 #include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
@@ -17,15 +18,18 @@ NUMPY_BRIDGE_INLINE std::string words_for(const memory& m) {
     return text;
 }
 
-/// The first accepted dtype as code: "np.float32", "torch.bfloat16", "ml_dtypes.bfloat16".
-NUMPY_BRIDGE_INLINE std::string dtype_in(std::string_view dtypes, dtype_set accepted) {
-    for (const dtype_info& row : dtype_table) {
-        if ((accepted & set_of(row.id)) == 0) continue;
-        if (dtypes != "np.") return std::string(dtypes) + row.name;
-        if (row.id == dtype::boolean) return row.name;
-        return (row.numpy_number >= 0 ? "np." : "ml_dtypes.") + std::string(row.name);
-    }
-    return {};
+/// A dtype as code: "np.float32", "torch.bfloat16", "ml_dtypes.bfloat16".
+NUMPY_BRIDGE_INLINE std::string code_of(std::string_view dtypes, dtype id) {
+    const dtype_info& row = info(id);
+    if (dtypes != "np.") return std::string(dtypes) + row.name;
+    if (id == dtype::boolean) return row.name;
+    return (row.numpy_number >= 0 ? "np." : "ml_dtypes.") + std::string(row.name);
+}
+
+NUMPY_BRIDGE_INLINE dtype first_of(dtype_set accepted) {
+    for (const dtype_info& row : dtype_table)
+        if ((accepted & set_of(row.id)) != 0) return row.id;
+    return dtype::float64;
 }
 
 NUMPY_BRIDGE_INLINE void replace_all(std::string& text, std::string_view from, const std::string& to) {
@@ -49,6 +53,7 @@ NUMPY_BRIDGE_INLINE const char* remedy(mismatch found, const requirements& r, co
     case mismatch::alignment:
         return r.alignment > alignof(std::max_align_t) ? spelled.align : spelled.copy;
     case mismatch::strides:
+    case mismatch::overlap:
     case mismatch::readonly:
         return spelled.copy;
     case mismatch::none:
@@ -57,15 +62,30 @@ NUMPY_BRIDGE_INLINE const char* remedy(mismatch found, const requirements& r, co
     return "";
 }
 
-/// "x.astype(np.float32) and np.ascontiguousarray(x)": a call for each requirement that is not met.
+/// "call x.astype(np.float32) and np.ascontiguousarray(x)": a call for each requirement that is not met. If the
+/// function writes, the caller needs the new object, too: "assign it first, or the writes are lost: x =
+/// x.astype(np.float32)".
 NUMPY_BRIDGE_INLINE std::string remedies(const requirements& r, const memory& m, const engine::dialect& spelled,
                                          const std::string& x) {
+    const dtype wanted = best_dtype(r.dtypes, m.type.id, true).value_or(first_of(r.dtypes));
     std::string text;
     for_each_mismatch(r, m, [&](mismatch which) {
         std::string call = remedy(which, r, spelled);
         replace_all(call, "{x}", x);
-        replace_all(call, "{dtype}", dtype_in(spelled.dtypes, r.dtypes));
+        replace_all(call, "{dtype}", code_of(spelled.dtypes, wanted));
+        if (r.writable) call.insert(0, x + " = ");
         if (text.find(call) == std::string::npos) text += (text.empty() ? "" : " and ") + call;
+        return false;
+    });
+    return (r.writable ? "assign it first, or the writes are lost: " : "call ") + text;
+}
+
+/// Requirements of addresses that are not met and that a description of memory does not show.
+NUMPY_BRIDGE_INLINE std::string unseen_faults(const requirements& r, const memory& m) {
+    std::string text;
+    for_each_mismatch(r, m, [&](mismatch which) {
+        if (which == mismatch::alignment) text += ", misaligned";
+        if (which == mismatch::overlap) text += ", with elements that share memory";
         return false;
     });
     return text;
@@ -77,7 +97,7 @@ NUMPY_BRIDGE_INLINE std::string remedy_without_memory(PyObject* x, const require
                          PyFloat_Check(x) != 0 || PyComplex_Check(x) != 0 || numpy_library::get().is_scalar(x);
     if (!numeric) return {};
     const bool any = r.dtypes == element_types<void>::set;
-    return "; call np.asarray(" + name + (any ? "" : ", " + dtype_in("np.", r.dtypes)) + ")";
+    return "; call np.asarray(" + name + (any ? "" : ", " + code_of("np.", first_of(r.dtypes))) + ")";
 }
 
 /// A call that copies the values of `x`, which has none to share.
@@ -98,8 +118,8 @@ NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObj
     case cause::no_protocol:
         return start + engine::type_name(x) + ", which supports no protocol for sharing memory";
     case cause::mismatch:
-        return start + words_for(refused.found) + ", a " + engine::type_name(x) + "; call " +
-               remedies(r, refused.found, engine::spelling_of(x), name);
+        return start + words_for(refused.found) + unseen_faults(r, refused.found) + ", a " + engine::type_name(x) +
+               "; " + remedies(r, refused.found, engine::spelling_of(x), name);
     case cause::refusal:
         break;
     }

@@ -29,6 +29,12 @@ public:
         if (object_ != nullptr || pin_ != nullptr || lease_) release();
     }
 
+    /// Keeps an object instead of the one before. Needs the GIL.
+    void keep(PyObject* object) noexcept {
+        Py_XINCREF(object);
+        Py_XDECREF(std::exchange(object_, object));
+    }
+
     /// The object that the memory belongs to. Borrowed, may be null.
     PyObject* object() const noexcept { return object_; }
     const owner& lease() const noexcept { return lease_; }

@@ -1,11 +1,14 @@
-/// Array arguments as Eigen maps. Optional: including it needs Eigen.
+/// Array arguments as Eigen maps, and Eigen's matrices as results. Optional: including it needs Eigen.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #include <Eigen/Core>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/returned.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -32,5 +35,19 @@ template <class Spec> auto as_eigen(const array_argument<Spec>& x) {
                                                             stride(x.stride(0), x.stride(1)));
     }
 }
+
+/// `own` takes a matrix over with its shape and order; vectors are one-dimensional.
+template <class Matrix>
+struct container_layout<Matrix, std::enable_if_t<std::is_base_of_v<Eigen::PlainObjectBase<Matrix>, Matrix>>> {
+    static constexpr bool is_linear = false;
+    static std::vector<std::int64_t> shape(const Matrix& m) {
+        if constexpr (Matrix::IsVectorAtCompileTime) return {m.size()};
+        else return {m.rows(), m.cols()};
+    }
+    static std::vector<std::int64_t> strides(const Matrix& m) {
+        if constexpr (Matrix::IsVectorAtCompileTime) return {};
+        else return {m.rowStride(), m.colStride()};
+    }
+};
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -18,22 +18,33 @@ namespace engine {
 /// A block of memory with its shape and what frees it: `owned` without its element type.
 class owned_memory {
 public:
-    owned_memory(void* data, element_type type, bool readonly, std::vector<std::int64_t> shape, owner release);
+    /// Strides are in bytes; none are those of C order.
+    owned_memory(void* data, element_type type, bool readonly, std::vector<std::int64_t> shape,
+                 std::vector<std::int64_t> strides, owner release);
 
     /// The memory that Python will use.
     memory description() const noexcept;
 
+    /// Keeps a Python object alive, too, as long as the memory is used. Needs the GIL.
+    void keep(py::handle object);
+
     /// Transfers ownership of the memory.
-    owner release() noexcept { return std::move(owner_); }
+    anchor release() noexcept { return std::move(kept_); }
 
 private:
     memory memory_;
     std::vector<std::int64_t> shape_, strides_;
-    owner owner_;
+    anchor kept_;
 };
+
+/// Keeps `parent`; raises sharing_error if it is null.
+void keep_parent(owned_memory& memory, py::handle parent);
 
 /// Refuses a shape of another number of elements than `available`.
 void check_count(const std::vector<std::int64_t>& shape, std::size_t available);
+
+/// Refuses another shape than that of a matrix.
+void check_shape(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& of_matrix);
 
 py::object numpy_array_of(owned_memory&& from);
 py::object torch_tensor_of(owned_memory&& from);
@@ -49,11 +60,48 @@ template <class T> class owned : public engine::owned_memory {
 public:
     /// `data` holds elements of the given shape in C order, and `release` frees it. Raises
     /// sharing_error for impossible shapes, and frees `data` then as well.
-    owned(T* data, std::vector<std::int64_t> shape, owner release)
+    owned(T* data, std::vector<std::int64_t> shape, owner release, std::vector<std::int64_t> byte_strides = {})
         : owned_memory(const_cast<std::remove_const_t<T>*>(data),
                        {element<std::remove_const_t<T>>::id, byte_order::native}, std::is_const_v<T>, std::move(shape),
-                       std::move(release)) {}
+                       std::move(byte_strides), std::move(release)) {}
 };
+
+/// Elements of an object that Python holds, such as a member of a bound class. See `alias`.
+template <class T> class aliased {
+public:
+    aliased(T* data, std::vector<std::int64_t> shape, std::vector<std::int64_t> strides, py::handle owner)
+        : memory_(data, std::move(shape), {}, in_bytes(std::move(strides))),
+          has_owner_(owner) {
+        if (has_owner_) memory_.keep(owner);
+    }
+
+    /// The memory, kept alive by the owner or else by `parent`. Raises sharing_error if there is neither.
+    owned<T> kept_by(py::handle parent) && {
+        if (!has_owner_) engine::keep_parent(memory_, parent);
+        return std::move(memory_);
+    }
+
+private:
+    static std::vector<std::int64_t> in_bytes(std::vector<std::int64_t> strides) {
+        for (std::int64_t& each : strides) each *= static_cast<std::int64_t>(sizeof(T));
+        return strides;
+    }
+
+    owned<T> memory_;
+    bool has_owner_;
+};
+
+/// Elements that belong to somebody else, as an array without a copy. `owner` is the Python object that keeps them
+/// alive and in place. Without one it is the object whose method or property returns the array: pybind11's
+/// `return_value_policy::reference_internal`, the default of properties. Everything else raises sharing_error: the
+/// array would outlive the elements. Strides count elements; none are those of C order. Needs the GIL.
+///
+///     .def_property_readonly("samples", [](Sound& s) { return alias(s.samples.data(), {s.size()}); })
+template <class T>
+aliased<T> alias(T* data, std::vector<std::int64_t> shape, std::vector<std::int64_t> strides = {},
+                 py::handle owner = {}) {
+    return {data, std::move(shape), std::move(strides), owner};
+}
 
 namespace detail {
 
@@ -63,17 +111,41 @@ template <class T> owner owner_of(std::unique_ptr<T> kept) {
 
 } // namespace detail
 
+/// How the elements of a container lie in its memory: `shape(container)`, and `strides(container)` in elements, none
+/// for C order. Containers are one-dimensional, except those that have a specialisation.
+template <class Container, class = void> struct container_layout {
+    static constexpr bool is_linear = true;
+    static std::vector<std::int64_t> shape(const Container& c) { return {static_cast<std::int64_t>(c.size())}; }
+    static std::vector<std::int64_t> strides(const Container& /*c*/) { return {}; }
+};
+
+namespace detail {
+
+template <class C, class = void> struct has_rows_and_columns : std::false_type {};
+template <class C>
+struct has_rows_and_columns<C, std::void_t<decltype(std::declval<C&>().rows(), std::declval<C&>().cols())>>
+    : std::true_type {};
+
+} // namespace detail
+
 /// Takes over a contiguous container (std::vector, std::array, ...). Without a shape the array is
-/// one-dimensional. Raises sharing_error, a BufferError in Python, if shape and size differ.
+/// one-dimensional. With `numpy_bridge/eigen.hpp`, matrices of Eigen keep their shape and order. Raises sharing_error,
+/// a BufferError in Python, if shape and size differ.
 template <class Container, class T = std::remove_reference_t<decltype(*std::declval<Container&>().data())>>
 owned<T> own(Container&& container, std::optional<std::vector<std::int64_t>> shape = std::nullopt) {
+    using in_memory = container_layout<std::decay_t<Container>>;
     static_assert(!std::is_lvalue_reference_v<Container>, "own() takes the container over: pass std::move(container)");
-    const std::size_t size = container.size();
-    if (!shape) shape.emplace(1, static_cast<std::int64_t>(size));
-    engine::check_count(*shape, size);
-    auto kept = std::make_unique<Container>(std::forward<Container>(container));
+    static_assert(!in_memory::is_linear || !detail::has_rows_and_columns<Container>::value,
+                  "own() does not know the order of this matrix: include numpy_bridge/eigen.hpp, or specialise "
+                  "container_layout");
+    std::vector<std::int64_t> strides = in_memory::strides(container);
+    if (!shape) shape = in_memory::shape(container);
+    else if constexpr (in_memory::is_linear) engine::check_count(*shape, container.size());
+    else engine::check_shape(*shape, in_memory::shape(container));
+    for (std::int64_t& each : strides) each *= static_cast<std::int64_t>(sizeof(T));
+    auto kept = std::make_unique<std::decay_t<Container>>(std::forward<Container>(container));
     T* data = kept->data();
-    return owned<T>(data, *std::move(shape), detail::owner_of(std::move(kept)));
+    return owned<T>(data, *std::move(shape), detail::owner_of(std::move(kept)), std::move(strides));
 }
 
 /// Takes over an array of `shape`'s number of elements.
@@ -117,8 +189,19 @@ namespace pybind11::detail {
 template <class T> struct type_caster<numpy_bridge::owned<T>> {
     static constexpr auto name = const_name("numpy.ndarray");
 
-    static handle cast(numpy_bridge::owned<T>&& from, return_value_policy, handle) {
+    /// Under `reference_internal`, the default of properties, the array keeps the object that it came from alive.
+    static handle cast(numpy_bridge::owned<T>&& from, return_value_policy policy, handle parent) {
+        if (policy == return_value_policy::reference_internal && parent) from.keep(parent);
         return numpy_bridge::to_numpy(std::move(from)).release();
+    }
+};
+
+template <class T> struct type_caster<numpy_bridge::aliased<T>> {
+    static constexpr auto name = const_name("numpy.ndarray");
+
+    static handle cast(numpy_bridge::aliased<T>&& from, return_value_policy policy, handle parent) {
+        const bool is_part = policy == return_value_policy::reference_internal;
+        return numpy_bridge::to_numpy(std::move(from).kept_by(is_part ? parent : handle())).release();
     }
 };
 

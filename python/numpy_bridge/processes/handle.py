@@ -18,8 +18,9 @@ from numpy_bridge import _core
 from . import in_flight, segment
 from .blocks import frozen
 from .in_flight import Ledger
-from .nameless import refusal
+from .refusals import refusal
 from .segment import Label, Segment
+from .shared_file import files
 
 _PACKED = struct.Struct("<8s16sQIQIII8sQ?")
 LOKY = ("joblib.externals.loky.backend.reduction", "loky.backend.reduction")
@@ -46,6 +47,7 @@ class Handle(NamedTuple):
 
     @classmethod
     def of(cls, memory: Segment, ledger: Ledger | None = None, number: int = 0) -> Handle:
+        memory.publish()
         file, identity = (0, bytes(8)) if ledger is None else (ledger.descriptor, ledger.identity)
         place = (os.getpid(), memory.mapping.descriptor, file)
         return cls(_host(), *memory.label, *place, identity, number, memory.sole_writer)
@@ -75,7 +77,7 @@ class Handle(NamedTuple):
 
 @cache
 def _host() -> bytes:
-    return hashlib.blake2b(segment.host(), digest_size=8).digest()
+    return hashlib.blake2b(files().host().encode(), digest_size=8).digest()
 
 
 def sent(memory: Segment, *, awaited: bool = True) -> Handle:

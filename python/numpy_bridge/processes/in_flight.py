@@ -1,6 +1,6 @@
 """Blocks that were sent and have not arrived: the sender keeps them until they do.
 
-The receiver writes a byte into a file without a name, the ledger, which the sender reads before it sends or
+The receiver writes a byte into a shared file, the ledger, which the sender reads before it sends or
 makes the next block. The ledger begins with an identity, which the handles name, so that no other file is
 written. Sending takes no thread, which would make later forks unsafe.
 """
@@ -15,10 +15,12 @@ import time
 from contextlib import suppress
 from itertools import count, islice
 from multiprocessing import parent_process, util
+from weakref import finalize
 
 from numpy_bridge.errors import SharingError
 
-from . import nameless
+from . import reserving
+from .shared_file import files
 
 _KIND = "ledger"
 _HEADER = struct.Struct("<8s8s")  # magic, identity
@@ -33,16 +35,13 @@ class Ledger:
 
     def __init__(self) -> None:
         self.identity = secrets.token_bytes(8)
-        self.descriptor = nameless.create(_KIND, _GROWTH)
+        self.descriptor = files().create(_KIND, self.identity, _GROWTH)
+        finalize(self, _close, self.descriptor, self.identity).atexit = False
         os.pwrite(self.descriptor, _HEADER.pack(_MAGIC, self.identity), 0)
         self._size = _GROWTH
         self._numbers = count(_HEADER.size)
         self._held: dict[int, tuple[object, bool]] = {}
         self._lock = threading.RLock()  # a finalizer may send while it is held
-
-    def __del__(self) -> None:
-        with suppress(OSError, AttributeError):
-            os.close(self.descriptor)
 
     def send(self, held: object, *, awaited: bool) -> int:
         """Keep `held` until it has arrived. The number is that of its byte. It is never used again.
@@ -56,7 +55,7 @@ class Ledger:
         with self._lock:
             number = next(self._numbers)
             if number >= self._size:
-                nameless.reserve(self.descriptor, self._size, _GROWTH)
+                reserving.reserve(self.descriptor, self._size, _GROWTH)
                 self._size += _GROWTH
             self._held[number] = held, awaited
         return number
@@ -93,6 +92,11 @@ class Ledger:
             pause = min(2 * pause, 0.05)
 
 
+def _close(descriptor: int, identity: bytes) -> None:
+    os.close(descriptor)
+    files().forget(_KIND, identity)
+
+
 _ledger: Ledger | None = None
 _making = threading.RLock()
 
@@ -122,7 +126,7 @@ def number_held() -> int:
 def confirm(process: int, descriptor: int, identity: bytes, number: int) -> None:
     """Mark a block as arrived in the ledger of its sender; do nothing if that has gone, or is another one."""
     with suppress(SharingError, OSError):
-        opened = nameless.open_of(process, descriptor, _KIND, os.O_RDWR)
+        opened = files().open_of(process, descriptor, _KIND, identity, os.O_RDWR)
         try:
             is_it = os.pread(opened, _HEADER.size, 0) == _HEADER.pack(_MAGIC, identity)
             if is_it and _HEADER.size <= number < os.fstat(opened).st_size:

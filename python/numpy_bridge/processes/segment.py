@@ -7,14 +7,13 @@ import os
 import secrets
 import struct
 import threading
-from pathlib import Path
 from typing import NamedTuple
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from numpy_bridge import _core
 
-from . import nameless
-from .nameless import KEEP, refusal
+from .refusals import KEEP, refusal
+from .shared_file import files
 
 _HEADER = struct.Struct("<8s16sQQQ")  # magic, identity, generation, offset, nbytes
 _MAGIC = b"nbblock1"
@@ -38,13 +37,25 @@ class Label(NamedTuple):
 class Segment:
     """Memory of this process that others can map. It goes when the last process lets go of it."""
 
-    __slots__ = ("__weakref__", "label", "mapping", "sole_writer", "writable")
+    __slots__ = ("__weakref__", "_keeper", "label", "mapping", "sole_writer", "writable")
 
     def __init__(self, mapping: _core.Mapping, label: Label, *, sole_writer: bool, writable: bool) -> None:
         self.mapping = mapping
         self.label = label
         self.sole_writer = sole_writer
         self.writable = writable
+        self._forget_at_end()
+
+    def _forget_at_end(self) -> None:
+        self._keeper = os.getpid()  # the process through which others find the file
+        if self.mapping.descriptor >= 0:
+            finalize(self, _forget, self._keeper, self.label.identity).atexit = False
+
+    def publish(self) -> None:
+        """Let others find the memory through this process, also if it has it from the one that forked it."""
+        if self._keeper != os.getpid():
+            files().keep(self._keeper, _KIND, self.label.identity)
+            self._forget_at_end()
 
     def __repr__(self) -> str:
         identity = self.label.identity.hex()[:8]
@@ -84,6 +95,11 @@ class Segment:
         return True
 
 
+def _forget(keeper: int, identity: bytes) -> None:
+    if keeper == os.getpid():
+        files().forget(_KIND, identity)
+
+
 # By identity, and whether the segment can be sent on
 _known: WeakValueDictionary[tuple[bytes, bool], Segment] = WeakValueDictionary()
 _lock = threading.RLock()  # a finalizer may attach while it is held
@@ -103,18 +119,18 @@ def create(nbytes: int, align: int, *, sole_writer: bool, data: memoryview | Non
         raise refusal("align", f"a power of two up to {_PAGE}, the size of a page", str(align))
     label = Label(secrets.token_bytes(16), 0, max(align, 64), nbytes)
     size = label.offset + max(nbytes, 1)
-    descriptor = nameless.create(_KIND, size, data if nbytes else None)
+    descriptor = files().create(_KIND, label.identity, size, data if nbytes else None)
     try:
         os.pwrite(descriptor, label.packed(), 0)
         mapping = _core.Mapping(descriptor, size, True, True, True)
-    except OSError as error:
+    except BaseException as error:
         os.close(descriptor)
-        got = os.strerror(error.errno or 0)
-        raise refusal("size", f"room for {nbytes:,} bytes", got, "let go of blocks") from None
-    except BaseException:
-        os.close(descriptor)
+        files().forget(_KIND, label.identity)
+        if isinstance(error, OSError):
+            got = os.strerror(error.errno or 0)
+            raise refusal("size", f"room for {nbytes:,} bytes", got, "let go of blocks") from None
         raise
-    nameless.fix_size(descriptor, sole_writer=sole_writer)
+    files().fix_size(descriptor, sole_writer=sole_writer)
     segment = Segment(mapping, label, sole_writer=sole_writer, writable=True)
     _known[label.identity, True] = segment
     return segment
@@ -137,13 +153,15 @@ def attach(process: int, descriptor: int, label: Label, *, sole_writer: bool, ke
 
 def _map(process: int, descriptor: int, label: Label, *, sole_writer: bool, keep: bool) -> Segment:
     flags = os.O_RDONLY if sole_writer else os.O_RDWR
-    opened = nameless.open_of(process, descriptor, _KIND, flags)
+    opened = files().open_of(process, descriptor, _KIND, label.identity, flags)
     kept = False
     try:
         _check(opened, label)
         size = label.offset + max(label.nbytes, 1)
         mapping = _core.Mapping(opened, size, not sole_writer, keep, not keep)
         kept = keep
+        if keep:
+            files().keep(process, _KIND, label.identity)
     except PermissionError:
         expected = "a block that others may write"
         raise refusal("writable", expected, "one that only its maker may write", _FORGED) from None
@@ -169,7 +187,7 @@ def _check(opened: int, label: Label) -> None:
     actual = os.fstat(opened).st_size
     if actual != size:
         raise refusal("size", f"{size:,} bytes", f"{actual:,}", _FORGED)
-    if not nameless.has_fixed_size(opened):
+    if not files().has_fixed_size(opened):
         raise refusal("seals", "memory that nobody can shrink", "memory that can be shrunk", _FORGED)
 
 
@@ -185,10 +203,3 @@ def _require_same(found: Label, wanted: Label) -> None:
 
 def _stale(got: str) -> Exception:
     return refusal("handle", "the block that was sent", got, KEEP)
-
-
-def host() -> bytes:
-    """The machine, and its numbers of processes: the same for all that can attach each other's memory."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    numbering = Path("/proc/self/ns/pid").readlink()
-    return f"{boot} {numbering}".encode()

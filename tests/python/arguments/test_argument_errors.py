@@ -36,6 +36,8 @@ def ml_array(name: str) -> np.ndarray[Any, Any]:
     return np.zeros(3, getattr(ml_dtypes, name))
 
 
+ASSIGN = "; assign it first, or the writes are lost: "
+
 # function, argument, expected, got, remedy
 ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
     (
@@ -43,28 +45,28 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         lambda: np.zeros((5, 2)),
         "float32, C-contiguous, 2-D, writable, CPU",
         "float64 (5, 2), a numpy.ndarray",
-        "; call x.astype(np.float32)",
+        ASSIGN + "x = x.astype(np.float32)",
     ),
     (
         "matrix",
         lambda: np.zeros((2, 5), F32).T,
         "float32, C-contiguous, 2-D, writable, CPU",
         "float32 (5, 2), strides (4, 20) bytes, a numpy.ndarray",
-        "; call np.ascontiguousarray(x)",
+        ASSIGN + "x = np.ascontiguousarray(x)",
     ),
     (
         "matrix",
         lambda: np.zeros(5, F32),
         "float32, C-contiguous, 2-D, writable, CPU",
         "float32 (5,), a numpy.ndarray",
-        "; call x.reshape(...)",
+        ASSIGN + "x = x.reshape(...)",
     ),
     (
         "matrix",
         lambda: readonly(np.zeros((2, 5)).T),
         "float32, C-contiguous, 2-D, writable, CPU",
         "float64 (5, 2), strides (8, 40) bytes, read-only, a numpy.ndarray",
-        "; call x.astype(np.float32) and np.ascontiguousarray(x) and x.copy()",
+        ASSIGN + "x = x.astype(np.float32) and x = np.ascontiguousarray(x) and x = x.copy()",
     ),
     ("float32", lambda: np.zeros(3, ">f4"), "float32, CPU", ">f4 (3,)", "; call x.astype(np.float32)"),
     (
@@ -72,7 +74,7 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         lambda: np.zeros(3, "i4"),
         "float32 or float64, CPU",
         "int32 (3,)",
-        "; call x.astype(np.float32)",
+        "; call x.astype(np.float64)",
     ),
     ("float32", lambda: 3, "float32, CPU", "int", "; call np.asarray(x, np.float32)"),
     ("float32", lambda: np.float64(3), "float32, CPU", "numpy.float64", "; call np.asarray(x, np.float32)"),
@@ -111,10 +113,17 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
     ),
     (
         "writable",
+        lambda: np.lib.stride_tricks.as_strided(np.zeros(3, F32), (3, 2), (4, 4)),
+        "float32, writable, CPU",
+        "float32 (3, 2), strides (4, 4) bytes, with elements that share memory",
+        ASSIGN + "x = x.copy()",
+    ),
+    (
+        "writable",
         lambda: readonly(np.zeros(3, F32)),
         "float32, writable, CPU",
         "float32 (3,), read-only",
-        "; call x.copy()",
+        ASSIGN + "x = x.copy()",
     ),
     (
         "on_cuda",
@@ -127,14 +136,14 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         "aligned",
         lambda: beside_64(3),
         "float32, 64-byte aligned, CPU",
-        "float32 (3,)",
+        "float32 (3,), misaligned",
         "; call torch.tensor(x)",
     ),
     (
         "float32",
         lambda: np.zeros(13, np.uint8)[1:].view(F32),
         "float32, CPU",
-        "float32 (3,)",
+        "float32 (3,), misaligned",
         "; call x.copy()",
     ),
     ("float32", odd_strides, "float32, CPU", "float32 (3,), strides (6,) bytes", "; call x.copy()"),
@@ -150,9 +159,15 @@ ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         lambda: memoryview(bytes(8)).cast("f"),
         "float32, writable, CPU",
         "float32 (2,), read-only, a memoryview",
-        "; call np.array(x)",
+        ASSIGN + "x = np.array(x)",
     ),
-    ("shared", lambda: np.zeros(3), "float32, writable, CPU", "float64 (3,)", "; call x.astype(np.float32)"),
+    (
+        "shared",
+        lambda: np.zeros(3),
+        "float32, writable, CPU",
+        "float64 (3,)",
+        ASSIGN + "x = x.astype(np.float32)",
+    ),
 ]
 TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
     (
@@ -160,14 +175,14 @@ TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         lambda: torch.zeros(5, 2, dtype=torch.float64),
         "float32, C-contiguous, 2-D, writable, CPU",
         "float64 (5, 2), a torch.Tensor",
-        "; call x.to(torch.float32)",
+        ASSIGN + "x = x.to(torch.float32)",
     ),
     (
         "matrix",
         lambda: torch.zeros(2, 5).T,
         "float32, C-contiguous, 2-D, writable, CPU",
         "float32 (5, 2), strides (4, 20) bytes, a torch.Tensor",
-        "; call x.contiguous()",
+        ASSIGN + "x = x.contiguous()",
     ),
     (
         "fortran",
@@ -181,7 +196,7 @@ TENSOR_ROWS: list[tuple[str, Callable[[], Any], str, str, str]] = [
         "aligned",
         lambda: torch.zeros(4)[1:],
         "float32, 64-byte aligned, CPU",
-        "float32 (3,), a torch.Tensor",
+        "float32 (3,), misaligned, a torch.Tensor",
         "; call x.clone()",
     ),
     (

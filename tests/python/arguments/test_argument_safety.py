@@ -204,7 +204,7 @@ def test_a_harmless_argument_is_no_change(extension: ModuleType) -> None:
 # Without the GIL
 
 
-READERS = ["read_without_gil", "read_under_guard"]
+READERS = ["read_without_gil", "read_under_guard", "read_under_two_guards"]
 
 
 @pytest.mark.parametrize("function", READERS)

@@ -82,13 +82,13 @@ def test_it_is_pinned_where_the_gil_is_released(extension: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("function", "remedy"),
     [
-        ("vector", "x.astype(cp.int64)"),
-        ("matrix", "x.reshape(...)"),
-        ("on_cuda", "cp.asarray(x)"),
+        ("vector", "call x.astype(cp.int64)"),
+        ("matrix", "assign it first, or the writes are lost: x = x.reshape(...)"),
+        ("on_cuda", "call cp.asarray(x)"),
     ],
 )
 def test_remedies_are_in_its_dialect(extension: ModuleType, function: str, remedy: str) -> None:
-    got = "; got float32 (4,), a cupy.ndarray; call " + remedy
+    got = "; got float32 (4,), a cupy.ndarray; " + remedy
     with pytest.raises(TypeError, match=re.escape(got) + "$"):
         getattr(extension, function)(new(extension))
 
@@ -96,7 +96,10 @@ def test_remedies_are_in_its_dialect(extension: ModuleType, function: str, remed
 def test_the_remedy_for_read_only_memory(extension: ModuleType) -> None:
     x = new(extension)
     x.readonly = True
-    with pytest.raises(TypeError, match=re.escape("read-only, a cupy.ndarray; call x.copy()")):
+    with pytest.raises(
+        TypeError,
+        match=re.escape("read-only, a cupy.ndarray; assign it first, or the writes are lost: x = x.copy()"),
+    ):
         extension.writable(x)
     assert extension.float32(x) == 4
 

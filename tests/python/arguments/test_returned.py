@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,3 +118,92 @@ def test_a_library_with_a_namespace(extension: ModuleType) -> None:
 
 def from_dlpack(x: object) -> str:
     return f"from_dlpack of {np.from_dlpack(x).tolist()}"
+
+
+def by_rows(*shape: int) -> np.ndarray[Any, Any]:
+    return np.arange(np.prod(shape)).reshape(shape)
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        ("column_major", (2, 3)),
+        ("row_major", (2, 3)),
+        ("fixed", (3, 3)),
+        ("array_of_eigen", (2, 3)),
+        ("column", (3,)),
+        ("row", (3,)),
+    ],
+)
+def test_matrices_of_eigen_keep_shape_and_order(
+    extension: ModuleType, function: str, shape: tuple[int, ...]
+) -> None:
+    x = getattr(extension, function)()
+    assert x.shape == shape
+    assert (x == by_rows(*shape)).all()
+    x[-1] = 7
+    assert (x[-1] == 7).all()
+
+
+def test_other_consumers_see_the_same_matrix(extension: ModuleType) -> None:
+    assert bridge.to_numpy(extension.matrix_as_view()).tolist() == by_rows(2, 3).tolist()
+    if torch is not None:
+        assert extension.matrix_as_torch().tolist() == by_rows(2, 3).tolist()
+    assert extension.matrix_of_shape([2, 3]).tolist() == by_rows(2, 3).tolist()
+    for shape in ([3, 2], [6]):
+        with pytest.raises(BufferError, match=r"expected \(2, 3\), got .* without a shape"):
+            extension.matrix_of_shape(shape)
+
+
+@pytest.mark.parametrize(
+    ("get", "values"),
+    [
+        (lambda extension, s: s.owned, [0, 1, 2, 3, 4, 5]),
+        (lambda extension, s: s.aliased, [[0, 1, 2], [3, 4, 5]]),
+        (lambda extension, s: s.odd, [1, 3, 5]),
+        (lambda extension, s: s.reversed(), [5, 4, 3, 2, 1, 0]),
+        (lambda extension, s: extension.Sound.of_owner(s), [0, 1, 2, 3, 4, 5]),
+    ],
+    ids=["owned", "aliased", "odd", "reversed", "of_owner"],
+)
+def test_an_array_keeps_the_object_that_it_is_part_of(
+    extension: ModuleType, get: Callable[[ModuleType, Any], Any], values: list[Any]
+) -> None:
+    before = extension.freed()
+    sound = extension.Sound()
+    x = get(extension, sound)
+    assert x.tolist() == values
+    x[0] = 9
+    assert np.array_equal(get(extension, sound)[0], x[0])  # the same memory
+    part = x[1:]
+    del sound, x
+    gc.collect()
+    assert extension.freed() == before
+    assert part.tolist() == values[1:]
+    del part
+    gc.collect()
+    assert extension.freed() == before + 1
+
+
+@pytest.mark.parametrize(
+    "call", [lambda extension, s: s.dangling(), lambda extension, s: extension.Sound.of_nobody(s)]
+)
+def test_an_array_without_an_owner_is_refused(
+    extension: ModuleType, call: Callable[[ModuleType, Any], Any]
+) -> None:
+    with pytest.raises(BufferError, match=r"reference_internal.*\[returned\.owner\]"):
+        call(extension, extension.Sound())
+
+
+def test_arguments_that_go_back_are_the_objects_that_came(extension: ModuleType) -> None:
+    x = np.zeros(3, np.float32)
+    assert extension.same(x) is x
+    assert extension.same_share(x) is x
+    assert extension.same_or_none(x) is x
+    assert extension.same_or_none(None) is None
+    assert extension.pass_on(x, lambda given: given) is x
+    assert extension.pass_to(x, lambda given: given.shape[0] * (given is x)) == 3
+    assert extension.Holder(x).kept is x
+    double = np.zeros(3)
+    assert extension.copied_and_back(double) is double
+    assert extension.copied_and_back(x).dtype == np.float64

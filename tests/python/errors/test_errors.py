@@ -134,6 +134,12 @@ SOURCES = ROOT / "csrc"
 # test_cuda_array_interface.py), without CUDA (test_without_cuda.py), before Python 3.12
 # (test_python_buffer.py), or told to a callback (test_exchange_provider.py).
 ELSEWHERE = {
+    # What C++ functions return: test_returned.py
+    "one for each of ",
+    "elements whose owner is known",
+    "elements that somebody else may free",
+    "return alias(...) from a method with py::return_value_policy::reference_internal, or give it an owner",
+    "call own() without a shape",
     # What would end the capture of a CUDA graph: kernels_cuda_test.cpp
     "operands whose streams are both captured by one graph, or neither",
     "a captured and an uncaptured stream",

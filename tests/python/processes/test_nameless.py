@@ -17,7 +17,7 @@ import block_workers as workers
 import numpy_bridge as bridge
 from numpy_bridge.errors import SharingError
 from numpy_bridge.processes import handle as handles
-from numpy_bridge.processes import in_flight, nameless
+from numpy_bridge.processes import in_flight, nameless, reserving
 from numpy_bridge.processes.handle import Handle
 
 KIND = "test"
@@ -30,7 +30,7 @@ def open_files() -> set[str]:
 @pytest.fixture
 def descriptors() -> Iterator[list[int]]:
     """Two files of one kind, and one of another; the first byte is their index."""
-    made = [nameless.create(kind, 8) for kind in (KIND, KIND, "other")]
+    made = [nameless.create(kind, b"", 8) for kind in (KIND, KIND, "other")]
     for index, descriptor in enumerate(made):
         os.pwrite(descriptor, bytes([index]), 0)
     yield made
@@ -52,7 +52,7 @@ def test_a_descriptor_that_is_used_again_while_its_file_is_opened(
         return opened
 
     monkeypatch.setattr(os, "open", open_and_swap)
-    opened = nameless.open_of(os.getpid(), descriptors[0], KIND, os.O_RDWR)
+    opened = nameless.open_of(os.getpid(), descriptors[0], KIND, b"", os.O_RDWR)
     assert swapped
     assert os.pread(opened, 1, 0) == b"\0"
     assert os.pread(descriptors[0], 1, 0) == bytes([other])
@@ -71,7 +71,7 @@ def test_other_files_are_not_opened(path: str, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(os, "open", open_and_note)
     with pytest.raises(bridge.SharingError, match=path):
-        nameless.open_of(os.getpid(), other, KIND, os.O_RDWR)
+        nameless.open_of(os.getpid(), other, KIND, b"", os.O_RDWR)
     assert len(flags_used) == 1
     assert flags_used[0] & os.O_PATH
     os.close(other)
@@ -81,8 +81,8 @@ def test_nothing_stays_open(descriptors: list[int]) -> None:
     before = open_files()
     for descriptor in (descriptors[2], 100_000):
         with pytest.raises(bridge.SharingError):
-            nameless.open_of(os.getpid(), descriptor, KIND, os.O_RDWR)
-    os.close(nameless.open_of(os.getpid(), descriptors[0], KIND, os.O_RDWR))
+            nameless.open_of(os.getpid(), descriptor, KIND, b"", os.O_RDWR)
+    os.close(nameless.open_of(os.getpid(), descriptors[0], KIND, b"", os.O_RDWR))
     assert open_files() == before
 
 
@@ -96,7 +96,7 @@ def test_memory_is_had_in_steps_and_all_of_it(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os, "posix_fallocate", note)
     size = (40 << 20) + 5
-    descriptor = nameless.create(KIND, size)
+    descriptor = nameless.create(KIND, b"", size)
     assert had == [(0, 16 << 20), (16 << 20, 16 << 20), (32 << 20, (8 << 20) + 5)]
     status = os.fstat(descriptor)
     assert status.st_size == size
@@ -110,7 +110,7 @@ def test_data_is_written_at_the_end(most: int, monkeypatch: pytest.MonkeyPatch) 
     of_system = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: of_system(fd, data[:most], at))
     data = memoryview(bytes(range(100)))
-    descriptor = nameless.create(KIND, 164, data)
+    descriptor = nameless.create(KIND, b"", 164, data)
     assert os.pread(descriptor, 1000, 0) == bytes(64) + bytes(data)
     os.close(descriptor)
 
@@ -122,7 +122,7 @@ def test_data_for_which_there_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> N
     before = open_files()
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(SharingError, match="No space left on device"):
-        nameless.create(KIND, 164, memoryview(bytes(100)))
+        nameless.create(KIND, b"", 164, memoryview(bytes(100)))
     assert open_files() == before
 
 
@@ -138,7 +138,7 @@ def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
     try:
         with pytest.raises(KeyboardInterrupt):
-            nameless.create(KIND, 40 << 20)
+            nameless.create(KIND, b"", 40 << 20)
     finally:
         signal.signal(signal.SIGINT, former)
     assert open_files() == before
@@ -176,11 +176,11 @@ def test_memory_of_control_groups(groups: Any, membership: Any, free: list[int],
         if files:
             text = f"anon 7\ninactive_file {files[0]}\nactive_file {files[1]}\n"
             (root / name / "memory.stat").write_text(text)
-    assert list(nameless._free_in_groups(root, member)) == [*free, sys.maxsize]
+    assert list(reserving._free_in_groups(root, member)) == [*free, sys.maxsize]
 
 
 def test_a_group_without_room_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nameless, "_free_in_groups", lambda: iter([20 * MIB, sys.maxsize]))
+    monkeypatch.setattr(reserving, "_free_in_groups", lambda: iter([20 * MIB, sys.maxsize]))
     assert bridge.shared_empty(18 * MIB, "uint8").nbytes == 18 * MIB
     with pytest.raises(bridge.SharingError, match="expected 22,020,096 free bytes of memory, got 20,971,520"):
         bridge.shared_empty(21 * MIB - 64, "uint8")
@@ -242,15 +242,15 @@ def test_a_finalizer_may_send_while_another_block_is_sent(monkeypatch: pytest.Mo
         def called(*given: Any) -> Any:
             with monkeypatch.context() as restored:
                 restored.setattr(in_flight.Ledger, "arrived", arrived)
-                restored.setattr(nameless, "reserve", reserve)
+                restored.setattr(reserving, "reserve", reserve)
                 numbers.append(ledger.send(object(), awaited=False))
             return original(*given)
 
         return called
 
-    arrived, reserve = in_flight.Ledger.arrived, nameless.reserve
+    arrived, reserve = in_flight.Ledger.arrived, reserving.reserve
     monkeypatch.setattr(in_flight.Ledger, "arrived", then_send(arrived))
-    monkeypatch.setattr(nameless, "reserve", then_send(reserve))
+    monkeypatch.setattr(reserving, "reserve", then_send(reserve))
     numbers += [ledger.send(object(), awaited=False) for _ in range(100)]
     assert len(numbers) > 200
     assert len(set(numbers)) == len(numbers)

@@ -59,6 +59,11 @@ public:
         return load_anything(x.ptr(), convert);
     }
 
+    /// Back in Python it is the object that was passed, or the copy that was made of it.
+    static py::handle cast(const argument& x, py::return_value_policy, py::handle) {
+        return x.handle() ? x.handle().inc_ref() : py::none().release();
+    }
+
     argument_of_call described() const noexcept {
         return {&wanted, held, false, kept_.imported ? kept_.imported->refused.get() : nullptr};
     }

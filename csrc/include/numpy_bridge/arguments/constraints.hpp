@@ -40,9 +40,12 @@ template <std::size_t Bytes> struct aligned {
 /// differ from the tensor's.
 struct unchecked {};
 
-/// Copies and converts if it cannot borrow: dtype (NumPy's "same_kind"), byte order, layout, alignment,
+/// Copies if it cannot borrow: dtypes that keep every value (NumPy's "safe"), byte order, layout, alignment,
 /// negation and conjugation, never the device. For const elements only; `copied()` is then true.
 struct allow_copy {};
+
+/// The same, and to narrower dtypes of the same kind (NumPy's "same_kind"), which rounds and overflows.
+struct allow_cast {};
 
 /// `numpy_bridge::element<T>::id` names the row of the dtype table for a C++ type. Specialise it for
 /// types in the table that C++17 lacks: `template <> struct element<my_half> { static
@@ -75,6 +78,7 @@ struct requirements {
     bool writable = false;
     bool checked = true;
     bool may_copy = false;
+    bool may_narrow = false; ///< a copy may lose precision
 };
 
 /// The element types that T stands for.
@@ -112,6 +116,7 @@ constexpr void apply(requirements& r, cuda) { r.where = place::cuda; }
 constexpr void apply(requirements& r, any_device) { r.where = place::anywhere; }
 constexpr void apply(requirements& r, unchecked) { r.checked = false; }
 constexpr void apply(requirements& r, allow_copy) { r.may_copy = true; }
+constexpr void apply(requirements& r, allow_cast) { r.may_copy = r.may_narrow = true; }
 template <int N> constexpr void apply(requirements& r, ndim<N>) { r.ndim = N; }
 template <std::size_t Bytes> constexpr void apply(requirements& r, aligned<Bytes>) {
     if (Bytes > r.alignment) r.alignment = Bytes;

@@ -1,6 +1,8 @@
 /// Copies of arguments that allow them.
 #pragma once
 
+#include <optional>
+
 #include <numpy_bridge/arguments/constraints.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -8,9 +10,12 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// A new tensor for a tensor, else a new ndarray, with the values of `x` as `r` requires: in its own dtype if that is
-/// accepted, else in the widest accepted one. Raises TypeError or sharing_error for values that cannot be converted
-/// by NumPy's rule "same_kind".
+/// The accepted dtype to convert to: the same; else the narrowest that keeps every value (NumPy's rule "safe", for all
+/// libraries); else, if `may_narrow`, the widest of the same kind ("same_kind"). Nothing if there is none.
+std::optional<dtype> best_dtype(dtype_set accepted, dtype found, bool may_narrow) noexcept;
+
+/// A new tensor for a tensor, else a new ndarray, with the values of `x` as `r` requires. Raises TypeError or
+/// sharing_error for values that cannot be converted.
 py::object converted(PyObject* x, const requirements& r);
 
 } // namespace detail

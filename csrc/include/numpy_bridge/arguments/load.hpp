@@ -26,9 +26,6 @@ std::unique_ptr<const refused_argument> load_argument(PyObject* x, const require
 /// Raises the TypeError for memory that moved after it was loaded.
 [[noreturn]] void raise_moved();
 
-/// Raises TypeError where a call guard has released the GIL and the borrowed arrays have not been pinned.
-void require_gil();
-
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END

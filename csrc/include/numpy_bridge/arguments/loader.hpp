@@ -5,6 +5,7 @@
 /// has failed it raises one TypeError with the reasons of all.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
@@ -47,7 +48,7 @@ public:
     /// Raises TypeError with the reasons if no overload is left to try.
     bool load_args(py::detail::function_call& call) { return load(call, indices{}); }
 
-    /// With `call_guard<gil_scoped_release>` borrowed arrays are pinned first; other guards may not release the GIL.
+    /// Under a call guard, which may release the GIL, borrowed arrays are pinned first.
     template <class Return, class Guard, class Function>
     auto call(Function&& function) && -> std::conditional_t<std::is_void_v<Return>, py::detail::void_type, Return> {
         if constexpr (std::is_void_v<Return>) {
@@ -89,16 +90,16 @@ private:
             return function(passed<Args>(std::get<I>(casters_))...);
         } else {
             return [&function](auto&&... args) -> Return {
-                if constexpr (std::is_same_v<Guard, py::gil_scoped_release>) {
-                    const gil_released scope(args...);
-                    return function(std::forward<decltype(args)>(args)...);
-                } else {
-                    [[maybe_unused]] const Guard guard{};
-                    if constexpr ((array_argument_traits<Args>::borrows || ...)) require_gil();
-                    return function(std::forward<decltype(args)>(args)...);
-                }
+                const std::array<pin, sizeof...(args)> pins{pin(args)...};
+                // The guard is a temporary, so that those of its own constructor end after it, as pybind11 has it.
+                return call_guarded<Return>(Guard{}, function, std::forward<decltype(args)>(args)...);
             }(passed<Args>(std::get<I>(casters_))...);
         }
+    }
+
+    template <class Return, class Guard, class Function, class... Passed>
+    static Return call_guarded(Guard&& /*guard*/, Function& function, Passed&&... args) {
+        return function(std::forward<Passed>(args)...);
     }
 
     template <class A, class Caster> static bool ran_no_code(const Caster& caster) {

@@ -6,6 +6,7 @@
 
 #include <numpy_bridge/arguments/constraints.hpp>
 #include <numpy_bridge/memory.hpp>
+#include <numpy_bridge/self_overlap.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -22,6 +23,7 @@ enum class mismatch : std::uint8_t {
     order,
     strides,
     alignment,
+    overlap,
     readonly
 };
 
@@ -69,6 +71,19 @@ inline bool alignment_fits(const requirements& r, const memory& m) noexcept {
     return (reinterpret_cast<std::uintptr_t>(m.data) & mask) == 0 || is_empty(m);
 }
 
+/// Whether no two elements share a byte, since writes to such elements would be ambiguous.
+inline bool elements_are_apart(const memory& m) noexcept {
+    auto reach =
+        static_cast<std::int64_t>(itemsize(m.type.id)); // in C order each stride steps over the dimensions behind it
+    for (int i = m.ndim - 1; i >= 0; --i) {
+        if (m.shape[i] <= 1) continue;
+        const std::int64_t step = m.strides[i] < 0 ? -m.strides[i] : m.strides[i];
+        if (step < reach) return overlaps_itself(m) == numpy_bridge::overlap::no;
+        reach = step * m.shape[i];
+    }
+    return true;
+}
+
 /// Whether `m` meets one requirement, given that it meets those before.
 template <mismatch Which> bool meets(const requirements& r, const memory& m) noexcept {
     if constexpr (Which == mismatch::device) return place_fits(r.where, m.device);
@@ -79,6 +94,7 @@ template <mismatch Which> bool meets(const requirements& r, const memory& m) noe
     else if constexpr (Which == mismatch::order) return order_fits(r.order, m);
     else if constexpr (Which == mismatch::strides) return r.order != order::any || strides_fit(m);
     else if constexpr (Which == mismatch::alignment) return alignment_fits(r, m);
+    else if constexpr (Which == mismatch::overlap) return !r.writable || r.order != order::any || elements_are_apart(m);
     else return !r.writable || !m.readonly;
 }
 
@@ -87,7 +103,7 @@ template <mismatch...> struct mismatch_list {};
 /// All requirements, in the order in which they are compared.
 using all_mismatches =
     mismatch_list<mismatch::device, mismatch::dtype, mismatch::byte_order, mismatch::ndim, mismatch::extents,
-                  mismatch::order, mismatch::strides, mismatch::alignment, mismatch::readonly>;
+                  mismatch::order, mismatch::strides, mismatch::alignment, mismatch::overlap, mismatch::readonly>;
 
 template <mismatch... All, class Found>
 bool for_each_mismatch(mismatch_list<All...>, const requirements& r, const memory& m, Found found) {
