@@ -49,7 +49,7 @@ def _of_pyarrow(x: Any) -> Any:
     elif not isinstance(x, pa.Array):
         return None
     if x.null_count:
-        hint = f"fill them first: x.fill_null({'False' if pa.types.is_boolean(x.type) else '0'})"
+        hint = "fill them first, with x.fill_null"
         _refuse("pyarrow", "missing", "a value for every element", f"{x.null_count} missing values", hint)
     if pa.types.is_fixed_size_list(x.type):
         return _core.to_numpy(x.flatten()).reshape(len(x), x.type.list_size)

@@ -6,7 +6,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
+
+try:
+    import torch
+except ImportError as error:
+    text = "torch is not installed; install it with: pip install 'numpy-bridge[torch]'"
+    raise ImportError(text) from error  # as the core says it
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
@@ -27,6 +32,8 @@ _COMPRESSED = {
 
 def parts(x: Any, copies: bool) -> Sparse | Ragged | None:
     """Return the parts of a sparse or a nested tensor."""
+    if not isinstance(x, torch.Tensor):
+        return None
     if x.layout is torch.jagged:
         return _ragged_parts(x, copies)
     if x.layout in _COMPRESSED:

@@ -189,6 +189,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "another class": (lambda: bridge.to(sparse(torch.float32), sp.csc_array), "format", "csr"),
     "a dense array": (lambda: bridge.to(np.eye(2), "scipy"), "layout", "numpy.ndarray"),
     "a dense tensor": (lambda: bridge.to(torch.eye(2), "scipy"), "layout", "torch.Tensor"),
+    "no tensor": (lambda: bridge.to(torch.nn.Identity(), "scipy"), "layout", "Identity"),
     "a device": (lambda: bridge.to(sparse(torch.float32), "scipy", device="cuda"), "device", "memory on cpu"),
     "lists": (lambda: bridge.to(coo().tolil(), "torch"), "format", "lil"),
     "diagonals": (lambda: bridge.to(sp.dia_array(np.eye(2)), "torch"), "format", "dia"),
