@@ -142,10 +142,13 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
-    """Real libraries: odd objects, their files, most targets of `to`, and `numpy_op` on jax and SciPy."""
-    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy")
+    """Real libraries: odd and composite objects, files, targets of `to`, `numpy_op` on jax and SciPy."""
+    packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy", "pillow", "av")
     steps.install_wheel(session, "[test]", *packages)
-    conversions = ("real_objects", "proxies", "targets", "targets_like", "targets_own", "targets_guide")
+    conversions = (
+        *("real_objects", "proxies", "targets", "targets_like", "targets_own", "targets_guide"),
+        *("dims", "sparse", "ragged", "columns", "video", "more_memory_guide"),
+    )
     names = (
         *(f"conversions/test_{name}.py" for name in conversions),
         *("errors/test_errors.py", "errors/test_hints.py", "files"),
@@ -270,7 +273,8 @@ def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     steps.install_wheel(session, "[test]", "tensorflow-cpu")
     names = ("conversions/test_tensorflow", "conversions/test_targets_guide", "audit/test_audit_tensorflow")
-    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *session.posargs)
+    step = "tests/python/tour/test_tour.py::test_step[tensorflow]"
+    session.run("pytest", *(f"tests/python/{name}.py" for name in names), step, *session.posargs)
 
 
 @nox.session(allow_parallel=False)

@@ -41,6 +41,26 @@ py::object copied(PyObject* x, const copier& by) {
     }
 }
 
+/// Columns: Python finds the block of memory behind one that its own protocols do not share, or raises the reason.
+/// Empty if there is nothing to find, or, without `refuse`, if there is a reason.
+py::object block_of_column(PyObject* x, bool refuse) {
+    const std::string package = engine::package_of(x);
+    if (package != "pandas" && package != "polars" && package != "pyarrow") return {};
+    py::object block = py::module_::import("numpy_bridge.columns").attr("block_of")(py::handle(x), refuse);
+    return block.is_none() ? py::object() : block;
+}
+
+/// Shares `x`, or the block of memory behind a column.
+template <class Share> py::object share_block(PyObject* x, bool refuse, Share share) {
+    try {
+        return share(x);
+    } catch (const sharing_error&) {
+        const py::object block = block_of_column(x, refuse);
+        if (!block || block.is(py::handle(x))) throw;
+        return share(block.ptr());
+    }
+}
+
 /// Whether a producer of read-only memory makes it anew for each request.
 bool is_fresh(PyObject* x, const memory& lent) {
     imported again;
@@ -55,7 +75,7 @@ template <class Share> py::object share_or_copy(PyObject* x, const copier& by, S
     auto lent = py::reinterpret_borrow<py::object>(x);
     try {
         if (engine::find_library(x) == nullptr) {
-            lent = make_view(x, to_share_or_copy, false);
+            lent = share_block(x, false, [&](PyObject* y) { return make_view(y, to_share_or_copy, false); });
             const memory& m = lent.cast<const view&>().description();
             if (m.readonly && is_fresh(x, m)) return copied(lent.ptr(), by); // a copy is writable
         }
@@ -69,7 +89,8 @@ template <class Share> py::object share_or_copy(PyObject* x, const copier& by, S
 template <class Share> py::object convert(PyObject* x, copy_mode mode, const copier& by, Share share) {
     if (mode == copy_mode::always) return copied(x, by);
     if (mode == copy_mode::if_needed) return share_or_copy(x, by, share);
-    return engine::finally_refused(x, "pass copy=None or copy=True to take the copy", [&] { return share(x); });
+    return engine::finally_refused(x, "pass copy=None or copy=True to take the copy",
+                                   [&] { return share_block(x, true, share); });
 }
 
 /// torch's own conversion, which also pins the storage: the fastest way for the first conversion.
@@ -130,27 +151,33 @@ py::object share_as_tensor(PyObject* x, bool allow_readonly) {
 }
 
 constexpr signature<3> view_signature{"view", 1, {"x", "readonly", "tree"}};
-constexpr signature<3> to_numpy_signature{"to_numpy", 1, {"x", "copy", "tree"}};
-constexpr signature<4> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly", "tree"}};
+constexpr signature<4> to_numpy_signature{"to_numpy", 1, {"x", "copy", "dims", "tree"}};
+constexpr signature<5> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly", "dims", "tree"}};
+
+/// `made` with its axes in the order that `dims` says, over the same memory.
+py::object in_order(py::object made, PyObject* dims) {
+    if (dims == nullptr || dims == Py_None) return made;
+    return py::module_::import("numpy_bridge.dims").attr("in_order")(made, py::handle(dims));
+}
 
 py::object call_view(const arguments<3>& given) {
     if (is_for_tree(given)) return call_for_tree<view_signature>(given);
     const bool readonly = is_true(given[1], false);
-    return engine::finally_refused(given[0], how_to_copy,
-                                   [&] { return make_view(given[0], engine::to_share, readonly); });
+    const auto share = [&](PyObject* x) { return make_view(x, engine::to_share, readonly); };
+    return engine::finally_refused(given[0], how_to_copy, [&] { return share_block(given[0], true, share); });
 }
 
-py::object call_to_numpy(const arguments<3>& given) {
+py::object call_to_numpy(const arguments<4>& given) {
     if (is_for_tree(given)) return call_for_tree<to_numpy_signature>(given);
-    return convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array}, share_as_array);
+    return in_order(convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array}, share_as_array), given[2]);
 }
 
-py::object call_to_torch(const arguments<4>& given) {
+py::object call_to_torch(const arguments<5>& given) {
     if (is_for_tree(given)) return call_for_tree<to_torch_signature>(given);
     torch_library::get(); // raises ImportError
     const bool allow_readonly = is_true(given[2], false);
-    return convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor},
-                   [&](PyObject* x) { return share_as_tensor(x, allow_readonly); });
+    const auto share = [&](PyObject* x) { return share_as_tensor(x, allow_readonly); };
+    return in_order(convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor}, share), given[3]);
 }
 
 constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View
@@ -191,10 +218,10 @@ namespace of optree in which their classes are registered; see `numpy_bridge.tre
 )";
 
 constexpr const char* to_numpy_doc =
-    R"(to_numpy(x: object, *, copy: bool | None = False, tree: bool | str = False) -> numpy.ndarray
+    R"(to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None, tree: bool | str = False) -> numpy.ndarray
 Overloaded function.
 
-1. to_numpy(x: object, *, copy: bool | None = False) -> numpy.ndarray
+1. to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None) -> numpy.ndarray
 
 Share the memory behind `x` as a NumPy array.
 
@@ -208,6 +235,8 @@ x : object
 copy : bool or None, default False
     False: share or raise. None: share if possible, else copy. True: always copy. A copy of a
     tensor has its values, with negation and conjugation applied, and is detached from autograd.
+dims : str, optional
+    The order of the axes in `x` and in the result, a letter each: "CHW->HWC". Only the strides differ.
 
 Returns
 -------
@@ -219,21 +248,21 @@ Raises
 SharingError
     With ``copy=False``, if the memory cannot be shared: a tensor that requires grad, has the
     negative or conjugate bit set, is not strided, has no memory, is not on the host, or has a
-    dtype that NumPy lacks.
+    dtype that NumPy lacks. Also if `dims` does not fit the axes.
 TypeError
     If `x` supports no protocol.
 
-2. to_numpy(x: object, *, copy: bool | None = False, tree: bool | str) -> typing.Any
+2. to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None, tree: bool | str) -> typing.Any
 
 Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
 namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
 )";
 
 constexpr const char* to_torch_doc =
-    R"(to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, tree: bool | str = False) -> torch.Tensor
+    R"(to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str = False) -> torch.Tensor
 Overloaded function.
 
-1. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor
+1. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None) -> torch.Tensor
 
 Share the memory behind `x` as a torch tensor.
 
@@ -249,6 +278,8 @@ copy : bool or None, default False
 allow_readonly : bool, default False
     Share read-only memory although every tensor can be written. Writing to the tensor is then
     undefined: the owner, or the operating system, relies on the memory not changing.
+dims : str, optional
+    The order of the axes in `x` and in the result, a letter each: "HWC->CHW". Only the strides differ.
 
 Returns
 -------
@@ -259,13 +290,13 @@ Raises
 SharingError
     With ``copy=False``, if the memory cannot be shared: it is read-only, has negative strides,
     strides that are no multiple of the itemsize, elements that are not aligned to it, foreign
-    byte order, or a dtype that torch lacks.
+    byte order, or a dtype that torch lacks. Also if `dims` does not fit the axes.
 TypeError
     If `x` supports no protocol.
 ImportError
     If torch is not installed.
 
-2. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, tree: bool | str) -> typing.Any
+2. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str) -> typing.Any
 
 Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
 namespace of optree in which their classes are registered; see `numpy_bridge.trees`.

@@ -1,4 +1,5 @@
 /// shares_memory and may_share_memory.
+#include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/overlap.hpp>
 
 #include "fast_function.hpp"
@@ -17,11 +18,17 @@ constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "
 /// of the first.
 struct located {
     located(PyObject* x, PyObject* y) {
-        import_object(x, engine::to_locate, a);
+        locate(x, a);
         a.own_extents();
-        import_object(y, engine::to_locate, b);
+        locate(y, b);
     }
     imported a, b;
+
+private:
+    static void locate(PyObject* x, imported& in) {
+        constexpr const char* no_copy = ""; // which would lie elsewhere
+        engine::finally_refused(x, no_copy, [&] { import_object(x, engine::to_locate, in); });
+    }
 };
 
 py::object shares_memory(const arguments<3>& given) {

@@ -142,6 +142,8 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
         reason = "it holds Python objects, not one block of numbers. Make an array of it first: numpy.asarray(x)";
     else if (PyLong_Check(x) != 0 || PyFloat_Check(x) != 0)
         reason = "it is a single Python number. Make an array of it first: numpy.asarray(x)";
+    else if (package_of(x) == "scipy")
+        reason = "it has several blocks of memory. Share them together: numpy_bridge.to(x, 'torch')";
     throw py::type_error(type_name(x) + " has no memory to share: " + reason);
 }
 

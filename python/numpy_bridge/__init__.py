@@ -42,6 +42,7 @@ from numpy_bridge.paths import get_cmake_dir, get_include
 from numpy_bridge.pointer import from_pointer
 from numpy_bridge.processes import Pickler, ReducerMixin, dumps, loads, register_reducers, shared_empty
 from numpy_bridge.targets import empty, to, to_arrow, to_cupy, to_jax, to_tensorflow
+from numpy_bridge.video import planes
 
 # No __getattr__: with one, CPython looks up every bridge.NAME the slow way,
 # which costs up to a fifth of a conversion. What is large is imported when it is called.
@@ -76,6 +77,7 @@ __all__ = [
     "open_npy",
     "open_safetensors",
     "open_zarr",
+    "planes",
     "ray",
     "register_reducers",
     "shared_empty",

@@ -377,7 +377,7 @@ def stand_in(original: typing.Any, before: typing.Any, after: typing.Any) -> typ
     with what it returned. There are no frames between those of the caller and those of the three.
     """
 @typing.overload
-def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
+def to_numpy(x: typing.Any, *, copy: bool | None = False, dims: str | None = None) -> numpy.ndarray:
     """
     Share the memory behind `x` as a NumPy array.
     
@@ -391,6 +391,8 @@ def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
     copy : bool or None, default False
         False: share or raise. None: share if possible, else copy. True: always copy. A copy of a
         tensor has its values, with negation and conjugation applied, and is detached from autograd.
+    dims : str, optional
+        The order of the axes in `x` and in the result, a letter each: "CHW->HWC". Only the strides differ.
     
     Returns
     -------
@@ -402,18 +404,18 @@ def to_numpy(x: typing.Any, *, copy: bool | None = False) -> numpy.ndarray:
     SharingError
         With ``copy=False``, if the memory cannot be shared: a tensor that requires grad, has the
         negative or conjugate bit set, is not strided, has no memory, is not on the host, or has a
-        dtype that NumPy lacks.
+        dtype that NumPy lacks. Also if `dims` does not fit the axes.
     TypeError
         If `x` supports no protocol.
     """
 @typing.overload
-def to_numpy(x: typing.Any, *, copy: bool | None = False, tree: bool | str) -> typing.Any:
+def to_numpy(x: typing.Any, *, copy: bool | None = False, dims: str | None = None, tree: bool | str) -> typing.Any:
     """
     Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
     namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
     """
 @typing.overload
-def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False) -> torch.Tensor:
+def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None) -> torch.Tensor:
     """
     Share the memory behind `x` as a torch tensor.
     
@@ -429,6 +431,8 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
     allow_readonly : bool, default False
         Share read-only memory although every tensor can be written. Writing to the tensor is then
         undefined: the owner, or the operating system, relies on the memory not changing.
+    dims : str, optional
+        The order of the axes in `x` and in the result, a letter each: "HWC->CHW". Only the strides differ.
     
     Returns
     -------
@@ -439,14 +443,14 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
     SharingError
         With ``copy=False``, if the memory cannot be shared: it is read-only, has negative strides,
         strides that are no multiple of the itemsize, elements that are not aligned to it, foreign
-        byte order, or a dtype that torch lacks.
+        byte order, or a dtype that torch lacks. Also if `dims` does not fit the axes.
     TypeError
         If `x` supports no protocol.
     ImportError
         If torch is not installed.
     """
 @typing.overload
-def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False, tree: bool | str) -> typing.Any:
+def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str) -> typing.Any:
     """
     Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
     namespace of optree in which their classes are registered; see `numpy_bridge.trees`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+_TARGETS = ("jax", "tensorflow", "cupy", "mlx", "pyarrow", "polars", "pandas", "scipy", "awkward")
 # As in csrc/engine/error.cpp, and those of numpy_bridge.targets and numpy_bridge.files
 _FAILURES = {
     "buffer": "cannot share this through the buffer protocol",
@@ -17,10 +18,9 @@ _FAILURES = {
     "copy_": "copy_ cannot use these operands",
     "pickle": "cannot send this to another process",
     "unpickle": "cannot rebuild what was sent",
-    **{
-        name: f"{name} cannot share this"
-        for name in ("jax", "tensorflow", "cupy", "mlx", "pyarrow", "polars", "pandas")
-    },
+    **{name: f"{name} cannot share this" for name in _TARGETS},
+    "av": "cannot share this frame",
+    "dims": "cannot order the axes",
     "empty": "empty cannot make this memory",
     "safetensors": "cannot open this safetensors file",
     "npy": "cannot open this .npy file",

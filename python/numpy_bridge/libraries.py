@@ -85,6 +85,7 @@ LIBRARIES: tuple[Library, ...] = (
     Library("pandas", immutable=("Index", "SparseArray"), lends_readonly=True, cheap_to_ask=True),
     Library("polars", lends_readonly=True, cheap_to_ask=True),
     Library("xarray", cheap_to_ask=True),
+    Library("scipy"),
     Library("awkward", immutable=("",)),
     Library("dask", immutable=("",)),
     Library("zarr"),

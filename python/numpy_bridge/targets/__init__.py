@@ -14,11 +14,16 @@ from weakref import WeakKeyDictionary
 from numpy_bridge import _core
 
 if TYPE_CHECKING:
+    from .scipy import Scipy
     from .target import Conversion, Target
 
-_by_name: dict[str, Target | Conversion] = {}
-_by_kind: WeakKeyDictionary[type | ModuleType, Target | Conversion] = WeakKeyDictionary()
+_by_name: dict[str, Target | Conversion | Scipy] = {}
+_by_kind: WeakKeyDictionary[type | ModuleType, Target | Conversion | Scipy] = WeakKeyDictionary()
 """The rows that were asked for, by name, and by class or module. Classes are not kept alive."""
+
+
+_OF_PARTS = ("scipy.", "awkward.", "pyarrow.", "polars.", "torch.nested.")
+"""Modules with types that have several blocks of memory."""
 
 
 def to(
@@ -27,7 +32,9 @@ def to(
     *,
     copy: bool | None = False,
     device: Any = None,
+    dims: str | None = None,
     allow_mutable: bool = False,
+    allow_readonly: bool = False,
     tree: bool | str = False,
 ) -> Any:
     """Share the memory behind `x` as an array of any library.
@@ -37,22 +44,29 @@ def to(
     Parameters
     ----------
     x : object
-        Anything that `view` accepts. With ``copy=None`` also a variable of TensorFlow, whose present value
-        is shared.
+        Anything that `view` accepts. Also sparse matrices of SciPy and torch, and lists of different lengths:
+        nested tensors, awkward arrays, lists of Arrow and polars. All their parts are shared with torch,
+        SciPy, awkward or pyarrow. With ``copy=None`` also a variable of TensorFlow, whose present value is
+        shared.
     like : array, module, class or str
         The library: one of its arrays, a namespace (``jax.numpy``, ``array_api_compat.torch``), or its name,
         which imports it: "numpy", "torch", "jax", "tensorflow", "cupy", "mlx", "pyarrow" (or "arrow"),
-        "polars", "pandas". A class says which kind is made: ``pyarrow.Tensor``, ``pandas.DataFrame``.
+        "polars", "pandas", "scipy", "awkward". A class says which kind is made: ``pyarrow.Tensor``,
+        ``pandas.DataFrame``, ``scipy.sparse.csr_matrix``.
     copy : bool or None, default False
         False: share or raise. None: share if possible, else copy once, into memory that the library can
         share. True: always copy; an object of the library itself with its names, labels and missing values.
     device : str or torch.device, optional
         Where the result must be: "cpu", "cuda", "cuda:0". Memory elsewhere is refused. If `copy` allows it,
         "cpu" makes a copy on the host, except for torch.
+    dims : str, optional
+        The order of the axes in `x` and in the result, a letter each: "HWC->CHW". Only the strides differ.
     allow_mutable : bool, default False
-        Share writable memory with libraries whose arrays never change: jax, TensorFlow, polars and
+        Share writable memory with libraries whose arrays never change: jax, TensorFlow, polars, awkward and
         pyarrow.Array. Such libraries read when they like, so values that are written meanwhile arrive
         partly or late.
+    allow_readonly : bool, default False
+        Share read-only memory with torch, although every tensor can be written. As in `to_torch`.
     tree : bool or str, default False
         Convert every array in the nested containers `x`; see `numpy_bridge.trees`.
 
@@ -89,25 +103,42 @@ def to(
     {'points': [array([7., 1., 2.])], 'step': 3}
     """
     row = _row(like)
-    place = device if device is None else str(device)
+    where = device if device is None else str(device)
     if not tree:
-        return _converted(x, row, copy, place, allow_mutable)
+        return _converted(x, row, copy, where, dims, allow_mutable, allow_readonly)
     from numpy_bridge import trees
 
     def convert(leaf: Any, copies: bool | None) -> Any:
-        return _converted(leaf, row, copies, place, allow_mutable)
+        return _converted(leaf, row, copies, where, dims, allow_mutable, allow_readonly)
 
     return trees.to(x, convert, copy, tree, pins=row.name != "torch")
 
 
 def _converted(
-    x: Any, row: Target | Conversion, copy: bool | None, device: str | None, allow_mutable: bool
+    x: Any,
+    row: Target | Conversion | Scipy,
+    copy: bool | None,
+    device: str | None,
+    dims: str | None,
+    allow_mutable: bool,
+    allow_readonly: bool,
 ) -> Any:
-    if str(getattr(type(x), "__module__", None)).startswith("tensorflow."):  # some types have none
+    module = str(getattr(type(x), "__module__", None))  # some types have none
+    if dims is not None:
+        from numpy_bridge.dims import shared_in_order
+
+        x = shared_in_order(x, dims, copies=copy is not False)
+    elif module.startswith("tensorflow."):
         from . import tensorflow
 
         x = tensorflow.readable(x, copies=copy is not False)
-    return row.convert(x, copy, device, allow_mutable)
+    elif row.compose and module.startswith(_OF_PARTS):
+        from . import composite
+
+        made = composite.convert(x, row, copy, device, allow_mutable, allow_readonly)
+        if made is not None:
+            return made
+    return row.convert(x, copy, device, allow_mutable, allow_readonly)
 
 
 def to_jax(
@@ -200,18 +231,18 @@ def empty(shape: int | Sequence[int], dtype: Any, align: int = 64, *, like: Any 
     made = memory.aligned(shape, dtype, max(align, row.alignment))
     if row.empty is not None:
         made = row.new(made, align)
-    row.convert(made, False, None, True)  # refuses what cannot be shared
+    row.convert(made, False, None, True, False)  # refuses what cannot be shared
     return made
 
 
-def _row(like: Any) -> Target | Conversion:
+def _row(like: Any) -> Target | Conversion | Scipy:
     if isinstance(like, str):
         return _by_name.get(like) or _by_name.setdefault(like, _found(like))
     key = like if isinstance(like, type | ModuleType) else type(like)
     return _by_kind.get(key) or _by_kind.setdefault(key, _found(key))
 
 
-def _found(key: Any) -> Target | Conversion:
+def _found(key: Any) -> Target | Conversion | Scipy:
     from . import table
 
     return table.find(key)

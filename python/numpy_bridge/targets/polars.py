@@ -11,8 +11,11 @@ import polars as pl
 import pyarrow as pa
 
 from numpy_bridge import _core
+from numpy_bridge.errors import SharingError
 
+from .composite import Ragged
 from .pyarrow import axes, flat
+from .pyarrow import parts as lists_of
 from .target import NUMBERS, Target
 
 
@@ -21,6 +24,16 @@ def _share(view: _core.View) -> Any:
     for extent in reversed(view.shape[1:]):
         array = pa.FixedSizeListArray.from_arrays(array, extent)
     return pl.from_arrow(array)
+
+
+def parts(x: Any, copies: bool) -> Ragged | None:
+    """Return the parts of a Series of lists."""
+    if not isinstance(x, pl.Series) or x.dtype != pl.List:
+        return None
+    if x.n_chunks() > 1 and not copies:
+        hint = "join them first, which copies: x.rechunk()"
+        raise SharingError("polars", "chunks", "one chunk", f"{x.n_chunks()} chunks", hint)
+    return lists_of(x.rechunk().to_arrow(), copies)
 
 
 def _copy_own(series: Any) -> Any:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
+from .composite import Ragged, Taking
 from .target import NUMBERS, Target, device_of
 
 
@@ -80,6 +81,27 @@ TENSOR = Target(
     copy_own=_copied_tensor,
 )
 
+
+def parts(x: Any, copies: bool) -> Ragged | None:
+    """Return the parts of an array of lists."""
+    if isinstance(x, pa.ChunkedArray) and x.num_chunks == 1:
+        x = x.chunk(0)
+    if not isinstance(x, pa.Array) or not (pa.types.is_list(x.type) or pa.types.is_large_list(x.type)):
+        return None
+    if x.null_count:
+        hint = "leave them out, x.drop_null(), or make them empty lists: pyarrow.compute.fill_null(x, [])"
+        raise SharingError(
+            "pyarrow", "missing", "a list for every row", f"{x.null_count} missing lists", hint
+        )
+    return Ragged.of("pyarrow", x.values, x.offsets, copies)
+
+
+def _ragged(x: Ragged, take: Taking) -> Any:
+    values, offsets = take("values", x.values), take("offsets", x.offsets)
+    lists = pa.ListArray if offsets.type == pa.int32() else pa.LargeListArray
+    return lists.from_arrays(offsets, values)
+
+
 ARRAY = Target(
     "pyarrow",
     _share_array,
@@ -91,12 +113,14 @@ ARRAY = Target(
     immutable=True,
     copy_own=lambda array: pa.concat_arrays([array]),
     device_of=_device_of,
+    compose={Ragged: _ragged},
 )
 
 FIXED_SHAPE = replace(
     ARRAY,
     is_own=lambda x: isinstance(x, pa.FixedShapeTensorArray),
     refuse=axes("pyarrow", 2, "pass like=pyarrow.Array"),
+    compose=None,
 )
 
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy_bridge.libraries import module_of, of_module, type_name
 
 from .target import Conversion, Target
 
-TARGETS = ("numpy", "torch", "jax", "tensorflow", "cupy", "mlx", "pyarrow", "polars", "pandas")
+if TYPE_CHECKING:
+    from .scipy import Scipy
+
+TARGETS = (
+    *("numpy", "torch", "jax", "tensorflow", "cupy", "mlx", "pyarrow", "polars", "pandas"),
+    *("scipy", "awkward"),
+)
 """The libraries that memory can be shared with, each of which has a file here."""
 
 _SHORT = {"arrow": "pyarrow"}
 _WRAPPER = "array_api_compat."
 
 
-def find(like: Any) -> Target | Conversion:
+def find(like: Any) -> Target | Conversion | Scipy:
     """Return the row that a name, a module or a class stands for. Imports the library."""
     if isinstance(like, str):
         name, kind = _SHORT.get(like, like), None
@@ -30,7 +36,7 @@ def find(like: Any) -> Target | Conversion:
         got = repr(like) if isinstance(like, str) else getattr(like, "__name__", type_name(like))
         expected = f"an array, a namespace or a name of one of {', '.join(TARGETS)}"
         raise TypeError(f"like: expected {expected}, got {got}")
-    row: Target | Conversion = importlib.import_module(f"{__package__}.{name}").target(kind)
+    row: Target | Conversion | Scipy = importlib.import_module(f"{__package__}.{name}").target(kind)
     return row
 
 

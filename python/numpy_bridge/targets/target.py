@@ -9,6 +9,7 @@ from typing import Any
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
+from .composite import Compose
 from .memory import aligned, is_packed, values_of
 from .missing import refuse_missing
 
@@ -47,17 +48,38 @@ def device_of(x: Any) -> str:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A library that the core converts to: by `to_numpy` or `to_torch`."""
+    """A library that the core converts to: by `to_numpy` or `to_torch`.
+
+    Parameters
+    ----------
+    name : str
+        The library, as in `numpy_bridge.libraries`.
+    function : callable
+        Converts an object, as its `copy` says.
+    compose : mapping, optional
+        For each kind of parts, what makes an object of the library over them.
+    lenient : callable, optional
+        The same as `function`, but it shares read-only memory that `function` refuses.
+    """
 
     name: str
     function: Callable[..., Any]
     empty: None = None
     alignment: int = 1
+    compose: Compose | None = None
+    lenient: Callable[..., Any] | None = None
 
-    def convert(self, x: Any, copy: bool | None, device: str | None, allow_mutable: bool) -> Any:
+    def convert(
+        self,
+        x: Any,
+        copy: bool | None,
+        device: str | None,
+        allow_mutable: bool = False,
+        allow_readonly: bool = False,
+    ) -> Any:
         """Share `x`, or copy it as `copy` says."""
         try:
-            result = self.function(x, copy=copy)
+            result = (self.lenient if allow_readonly and self.lenient else self.function)(x, copy=copy)
         except SharingError:
             refuse_missing(x)
             raise
@@ -105,6 +127,8 @@ class Target:
         Returns the device of an array of the library.
     empty : callable, optional
         Makes new memory of a shape and dtype. For the same libraries.
+    compose : mapping, optional
+        For each kind of parts, what makes an object of the library over them.
     """
 
     name: str
@@ -122,8 +146,16 @@ class Target:
     copy_own: Callable[[Any], Any] | None = None
     device_of: Callable[[Any], str] = device_of
     empty: Callable[[tuple[int, ...], str], Any] | None = None
+    compose: Compose | None = None
 
-    def convert(self, x: Any, copy: bool | None, device: str | None, allow_mutable: bool) -> Any:
+    def convert(
+        self,
+        x: Any,
+        copy: bool | None,
+        device: str | None,
+        allow_mutable: bool = False,
+        allow_readonly: bool = False,
+    ) -> Any:
         """Share `x`, or copy it as `copy` says."""
         own = self.is_own(x)
         if copy is True and not own:

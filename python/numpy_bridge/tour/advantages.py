@@ -128,6 +128,36 @@ print(f"loss {loss:.3f} -> {after:.3f}")
     ),
 )
 
+TENSORFLOW = Step(
+    name="tensorflow",
+    title="The same data in TensorFlow",
+    part=PART,
+    needs_library="tensorflow",
+    code="""\
+import tensorflow as tf
+
+block = bridge.empty((4, 1), "float32")    # aligned for TensorFlow
+a, t = bridge.to_numpy(block), bridge.to_torch(block)
+x = bridge.to_tensorflow(block, allow_mutable=True)
+a[...] = [[0], [1], [2], [3]]              # read by all three
+
+weight = tf.Variable([[1.0]])
+with tf.GradientTape(persistent=True) as tape:
+    loss = tf.reduce_mean((x @ weight - 3 * x) ** 2)
+print(loss.numpy(), tape.gradient(loss, weight).numpy())
+""",
+    pairs=(Pair("a", "t", shares=True),),
+    claims=(
+        Claim(
+            says="Tensors are what PyTorch and TensorFlow compute with",
+            verdict=Verdict.AGREES,
+            article="np.isclose(loss, 14) and np.allclose(tape.gradient(loss, weight), -14)",
+            facts=("x.numpy().tolist() == t.tolist() == a.tolist()", "bridge.shares_memory(x, t)"),
+            because="One block for NumPy, PyTorch and TensorFlow, which needs it aligned to 64 bytes.",
+        ),
+    ),
+)
+
 INTEROPERABILITY = Step(
     name="interoperability",
     title="One block, four ways in",
@@ -182,4 +212,7 @@ print(torch.get_num_threads(), "threads:", product[0, 0].item())
     ),
 )
 
-ADVANTAGES = (AUTOGRAD, THROUGH_NUMPY, GPU, GPU_BY_ITSELF, FRAMEWORKS, INTEROPERABILITY, MEMORY_AND_THREADS)
+ADVANTAGES = (
+    *(AUTOGRAD, THROUGH_NUMPY, GPU, GPU_BY_ITSELF, FRAMEWORKS, TENSORFLOW, INTEROPERABILITY),
+    MEMORY_AND_THREADS,
+)

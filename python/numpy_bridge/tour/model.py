@@ -103,6 +103,8 @@ class Step:
         True if the step is skipped if torch can't use CUDA.
     needs_kernels
         True if it is also skipped if numpy-bridge's CUDA kernels can't run.
+    needs_library
+        A library without which the step is skipped, as in `numpy_bridge.libraries`.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Step:
     article_output: str | None = None
     needs_cuda: bool = False
     needs_kernels: bool = False
+    needs_library: str = ""
 
 
 @dataclass(frozen=True)

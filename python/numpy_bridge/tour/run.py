@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from numpy_bridge.info import describe_cuda
+from numpy_bridge.libraries import BY_NAME
 
 from .model import Check, Claim, Finding, Result, Step, Verdict, same_print
 from .proof import prove
@@ -72,6 +73,8 @@ def run_step(step: Step) -> Result:
 
 def _missing(step: Step) -> str:
     """Return why a step can't run here, or `""` if it can."""
+    if step.needs_library and not BY_NAME[step.needs_library].installed:
+        return f"{step.needs_library} is not installed: pip install {step.needs_library}"
     reason = cuda_unavailable() if step.needs_cuda else ""
     return reason or (str(describe_cuda()["unavailable"] or "") if step.needs_kernels else "")
 

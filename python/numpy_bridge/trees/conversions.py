@@ -58,19 +58,31 @@ def view(x: Any, readonly: bool, tree: bool | str) -> Any:
     return _converted(x, tree, share, _Trial(share))
 
 
-def to_numpy(x: Any, copy: bool | None, tree: bool | str) -> Any:
+def _given(dims: Any) -> str | None:
+    """`_core` passes False for what the caller has not given."""
+    return None if dims is False else dims
+
+
+def to_numpy(x: Any, copy: bool | None, dims: Any, tree: bool | str) -> Any:
     """Share every array of a tree with NumPy: `numpy_bridge.to_numpy` with ``tree=True``."""
-    always = partial(_core.to_numpy, copy=True)
-    if copy is None:
-        return _converted(x, tree, partial(_core.to_numpy, copy=None), _Trial(_core.to_numpy, always))
-    return _converted(x, tree, always) if copy else _converted(x, tree, _core.to_numpy, _to_array)
+    dims = _given(dims)
+    if copy is False and dims is None:
+        return _converted(x, tree, _core.to_numpy, _to_array)
+    share = partial(_core.to_numpy, dims=dims)
+    always = partial(share, copy=True)
+    if copy:
+        return _converted(x, tree, always)
+    trial = _Trial(share, always if copy is None else None, refusable=dims is not None)
+    return _converted(x, tree, partial(share, copy=copy), trial)
 
 
-def to_torch(x: Any, copy: bool | None, allow_readonly: bool, tree: bool | str) -> Any:
+def to_torch(x: Any, copy: bool | None, allow_readonly: bool, dims: Any, tree: bool | str) -> Any:
     """Share every array of a tree with torch: `numpy_bridge.to_torch` with ``tree=True``."""
-    if copy is False and not allow_readonly:
+    dims = _given(dims)
+    if copy is False and not allow_readonly and dims is None:
         return _converted(x, tree, _core.to_torch)
-    return _converted(x, tree, partial(_core.to_torch, copy=copy, allow_readonly=allow_readonly))
+    share = partial(_core.to_torch, copy=copy, allow_readonly=allow_readonly, dims=dims)
+    return _converted(x, tree, share)
 
 
 def to(

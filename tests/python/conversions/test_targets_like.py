@@ -132,7 +132,7 @@ def test_like() -> None:
     assert bridge.to(source, np.ma.masked_array([1])) is source
 
 
-@pytest.mark.parametrize("given", [None, 5, "scipy", "nn", sys, object(), [1.0], bridge.View], ids=repr)
+@pytest.mark.parametrize("given", [None, 5, "sklearn", "nn", sys, object(), [1.0], bridge.View], ids=repr)
 def test_like_what_is_no_target(given: Any) -> None:
     with pytest.raises(TypeError, match="like: expected an array, a namespace or a name of"):
         bridge.to(block(), given)

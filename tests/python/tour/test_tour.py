@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from numpy_bridge import tour
+from numpy_bridge.libraries import Library
 from numpy_bridge.tour import Claim, Pair, Result, Step, Verdict
 
 torch = pytest.importorskip("torch", reason="the tour runs on PyTorch")
@@ -136,6 +137,14 @@ def test_what_is_done_in_place_on_a_device_can_be_done_on_the_host() -> None:
     claim = Claim("", Verdict.AGREES, "z.tolist() == host.tolist() == [5, 7, 9]", ("torch.equal(x + y, z)",))
     result = tour.run_step(a_step(code, pairs=step.pairs, claims=(claim,)))
     assert (result.status, result.output) == ("passed", "tensor([5, 7, 9])\n")
+
+
+def test_steps_that_need_a_library_are_skipped_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = a_step("print(1)", needs_library="absent")
+    monkeypatch.setitem(run_module.BY_NAME, "absent", Library("absent", ("no_such_module",)))
+    assert tour.run_step(step).skipped == "absent is not installed: pip install absent"
+    monkeypatch.setitem(run_module.BY_NAME, "absent", Library("absent", ("numpy",)))
+    assert tour.run_step(step).output == "1\n"
 
 
 def no_device() -> None:
