@@ -1,5 +1,4 @@
 /// shares_memory and may_share_memory.
-#include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/overlap.hpp>
 
 #include "fast_function.hpp"
@@ -18,17 +17,11 @@ constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "
 /// of the first.
 struct located {
     located(PyObject* x, PyObject* y) {
-        locate(x, a);
+        import_object(x, engine::to_locate, a);
         a.own_extents();
-        locate(y, b);
+        import_object(y, engine::to_locate, b);
     }
     imported a, b;
-
-private:
-    static void locate(PyObject* x, imported& in) {
-        constexpr const char* no_copy = ""; // which would lie elsewhere
-        engine::finally_refused(x, no_copy, [&] { import_object(x, engine::to_locate, in); });
-    }
 };
 
 py::object shares_memory(const arguments<3>& given) {

@@ -52,6 +52,10 @@ void register_constraints(py::module_& m) {
         [](borrowed<const std::uint8_t, c_contiguous, allow_cast> x) { return std::vector<int>(x.begin(), x.end()); },
         py::arg("x"));
     m.def(
+        "nearest",
+        [](borrowed<const one_of<float, std::complex<float>>, allow_cast> x) { return info(x.dtype()).name; },
+        py::arg("x"));
+    m.def(
         "kept",
         [](borrowed<const one_of<std::int16_t, std::int64_t, float, std::complex<float>>, allow_copy> x) {
             return info(x.dtype()).name;

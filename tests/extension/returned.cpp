@@ -59,6 +59,12 @@ void register_matrices(py::module_& m) {
     m.def("matrix_of_shape", [](std::vector<std::int64_t> shape) {
         return own(counted_by_rows(Eigen::MatrixXd(2, 3)), std::move(shape));
     });
+    struct derived : Eigen::MatrixXd {
+        using Eigen::MatrixXd::MatrixXd;
+    };
+    m.def("derived", [] { return own(counted_by_rows(derived(2, 3))); });
+    m.def("column_of_shape",
+          [](std::vector<std::int64_t> shape) { return own(counted_by_rows(Eigen::VectorXd(6)), std::move(shape)); });
     m.def("matrix_as_torch", [] { return to_torch(own(counted_by_rows(Eigen::MatrixXd(2, 3)))); });
     m.def("matrix_as_view", [] { return to_view(own(counted_by_rows(Eigen::MatrixXd(2, 3)))); });
 }
@@ -73,7 +79,7 @@ void register_aliases(py::module_& m) {
         .def(
             "reversed", [](sound& s) { return alias(s.data() + 5, {6}, {-1}); }, part)
         .def(
-            "read_only", [](const sound& s) { return alias(const_cast<sound&>(s).data(), {6}); }, part)
+            "read_only", [](sound& s) { return alias(static_cast<const float*>(s.data()), {6}); }, part)
         .def("dangling", [](sound& s) { return alias(s.data(), {6}); })
         .def_static(
             "of_nobody", [](sound& s) { return alias(s.data(), {6}); }, py::arg("s"))
@@ -84,6 +90,7 @@ void register_aliases(py::module_& m) {
 void register_returned_arguments(py::module_& m) {
     struct holder {
         shared<const float> kept;
+        borrowed<const float> lost;
     };
     m.def("same", [](borrowed<const float> x) { return x; });
     m.def("same_share", [](shared<const float> x) { return x; });
@@ -92,7 +99,8 @@ void register_returned_arguments(py::module_& m) {
     m.def("pass_to", [](borrowed<float> x, const std::function<float(borrowed<float>)>& call) { return call(x); });
     m.def("copied_and_back", [](borrowed<const double, allow_copy> x) { return x; });
     py::class_<holder>(m, "Holder", py::module_local())
-        .def(py::init([](shared<const float> x) { return holder{std::move(x)}; }))
+        .def(py::init([](shared<const float> x) { return holder{std::move(x), {}}; }))
+        .def_readonly("lost", &holder::lost)
         .def_readonly("kept", &holder::kept);
 }
 
@@ -106,6 +114,7 @@ void register_returned(py::module_& m) {
     register_returned_arguments(m);
     m.def("freed", [] { return freed; });
     m.def("from_vector", [] { return own(six()); });
+    m.def("made_without_gil", [] { return own(six()); }, py::call_guard<py::gil_scoped_release>());
     m.def("vector_of_shape", [](std::vector<std::int64_t> shape) { return own(six(), std::move(shape)); });
     m.def("array", [] { return own(std::array<std::int16_t, 3>{1, 2, 3}); });
     m.def("unique", [] {

@@ -71,6 +71,7 @@ NUMPY_BRIDGE_INLINE bool keeps_values(dtype from, dtype to) noexcept {
     using kind = number_range::kind;
     const number_range f = range_of(from), t = range_of(to);
     if (!has_kind(from, to)) return false;
+    if (f.what == kind::floating && info(to).itemsize == 1) return false; // each has other infinities
     if (f.what == kind::boolean) return true;
     if (f.what == kind::floating || f.what == kind::complex) return f.digits <= t.digits && f.exponent <= t.exponent;
     const bool to_fractions = t.what == kind::floating || t.what == kind::complex;
@@ -79,15 +80,18 @@ NUMPY_BRIDGE_INLINE bool keeps_values(dtype from, dtype to) noexcept {
 
 NUMPY_BRIDGE_INLINE std::optional<dtype> best_dtype(dtype_set accepted, dtype found, bool may_narrow) noexcept {
     if ((accepted & set_of(found)) != 0) return found;
-    const dtype_info *narrowest = nullptr, *widest = nullptr;
+    const dtype_info *narrowest = nullptr, *nearest = nullptr;
     for (const dtype_info& row : dtype_table) {
         if ((accepted & set_of(row.id)) == 0 || !has_kind(found, row.id)) continue;
         const bool fits = keeps_values(found, row.id);
         if (fits && (narrowest == nullptr || row.itemsize < narrowest->itemsize)) narrowest = &row;
-        if (widest == nullptr || row.itemsize > widest->itemsize) widest = &row;
+        const auto kind = range_of(row.id).what;
+        if (nearest == nullptr || kind < range_of(nearest->id).what ||
+            (kind == range_of(nearest->id).what && row.itemsize > nearest->itemsize))
+            nearest = &row;
     }
     if (narrowest != nullptr) return narrowest->id;
-    if (may_narrow && widest != nullptr) return widest->id;
+    if (may_narrow && nearest != nullptr) return nearest->id;
     return std::nullopt;
 }
 

@@ -32,6 +32,8 @@ NUMPY_BRIDGE_INLINE dtype first_of(dtype_set accepted) {
     return dtype::float64;
 }
 
+inline constexpr const char* assign_first = "assign it first, or the writes are lost: ";
+
 NUMPY_BRIDGE_INLINE void replace_all(std::string& text, std::string_view from, const std::string& to) {
     for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
         text.replace(at, from.size(), to);
@@ -77,7 +79,7 @@ NUMPY_BRIDGE_INLINE std::string remedies(const requirements& r, const memory& m,
         if (text.find(call) == std::string::npos) text += (text.empty() ? "" : " and ") + call;
         return false;
     });
-    return (r.writable ? "assign it first, or the writes are lost: " : "call ") + text;
+    return (r.writable ? assign_first : "call ") + text;
 }
 
 /// Requirements of addresses that are not met and that a description of memory does not show.
@@ -97,7 +99,8 @@ NUMPY_BRIDGE_INLINE std::string remedy_without_memory(PyObject* x, const require
                          PyFloat_Check(x) != 0 || PyComplex_Check(x) != 0 || numpy_library::get().is_scalar(x);
     if (!numeric) return {};
     const bool any = r.dtypes == element_types<void>::set;
-    return "; call np.asarray(" + name + (any ? "" : ", " + code_of("np.", first_of(r.dtypes))) + ")";
+    return std::string("; ") + (r.writable ? assign_first + name + " = " : "call ") + "np.asarray(" + name +
+           (any ? "" : ", " + code_of("np.", first_of(r.dtypes))) + ")";
 }
 
 /// A call that copies the values of `x`, which has none to share.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -36,10 +37,17 @@ template <class Spec> auto as_eigen(const array_argument<Spec>& x) {
     }
 }
 
+namespace detail {
+
+/// Called with pointers to matrices, and to what derives from them.
+template <class Matrix> void plain_object(const Eigen::PlainObjectBase<Matrix>* x);
+
+} // namespace detail
+
 /// `own` takes a matrix over with its shape and order; vectors are one-dimensional.
 template <class Matrix>
-struct container_layout<Matrix, std::enable_if_t<std::is_base_of_v<Eigen::PlainObjectBase<Matrix>, Matrix>>> {
-    static constexpr bool is_linear = false;
+struct container_layout<Matrix, std::void_t<decltype(detail::plain_object(std::declval<const Matrix*>()))>> {
+    static constexpr bool is_linear = Matrix::IsVectorAtCompileTime;
     static std::vector<std::int64_t> shape(const Matrix& m) {
         if constexpr (Matrix::IsVectorAtCompileTime) return {m.size()};
         else return {m.rows(), m.cols()};

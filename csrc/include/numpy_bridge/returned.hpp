@@ -96,7 +96,7 @@ private:
 /// `return_value_policy::reference_internal`, the default of properties. Everything else raises sharing_error: the
 /// array would outlive the elements. Strides count elements; none are those of C order. Needs the GIL.
 ///
-///     .def_property_readonly("samples", [](Sound& s) { return alias(s.samples.data(), {s.size()}); })
+///     .def_property_readonly("matrix", [](Pose& pose) { return alias(pose.matrix, {4, 4}); })
 template <class T>
 aliased<T> alias(T* data, std::vector<std::int64_t> shape, std::vector<std::int64_t> strides = {},
                  py::handle owner = {}) {
@@ -111,22 +111,28 @@ template <class T> owner owner_of(std::unique_ptr<T> kept) {
 
 } // namespace detail
 
+namespace detail {
+
+template <class C, class = void> struct is_matrix : std::false_type {};
+template <class C>
+struct is_matrix<C, std::void_t<decltype(std::declval<C&>().rows(), std::declval<C&>().cols())>> : std::true_type {};
+
+template <class C, class = void> struct is_tensor_of_eigen : std::false_type {};
+template <class C>
+struct is_tensor_of_eigen<C, std::void_t<decltype(std::declval<C&>().dimensions())>> : std::true_type {};
+
+} // namespace detail
+
 /// How the elements of a container lie in its memory: `shape(container)`, and `strides(container)` in elements, none
 /// for C order. Containers are one-dimensional, except those that have a specialisation.
 template <class Container, class = void> struct container_layout {
+    static_assert(!detail::is_matrix<Container>::value && !detail::is_tensor_of_eigen<Container>::value,
+                  "own() does not know the order of this matrix: include numpy_bridge/eigen.hpp for those of Eigen, or "
+                  "specialise container_layout");
     static constexpr bool is_linear = true;
     static std::vector<std::int64_t> shape(const Container& c) { return {static_cast<std::int64_t>(c.size())}; }
     static std::vector<std::int64_t> strides(const Container& /*c*/) { return {}; }
 };
-
-namespace detail {
-
-template <class C, class = void> struct has_rows_and_columns : std::false_type {};
-template <class C>
-struct has_rows_and_columns<C, std::void_t<decltype(std::declval<C&>().rows(), std::declval<C&>().cols())>>
-    : std::true_type {};
-
-} // namespace detail
 
 /// Takes over a contiguous container (std::vector, std::array, ...). Without a shape the array is
 /// one-dimensional. With `numpy_bridge/eigen.hpp`, matrices of Eigen keep their shape and order. Raises sharing_error,
@@ -135,12 +141,9 @@ template <class Container, class T = std::remove_reference_t<decltype(*std::decl
 owned<T> own(Container&& container, std::optional<std::vector<std::int64_t>> shape = std::nullopt) {
     using in_memory = container_layout<std::decay_t<Container>>;
     static_assert(!std::is_lvalue_reference_v<Container>, "own() takes the container over: pass std::move(container)");
-    static_assert(!in_memory::is_linear || !detail::has_rows_and_columns<Container>::value,
-                  "own() does not know the order of this matrix: include numpy_bridge/eigen.hpp, or specialise "
-                  "container_layout");
     std::vector<std::int64_t> strides = in_memory::strides(container);
     if (!shape) shape = in_memory::shape(container);
-    else if constexpr (in_memory::is_linear) engine::check_count(*shape, container.size());
+    else if constexpr (in_memory::is_linear) engine::check_count(*shape, static_cast<std::size_t>(container.size()));
     else engine::check_shape(*shape, in_memory::shape(container));
     for (std::int64_t& each : strides) each *= static_cast<std::int64_t>(sizeof(T));
     auto kept = std::make_unique<std::decay_t<Container>>(std::forward<Container>(container));

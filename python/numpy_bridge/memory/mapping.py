@@ -70,7 +70,7 @@ def where_mapped(memory: Memory) -> str:
 
 def _name(path: str) -> str:
     file = path.removesuffix(_DELETED)
-    if file.startswith("/memfd:numpy_bridge"):
+    if file.startswith("/memfd:numpy_bridge") or ("/numpy_bridge-" in file and "/block-" in file):
         return "a shared block"
     if "/plasma" in file:
         return f"Ray's object store {file}"

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from . import reserving
-from .refusals import KEEP, other_user, refusal, too_many_files
+from .refusals import KEEP, no_file, other_user, refusal
 
 _PREFIX = "numpy_bridge"
 
@@ -57,7 +57,7 @@ def create(kind: str, identity: bytes, size: int, data: memoryview | None = None
     try:
         descriptor = _memfd_create()(f"{_PREFIX} {kind}", _CLOEXEC | _ALLOW_SEALING)
     except OSError as error:
-        raise too_many_files(error) from None
+        raise no_file(error) from None
     try:
         reserving.fill(descriptor, size, data)
     except BaseException:
@@ -100,7 +100,7 @@ def open_of(process: int, descriptor: int, kind: str, identity: bytes, flags: in
             got, hint = "which has ended", "take it from the queue first, then join the process"
         raise refusal("handle", f"a process that has the {kind}", f"process {process}, {got}", hint) from None
     except OSError as error:
-        raise too_many_files(error) from None
+        raise no_file(error) from None
     try:
         return _open_again(found, process, kind, flags)
     finally:
@@ -123,7 +123,7 @@ def _open_again(found: int, process: int, kind: str, flags: int) -> int:
     except PermissionError:
         raise other_user(f"a {kind} of the same user", "one of another user") from None
     except OSError as error:
-        raise too_many_files(error) from None
+        raise no_file(error) from None
 
 
 def _runs(process: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from numpy_bridge.errors import SharingError
@@ -18,5 +19,8 @@ def other_user(expected: str, got: str) -> SharingError:
     return refusal("user", expected, got, "run both processes as the same user")
 
 
-def too_many_files(error: OSError) -> SharingError:
-    return refusal("descriptors", "one more open file", os.strerror(error.errno or 0), _MORE_FILES)
+def no_file(error: OSError) -> SharingError:
+    got = os.strerror(error.errno or 0)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return refusal("descriptors", "one more open file", got, _MORE_FILES)
+    return refusal("file", "a file for shared memory", got)

@@ -43,13 +43,18 @@ def reserve(descriptor: int, start: int, size: int) -> None:
     SharingError
         If the memory cannot be had.
     """
+    have = getattr(os, "posix_fallocate", _write_zeroes)  # not on every system
     try:
         for at in range(start, start + size, _STEP):
-            os.posix_fallocate(descriptor, at, min(_STEP, start + size - at))
+            have(descriptor, at, min(_STEP, start + size - at))
     except OverflowError:
         raise refusal("size", f"{size:,} free bytes", "more than a file can have", _LESS) from None
     except OSError as error:
         raise _no_memory(size, error) from None
+
+
+def _write_zeroes(descriptor: int, start: int, size: int) -> None:
+    _write(descriptor, start, memoryview(bytes(size)))
 
 
 def _write(descriptor: int, start: int, data: memoryview) -> None:
@@ -67,11 +72,16 @@ def _no_memory(size: int, error: OSError) -> SharingError:
 
 def _require_free(size: int) -> None:
     """Refuse memory that is not there. The kernel would start to end processes instead."""
-    facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    free = sum(int(facts[name].split()[0]) << 10 for name in ("MemAvailable", "SwapFree"))
-    free = min(free, *_free_in_groups())
+    free = min(_free_on_machine(), *_free_in_groups())
     if size > free:
         raise refusal("size", f"{size:,} free bytes of memory", f"{free:,}", _LESS)
+
+
+def _free_on_machine() -> int:
+    with suppress(OSError):  # other systems have no such file
+        facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        return sum(int(facts[name].split()[0]) << 10 for name in ("MemAvailable", "SwapFree"))
+    return sys.maxsize
 
 
 def _free_in_groups(

@@ -62,7 +62,9 @@ def has_protocol(kind: type) -> bool:
 
 def add(kind: type, example: Any, tree: bool | str) -> bool:
     """Make optree know `kind` as a container, if it is one. Return whether it is."""
-    way = _from_optree(kind, tree) or _from_torch(kind) or _from_jax(kind, example) or _as_dataclass(kind)
+    named = _from_optree(kind, tree) if isinstance(tree, str) else None
+    known = named or _from_torch(kind) or _from_optree(kind, "torch")
+    way = known or _from_jax(kind, example) or _as_dataclass(kind)
     if way is None:
         return False
     apart, together, entry = way
@@ -72,11 +74,9 @@ def add(kind: type, example: Any, tree: bool | str) -> bool:
     return True
 
 
-def _from_optree(kind: type, tree: bool | str) -> Way | None:
-    for namespace in (tree, "torch") if isinstance(tree, str) else ("torch",):
-        if found := optree.register_pytree_node.get(kind, namespace=namespace):
-            return found.flatten_func, found.unflatten_func, found.path_entry_type
-    return None
+def _from_optree(kind: type, namespace: str) -> Way | None:
+    found = optree.register_pytree_node.get(kind, namespace=namespace)
+    return (found.flatten_func, found.unflatten_func, found.path_entry_type) if found else None
 
 
 def _from_torch(kind: type) -> Way | None:

@@ -109,6 +109,11 @@ def test_a_copy_follows_the_rule_of_numpy_that_is_called_safe(
             extension.kept(given)
 
 
+def test_allow_cast_prefers_the_nearest_kind(extension: ModuleType) -> None:
+    assert extension.nearest(np.zeros(3)) == "float32"
+    assert extension.nearest(np.zeros(3, complex)) == "complex64"
+
+
 @pytest.mark.parametrize("library", ["numpy", pytest.param("torch", marks=needs_torch)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_allow_cast_follows_the_rule_of_the_same_kind(

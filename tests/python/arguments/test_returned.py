@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from support import needs_torch
+from support import needs_torch, run_python
 
 try:
     import torch
@@ -131,6 +132,7 @@ def by_rows(*shape: int) -> np.ndarray[Any, Any]:
         ("row_major", (2, 3)),
         ("fixed", (3, 3)),
         ("array_of_eigen", (2, 3)),
+        ("derived", (2, 3)),
         ("column", (3,)),
         ("row", (3,)),
     ],
@@ -150,6 +152,7 @@ def test_other_consumers_see_the_same_matrix(extension: ModuleType) -> None:
     if torch is not None:
         assert extension.matrix_as_torch().tolist() == by_rows(2, 3).tolist()
     assert extension.matrix_of_shape([2, 3]).tolist() == by_rows(2, 3).tolist()
+    assert extension.column_of_shape([2, 3]).tolist() == by_rows(2, 3).tolist()
     for shape in ([3, 2], [6]):
         with pytest.raises(BufferError, match=r"expected \(2, 3\), got .* without a shape"):
             extension.matrix_of_shape(shape)
@@ -185,6 +188,23 @@ def test_an_array_keeps_the_object_that_it_is_part_of(
     assert extension.freed() == before + 1
 
 
+def test_an_alias_of_const_elements_is_read_only(extension: ModuleType) -> None:
+    x = extension.Sound().read_only()
+    assert x.tolist() == [0, 1, 2, 3, 4, 5]
+    assert not x.flags.writeable
+
+
+def test_results_can_be_made_without_the_gil_at_first(extension: ModuleType) -> None:
+    folder = Path(extension.__file__ or "").parent
+    code = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+import {extension.__name__} as module
+print(module.made_without_gil().sum())
+"""
+    assert run_python(code).strip() == "15.0"
+
+
 @pytest.mark.parametrize(
     "call", [lambda extension, s: s.dangling(), lambda extension, s: extension.Sound.of_nobody(s)]
 )
@@ -204,6 +224,8 @@ def test_arguments_that_go_back_are_the_objects_that_came(extension: ModuleType)
     assert extension.pass_on(x, lambda given: given) is x
     assert extension.pass_to(x, lambda given: given.shape[0] * (given is x)) == 3
     assert extension.Holder(x).kept is x
+    with pytest.raises(TypeError, match="keep a numpy_bridge::shared"):
+        _ = extension.Holder(x).lost
     double = np.zeros(3)
     assert extension.copied_and_back(double) is double
     assert extension.copied_and_back(x).dtype == np.float64

@@ -198,7 +198,8 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: bridge.shares_memory(FakeTensor(flags=2), b"ab"),
-        "DLPack: flags: expected the producer's own memory, got a copy that the producer made",
+        "DLPack: flags: expected the producer's own memory, got a copy that the producer made; "
+        "take a copy: numpy_bridge.to_numpy(x, copy=True)",
     ),
     (
         lambda: view(FakeTensor(flags=4, dtype=(17, 4, 2))),

@@ -194,6 +194,95 @@ except bridge.SharingError as error:
         assert run_with_names(forged) == "writable"
 
 
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    """Those that only have such a name, and those that are links."""
+    others = [
+        FOLDERS / f"numpy_bridge_shard-{os.geteuid()}-of-8",
+        FOLDERS / f"numpy_bridge-{os.geteuid()}-1-x",
+    ]
+    link = FOLDERS / f"numpy_bridge-{os.geteuid()}-1-999999999"
+    link.symlink_to(tmp_path)
+    kept = tmp_path / "kept"
+    kept.touch()
+    try:
+        for other in others:
+            other.mkdir()
+        run_with_names("import numpy_bridge as bridge; bridge.shared_empty(1, 'u1')")
+        assert all(other.exists() for other in others)
+        assert list(tmp_path.iterdir()) == [kept]
+    finally:
+        link.unlink()
+        for other in others:
+            other.rmdir()
+
+
+def test_a_block_can_be_found_until_the_last_part_of_it_goes(sender: Sender) -> None:
+    """Threads that attach and drop the same block at the same time."""
+    code = f"""
+import pickle, sys, threading
+import numpy_bridge as bridge
+from numpy_bridge.processes import segment
+from numpy_bridge.processes.handle import Handle
+sys.setswitchinterval(1e-6)
+handle = Handle.unpacked({sender_parts(sender.handle)[1][0]!r})
+lost = []
+
+def work():
+    for _ in range(300):
+        held = handle.attach(keep=True)
+        if not any(bridge.processes.named._own[0].glob("block-*")):
+            lost.append(held)
+        del held
+
+threads = [threading.Thread(target=work) for _ in range(3)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(len(lost))
+"""
+    assert run_with_names(code) == "0"
+
+
+def test_a_fork_while_another_thread_makes_its_folder() -> None:
+    code = """
+import threading
+import numpy_bridge as bridge
+from numpy_bridge.processes import named
+bridge.shared_empty(1, "u1")
+named._making.acquire()
+child = []
+
+def fork():
+    child.append(os.fork())
+    if child[0] == 0:
+        bridge.shared_empty(1, "u1")
+        named._remove_own()
+        os._exit(0)
+
+thread = threading.Thread(target=fork)
+thread.start()
+thread.join()
+print(os.waitpid(child[0], 0)[1])
+named._making.release()
+"""
+    assert run_with_names(code) == "0"
+
+
+@pytest.mark.parametrize("missing", ["posix_fallocate", "meminfo"])
+def test_systems_without_what_linux_has(missing: str) -> None:
+    code = f"""
+from pathlib import Path
+import numpy_bridge as bridge
+if "{missing}" == "meminfo":
+    from numpy_bridge.processes import reserving
+    reserving.Path = lambda *names: Path("/nowhere", *(str(name).strip("/") for name in names))
+else:
+    del os.posix_fallocate
+block = bridge.shared_empty(17 << 20, "u1")
+print(int(bridge.to_numpy(block).sum()))
+"""
+    assert run_with_names(code) == "0"
+
+
 @pytest.mark.parametrize("missing", [errno.ENOSYS, errno.EPERM, None])
 def test_they_are_used_where_memfd_create_is_missing(
     missing: int | None, monkeypatch: pytest.MonkeyPatch

@@ -57,7 +57,7 @@ template <class Hold, class T, class... Constraints> struct argument_spec {
     template <class U, class... More> using with = argument_spec<Hold, U, Constraints..., More...>;
 
     static_assert(!wanted.may_copy || std::is_const_v<T>,
-                  "allow_copy needs const elements: writes to a copy would be lost");
+                  "allow_copy and allow_cast need const elements: writes to a copy would be lost");
 };
 
 } // namespace detail

@@ -59,8 +59,11 @@ public:
         return load_anything(x.ptr(), convert);
     }
 
-    /// Back in Python it is the object that was passed, or the copy that was made of it.
-    static py::handle cast(const argument& x, py::return_value_policy, py::handle) {
+    /// Back in Python it is the object that was passed, or the copy that was made of it. A member, which outlives the
+    /// call, must be `shared`.
+    static py::handle cast(const argument& x, py::return_value_policy policy, py::handle) {
+        if (borrows && policy == py::return_value_policy::reference_internal)
+            throw py::type_error("a borrowed array is gone after the call that took it: keep a numpy_bridge::shared");
         return x.handle() ? x.handle().inc_ref() : py::none().release();
     }
 

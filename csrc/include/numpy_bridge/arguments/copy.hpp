@@ -11,7 +11,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace detail {
 
 /// The accepted dtype to convert to: the same; else the narrowest that keeps every value (NumPy's rule "safe", for all
-/// libraries); else, if `may_narrow`, the widest of the same kind ("same_kind"). Nothing if there is none.
+/// libraries); else, if `may_narrow`, the widest of the nearest kind ("same_kind"). Nothing if there is none.
 std::optional<dtype> best_dtype(dtype_set accepted, dtype found, bool may_narrow) noexcept;
 
 /// A new tensor for a tensor, else a new ndarray, with the values of `x` as `r` requires. Raises TypeError or
