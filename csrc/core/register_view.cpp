@@ -26,10 +26,9 @@ std::string representation(const view& self) {
 }
 
 /// The object at the end of a chain of views.
-py::object owner_of(const view& self) {
-    const view* last = &self;
-    while (last->source() && is_view(last->source().ptr())) last = &last->source().cast<const view&>();
-    return last->source() ? py::reinterpret_borrow<py::object>(last->source()) : py::none();
+py::object owner_of(const py::object& self) {
+    const py::handle source = end_of_chain(self).cast<const view&>().source();
+    return source ? py::reinterpret_borrow<py::object>(source) : py::none();
 }
 
 int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
@@ -104,6 +103,8 @@ socket.send, file.write, struct and everything else that takes a buffer, DLPack 
 interfaces. Attributes of protocols that cannot describe the memory, such as
 ``__array_interface__`` for bfloat16 or for device memory, are absent.
 
+``v[...]`` selects a part as NumPy's basic indexing does; it is a View, too, even of a single element.
+
 ``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
 ``torch.from_dlpack`` or ``torch.as_tensor``.
 )";
@@ -116,6 +117,7 @@ void set_up_view_type(PyHeapTypeObject* heap_type) {
     type.tp_traverse = traverse;
     type.tp_as_buffer = &heap_type->as_buffer;
     heap_type->as_buffer.bf_getbuffer = get_buffer;
+    set_up_view_parts(heap_type);
 }
 
 void register_view(py::module_& module) {

@@ -43,6 +43,14 @@ void view::require_ready_for_host() const {
 
 bool is_view(PyObject* x) { return PyObject_TypeCheck(x, view_type) != 0; }
 
+py::handle end_of_chain(py::handle view_object) {
+    for (;;) {
+        const py::handle source = view_object.cast<const view&>().source();
+        if (!source || !is_view(source.ptr())) return view_object;
+        view_object = source;
+    }
+}
+
 namespace {
 
 void import_view(PyObject* x, const engine::request&, imported& out) {

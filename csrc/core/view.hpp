@@ -51,8 +51,14 @@ private:
 /// numpy_bridge.View; set once, when the module is made.
 inline PyTypeObject* view_type = nullptr;
 
-/// Slots of View and of types that derive from it: the buffer protocol and the garbage collector's.
+/// Slots of View and of types that derive from it: the buffer protocol, the garbage collector's, and those below.
 void set_up_view_type(PyHeapTypeObject* heap_type);
+
+/// The slots for len, indexing and iteration.
+void set_up_view_parts(PyHeapTypeObject* heap_type);
+
+/// The dtype with this name or typestr. Raises sharing_error in the name of `protocol` for others.
+element_type parse_dtype(const std::string& text, const char* protocol);
 
 /// The memory at an address, with the dtype by name or typestr.
 void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
@@ -64,6 +70,9 @@ inline constexpr const char* how_to_copy = "share a copy: numpy_bridge.view(nump
 
 /// Whether `x` is a View, by its real type.
 bool is_view(PyObject* x);
+
+/// The last View in a chain of Views of each other.
+py::handle end_of_chain(py::handle view_object);
 
 /// A new View of the memory behind `x`.
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);
