@@ -27,6 +27,7 @@ copy_mode copy_mode_of(PyObject* argument) {
 struct copier {
     const char* library;
     py::object (*copy)(PyObject*);
+    bool takes_opaque; ///< elements that only NumPy's dtype describes
 };
 
 /// Errors of the libraries that make the copy become refusals.
@@ -43,14 +44,14 @@ py::object copied(PyObject* x, const copier& by) {
 /// Whether a producer of read-only memory makes it anew for each request.
 bool is_fresh(PyObject* x, const memory& lent) {
     imported again;
-    import_object(x, engine::to_copy, again);
+    import_object(x, engine::of_any_elements(engine::to_copy), again);
     return !engine::same_memory(lent, again.description);
 }
 
 /// Shares, or copies what cannot be shared. A producer that computes its values is asked at most twice: where a copy
 /// will do, the one that it makes will do, and what it has once made is copied if it must be.
 template <class Share> py::object share_or_copy(PyObject* x, const copier& by, Share share) {
-    constexpr engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true};
+    const engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true, true, by.takes_opaque};
     auto lent = py::reinterpret_borrow<py::object>(x);
     try {
         if (engine::find_library(x) == nullptr) {
@@ -115,7 +116,7 @@ py::object share_as_array(PyObject* x) {
     const torch_library* torch = torch_library::loaded();
     if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr)
         return engine::asking_torch(x, [&] { return array_of_tensor(*torch, x); });
-    return array_of_view(make_view(x, engine::to_share, false));
+    return array_of_view(make_view(x, to_share_any, false));
 }
 
 py::object share_as_tensor(PyObject* x, bool allow_readonly) {
@@ -134,18 +135,17 @@ constexpr signature<3> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_re
 
 py::object call_view(const arguments<2>& given) {
     const bool readonly = is_true(given[1], false);
-    return engine::finally_refused(given[0], how_to_copy,
-                                   [&] { return make_view(given[0], engine::to_share, readonly); });
+    return engine::finally_refused(given[0], how_to_copy, [&] { return make_view(given[0], to_share_any, readonly); });
 }
 
 py::object call_to_numpy(const arguments<2>& given) {
-    return convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array}, share_as_array);
+    return convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array, true}, share_as_array);
 }
 
 py::object call_to_torch(const arguments<3>& given) {
     torch_library::get(); // raises ImportError
     const bool allow_readonly = is_true(given[2], false);
-    return convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor},
+    return convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor, false},
                    [&](PyObject* x) { return share_as_tensor(x, allow_readonly); });
 }
 

@@ -16,9 +16,10 @@ constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "
 /// of the first.
 struct located {
     explicit located(const arguments<2>& given) {
-        import_object(given[0], engine::to_locate, a);
+        constexpr auto to_locate_any = engine::of_any_elements(engine::to_locate);
+        import_object(given[0], to_locate_any, a);
         a.own_extents();
-        import_object(given[1], engine::to_locate, b);
+        import_object(given[1], to_locate_any, b);
     }
     imported a, b;
 };

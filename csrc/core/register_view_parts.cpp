@@ -3,11 +3,15 @@
 #include <string>
 #include <vector>
 
+#include <pybind11/typing.h>
+
 #include "errors.hpp"
 #include "indexing.hpp"
 #include "register.hpp"
 #include "reshaping.hpp"
 #include "view.hpp"
+
+#include <numpy_bridge/libraries/numpy.hpp>
 
 namespace numpy_bridge {
 
@@ -15,51 +19,72 @@ namespace {
 
 /// A View of a part of `whole`. Its source is the View at the end of the chain, so that parts of parts of parts do not
 /// keep each other.
-py::object part_of(const py::object& whole, imported& part) {
+std::unique_ptr<view> part_of(const py::object& whole, imported& part) {
     const auto& from = whole.cast<const view&>();
     if (has_opaque_handles(part.description.device) && part.description.data != from.description().data)
         engine::refuse("View", "device", "memory with addresses, for a part that begins elsewhere",
                        name_of(part.description.device));
     part.stream = from.stream();
-    return py::cast(std::make_unique<view>(part, end_of_chain(whole).ptr(), false));
+    if (part.description.type.id == dtype::opaque && !part.elements) // `whole` need not live as long
+        part.elements = numpy_library::get().descr_for(part.description);
+    return std::make_unique<view>(part, end_of_chain(whole).ptr(), false);
 }
 
-Py_ssize_t length(PyObject* self) noexcept {
-    const memory& m = py::handle(self).cast<const view&>().description();
-    if (m.ndim > 0) return m.shape[0];
-    PyErr_SetString(PyExc_TypeError, "a View without dimensions has no len()");
-    return -1;
+Py_ssize_t length_of(const view& self) {
+    if (self.description().ndim > 0) return self.description().shape[0];
+    throw py::type_error("a View without dimensions has no len()");
 }
 
-/// As for the other containers of Python; a View without dimensions has one element.
-int truth(PyObject* self) noexcept {
-    const memory& m = py::handle(self).cast<const view&>().description();
-    return m.ndim == 0 || m.shape[0] > 0 ? 1 : 0;
+/// As for the other containers of Python. A View without dimensions has one element.
+bool has_elements(const view& self) {
+    const memory& m = self.description();
+    return m.ndim == 0 || m.shape[0] > 0;
 }
 
-PyObject* select_item(PyObject* self, PyObject* key) noexcept {
+std::unique_ptr<view> item_of(const py::object& self, const py::object& key) {
+    imported part;
+    select(self.cast<const view&>().description(), key.ptr(), part);
+    return part_of(self, part);
+}
+
+py::typing::Iterator<view> iterator_over(const py::object& self) {
+    if (self.cast<const view&>().description().ndim == 0)
+        throw py::type_error("a View without dimensions cannot be iterated over");
+    const py::module_ builtins = py::module_::import("builtins"), itertools = py::module_::import("itertools");
+    const py::object indices = builtins.attr("range")(length_of(self.cast<const view&>()));
+    const py::object get = py::module_::import("operator").attr("getitem");
+    return builtins.attr("map")(get, itertools.attr("repeat")(self), indices);
+}
+
+/// `body()` as a slot of CPython returns it, or `failed` with an exception set.
+template <class Result, class Body> Result as_slot(Result failed, Body body) noexcept {
     try {
-        const auto whole = py::reinterpret_borrow<py::object>(self);
-        imported part;
-        select(whole.cast<const view&>().description(), key, part);
-        return part_of(whole, part).release().ptr();
+        return body();
     } catch (...) {
         set_python_exception();
-        return nullptr;
+        return failed;
     }
 }
 
-PyObject* iterate(PyObject* self) noexcept {
-    try {
-        if (py::handle(self).cast<const view&>().description().ndim == 0)
-            throw py::type_error("a View without dimensions cannot be iterated over");
-        const py::module_ builtins = py::module_::import("builtins");
-        const py::object indices = builtins.attr("range")(length(self));
-        return builtins.attr("map")(py::handle(self).attr("__getitem__"), indices).release().ptr();
-    } catch (...) {
-        set_python_exception();
-        return nullptr;
-    }
+Py_ssize_t length_slot(PyObject* self) noexcept {
+    return as_slot<Py_ssize_t>(-1, [&] { return length_of(py::handle(self).cast<const view&>()); });
+}
+
+PyObject* item_slot(PyObject* self, PyObject* key) noexcept {
+    return as_slot<PyObject*>(nullptr, [&] {
+        const auto whole = py::reinterpret_borrow<py::object>(self), index = py::reinterpret_borrow<py::object>(key);
+        return py::cast(item_of(whole, index)).release().ptr();
+    });
+}
+
+/// Other libraries take an object with `sq_item` for a sequence of Python objects, and read it one by one where they do
+/// not know its protocols. So a View has the slots of a mapping only; pybind11 fills both.
+void remove_sequence_slots(PyHeapTypeObject* heap_type) {
+    heap_type->as_sequence.sq_item = nullptr;
+    heap_type->as_sequence.sq_length = nullptr;
+    heap_type->as_mapping.mp_length = length_slot; // without pybind11's dispatch
+    heap_type->as_mapping.mp_subscript = item_slot;
+    PyType_Modified(&heap_type->ht_type);
 }
 
 /// The extents that are meant by integers or by one tuple of them, of which one may be -1.
@@ -78,7 +103,7 @@ std::vector<std::int64_t> extents_of(const py::args& given, std::int64_t count) 
     return extents;
 }
 
-py::object reshape(const py::object& self, const py::args& given) {
+std::unique_ptr<view> reshape(const py::object& self, const py::Args<py::object>& given) {
     const memory& from = self.cast<const view&>().description();
     const std::int64_t count = element_count(from);
     const auto extents = extents_of(given, count);
@@ -100,21 +125,31 @@ py::object reshape(const py::object& self, const py::args& given) {
     return part_of(self, part);
 }
 
-/// The dtype that is meant by a name, a typestr, or a dtype of torch or NumPy.
-element_type dtype_of(const py::object& given) {
-    if (PyUnicode_Check(given.ptr()) != 0) return parse_dtype(engine::to_text(given), "cast");
+/// Gives the elements the dtype that is meant by a name, a typestr, or a dtype of torch or NumPy.
+void set_dtype(const py::object& given, imported& out) {
+    out.description.opaque = {};
     if (engine::package_of(given.ptr()) == "torch") {
         const std::string text = engine::to_text(py::str(given));
-        return parse_dtype(text.substr(text.rfind('.') + 1), "cast");
+        out.description.type = parse_dtype(text.substr(text.rfind('.') + 1), "cast");
+        return;
     }
-    const py::object dtype = py::module_::import("numpy").attr("dtype")(given);
-    const bool native = dtype.attr("isnative").cast<bool>();
-    return parse_dtype(engine::to_text(dtype.attr(native ? "name" : "str")), "cast");
+    const bool named = PyUnicode_Check(given.ptr()) != 0;
+    const py::object dtype = named ? py::object() : py::module_::import("numpy").attr("dtype")(given);
+    const bool native = named || dtype.attr("isnative").cast<bool>();
+    const std::string text = engine::to_text(named ? given : py::object(dtype.attr(native ? "name" : "str")));
+    const bool number = from_name(text) || from_typestr(text);
+    py::object other = number ? py::object() : named ? engine::opaque_dtype(given) : dtype;
+    if (other && engine::is_opaque(other)) return engine::set_opaque(std::move(other), out);
+    out.description.type = parse_dtype(text, "cast");
 }
 
-py::object cast(const py::object& self, const py::object& dtype) {
+std::unique_ptr<view> cast(const py::object& self, const py::object& dtype) {
     imported part;
-    reinterpret(self.cast<const view&>().description(), dtype_of(dtype), part);
+    part.description = self.cast<const view&>().description();
+    part.own_extents();
+    const std::int64_t old_size = itemsize(part.description);
+    set_dtype(dtype, part);
+    fit_last_axis(part.description, old_size, part.shape, part.strides);
     return part_of(self, part);
 }
 
@@ -169,23 +204,16 @@ Examples
 
 } // namespace
 
-/// NumPy, torch and others take an object with `sq_item` for a sequence of Python objects, and read it one by one where
-/// they do not know its protocols. So a View has the slots of a mapping and an iterator.
-void set_up_view_parts(PyHeapTypeObject* heap_type) {
-    PyTypeObject& type = heap_type->ht_type;
-    type.tp_as_mapping = &heap_type->as_mapping;
-    heap_type->as_mapping.mp_length = length;
-    heap_type->as_mapping.mp_subscript = select_item;
-    type.tp_as_number = &heap_type->as_number;
-    heap_type->as_number.nb_bool = truth;
-    type.tp_iter = iterate;
-}
-
 void register_view_parts(py::module_& module) {
-    static_cast<py::class_<view>>(module.attr("View"))
+    auto type = static_cast<py::class_<view>>(module.attr("View"));
+    type.def("__len__", length_of, "The extent of the first axis.")
+        .def("__bool__", has_elements, "Whether there is anything along the first axis.")
+        .def("__getitem__", item_of, py::arg("key"), "The part that integers, slices, ... and None select: a View.")
+        .def("__iter__", iterator_over, "The parts along the first axis.")
         .def("reshape", reshape, reshape_doc)
-        .def("cast", cast, py::arg("dtype"), cast_doc)
-        .attr("__contains__") = py::none(); // values would be compared with Views, and never found
+        .def("cast", cast, py::arg("dtype"), cast_doc);
+    type.attr("__contains__") = py::none(); // values would be compared with Views, and never found
+    remove_sequence_slots(reinterpret_cast<PyHeapTypeObject*>(type.ptr()));
 }
 
 } // namespace numpy_bridge

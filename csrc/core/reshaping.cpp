@@ -50,26 +50,24 @@ bool reshape_strides(const layout& from, int ndim, const std::int64_t* shape, st
     return true;
 }
 
-void reinterpret(const memory& from, element_type type, imported& out) {
-    constexpr const char* hint = "take a contiguous copy first: numpy_bridge.view(numpy.ascontiguousarray(v))";
-    out.description = from;
-    out.description.type = type;
-    out.own_extents();
-    const std::int64_t old_size = itemsize(from), new_size = itemsize(out.description);
+void fit_last_axis(const memory& m, std::int64_t old_size, dims& shape, dims& strides) {
+    const std::int64_t new_size = itemsize(m);
     if (old_size == new_size) return;
     const std::string sizes =
         "elements of " + std::to_string(new_size) + " bytes from those of " + std::to_string(old_size);
-    if (from.ndim == 0) engine::refuse("cast", "ndim", "1 or more dimensions for " + sizes, "0", "reshape it to (1,)");
-    const auto last = static_cast<std::size_t>(from.ndim - 1);
-    if (from.strides[last] != old_size && from.shape[last] > 1 && !is_empty(from))
+    if (m.ndim == 0) engine::refuse("cast", "ndim", "1 or more dimensions for " + sizes, "0", "reshape it to (1,)");
+    std::int64_t &extent = shape[static_cast<std::size_t>(m.ndim - 1)],
+                 &stride = strides[static_cast<std::size_t>(m.ndim - 1)];
+    if (stride != old_size && extent > 1 && !is_empty(m))
         engine::refuse("cast", "strides", "a last axis without gaps for " + sizes,
-                       "a stride of " + std::to_string(from.strides[last]), hint);
-    const std::int64_t bytes = from.shape[last] * old_size;
+                       "a stride of " + std::to_string(stride),
+                       "take a copy first: numpy_bridge.view(numpy.ascontiguousarray(v))");
+    const std::int64_t bytes = extent * old_size;
     if (bytes % new_size != 0)
         engine::refuse("cast", "shape", "a last axis of a multiple of " + std::to_string(new_size) + " bytes",
                        std::to_string(bytes) + " bytes");
-    out.shape[last] = bytes / new_size;
-    out.strides[last] = new_size;
+    extent = bytes / new_size;
+    stride = new_size;
 }
 
 } // namespace numpy_bridge

@@ -9,8 +9,9 @@ namespace numpy_bridge {
 /// such strides, so that a copy would be needed.
 bool reshape_strides(const layout& from, int ndim, const std::int64_t* shape, std::int64_t* strides) noexcept;
 
-/// Describes the bytes of `from` as elements of `type`, by the rules of `numpy.ndarray.view`. Raises sharing_error if
-/// the bytes of the last axis are no such elements.
-void reinterpret(const memory& from, element_type type, imported& out);
+/// Fits the last axis to elements that had `old_size` bytes and now have another size, by the rules of
+/// `numpy.ndarray.view`. `m` has the extents of `shape` and `strides`. Raises sharing_error if the bytes are no such
+/// elements.
+void fit_last_axis(const memory& m, std::int64_t old_size, dims& shape, dims& strides);
 
 } // namespace numpy_bridge

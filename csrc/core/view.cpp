@@ -53,9 +53,12 @@ py::handle end_of_chain(py::handle view_object) {
 
 namespace {
 
-void import_view(PyObject* x, const engine::request&, imported& out) {
+void import_view(PyObject* x, const engine::request& wanted, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();
-    out.description = known.description();
+    const memory& m = known.description();
+    if (m.type.id == dtype::opaque && !wanted.opaque)
+        engine::refuse("View", "dtype", "a supported number dtype", name_of(m), engine::hint_for_opaque(m));
+    out.description = m;
     out.stream = known.stream();
 }
 

@@ -8,6 +8,7 @@
 
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/library.hpp>
+#include <numpy_bridge/opaque.hpp>
 
 namespace numpy_bridge {
 
@@ -51,11 +52,8 @@ private:
 /// numpy_bridge.View; set once, when the module is made.
 inline PyTypeObject* view_type = nullptr;
 
-/// Slots of View and of types that derive from it: the buffer protocol, the garbage collector's, and those below.
+/// Slots of View and of types that derive from it: the buffer protocol and the garbage collector's.
 void set_up_view_type(PyHeapTypeObject* heap_type);
-
-/// The slots for len, indexing and iteration.
-void set_up_view_parts(PyHeapTypeObject* heap_type);
 
 /// The dtype with this name or typestr. Raises sharing_error in the name of `protocol` for others.
 element_type parse_dtype(const std::string& text, const char* protocol);
@@ -73,6 +71,9 @@ bool is_view(PyObject* x);
 
 /// The last View in a chain of Views of each other.
 py::handle end_of_chain(py::handle view_object);
+
+/// To share memory of any elements, also of those that only NumPy's dtype describes.
+inline constexpr engine::request to_share_any = engine::of_any_elements(engine::to_share);
 
 /// A new View of the memory behind `x`.
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);

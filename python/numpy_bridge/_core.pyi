@@ -29,6 +29,10 @@ class View:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.
         """
+    def __bool__(self) -> bool:
+        """
+        Whether there is anything along the first axis.
+        """
     def __copy__(self) -> typing.Any:
         """
         One more View of the same memory.
@@ -43,19 +47,19 @@ class View:
         """
     def __eq__(self, other: typing.Any) -> typing.Any:
         ...
-    def __getitem__(self, key):
+    def __getitem__(self, key: typing.Any) -> View:
         """
-        Return self[key].
+        The part that integers, slices, ... and None select: a View.
         """
     def __hash__(self) -> int:
         ...
-    def __iter__(self):
+    def __iter__(self) -> collections.abc.Iterator[View]:
         """
-        Implement iter(self).
+        The parts along the first axis.
         """
-    def __len__(self):
+    def __len__(self) -> int:
         """
-        Return len(self).
+        The extent of the first axis.
         """
     def __reduce__(self) -> tuple[typing.Any, ...]:
         """
@@ -63,7 +67,7 @@ class View:
         """
     def __repr__(self) -> str:
         ...
-    def cast(self, dtype: typing.Any) -> typing.Any:
+    def cast(self, dtype: typing.Any) -> View:
         """
         A View of the same bytes as elements of another dtype.
         
@@ -90,7 +94,7 @@ class View:
         >>> bridge.view(bytearray(8)).cast("float32")
         <numpy_bridge.View float32 (2,) on cpu, of numpy_bridge.View>
         """
-    def reshape(self, *args) -> typing.Any:
+    def reshape(self, *args: typing.Any) -> View:
         """
         A View of the same elements in another shape.
         
@@ -122,7 +126,7 @@ class View:
     @property
     def __array_struct__(self) -> typing.Any:
         """
-        The array interface as a C structure; absent where `__array_interface__` is.
+        The array interface as a C structure; absent where `__array_interface__` is, and for records and the like.
         """
     @property
     def __cuda_array_interface__(self) -> dict[str, typing.Any]:
@@ -138,6 +142,8 @@ class View:
     def dtype(self) -> str:
         """
         Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.
+        
+        For times, records and other elements that only NumPy has, the text of NumPy's dtype, which is ``to_numpy(v).dtype``.
         """
     @property
     def itemsize(self) -> int:
@@ -216,18 +222,6 @@ class SharedBlock(View):
     def __deepcopy__(self, memo: typing.Any) -> typing.Any:
         """
         A new block with the same values.
-        """
-    def __getitem__(self, key):
-        """
-        Return self[key].
-        """
-    def __iter__(self):
-        """
-        Implement iter(self).
-        """
-    def __len__(self):
-        """
-        Return len(self).
         """
     def __reduce__(self) -> typing.Any:
         """
