@@ -115,7 +115,8 @@ void check_tensor(FuzzedDataProvider& data) {
 }
 
 void check_pointer(FuzzedDataProvider& data) {
-    const auto id = static_cast<dtype>(data.ConsumeIntegralInRange<std::size_t>(0, dtype_table.size() - 2)); // not opaque
+    const auto id =
+        static_cast<dtype>(data.ConsumeIntegralInRange<std::size_t>(0, dtype_table.size() - 2)); // not opaque
     const auto order = data.ConsumeBool() && itemsize(id) > 1 ? byte_order::swapped : byte_order::native;
     const auto shape = any_integers(data, data.ConsumeIntegralInRange<int>(0, max_ndim + 2));
     std::optional<std::vector<std::int64_t>> strides;
