@@ -4,6 +4,7 @@
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
+#include <numpy_bridge/opaque.hpp>
 #include <numpy_bridge/protocols/array_interface.hpp>
 
 #include "in_place.hpp"
@@ -42,7 +43,7 @@ py::object array_of_values(PyObject* x) {
         return engine::array_over(values.attr("cpu")().ptr());
     }
     imported in;
-    import_object(x, engine::to_copy, in);
+    import_object(x, engine::of_any_elements(engine::to_copy), in);
     if (is_cuda(in.description.device)) return filled(empty_array(in.description), in);
     return engine::array_over(x, in);
 }

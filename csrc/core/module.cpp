@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     numpy_bridge::register_errors();
     numpy_bridge::register_view(module);
     numpy_bridge::register_view_exports(module);
+    numpy_bridge::register_view_parts(module);
     numpy_bridge::register_exchange_api(module);
     numpy_bridge::register_capsule(module);
     numpy_bridge::register_convert(module);

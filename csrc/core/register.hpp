@@ -17,6 +17,7 @@ void register_stand_in(pybind11::module_& module);
 void register_trees(pybind11::module_& module);
 void register_view(pybind11::module_& module); // defines View; the other parts need it
 void register_view_exports(pybind11::module_& module);
+void register_view_parts(pybind11::module_& module);
 void register_watch(pybind11::module_& module);
 
 } // namespace numpy_bridge

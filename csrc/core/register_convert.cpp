@@ -28,6 +28,7 @@ copy_mode copy_mode_of(PyObject* argument) {
 struct copier {
     const char* library;
     py::object (*copy)(PyObject*);
+    bool takes_opaque; ///< elements that only NumPy's dtype describes
 };
 
 /// Errors of the libraries that make the copy become refusals.
@@ -64,14 +65,14 @@ template <class Share> py::object share_block(PyObject* x, bool refuse, Share sh
 /// Whether a producer of read-only memory makes it anew for each request.
 bool is_fresh(PyObject* x, const memory& lent) {
     imported again;
-    import_object(x, engine::to_copy, again);
+    import_object(x, engine::of_any_elements(engine::to_copy), again);
     return !engine::same_memory(lent, again.description);
 }
 
 /// Shares, or copies what cannot be shared. A producer that computes its values is asked at most twice: where a copy
 /// will do, the one that it makes will do, and what it has once made is copied if it must be.
 template <class Share> py::object share_or_copy(PyObject* x, const copier& by, Share share) {
-    constexpr engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true};
+    const engine::request to_share_or_copy{engine::hold::lasting, engine::use::writing, true, true, by.takes_opaque};
     auto lent = py::reinterpret_borrow<py::object>(x);
     try {
         if (engine::find_library(x) == nullptr) {
@@ -137,7 +138,7 @@ py::object share_as_array(PyObject* x) {
     const torch_library* torch = torch_library::loaded();
     if (torch != nullptr && torch->is_exact_tensor(x) && torch->exchange_api() != nullptr)
         return engine::asking_torch(x, [&] { return array_of_tensor(*torch, x); });
-    return array_of_view(make_view(x, engine::to_share, false));
+    return array_of_view(make_view(x, to_share_any, false));
 }
 
 py::object share_as_tensor(PyObject* x, bool allow_readonly) {
@@ -163,13 +164,14 @@ py::object in_order(py::object made, PyObject* dims) {
 py::object call_view(const arguments<3>& given) {
     if (is_for_tree(given)) return call_for_tree<view_signature>(given);
     const bool readonly = is_true(given[1], false);
-    const auto share = [&](PyObject* x) { return make_view(x, engine::to_share, readonly); };
+    const auto share = [&](PyObject* x) { return make_view(x, to_share_any, readonly); };
     return engine::finally_refused(given[0], how_to_copy, [&] { return share_block(given[0], true, share); });
 }
 
 py::object call_to_numpy(const arguments<4>& given) {
     if (is_for_tree(given)) return call_for_tree<to_numpy_signature>(given);
-    return in_order(convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array}, share_as_array), given[2]);
+    return in_order(convert(given[0], copy_mode_of(given[1]), {"NumPy", copy_as_array, true}, share_as_array),
+                    given[2]);
 }
 
 py::object call_to_torch(const arguments<5>& given) {
@@ -177,7 +179,7 @@ py::object call_to_torch(const arguments<5>& given) {
     torch_library::get(); // raises ImportError
     const bool allow_readonly = is_true(given[2], false);
     const auto share = [&](PyObject* x) { return share_as_tensor(x, allow_readonly); };
-    return in_order(convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor}, share), given[3]);
+    return in_order(convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor, false}, share), given[3]);
 }
 
 constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View

@@ -28,7 +28,7 @@ facts facts_of(const memory& m) {
     const address_range addresses = addresses_of(m);
     py::dict result;
     result["ptr"] = reinterpret_cast<std::uintptr_t>(m.data);
-    result["dtype"] = name_of(m.type);
+    result["dtype"] = name_of(m);
     result["itemsize"] = itemsize(m);
     result["shape"] = engine::tuple_of(m.shape, m.ndim);
     result["strides"] = engine::tuple_of(m.strides, m.ndim);
@@ -44,7 +44,7 @@ facts facts_of(const memory& m) {
 
 facts describe(const py::object& x) {
     imported in;
-    import_object(x.ptr(), engine::to_locate, in);
+    import_object(x.ptr(), engine::of_any_elements(engine::to_locate), in);
     return facts_of(in.description);
 }
 
@@ -59,7 +59,7 @@ py::object answer_of(const engine::protocol& with, PyObject* x) {
             return engine::protocol_attribute(x, with.attribute) ? py::object(py::none()) : py::object();
         std::vector<refusal> refusals;
         imported in;
-        if (!engine::try_protocol(with, x, engine::to_share, in, refusals))
+        if (!engine::try_protocol(with, x, to_share_any, in, refusals))
             return refusals.empty() ? py::object() : python_exception(refusals.front());
         in.description.readonly = in.description.readonly || engine::is_immutable(x);
         return facts_of(in.description);
@@ -74,8 +74,7 @@ public:
     explicit first_share(PyObject* x) {
         imported in;
         try {
-            engine::finally_refused(x, how_to_copy,
-                                    [&] { engine::import_by_protocol(x, engine::to_share, in, made_); });
+            engine::finally_refused(x, how_to_copy, [&] { engine::import_by_protocol(x, to_share_any, in, made_); });
             facts_ = facts_of(in.description);
             result_ = py::cast(std::make_unique<view>(in, x, false));
         } catch (const sharing_error& error) {

@@ -17,9 +17,10 @@ constexpr signature<2> may_share_memory_signature{"may_share_memory", 2, {"a", "
 /// of the first.
 struct located {
     located(PyObject* x, PyObject* y) {
-        import_object(x, engine::to_locate, a);
+        constexpr auto to_locate_any = engine::of_any_elements(engine::to_locate);
+        import_object(x, to_locate_any, a);
         a.own_extents();
-        import_object(y, engine::to_locate, b);
+        import_object(y, to_locate_any, b);
     }
     imported a, b;
 };

@@ -20,13 +20,6 @@ namespace numpy_bridge {
 
 namespace {
 
-element_type parse_dtype(const std::string& text) {
-    if (const auto id = from_name(text)) return {*id, byte_order::native};
-    if (const auto type = from_typestr(text)) return *type;
-    engine::refuse("pointer", "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
-                   "'" + text + "'", detail::hint_for_address(text));
-}
-
 /// A name, or DLPack's pair of type and index.
 using device_argument = std::variant<std::string, std::pair<std::int64_t, std::int64_t>>;
 
@@ -77,11 +70,19 @@ void check_on_device(const view& described) {
 
 } // namespace
 
+element_type parse_dtype(const std::string& text, const char* protocol) {
+    if (const auto id = from_name(text)) return {*id, byte_order::native};
+    if (const auto type = from_typestr(text)) return *type;
+    engine::refuse(protocol, "dtype", "the name of a number dtype, such as 'float32', or a typestr, such as '>f4'",
+                   "'" + text + "'", detail::hint_for_address(text));
+}
+
 void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
                       const std::optional<std::vector<std::int64_t>>& strides, device where, bool readonly,
                       imported& out) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the caller passes the address as an integer
-    import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type), where, readonly, shape, strides, out);
+    import_pointer(reinterpret_cast<std::byte*>(address), parse_dtype(type, "pointer"), where, readonly, shape, strides,
+                   out);
 }
 
 void register_pointer(py::module_& module) {

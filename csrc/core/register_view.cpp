@@ -6,6 +6,7 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <numpy_bridge/opaque.hpp>
 #include <numpy_bridge/protocols/array_interface.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 
@@ -17,8 +18,7 @@ using int_tuple = py::typing::Tuple<py::int_, py::ellipsis>;
 
 std::string representation(const view& self) {
     const memory& m = self.description();
-    std::string text =
-        "<numpy_bridge.View " + name_of(m.type) + " " + text_of(m.shape, m.ndim) + " on " + name_of(m.device);
+    std::string text = "<numpy_bridge.View " + name_of(m) + " " + text_of(m.shape, m.ndim) + " on " + name_of(m.device);
     if (m.readonly) text += ", read-only";
     if (!self.source()) return text + ">";
     const bool of_view = is_view(self.source().ptr());
@@ -26,10 +26,18 @@ std::string representation(const view& self) {
 }
 
 /// The object at the end of a chain of views.
-py::object owner_of(const view& self) {
-    const view* last = &self;
-    while (last->source() && is_view(last->source().ptr())) last = &last->source().cast<const view&>();
-    return last->source() ? py::reinterpret_borrow<py::object>(last->source()) : py::none();
+py::object owner_of(const py::object& self) {
+    const py::handle source = end_of_chain(self).cast<const view&>().source();
+    return source ? py::reinterpret_borrow<py::object>(source) : py::none();
+}
+
+/// NumPy knows the format of its own dtypes, and an array keeps the text of it.
+int get_buffer_of_array(PyObject* self, Py_buffer* out, int flags) {
+    const py::object array = array_of_view(py::reinterpret_borrow<py::object>(self));
+    if (PyObject_GetBuffer(array.ptr(), out, flags) == 0) return 0;
+    engine::refuse("buffer", "request", "a dtype that PEP 3118 has a format for",
+                   name_of(py::handle(self).cast<const view&>().description()) + ": " +
+                       engine::text_of_pending_error());
 }
 
 int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
@@ -37,6 +45,7 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
         out->obj = nullptr;
         const auto& known = py::handle(self).cast<const view&>();
         known.require_ready_for_host();
+        if (known.description().type.id == dtype::opaque) return get_buffer_of_array(self, out, flags);
         export_buffer(self, known.description(), out, flags);
         return 0;
     } catch (...) {
@@ -71,8 +80,7 @@ py::int_ hash(const py::object& self) {
     if (!self.cast<const view&>().ready_for_host()) throw py::value_error("cannot hash a View of device memory");
     if (const py::handle source = self.cast<const view&>().source()) py::hash(source); // mutable owners do not hash
     if (m.type.id != dtype::uint8 && m.type.id != dtype::int8)
-        throw py::value_error("cannot hash a View of " + name_of(m.type) +
-                              "; only int8 and uint8 hash, as in memoryview");
+        throw py::value_error("cannot hash a View of " + name_of(m) + "; only int8 and uint8 hash, as in memoryview");
     return py::hash(engine::stolen(PyMemoryView_FromObject(self.ptr())).attr("tobytes")());
 }
 
@@ -104,6 +112,8 @@ socket.send, file.write, struct and everything else that takes a buffer, DLPack 
 interfaces. Attributes of protocols that cannot describe the memory, such as
 ``__array_interface__`` for bfloat16 or for device memory, are absent.
 
+``v[...]`` selects a part as NumPy's basic indexing does; it is a View, too, even of a single element.
+
 ``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
 ``torch.from_dlpack`` or ``torch.as_tensor``.
 )";
@@ -133,8 +143,10 @@ void register_view(py::module_& module) {
         .def_property_readonly(
             "strides", described([](const memory& m) -> int_tuple { return engine::tuple_of(m.strides, m.ndim); }),
             "Steps between neighbours along each axis, in bytes.")
-        .def_property_readonly("dtype", described([](const memory& m) { return name_of(m.type); }),
-                               "Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.")
+        .def_property_readonly("dtype", described([](const memory& m) { return name_of(m); }),
+                               R"(Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.
+
+For times, records and other elements that only NumPy has, the text of NumPy's dtype, which is ``to_numpy(v).dtype``.)")
         .def_property_readonly("itemsize", described([](const memory& m) { return itemsize(m); }),
                                "Bytes of one element.")
         .def_property_readonly("nbytes", described([](const memory& m) { return byte_count(m); }),
@@ -152,7 +164,7 @@ void register_view(py::module_& module) {
         .def("__hash__", hash)
         .def("__eq__", equals, py::arg("other"), py::is_operator())
         .def(
-            "__copy__", [](const py::object& self) { return make_view(self.ptr(), engine::to_share, false); },
+            "__copy__", [](const py::object& self) { return make_view(self.ptr(), to_share_any, false); },
             "One more View of the same memory.")
         .def("__reduce__", reduce, "A description, and the bytes of the elements; see `numpy_bridge.dumps`.");
 }

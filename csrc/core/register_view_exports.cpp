@@ -121,12 +121,13 @@ py::object export_array(const py::object& self, const py::object& type, const py
 
 /// Raised if a protocol cannot describe the memory, so that `hasattr` is false.
 [[noreturn]] void lacks(const char* name, const memory& m) {
-    throw py::attribute_error(std::string("a View of ") + name_of(m.type) + " on " + name_of(m.device) + " has no " +
-                              name);
+    throw py::attribute_error(std::string("a View of ") + name_of(m) + " on " + name_of(m.device) + " has no " + name);
 }
 
-py::typing::Dict<py::str, py::object> array_interface(const view& self) {
+py::typing::Dict<py::str, py::object> array_interface(const py::object& whole) {
+    const auto& self = whole.cast<const view&>();
     const memory& m = self.description();
+    if (m.type.id == dtype::opaque) return array_of_view(whole).attr("__array_interface__"); // NumPy knows them
     if (!has_array_interface(m) || !self.ready_for_host()) lacks("__array_interface__", m);
     return export_array_interface(m);
 }
@@ -153,7 +154,8 @@ void register_view_exports(py::module_& module) {
         .def_property_readonly("__array_interface__", array_interface,
                                "NumPy's array interface, version 3; absent for device memory and dtypes that it lacks.")
         .def_property_readonly("__array_struct__", array_struct,
-                               "The array interface as a C structure; absent where `__array_interface__` is.")
+                               "The array interface as a C structure; absent where `__array_interface__` is, and for "
+                               "records and the like.")
         .def_property_readonly("__cuda_array_interface__", cuda_array_interface,
                                "The CUDA array interface, version 3; absent for memory that is not on a CUDA device.")
         .def("__dlpack__", export_dlpack, py::kw_only(), py::arg("stream") = py::none(),

@@ -43,11 +43,22 @@ void view::require_ready_for_host() const {
 
 bool is_view(PyObject* x) { return PyObject_TypeCheck(x, view_type) != 0; }
 
+py::handle end_of_chain(py::handle view_object) {
+    for (;;) {
+        const py::handle source = view_object.cast<const view&>().source();
+        if (!source || !is_view(source.ptr())) return view_object;
+        view_object = source;
+    }
+}
+
 namespace {
 
-void import_view(PyObject* x, const engine::request&, imported& out) {
+void import_view(PyObject* x, const engine::request& wanted, imported& out) {
     const auto& known = py::handle(x).cast<const view&>();
-    out.description = known.description();
+    const memory& m = known.description();
+    if (m.type.id == dtype::opaque && !wanted.opaque)
+        engine::refuse("View", "dtype", "a supported number dtype", name_of(m), engine::hint_for_opaque(m));
+    out.description = m;
     out.stream = known.stream();
 }
 

@@ -8,6 +8,7 @@
 
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/library.hpp>
+#include <numpy_bridge/opaque.hpp>
 
 namespace numpy_bridge {
 
@@ -54,6 +55,9 @@ inline PyTypeObject* view_type = nullptr;
 /// Slots of View and of types that derive from it: the buffer protocol and the garbage collector's.
 void set_up_view_type(PyHeapTypeObject* heap_type);
 
+/// The dtype with this name or typestr. Raises sharing_error in the name of `protocol` for others.
+element_type parse_dtype(const std::string& text, const char* protocol);
+
 /// The memory at an address, with the dtype by name or typestr.
 void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape, const std::string& type,
                       const std::optional<std::vector<std::int64_t>>& strides, device where, bool readonly,
@@ -64,6 +68,12 @@ inline constexpr const char* how_to_copy = "share a copy: numpy_bridge.view(nump
 
 /// Whether `x` is a View, by its real type.
 bool is_view(PyObject* x);
+
+/// The last View in a chain of Views of each other.
+py::handle end_of_chain(py::handle view_object);
+
+/// To share memory of any elements, also of those that only NumPy's dtype describes.
+inline constexpr engine::request to_share_any = engine::of_any_elements(engine::to_share);
 
 /// A new View of the memory behind `x`.
 py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);

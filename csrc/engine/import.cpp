@@ -147,22 +147,46 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
     throw py::type_error(type_name(x) + " has no memory to share: " + reason);
 }
 
-/// Tries the protocols in their order. Objects of immutable libraries come in read-only; that check is skipped for bare
-/// tensors that are only read.
+/// Completes what a protocol has described. Objects of immutable libraries come in read-only; that check is skipped for
+/// bare tensors that are only read.
+NUMPY_BRIDGE_INLINE void accept(PyObject* x, const request& wanted, imported& out) {
+    check_class(x);
+    out.own_extents();
+    const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
+    if (!out.description.readonly && !only_read) out.description.readonly = is_immutable(x);
+    prefer_the_producers_stream(x, out);
+}
+
+/// Asks those protocols again that refused the elements, for elements that only NumPy has. Another protocol might have
+/// had numbers, so these come second.
+NUMPY_BRIDGE_INLINE bool import_opaque(PyObject* x, const request& wanted, imported& out, attempts& made) {
+    for (std::size_t i = 0; i < made.refused.size(); ++i) {
+        if (made.refusals[i].protocol == "DLPack") continue; // which has none
+        const std::string& field = made.refusals[i].field;
+        if (field != "format" && field != "typestr" && field != "descr" && field != "dtype") continue;
+        std::vector<refusal> again;
+        if (!try_protocol(*made.refused[i], x, wanted, out, again)) continue;
+        made.succeeded = made.refused[i];
+        made.refused.resize(i);
+        made.refusals.resize(i);
+        return true;
+    }
+    return false;
+}
+
+/// Tries the protocols in their order.
 NUMPY_BRIDGE_INLINE void import_by_protocol(PyObject* x, const request& wanted, imported& out, attempts& made) {
-    check_scalar(x);
+    check_scalar(x, wanted);
+    request numbers = wanted;
+    numbers.opaque = false;
     for (const protocol& with : protocol_table) {
-        const bool described = try_protocol(with, x, wanted, out, made.refusals);
+        const bool described = try_protocol(with, x, numbers, out, made.refusals);
         if (made.refusals.size() > made.refused.size()) made.refused.push_back(&with);
         if (!described) continue;
         made.succeeded = &with;
-        check_class(x);
-        out.own_extents();
-        const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
-        if (!out.description.readonly && !only_read) out.description.readonly = is_immutable(x);
-        prefer_the_producers_stream(x, out);
-        return;
+        return accept(x, wanted, out);
     }
+    if (wanted.opaque && import_opaque(x, wanted, out, made)) return accept(x, wanted, out);
     if (made.refusals.empty()) refuse_type(x);
     refuse_object(x, made.refusals);
 }

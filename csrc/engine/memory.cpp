@@ -26,8 +26,8 @@ NUMPY_BRIDGE_INLINE void validate_shape(int ndim, const std::int64_t* shape, std
 namespace detail {
 
 NUMPY_BRIDGE_INLINE bool same_memory(const memory& a, const memory& b) noexcept {
-    const bool alike = a.type.id == b.type.id && a.type.order == b.type.order && a.ndim == b.ndim &&
-                       std::equal(a.shape, a.shape + a.ndim, b.shape);
+    const bool alike = a.type.id == b.type.id && a.type.order == b.type.order && itemsize(a) == itemsize(b) &&
+                       a.ndim == b.ndim && std::equal(a.shape, a.shape + a.ndim, b.shape);
     if (!alike || is_empty(a)) return alike;
     return a.data == b.data && std::equal(a.strides, a.strides + a.ndim, b.strides);
 }

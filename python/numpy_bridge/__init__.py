@@ -36,6 +36,7 @@ from numpy_bridge._core import (
 from numpy_bridge.auditing import audit, no_copies
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError, TreeError
 from numpy_bridge.explanation import explain
+from numpy_bridge.fields import fields
 from numpy_bridge.files import open_arrow, open_hdf5, open_npy, open_safetensors, open_zarr
 from numpy_bridge.numpy_ops import NumpyOp, numpy_op
 from numpy_bridge.paths import get_cmake_dir, get_include
@@ -65,6 +66,7 @@ __all__ = [
     "dumps",
     "empty",
     "explain",
+    "fields",
     "from_pointer",
     "get_cmake_dir",
     "get_include",

@@ -17,14 +17,21 @@ class View:
     interfaces. Attributes of protocols that cannot describe the memory, such as
     ``__array_interface__`` for bfloat16 or for device memory, are absent.
     
+    ``v[...]`` selects a part as NumPy's basic indexing does; it is a View, too, even of a single element.
+    
     ``torch.asarray`` reads the bytes of any buffer as float32, those of a View too: use `to_torch`,
     ``torch.from_dlpack`` or ``torch.as_tensor``.
     """
+    __contains__ = None
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
     __numpy_bridge_origin__: typing.ClassVar[typing.Any]
     def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.
+        """
+    def __bool__(self) -> bool:
+        """
+        Whether there is anything along the first axis.
         """
     def __copy__(self) -> typing.Any:
         """
@@ -40,14 +47,77 @@ class View:
         """
     def __eq__(self, other: typing.Any) -> typing.Any:
         ...
+    def __getitem__(self, key: typing.Any) -> View:
+        """
+        The part that integers, slices, ... and None select: a View.
+        """
     def __hash__(self) -> int:
         ...
+    def __iter__(self) -> collections.abc.Iterator[View]:
+        """
+        The parts along the first axis.
+        """
+    def __len__(self) -> int:
+        """
+        The extent of the first axis.
+        """
     def __reduce__(self) -> tuple[typing.Any, ...]:
         """
         A description, and the bytes of the elements; see `numpy_bridge.dumps`.
         """
     def __repr__(self) -> str:
         ...
+    def cast(self, dtype: typing.Any) -> View:
+        """
+        A View of the same bytes as elements of another dtype.
+        
+        Values are not converted. As in `numpy.ndarray.view`, elements of another size change the last axis, which must have no
+        gaps. Elements may be unaligned afterwards; what needs aligned ones, such as torch, refuses them.
+        
+        Parameters
+        ----------
+        dtype : str or dtype
+            A name ("float32", "bfloat16"), a typestr (">f4"), or a dtype of NumPy, ml_dtypes or torch.
+        
+        Returns
+        -------
+        View
+        
+        Raises
+        ------
+        SharingError
+            If the dtype is unknown, or if the last axis has gaps or a size that is no multiple of the new itemsize.
+        
+        Examples
+        --------
+        >>> import numpy_bridge as bridge
+        >>> bridge.view(bytearray(8)).cast("float32")
+        <numpy_bridge.View float32 (2,) on cpu, of numpy_bridge.View>
+        """
+    def reshape(self, *args: typing.Any) -> View:
+        """
+        A View of the same elements in another shape.
+        
+        Parameters
+        ----------
+        *shape : int or sequence of int
+            The extents; one of them may be -1, and is then computed from the others.
+        
+        Returns
+        -------
+        View
+        
+        Raises
+        ------
+        SharingError
+            If the shape has another number of elements, or if only a copy could have it.
+        
+        Examples
+        --------
+        >>> import numpy_bridge as bridge
+        >>> bridge.view(bytearray(6)).reshape(2, -1).shape
+        (2, 3)
+        """
     @property
     def __array_interface__(self) -> dict[str, typing.Any]:
         """
@@ -56,7 +126,7 @@ class View:
     @property
     def __array_struct__(self) -> typing.Any:
         """
-        The array interface as a C structure; absent where `__array_interface__` is.
+        The array interface as a C structure; absent where `__array_interface__` is, and for records and the like.
         """
     @property
     def __cuda_array_interface__(self) -> dict[str, typing.Any]:
@@ -72,6 +142,8 @@ class View:
     def dtype(self) -> str:
         """
         Name of the element type: 'float32'; for foreign byte order the typestr: '>f4'.
+        
+        For times, records and other elements that only NumPy has, the text of NumPy's dtype, which is ``to_numpy(v).dtype``.
         """
     @property
     def itemsize(self) -> int:

@@ -122,6 +122,8 @@ def by_address(source: Any, result: Any) -> Trial:
         return Trial(Outcome.WRONG, f"a {type_name(result)}{_of_dtype(result)}")
     if not given.size:
         return Trial(Outcome.SHARES, "there are no elements")
+    if made.dtype != given.dtype and made.dtype.lstrip("<>|")[0] in "SU":  # text of what is none
+        return Trial(Outcome.WRONG, f"a {type_name(result)}{_of_dtype(result)}")
     if not _core.shares_memory(result, source):
         changed = f"{given.dtype} becomes {made.dtype}" if made.dtype != given.dtype else ""
         return Trial(Outcome.COPIES if _same_values(result, source) else Outcome.WRONG, changed)

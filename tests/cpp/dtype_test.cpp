@@ -167,7 +167,19 @@ TEST(every_dtype, numpy_number_is_read_back) {
     }
 }
 
-TEST(dtype_table, has_no_row_that_these_tests_miss) { EXPECT_EQ(dtype_table.size(), std::size(all_dtypes)); }
+TEST(dtype_table, has_no_row_that_these_tests_miss) {
+    EXPECT_EQ(dtype_table.size(), std::size(all_dtypes) + 1); // and the last one
+}
+
+TEST(dtype_table, opaque_elements_have_no_name_in_any_protocol) {
+    const dtype_info& row = info(dtype::opaque);
+    EXPECT_EQ(row.itemsize, 0);
+    EXPECT_EQ(from_name(row.name), std::nullopt);
+    EXPECT_EQ(from_dlpack(row.dlpack), std::nullopt);
+    EXPECT_EQ(from_dlpack({type_code::opaque_handle, 64, 1}), std::nullopt);
+    EXPECT_EQ(format_of({dtype::opaque, byte_order::native}), nullptr);
+    EXPECT_EQ(typestr_of({dtype::opaque, byte_order::native}), std::nullopt);
+}
 
 TEST(dlpack_type, is_nothing_where_the_table_has_no_row) {
     const auto found = [](int code, int bits, int lanes) {

@@ -53,8 +53,10 @@ NUMPY_BRIDGE_INLINE bool import_array_method(PyObject* x, const engine::request&
     out.own_extents();
     if (!wanted.copies) {
         const py::object second = engine::call_array(method, wanted);
+        engine::request located = engine::to_locate;
+        located.opaque = wanted.opaque;
         imported again;
-        engine::import_array(second.ptr(), engine::to_locate, again);
+        engine::import_array(second.ptr(), located, again);
         if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("__array__");
     }
     out.pin = py::make_tuple(std::move(array), out.pin ? out.pin : py::none());

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/opaque.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -52,13 +53,18 @@ NUMPY_BRIDGE_INLINE py::object numpy_library::new_array(const memory& m, py::obj
     if (!host_accessible(m.device))
         engine::refuse("NumPy", "device", "memory on the host", name_of(m.device), engine::hint_to_host);
     PyObject* result = new_from_descr_(
-        array_type_, descr_for(m.type).release().ptr(), m.ndim, reinterpret_cast<const Py_ssize_t*>(m.shape),
+        array_type_, descr_for(m).release().ptr(), m.ndim, reinterpret_cast<const Py_ssize_t*>(m.shape),
         reinterpret_cast<const Py_ssize_t*>(m.strides), m.data, m.readonly ? 0 : numpy_abi::flag_writeable, nullptr);
     if (result == nullptr)
         engine::refuse("NumPy", "array", "an array that NumPy can make", engine::text_of_pending_error());
     auto array = py::reinterpret_steal<py::object>(result);
     if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
     return array;
+}
+
+NUMPY_BRIDGE_INLINE py::object numpy_library::descr_for(const memory& m) const {
+    if (m.type.id != dtype::opaque) return descr_for(m.type);
+    return py::reinterpret_borrow<py::object>(static_cast<PyObject*>(m.opaque.dtype));
 }
 
 NUMPY_BRIDGE_INLINE py::object numpy_library::descr_for(element_type type) const {
@@ -145,6 +151,12 @@ NUMPY_BRIDGE_INLINE element_type type_of_descr(const numpy_abi::descr& descr, Py
     return {*id, native ? byte_order::native : byte_order::swapped};
 }
 
+/// Whether the request accepts elements of this dtype, which is none of the table's.
+NUMPY_BRIDGE_INLINE bool accepts_opaque(const numpy_abi::descr& descr, const request& wanted) {
+    if (!wanted.opaque || from_numpy_number(descr.number) || descr.number >= numpy_abi::first_user_number) return false;
+    return is_opaque(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
+}
+
 NUMPY_BRIDGE_INLINE bool is_masked_array(PyObject* x) {
     const py::object module = imported_module("numpy.ma");
     return module && py::isinstance(py::handle(x), module.attr("MaskedArray"));
@@ -183,16 +195,22 @@ NUMPY_BRIDGE_INLINE void import_array(PyObject* x, const request& wanted, import
     if (wanted.held != hold::nothing && wanted.used != use::addresses)
         pin_array(numpy, x, out); // may run Python, so it comes first
     const auto& array = *reinterpret_cast<numpy_abi::array*>(x);
-    out.description = host_memory(
-        array.data, type_of_descr(*array.descr, x), (array.flags & numpy_abi::flag_writeable) == 0, array.ndim,
-        reinterpret_cast<const std::int64_t*>(array.shape), reinterpret_cast<const std::int64_t*>(array.strides));
+    const bool opaque = accepts_opaque(*array.descr, wanted);
+    const element_type type = opaque ? element_type{dtype::opaque, byte_order::native} : type_of_descr(*array.descr, x);
+    out.description = host_memory(array.data, type, (array.flags & numpy_abi::flag_writeable) == 0, array.ndim,
+                                  reinterpret_cast<const std::int64_t*>(array.shape),
+                                  reinterpret_cast<const std::int64_t*>(array.strides));
+    if (opaque) set_opaque(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(array.descr)), out);
     validate(out.description, "NumPy");
 }
 
-NUMPY_BRIDGE_INLINE void check_scalar(PyObject* x) {
+NUMPY_BRIDGE_INLINE void check_scalar(PyObject* x, const request& wanted) {
     if (!numpy_library::get().is_scalar(x) || PyBytes_Check(x) != 0) return;
     const py::object descr = optional_attribute(x, "dtype");
-    if (descr) type_of_descr(*reinterpret_cast<const numpy_abi::descr*>(descr.ptr()), x);
+    if (!descr) return;
+    const auto& seen = *reinterpret_cast<const numpy_abi::descr*>(descr.ptr());
+    const bool is_time = seen.kind == 'M' || seen.kind == 'm'; // whose buffer is that of bytes
+    if (is_time || !accepts_opaque(seen, wanted)) type_of_descr(seen, x);
 }
 
 NUMPY_BRIDGE_INLINE py::object make_array(const memory& m, anchor keep) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/opaque.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -62,8 +63,36 @@ NUMPY_BRIDGE_INLINE void check_descr(const char* protocol, py::handle descr, ele
         refuse(protocol, "descr", "the type of typestr, " + name_of(type), name_of(seen));
 }
 
+/// Whether `descr` says no more than a typestr: a list of one field without a name.
+NUMPY_BRIDGE_INLINE bool is_nameless(const py::object& descr) {
+    if (PyList_GET_SIZE(descr.ptr()) != 1) return false;
+    const py::object field = stolen(PySequence_GetItem(descr.ptr(), 0));
+    return PyTuple_Check(field.ptr()) != 0 && PyTuple_GET_SIZE(field.ptr()) == 2 &&
+           py::handle(PyTuple_GET_ITEM(field.ptr(), 0)).equal(py::str(""));
+}
+
+/// The dtype of elements that are no plain numbers, by `descr` where it lists fields. Empty if there are none, or if
+/// their size is not that of `typestr`.
+NUMPY_BRIDGE_INLINE py::object described_dtype(const py::object& typestr, const py::object& descr) {
+    if (PyUnicode_Check(typestr.ptr()) == 0 || from_typestr(to_text(typestr))) return {};
+    py::object whole = opaque_dtype(typestr);
+    if (!whole || !descr || PyList_Check(descr.ptr()) == 0 || is_nameless(descr)) return whole;
+    py::object fields = opaque_dtype(descr);
+    return fields && fields.attr("itemsize").equal(whole.attr("itemsize")) ? fields : py::object();
+}
+
+NUMPY_BRIDGE_INLINE void read_elements(const char* protocol, const py::dict& fields, const request& wanted,
+                                       imported& out) {
+    const py::object typestr = required_entry(protocol, fields, "typestr", "a type such as '<f4'");
+    const py::object descr = optional_entry(fields, "descr");
+    if (wanted.opaque)
+        if (py::object dtype = described_dtype(typestr, descr)) return set_opaque(std::move(dtype), out);
+    out.description.type = read_typestr(protocol, "typestr", typestr);
+    if (descr) check_descr(protocol, descr, out.description.type);
+}
+
 NUMPY_BRIDGE_INLINE void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest,
-                                        imported& out) {
+                                        const request& wanted, imported& out) {
     const std::int64_t version =
         read_integer(protocol, "version", required_entry(protocol, fields, "version", "version 3"));
     if (version < oldest || version > 3)
@@ -71,8 +100,7 @@ NUMPY_BRIDGE_INLINE void read_interface(const char* protocol, const py::dict& fi
     if (optional_entry(fields, "mask"))
         refuse(protocol, "mask", "memory without a mask", "a mask", "share the data and the mask one by one");
     memory& m = out.description;
-    m.type = read_typestr(protocol, "typestr", required_entry(protocol, fields, "typestr", "a type such as '<f4'"));
-    if (const py::object descr = optional_entry(fields, "descr")) check_descr(protocol, descr, m.type);
+    read_elements(protocol, fields, wanted, out);
     m.ndim =
         read_integers(protocol, "shape", required_entry(protocol, fields, "shape", "a tuple of integers"), out.shape);
     validate_shape(m.ndim, out.shape.data(), itemsize(m), protocol);
@@ -125,11 +153,12 @@ NUMPY_BRIDGE_INLINE void read_buffer(const char* protocol, py::handle data, std:
 }
 
 /// Describes the memory from one value of `x.__array_interface__`.
-NUMPY_BRIDGE_INLINE void describe_array_interface(PyObject* x, const py::object& answer, imported& out) {
+NUMPY_BRIDGE_INLINE void describe_array_interface(PyObject* x, const py::object& answer, const request& wanted,
+                                                  imported& out) {
     constexpr const char* protocol = "__array_interface__";
     if (!PyDict_Check(answer.ptr())) refuse(protocol, "attribute", "a dictionary", shown(answer));
     const auto fields = py::reinterpret_borrow<py::dict>(answer);
-    read_interface(protocol, fields, 3, out);
+    read_interface(protocol, fields, 3, wanted, out);
     out.description.device = cpu_device;
     const py::object data = optional_entry(fields, "data"), place = optional_entry(fields, "offset");
     const std::int64_t offset = place ? read_integer(protocol, "offset", place) : 0;
@@ -142,7 +171,7 @@ NUMPY_BRIDGE_INLINE void describe_array_interface(PyObject* x, const py::object&
 }
 
 /// Describes the memory from one value of `x.__array_struct__`, and holds it.
-NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answer, imported& out) {
+NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answer, const request&, imported& out) {
     constexpr const char* protocol = "__array_struct__";
     if (PyCapsule_IsValid(answer.ptr(), nullptr) == 0) refuse(protocol, "attribute", "a capsule", shown(answer));
     const auto& seen = *static_cast<const numpy_abi::array_struct*>(PyCapsule_GetPointer(answer.ptr(), nullptr));
@@ -171,18 +200,18 @@ NUMPY_BRIDGE_INLINE void describe_array_struct(PyObject*, const py::object& answ
         check_descr(protocol, seen.descr, out.description.type);
 }
 
-using describe_answer = void (*)(PyObject* x, const py::object& answer, imported& out);
+using describe_answer = void (*)(PyObject* x, const py::object& answer, const request& wanted, imported& out);
 
 /// Reads an attribute twice, holding the first value: Pillow, for example, returns new memory each time.
 NUMPY_BRIDGE_INLINE bool import_attribute(PyObject* x, const char* name, describe_answer describe,
                                           const request& wanted, imported& out) {
     const py::object first = protocol_attribute(x, name);
     if (!first) return false;
-    describe(x, first, out);
+    describe(x, first, wanted, out);
     const py::object second = protocol_attribute(x, name);
     if (!second) refuse(name, "attribute", "the same attribute at each request", "nothing at the second");
     imported again;
-    describe(x, second, again);
+    describe(x, second, wanted, again);
     if (same_memory(out.description, again.description)) return true;
     if (!out.lease && !out.pin)
         refuse(name, "data", "the same address at each request", "another one",

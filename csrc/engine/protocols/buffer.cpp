@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <pybind11/critical_section.h>
 
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/opaque.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -30,14 +33,29 @@ NUMPY_BRIDGE_INLINE owner hold_buffer(PyObject* x, int flags) {
     return {view.release(), release_buffer};
 }
 
-NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
+/// Appends the axes of elements that are arrays themselves, in C order.
+NUMPY_BRIDGE_INLINE void append_axes(const py::tuple& extents, std::int64_t itemsize, imported& out) {
+    memory& m = out.description;
+    const int count = static_cast<int>(extents.size()), outer = m.ndim;
+    validate_ndim(outer + count, "buffer");
+    for (int i = 0; i < count; ++i)
+        out.shape[static_cast<std::size_t>(outer + i)] = extents[static_cast<std::size_t>(i)].cast<std::int64_t>();
+    fill_c_strides(count, out.shape.data() + outer, itemsize, out.strides.data() + outer);
+    m.ndim += count;
+}
+
+NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, const request& wanted, imported& out) {
     constexpr const char* protocol = "buffer";
     validate_ndim(view.ndim, protocol);
     if (view.itemsize <= 0)
         refuse(protocol, "itemsize", "an itemsize of 1 byte or more", std::to_string(view.itemsize));
     const std::string_view format = view.format == nullptr ? "B" : view.format;
-    const auto type = from_format(format, static_cast<std::size_t>(view.itemsize));
-    if (!type)
+    auto type = from_format(format, static_cast<std::size_t>(view.itemsize));
+    std::optional<formatted_element> other;
+    if (!type && wanted.opaque && view.format != nullptr) other = read_format(view.format, view.itemsize);
+    if (other) type = from_typestr(to_text(other->dtype.attr("str"))); // of an array of numbers
+    const bool opaque = !type && other && is_opaque(other->dtype);
+    if (!type && !opaque)
         refuse(protocol, "format", "a plain number per element",
                "format " + quoted(format) + ", " + std::to_string(view.itemsize) + " bytes", hint_for_format(format));
     if (view.suboffsets != nullptr)
@@ -53,7 +71,11 @@ NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
     if (view.strides == nullptr) fill_c_strides(view.ndim, out.shape.data(), view.itemsize, out.strides.data());
     else std::copy_n(view.strides, view.ndim, out.strides.begin());
 
-    out.description = host_memory(view.buf, *type, view.readonly != 0, view.ndim, out.shape.data(), out.strides.data());
+    constexpr element_type unknown{dtype::opaque, byte_order::native};
+    out.description = host_memory(view.buf, type.value_or(unknown), view.readonly != 0, view.ndim, out.shape.data(),
+                                  out.strides.data());
+    if (opaque) set_opaque(std::move(other->dtype), out);
+    if (other) append_axes(other->extents, itemsize(out.description), out);
     validate(out.description, protocol);
     if (view.len != byte_count(out.description))
         refuse(protocol, "len",
@@ -63,11 +85,11 @@ NUMPY_BRIDGE_INLINE void describe_buffer(const Py_buffer& view, imported& out) {
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const engine::request&, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_buffer(PyObject* x, const engine::request& wanted, imported& out) {
     if (PyObject_CheckBuffer(x) == 0) return false;
     out.lease = engine::hold_buffer(x);
     if (!out.lease) engine::refuse("buffer", "export", "a buffer", engine::text_of_pending_error());
-    engine::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), out);
+    engine::describe_buffer(*static_cast<const Py_buffer*>(out.lease.context()), wanted, out);
     return true;
 }
 
@@ -111,7 +133,7 @@ NUMPY_BRIDGE_INLINE const char* unmet_buffer_request(const memory& m, int flags)
 NUMPY_BRIDGE_INLINE void export_buffer(PyObject* exporter, const memory& m, Py_buffer* view, int flags) {
     view->obj = nullptr;
     if (const char* expected = engine::unmet_buffer_request(m, flags)) {
-        const std::string got = name_of(m.type) + " " + text_of(m.shape, m.ndim) + ", strides " +
+        const std::string got = name_of(m) + " " + text_of(m.shape, m.ndim) + ", strides " +
                                 text_of(m.strides, m.ndim) + (m.readonly ? ", read-only, on " : ", on ") +
                                 name_of(m.device);
         engine::refuse("buffer", "request", expected, got);

@@ -64,7 +64,7 @@ NUMPY_BRIDGE_INLINE bool import_cuda_array_interface(PyObject* x, const engine::
     if (!answer) return false;
     if (!PyDict_Check(answer.ptr())) engine::refuse(protocol, "attribute", "a dictionary", engine::shown(answer));
     const auto fields = py::reinterpret_borrow<py::dict>(answer);
-    engine::read_interface(protocol, fields, 2, out);
+    engine::read_interface(protocol, fields, 2, engine::to_share, out);
     const py::object data = engine::required_entry(protocol, fields, "data", "a pointer and a read-only flag");
     if (!PyTuple_Check(data.ptr()))
         engine::refuse(protocol, "data", "a pointer and a read-only flag", engine::shown(data));

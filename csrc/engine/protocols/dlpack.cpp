@@ -8,6 +8,7 @@
 #include <pybind11/gil_safe_call_once.h>
 
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/opaque.hpp>
 #include <numpy_bridge/protocols/keywords.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -253,6 +254,8 @@ NUMPY_BRIDGE_INLINE void fill_element_strides(const memory& m, std::int64_t* str
 }
 
 NUMPY_BRIDGE_INLINE void validate_for_dlpack(const memory& m, const char* consumer) {
+    if (m.type.id == dtype::opaque)
+        refuse(consumer, "dtype", "a dtype that DLPack has", name_of(m), hint_for_opaque(m));
     if (m.type.order != byte_order::native)
         refuse(consumer, "byte order", "the machine's own byte order", name_of(m.type),
                "pass copy=True for a copy in native byte order");

@@ -27,7 +27,7 @@ NUMPY_BRIDGE_INLINE bool type_has(PyObject* x, const char* name) {
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE bool import_python_buffer(PyObject* x, const engine::request&, imported& out) {
+NUMPY_BRIDGE_INLINE bool import_python_buffer(PyObject* x, const engine::request& wanted, imported& out) {
     if (PyObject_CheckBuffer(x) != 0 || !engine::type_has(x, "__buffer__")) return false;
     const py::object method = engine::protocol_attribute(x, "__buffer__");
     if (!method) return false;
@@ -44,7 +44,7 @@ NUMPY_BRIDGE_INLINE bool import_python_buffer(PyObject* x, const engine::request
     const auto* buffer = static_cast<const Py_buffer*>(exported.context());
     out.lease = owner(new engine::python_buffer{x, std::move(exported)}, engine::release_python_buffer);
     out.pin = std::move(lent);
-    engine::describe_buffer(*buffer, out);
+    engine::describe_buffer(*buffer, wanted, out);
     return true;
 }
 

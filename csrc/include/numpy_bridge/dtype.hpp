@@ -41,6 +41,7 @@ enum class dtype : std::uint8_t {
     float8_e5m2fnuz,
     float8_e8m0fnu,
     float4_e2m1fn_x2,
+    opaque, ///< no number: only NumPy's dtype tells what it is, see `opaque_elements`
 };
 
 enum class byte_order : std::uint8_t { native, swapped };
@@ -60,7 +61,7 @@ struct dtype_info {
     const char* format;         ///< PEP 3118 / `struct` format, native byte order
     const char* swapped_format; ///< the same in the other byte order; null for single bytes
     char kind;                  ///< array interface kind character, 0 if none
-    std::uint8_t itemsize;      ///< bytes
+    std::uint8_t itemsize;      ///< bytes; 0 for opaque elements, whose size `memory` has
     std::uint8_t alignment;     ///< bytes
     std::int8_t numpy_number;   ///< NPY_TYPES value
 };
@@ -85,7 +86,7 @@ constexpr dlpack::data_type one_lane(dlpack::type_code code, unsigned bits) {
 } // namespace detail
 
 // clang-format off
-inline constexpr std::array<dtype_info, 25> dtype_table = {{
+inline constexpr std::array<dtype_info, 26> dtype_table = {{
     {dtype::boolean,    "bool",       detail::one_lane(dlpack::type_code::boolean, 8),           "?",  nullptr,                    'b', 1,  1, 0},
     {dtype::int8,       "int8",       detail::one_lane(dlpack::type_code::signed_integer, 8),    "b",  nullptr,                    'i', 1,  1, 1},
     {dtype::int16,      "int16",      detail::one_lane(dlpack::type_code::signed_integer, 16),   "h",  NUMPY_BRIDGE_SWAPPED("h"),  'i', 2,  2, 3},
@@ -111,6 +112,7 @@ inline constexpr std::array<dtype_info, 25> dtype_table = {{
     {dtype::float8_e5m2fnuz,    "float8_e5m2fnuz",    detail::one_lane(dlpack::type_code::float8_e5m2fnuz, 8),    nullptr, nullptr, 0, 1, 1, -1},
     {dtype::float8_e8m0fnu,     "float8_e8m0fnu",     detail::one_lane(dlpack::type_code::float8_e8m0fnu, 8),     nullptr, nullptr, 0, 1, 1, -1},
     {dtype::float4_e2m1fn_x2,   "float4_e2m1fn_x2",   {dlpack::type_code::float4_e2m1fn, 4, 2},                   nullptr, nullptr, 0, 1, 1, -1},
+    {dtype::opaque,             "opaque",             {dlpack::type_code::opaque_handle, 0, 0},                     nullptr, nullptr, 0, 0, 1, -1},
 }};
 // clang-format on
 
@@ -128,7 +130,7 @@ constexpr bool same(dlpack::data_type a, dlpack::data_type b) noexcept {
 /// The row with this `name`, if any.
 constexpr std::optional<dtype> from_name(std::string_view name) noexcept {
     for (const dtype_info& row : dtype_table)
-        if (name == row.name) return row.id;
+        if (row.itemsize != 0 && name == row.name) return row.id;
     return std::nullopt;
 }
 
@@ -155,8 +157,9 @@ inline constexpr auto dlpack_rows = [] {
     std::array<std::int8_t, dlpack_codes * dlpack_sizes> rows{};
     for (auto& row : rows) row = -1;
     for (const dtype_info& row : dtype_table)
-        rows[static_cast<std::size_t>(row.dlpack.code) * dlpack_sizes + row.dlpack.bits / 8] =
-            static_cast<std::int8_t>(row.id);
+        if (row.itemsize != 0)
+            rows[static_cast<std::size_t>(row.dlpack.code) * dlpack_sizes + row.dlpack.bits / 8] =
+                static_cast<std::int8_t>(row.id);
     return rows;
 }();
 

@@ -34,6 +34,7 @@ struct request {
     use used;
     bool copies = false; ///< accept a copy that the producer makes
     bool checked = true; ///< false: take a tensor's memory as it is; see `unchecked`
+    bool opaque = false; ///< accept elements that only NumPy's dtype describes
 };
 
 inline constexpr request to_locate{hold::call, use::addresses};
@@ -66,7 +67,10 @@ struct imported {
     imported& operator=(const imported&) = delete;
 
     /// Everything to hold for a long-lived share of `object`. Call once.
-    anchor anchored_to(PyObject* object) { return {object, std::move(pin), std::move(lease)}; }
+    anchor anchored_to(PyObject* object) {
+        if (elements) pin = py::make_tuple(elements, pin ? pin : py::none());
+        return {object, std::move(pin), std::move(lease)};
+    }
 
     /// Whether memory imported with `hold::nothing` is where it was. Runs no Python code.
     bool still_there() const { return engine::is_unmoved(seen, description); }
@@ -75,6 +79,7 @@ struct imported {
     void reset() {
         lease.reset();
         pin = py::object();
+        elements = py::object();
         stream = 0;
         seen = {};
     }
@@ -94,6 +99,7 @@ struct imported {
     std::uintptr_t stream = 0;
     engine::witness seen; ///< set where nothing is held
     py::object pin;       ///< keeps the block in place, or alive if the object does not
+    py::object elements;  ///< NumPy's dtype of opaque elements
     owner lease;          ///< a buffer export, a DLPack tensor
     dims shape;
     dims strides;

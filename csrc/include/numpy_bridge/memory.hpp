@@ -13,6 +13,12 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
+/// What is known of elements with the dtype `opaque`.
+struct opaque_elements {
+    std::int64_t itemsize = 0; ///< bytes
+    void* dtype = nullptr;     ///< NumPy's dtype, a borrowed Python object
+};
+
 /// A block of memory: pointer, element type, shape, byte strides, device, read-only flag.
 /// Owns nothing. `shape` and `strides` point to `ndim` entries that must outlive it.
 struct memory {
@@ -23,15 +29,19 @@ struct memory {
     int ndim = 0;
     const std::int64_t* shape = nullptr;
     const std::int64_t* strides = nullptr; ///< bytes
+    opaque_elements opaque{};              ///< for `dtype::opaque` only
 };
 
 /// Memory that the host can read.
 inline memory host_memory(void* data, element_type type, bool readonly, int ndim, const std::int64_t* shape,
                           const std::int64_t* strides) noexcept {
-    return {static_cast<std::byte*>(data), type, cpu_device, readonly, ndim, shape, strides};
+    return {static_cast<std::byte*>(data), type, cpu_device, readonly, ndim, shape, strides, {}};
 }
 
-inline std::int64_t itemsize(const memory& m) noexcept { return info(m.type.id).itemsize; }
+inline std::int64_t itemsize(const memory& m) noexcept {
+    const std::int64_t fixed = info(m.type.id).itemsize;
+    return fixed != 0 ? fixed : m.opaque.itemsize;
+}
 inline layout layout_of(const memory& m) noexcept { return {m.ndim, m.shape, m.strides, itemsize(m)}; }
 inline bool is_empty(const memory& m) noexcept { return is_empty(layout_of(m)); }
 

@@ -229,7 +229,7 @@ def dtype_of(described: Any, protocol: str, path: AnyPath) -> str:
     if described.names == ():
         raise refusal(protocol, path, "dtype", "a supported number dtype", "a structure without fields")
     try:
-        like = _core.view(np.empty(0, described))
+        like: _core.View = _core.values_of(np.empty(0, described))  # refuses what only NumPy has
     except SharingError as refused:
         raise refusal(protocol, path, *refused.args[1:]) from None
     if like.itemsize != described.itemsize:  # NumPy makes axes of its own out of it

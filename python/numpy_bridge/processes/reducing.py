@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -119,9 +120,7 @@ def reduction(x: Any, frames: Frames) -> tuple[Any, ...] | None:
 
 def reduce_view(x: _core.View) -> tuple[Any, ...]:
     """Reduce a View without a message: `View.__reduce__`."""
-    result = reduction(x, alone)
-    assert result is not None
-    return result
+    return reduction(x, alone) or (partial(_core.view, readonly=x.readonly), (_core.to_numpy(x),))
 
 
 def known_types() -> Iterator[type]:
@@ -175,7 +174,7 @@ def _find(x: Any) -> _Described | None:
     return _describe_tensor(x) if tensor is not None and issubclass(kind, tensor) else None
 
 
-def _describe_view(x: Any) -> _Described:
+def _describe_view(x: Any) -> _Described | None:
     if x.device.partition(":")[0] not in ("cpu", "cuda_host", "rocm_host"):
         raise SharingError(
             "pickle",
@@ -184,13 +183,19 @@ def _describe_view(x: Any) -> _Described:
             f"memory on {x.device}",
             "send a copy: numpy_bridge.to_numpy(x, copy=True)",
         )
+    try:
+        _core.values_of(x)
+    except SharingError:  # elements that only NumPy has
+        return None
     return _Described("view", x, READ if x.readonly else WRITE, x.readonly)
 
 
 def _describe_array(x: Any) -> _Described | None:
     """Numbers only: NumPy's own pickling keeps fields, text, times and objects."""
     dtype = x.dtype
-    if dtype.kind not in "biufc" and not dtype.type.__module__.startswith("ml_dtypes"):
+    if (dtype.kind not in "biufc" or dtype.char in "gG") and not dtype.type.__module__.startswith(
+        "ml_dtypes"
+    ):
         return None
     try:
         view = _core.view(x)

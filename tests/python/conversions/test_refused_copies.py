@@ -91,9 +91,6 @@ def test_what_is_not_about_the_request_passes_through(error: BaseException, copy
         np.datetime64("2020-01-01"),
         np.datetime64("NaT", "ns"),
         np.timedelta64(5, "s"),
-        np.str_("text"),
-        np.zeros(1, "i4,f4")[0],
-        np.longdouble(1),
     ],
     ids=repr,
 )
@@ -115,6 +112,15 @@ def test_other_scalars_are_shared_read_only(scalar: Any) -> None:
     assert (shared.readonly, shared.shape, shared.dtype) == (True, (), scalar.dtype.name)
     assert bridge.to_numpy(scalar) == scalar
     assert bridge.view(np.bytes_(b"ab")).dtype == "uint8"
+
+
+@pytest.mark.parametrize("scalar", [np.str_("text"), np.zeros(1, "i4,f4")[0], np.longdouble(1)], ids=repr)
+def test_scalars_that_only_numpy_has(scalar: Any) -> None:
+    assert bridge.to_numpy(scalar).dtype == scalar.dtype
+    assert bridge.to_numpy(scalar)[()] == scalar
+    if torch is not None:
+        with refused("dtype", "NumPy"):
+            bridge.to_torch(scalar)
 
 
 @needs_torch

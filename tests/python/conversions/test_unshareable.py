@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from numpy_bridge import _core
 from support import in_child, needs_ml_dtypes, needs_torch, refused, torch
 
 FUNCTIONS = {"view": bridge.view, "to_numpy": bridge.to_numpy}
@@ -224,7 +225,7 @@ ARRAYS: dict[str, tuple[Callable[[], Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("function", [bridge.view, pytest.param(bridge.to_torch, marks=needs_torch)])
+@pytest.mark.parametrize("function", [_core.values_of, pytest.param(bridge.to_torch, marks=needs_torch)])
 @pytest.mark.parametrize("name", ARRAYS)
 def test_array(name: str, function: Callable[[Any], Any]) -> None:
     make, field, hint = ARRAYS[name]
@@ -292,7 +293,7 @@ BUFFERS: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("function", [bridge.view, pytest.param(bridge.to_torch, marks=needs_torch)])
+@pytest.mark.parametrize("function", [_core.values_of, pytest.param(bridge.to_torch, marks=needs_torch)])
 @pytest.mark.parametrize("name", BUFFERS)
 def test_buffer(name: str, function: Callable[[Any], Any]) -> None:
     make, hint = BUFFERS[name]

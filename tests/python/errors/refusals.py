@@ -14,8 +14,11 @@ import numpy as np
 import numpy_bridge as bridge
 from fakes import FakeBuffer, FakeTensor, byref, exchange_type, get_buffer, new_capsule
 from fakes import PyBuffer as Buffer
-from numpy_bridge import from_pointer, view
+from numpy_bridge import _core, from_pointer, view
 from support import byte_swapped, with_odd_strides
+
+values_of = _core.values_of
+"""As `view`, but for numbers only."""
 
 
 class Both(FakeBuffer, FakeTensor):
@@ -55,7 +58,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
     (lambda: view(FakeBuffer(ndim=-1)), "buffer: ndim: expected 0 to 64 dimensions, got -1"),
     (lambda: view(FakeBuffer(itemsize=0)), "buffer: itemsize: expected an itemsize of 1 byte or more, got 0"),
     (
-        lambda: view((ctypes.c_wchar * 1)()),
+        lambda: values_of((ctypes.c_wchar * 1)()),
         "buffer: format: expected a plain number per element, got format '...', 4 bytes; "
         f"text holds no numbers; share its bytes: {CAST}",
     ),
@@ -65,7 +68,7 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         f"{CAST}",
     ),
     (
-        lambda: view(memoryview(np.zeros(1, "i4,f4"))),
+        lambda: values_of(memoryview(np.zeros(1, "i4,f4"))),
         "buffer: format: expected a plain number per element, got format 'T{i:f0:f:f1:}', 8 bytes; "
         "a structured element has several dtypes; share one field at a time: np.asarray(x)['f0']",
     ),
@@ -76,12 +79,12 @@ REFUSALS: list[tuple[Callable[[], Any], str]] = [
         "first",
     ),
     (
-        lambda: view((ctypes.c_longdouble * 1)()),
+        lambda: values_of((ctypes.c_longdouble * 1)()),
         "buffer: format: expected a plain number per element, got format '<g', 16 bytes; "
         "long double differs between platforms; convert with np.frombuffer(x, 'g').astype('float64')",
     ),
     (
-        lambda: view(memoryview(np.zeros(1, "G"))),
+        lambda: values_of(memoryview(np.zeros(1, "G"))),
         "buffer: format: ...; long double differs between platforms; "
         "convert with np.frombuffer(x, 'G').astype('complex128')",
     ),

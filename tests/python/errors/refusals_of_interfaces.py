@@ -25,22 +25,25 @@ from fake_interfaces import (
     Wandering,
 )
 from fakes import FakeBuffer, FakeTensor, exchange_type
-from numpy_bridge import from_pointer, view
+from numpy_bridge import _core, from_pointer, view
+
+values_of = _core.values_of
+"""As `view`, but for numbers only."""
 
 ROOM = "__array_interface__: data: expected room for shape (6,), strides (4,) from byte "
 TUPLE = "a pointer and a read-only flag"
 
 
-def interface(**lies: Any) -> Callable[[], Any]:
-    return lambda: view(FakeInterface(**lies))
+def interface(share: Callable[[Any], Any] = view, **lies: Any) -> Callable[[], Any]:
+    return lambda: share(FakeInterface(**lies))
 
 
 def cuda(**lies: Any) -> Callable[[], Any]:
     return lambda: view(FakeCudaInterface(**lies))
 
 
-def struct(**lies: Any) -> Callable[[], Any]:
-    return lambda: view(FakeStruct(**lies))
+def struct(share: Callable[[Any], Any] = view, **lies: Any) -> Callable[[], Any]:
+    return lambda: share(FakeStruct(**lies))
 
 
 def method(result: Any) -> Callable[[], Any]:
@@ -129,7 +132,7 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
         "__array_interface__: typestr: expected a type such as '<f4', got 5",
     ),
     (
-        interface(typestr="<M8[s]"),
+        interface(values_of, typestr="<M8[s]"),
         "__array_interface__: typestr: expected a plain number per element, such as '<f4', got '<M8[s]'; "
         "share the counts behind the times: np.asarray(x).view('i8')",
     ),
@@ -194,16 +197,16 @@ REFUSALS_INTERFACES: list[tuple[Callable[[], Any], str]] = [
         "__array_struct__: two: expected 2 in the first field, got 3; the capsule holds something else",
     ),
     (
-        struct(kind=b"U"),
+        struct(values_of, kind=b"U"),
         "__array_struct__: typekind: expected a number, got 4 bytes of kind U; "
         "convert text to numbers, or share its code points: np.ascontiguousarray(x).view('u4')",
     ),
     (
-        struct(kind=b"S", itemsize=3),
+        struct(values_of, kind=b"S", itemsize=3),
         "__array_struct__: typekind: ...; share the bytes: np.ascontiguousarray(x).view('u1')",
     ),
     (
-        struct(kind=b"f", itemsize=16),
+        struct(values_of, kind=b"f", itemsize=16),
         "__array_struct__: typekind: ...; "
         "long double differs between platforms; convert with np.asarray(x).astype('float64') or 'complex128'",
     ),

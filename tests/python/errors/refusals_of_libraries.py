@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 import numpy_bridge as bridge
-from numpy_bridge import from_pointer, view
+from numpy_bridge import _core, from_pointer, view
 from support import base_array, byte_swapped, torch, with_odd_strides
+
+values_of = _core.values_of
+"""As `view`, but for numbers only."""
 
 
 def exchange_of_torch() -> Any:
@@ -72,36 +75,36 @@ REFUSALS_NUMPY: list[tuple[Callable[[], Any], str]] = [
         "share its data, x.data, or fill the gaps, x.filled()",
     ),
     (
-        lambda: view(np.zeros(1, "M8[s]")),
+        lambda: values_of(np.zeros(1, "M8[s]")),
         "NumPy: dtype: expected a supported number dtype, got datetime64[s]; "
         "share the counts behind the times: x.view('i8')",
     ),
     (
-        lambda: view(np.zeros(1, "V4")),
+        lambda: values_of(np.zeros(1, "V4")),
         "NumPy: dtype: ...; share the bytes: x.view('u1')",
     ),
     (
-        lambda: view(np.zeros(1, "i4,f4")),
+        lambda: values_of(np.zeros(1, "i4,f4")),
         "NumPy: dtype: ...; share one field at a time, x['f0'], or the bytes, x.view('u1')",
     ),
     (lambda: view(np.zeros(1, "i4,O")), "NumPy: dtype: ...; share one field at a time, x['f0']"),
     (
-        lambda: view(np.zeros((), "i4,f4")),
+        lambda: values_of(np.zeros((), "i4,f4")),
         "NumPy: dtype: ...; ..., or the bytes, np.atleast_1d(x).view('u1')",
     ),
     (
-        lambda: view(np.zeros(4, "U4")[::2]),
+        lambda: values_of(np.zeros(4, "U4")[::2]),
         "NumPy: dtype: ..., got <U4; "
         "convert text to numbers, or share its code points: np.ascontiguousarray(x).view('u4')",
     ),
     (
-        lambda: view(np.array(["1.5"])),
+        lambda: values_of(np.array(["1.5"])),
         "NumPy: dtype: ..., got <U3; "
         "convert text to numbers, e.g. x.astype(float), or share its code points: x.view('u4')",
     ),
-    (lambda: view(np.zeros(1, "S4")), "NumPy: dtype: ..., got |S4; share the bytes: x.view('u1')"),
+    (lambda: values_of(np.zeros(1, "S4")), "NumPy: dtype: ..., got |S4; share the bytes: x.view('u1')"),
     (
-        lambda: view(np.zeros(1, "g")),
+        lambda: values_of(np.zeros(1, "g")),
         "NumPy: dtype: ...; long double differs between platforms; convert with x.astype('float64') "
         "or 'complex128'",
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_bridge import add_, copy_, from_pointer
+from numpy_bridge import add_, copy_, from_pointer, view
 from support import byte_swapped, strided
 
 
@@ -34,6 +34,49 @@ def on(device: str) -> Any:
 
 FLOATS = np.zeros(2, "f4")
 REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
+    # Parts of Views
+    (
+        lambda: view(np.zeros(2)).reshape(3),
+        "reshape: shape: expected a shape of 2 elements, got (3,)",
+    ),
+    (
+        lambda: view(np.zeros((2, 3)).T).reshape(6),
+        "reshape: strides: expected strides that the shape (6,) can have, got (8, 24) for (3, 2); "
+        "take a copy: numpy_bridge.to_numpy(v).reshape(...)",
+    ),
+    (
+        lambda: view(np.zeros(2)[::-1]).cast("u1"),
+        "cast: strides: expected a last axis without gaps for elements of 1 bytes from those of 8, got "
+        "a stride of -8; take a copy first: numpy_bridge.view(numpy.ascontiguousarray(v))",
+    ),
+    (
+        lambda: view(np.zeros(3, "u1")).cast("i2"),
+        "cast: shape: expected a last axis of a multiple of 2 bytes, got 3 bytes",
+    ),
+    (
+        lambda: view(np.zeros(())).cast("u1"),
+        "cast: ndim: expected 1 or more dimensions for elements of 1 bytes from those of 8, got 0; "
+        "reshape it to (1,)",
+    ),
+    (
+        lambda: on("opencl:0")[1:],
+        "View: device: expected memory with addresses, for a part that begins elsewhere, got opencl:0",
+    ),
+    # Elements that only NumPy has
+    (
+        lambda: view(np.zeros(2, "M8[s]")).__dlpack__(),
+        "DLPack: dtype: expected a dtype that DLPack has, got datetime64[s]; "
+        "share the counts behind the times: np.asarray(x).view('i8')",
+    ),
+    (
+        lambda: memoryview(view(np.zeros(1, "M8[s]"))),
+        "buffer: request: expected a dtype that PEP 3118 has a format for, got datetime64[s]: ...",
+    ),
+    (
+        lambda: add_(view(np.zeros(2, "i4,f4")), 1),
+        "View: dtype: expected a supported number dtype, got ...; "
+        "share one field at a time: numpy_bridge.fields(x)['f0']",
+    ),
     (
         lambda: add_(bytes(2), 1),
         "add_: readonly: expected writable memory, got read-only memory of a bytes; "

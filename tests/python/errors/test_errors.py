@@ -14,7 +14,7 @@ import pytest
 
 import numpy_bridge as bridge
 from fakes import FakeBuffer, FakeTensor
-from numpy_bridge import SharingError, TooHardError, view
+from numpy_bridge import SharingError, TooHardError, _core, view
 from refusals import REFUSALS
 from refusals_of_interfaces import REFUSALS_INTERFACES
 from refusals_of_libraries import REFUSALS_ML_DTYPES, REFUSALS_NUMPY, REFUSALS_TORCH
@@ -41,7 +41,7 @@ def test_attributes_and_text() -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickling(protocol: int) -> None:
     with pytest.raises(SharingError) as caught:
-        view(np.zeros(1, "M8[s]"))
+        _core.values_of(np.zeros(1, "M8[s]"))
     again = pickle.loads(pickle.dumps(caught.value, protocol))
     assert type(again) is SharingError
     assert again.args == caught.value.args
@@ -190,6 +190,7 @@ ELSEWHERE = {
     "the device of the capsule, ",
     "the device of the capsule, (",
     " in its place",
+    "v = numpy_bridge.view(x ",  # the start of the hint about managed memory
     # torch's errors while it copies, test_copies.py, or waits for a stream
     "values that can be copied",
     "a stream that torch can wait for",

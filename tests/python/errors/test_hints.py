@@ -15,6 +15,7 @@ import pytest
 import numpy_bridge as bridge
 from fake_interfaces import FreshBytes, Wandering
 from fakes import FakeBuffer, FakeTensor
+from numpy_bridge import _core
 from producers import SimpleBytes
 from support import byte_swapped, ml_dtypes, torch, with_odd_strides
 
@@ -150,18 +151,18 @@ COPIES: dict[str, Callable[[], Any]] = {
     "a column of objects": lambda: Copying(np.array(["a", None], object)),
 }
 CASES: dict[str, tuple[Callable[[], Any], Callable[..., Any]]] = {
-    **{f"view: array: {name}": (make, bridge.view) for name, make in ARRAYS.items()},
+    **{f"view: array: {name}": (make, _core.values_of) for name, make in ARRAYS.items()},
     **{
-        f"view: column: {name}": (lambda make=make: Column(make()), bridge.view)
+        f"view: column: {name}": (lambda make=make: Column(make()), _core.values_of)
         for name, make in ARRAYS.items()
     },
     **{
-        f"view: interface: {name}": (lambda make=make: Described(make()), bridge.view)
+        f"view: interface: {name}": (lambda make=make: Described(make()), _core.values_of)
         for name, make in ARRAYS.items()
         if name in ("times", "text", "fixed strings", "objects", "long double", "void")
     },
-    **{f"view: buffer: {name}": (make, bridge.view) for name, make in BUFFERS.items()},
-    **{f"view: scalar: {name}": (make, bridge.view) for name, make in SCALARS.items()},
+    **{f"view: buffer: {name}": (make, _core.values_of) for name, make in BUFFERS.items()},
+    **{f"view: scalar: {name}": (make, _core.values_of) for name, make in SCALARS.items()},
     **{f"view: {name}": (make, bridge.view) for name, make in COPIES.items()},
     **{f"to_numpy: {name}": (make, bridge.to_numpy) for name, make in COPIES.items()},
     "view: proxy": (lambda: weakref.proxy(KEPT), bridge.view),

@@ -12,7 +12,7 @@ import pytest
 import numpy_bridge as bridge
 from fake_interfaces import FreshBytes
 from fakes import FakeBuffer
-from numpy_bridge import SharingError, add_, copy_, from_pointer, view
+from numpy_bridge import SharingError, _core, add_, copy_, from_pointer, view
 from refusals import Both
 from support import byte_swapped, needs_torch, torch
 
@@ -37,7 +37,7 @@ MESSAGES: list[tuple[Callable[[], Any], str]] = [
         "fresh copy each time. Pass copy=None or copy=True to take the copy. [__array_interface__.data]",
     ),
     (
-        lambda: view(np.array(["1"])),
+        lambda: _core.values_of(np.array(["1"])),
         "NumPy cannot share this: expected a supported number dtype, got <U1. Convert text to numbers, e.g. "
         "x.astype(float), or share its code points: x.view('u4'). [NumPy.dtype]",
     ),

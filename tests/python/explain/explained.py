@@ -86,8 +86,7 @@ NOTHING: dict[str, Maker] = {
     "text": lambda: "text",
     "class": lambda: np.ndarray,
     "objects": lambda: np.array([None, 1]),
-    "structured": lambda: np.zeros(3, "i4,f4"),
-    "dates": lambda: np.zeros(3, "M8[s]"),
+    "structured": lambda: np.zeros(3, "i4,O"),
     "masked": lambda: np.ma.masked_array(np.arange(4.0), [0, 1, 0, 1]),
 }
 

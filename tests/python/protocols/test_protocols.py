@@ -262,7 +262,7 @@ def test_a_refused_buffer_is_released_at_once() -> None:
     block = bytearray(8)
     characters = memoryview(block).cast("c")
     with pytest.raises(bridge.SharingError):
-        bridge.view(characters)
+        bridge._core.values_of(characters)
     characters.release()
     block.extend(b"x")
 

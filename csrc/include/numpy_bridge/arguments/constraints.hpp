@@ -91,7 +91,7 @@ template <class... T> struct element_types<one_of<T...>> {
     static constexpr std::size_t alignment = 1; // that of the dtype found
 };
 template <> struct element_types<void> {
-    static constexpr dtype_set set = static_cast<dtype_set>((std::uint64_t{1} << dtype_table.size()) - 1);
+    static constexpr dtype_set set = set_of(dtype::opaque) - 1; // all others
     static constexpr std::size_t alignment = 1;
 };
 

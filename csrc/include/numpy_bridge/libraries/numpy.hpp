@@ -78,6 +78,7 @@ public:
 
     /// The `numpy.dtype` of an element type. Raises sharing_error if NumPy has none.
     py::object descr_for(element_type type) const;
+    py::object descr_for(const memory& m) const;
 
 private:
     using descr_from_type = PyObject* (*)(int);
@@ -103,7 +104,7 @@ bool is_array_unmoved(const witness& seen, const memory& was);
 void import_array(PyObject* x, const request& wanted, imported& out);
 
 /// Refuses a NumPy scalar with a dtype that arrays are refused for. Its buffer would be that of bytes.
-void check_scalar(PyObject* x);
+void check_scalar(PyObject* x, const request& wanted);
 
 inline bool is_array(PyObject* x) { return numpy_library::get().is_array(x); }
 

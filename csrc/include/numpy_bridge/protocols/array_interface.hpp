@@ -38,7 +38,8 @@ py::object optional_entry(const py::dict& fields, const char* key);
 py::object required_entry(const char* protocol, const py::dict& fields, const char* key, const char* expected);
 
 /// Reads everything except the address: version, mask, typestr, descr, shape and strides.
-void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest, imported& out);
+void read_interface(const char* protocol, const py::dict& fields, std::int64_t oldest, const request& wanted,
+                    imported& out);
 
 /// Reads `data` as (pointer, read-only), and checks the whole description.
 void read_pointer(const char* protocol, py::handle data, imported& out);

@@ -19,14 +19,14 @@ void release_buffer(void* context);
 owner hold_buffer(PyObject* x, int flags = PyBUF_FULL_RO);
 
 /// Reads the fields of a filled Py_buffer and validates all of them.
-void describe_buffer(const Py_buffer& view, imported& out);
+void describe_buffer(const Py_buffer& view, const request& wanted, imported& out);
 
 } // namespace engine
 
 /// Takes a buffer export of `x` and holds it in `out.lease`: a bytearray cannot grow and a
 /// mmap cannot close meanwhile. False if the type has no buffer; raises sharing_error if it has one
 /// that cannot be shared.
-bool import_buffer(PyObject* x, const engine::request&, imported& out);
+bool import_buffer(PyObject* x, const engine::request& wanted, imported& out);
 
 /// The last resort: shares the bytes of exporters that answer PyBUF_SIMPLE only and do not describe elements.
 /// False if `import_buffer` could take an export.

@@ -24,22 +24,22 @@ FORMATS: dict[bytes, str] = {
     **dict.fromkeys(
         [b"", b"@", b"<", b">", b"=", b"!", b"^", b"Z", b"<Z", b"ZZd", b"Zi", b"Z?", b"dZ"], CAST
     ),
-    **dict.fromkeys([b"2i", b"0i", b"1d", b"2f", b"0d", b"00d", b"-1d", b"8B", b"(2)f", b"(1,1)d"], CAST),
+    **dict.fromkeys([b"3i", b"0i", b"2d", b"3f", b"0d", b"00d", b"-1d", b"7B", b"(3)f", b"(2,1)d"], CAST),
     **dict.fromkeys(
-        [b"dd", b"d d", b" d", b"d ", b"d\n", b"\nd", b"<<d", b"=@d", b"|d", b"d<", b"d:x:"], CAST
+        [b"dd", b"d d", b" d", b"d ", b"d\n", b"\nd", b"<<d", b"=@d", b"|d", b"d<", b"f:x:"], CAST
     ),
     **dict.fromkeys(
-        [b"P", b"<P", b"&d", b"&", b"&&d", b"x", b"8x", b"xd", b"D", b"F", b"t", b"64t", b"k"], CAST
+        [b"P", b"<P", b"&d", b"&", b"&&d", b"x", b"9x", b"xd", b"D", b"F", b"t", b"64t", b"k"], CAST
     ),
     **dict.fromkeys(
         [b"X{}", b"X{d->d}", b"{", b"T", b"bfloat16", b"float64", b"f8", b"<f8", b"Bx7", b"E", b"%d"], CAST
     ),
     **dict.fromkeys(
-        [b"\xff", b"\x80d", "\N{MICRO SIGN}".encode(), b"d\xff", b"\x01", b"\x7f", b"?" * 8], CAST
+        [b"\xff", b"\x80d", "\N{MICRO SIGN}".encode(), b"d\xff", b"\x01", b"\x7f", b"?" * 9], CAST
     ),
     **dict.fromkeys([b"d" * 10_000, b"1" * 10_000 + b"d", b"Z" * 10_000, b"<" * 10_000], CAST),
-    **dict.fromkeys([b"c", b"8c", b"s", b"8s", b"p", b"8p", b"u", b"2u", b"w", b"2w"], TEXT),
-    **dict.fromkeys([b"T{", b"T{}", b"T{d}", b"T{d:x:}", b"T{i:a:f:b:}", b"T{T{", b"T{" * 5_000], FIELDS),
+    **dict.fromkeys([b"c", b"9c", b"s", b"9s", b"p", b"8p", b"u", b"2u", b"w", b"3w"], TEXT),
+    **dict.fromkeys([b"T{", b"T{}", b"T{f}", b"T{f:x:}", b"T{i:a:d:b:}", b"T{T{", b"T{" * 5_000], FIELDS),
     **dict.fromkeys([b"O", b"<O", b"OO", b"2O", b"O" * 10_000], OBJECTS),
     **dict.fromkeys([b"g", b"Zg", b"<g", b"2g"], LONG_DOUBLE),
 }

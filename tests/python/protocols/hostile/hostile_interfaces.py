@@ -14,9 +14,6 @@ LIMIT = 2**57  # where the address space of a process ends, on any processor
 REQUIRED = "the array interface requires this entry"
 INTEGERS = "64-bit integers"
 FIELDS = "share one field at a time, or the bytes: np.ascontiguousarray(x).view('u1')"
-LONG_DOUBLE = (
-    "long double differs between platforms; convert with np.asarray(x).astype('float64') or 'complex128'"
-)
 ON_DEVICE = "let its own library convert it to plain numbers first"
 NO_MEMORY = "this object has a shape but no memory behind it"
 
@@ -74,15 +71,8 @@ EXTENTS: dict[str, Lie] = dict(
 # The dictionaries
 
 NO_NUMBERS: dict[Any, str] = {
-    "|V8": FIELDS,
     "|V0": FIELDS,
-    "<M8[ns]": "share the counts behind the times: np.asarray(x).view('i8')",
-    "<m8": "share the counts behind the times: np.asarray(x).view('i8')",
-    "<U3": "convert text to numbers, or share its code points: np.ascontiguousarray(x).view('u4')",
-    "|S5": "share the bytes: np.ascontiguousarray(x).view('u1')",
     "|O8": "the elements are Python objects, such as mixed or missing values; convert them to numbers first",
-    "<f16": LONG_DOUBLE,
-    "<c32": LONG_DOUBLE,
     "|t1": "libraries pack elements of less than a byte...",
 }
 NONSENSE = [
