@@ -7,6 +7,7 @@ The core asks here once the protocols of a column have refused.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NoReturn
 
 from numpy_bridge import _core
@@ -27,7 +28,8 @@ def block_of(x: Any, refuse: bool) -> Any:
         if refuse:
             refuse_missing(x)
         library = library_of(x)
-        return _BLOCKS[library](x) if library in _BLOCKS else None
+        is_imported = library in sys.modules  # if not, x is of a class that only has its name
+        return _BLOCKS[library](x) if library in _BLOCKS and is_imported else None
     except SharingError:
         if refuse:
             raise

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from block_workers import Sender, run
-from numpy_bridge.processes import nameless, shared_file
+from numpy_bridge.processes import named, nameless, shared_file
 
 FOLDERS = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(os.environ.get("TMPDIR", "/tmp"))
 WITH_NAMES = {**os.environ, "NUMPY_BRIDGE_MEMFD": "0"}
@@ -41,6 +41,7 @@ def sender(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
     monkeypatch.setenv("NUMPY_BRIDGE_MEMFD", "0")
     with Sender() as started:
         yield started
+    named._remove_abandoned()
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -192,6 +193,7 @@ except bridge.SharingError as error:
         assert run_with_names(code) == "True"
         forged = code.replace("handle.packed", "handle._replace(sole_writer=False).packed")
         assert run_with_names(forged) == "writable"
+    named._remove_abandoned()
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -295,8 +297,6 @@ def test_they_are_used_where_memfd_create_is_missing(
     monkeypatch.delenv("NUMPY_BRIDGE_MEMFD", raising=False)
     assert shared_file.files.__wrapped__() is nameless
     monkeypatch.setattr(nameless, "_memfd_create", lambda: refused)
-    from numpy_bridge.processes import named
-
     assert shared_file.files.__wrapped__() is named
 
 
