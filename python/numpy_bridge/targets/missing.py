@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from numpy_bridge.errors import SharingError
@@ -14,7 +15,7 @@ def refuse_missing(x: Any) -> None:
     """Raise if `x` has missing numbers. A copy as floats would round large integers silently."""
     for base in type(x).__mro__:
         library = module_of(base).partition(".")[0]
-        if library in _HAS_MISSING:
+        if library in _HAS_MISSING and library in sys.modules:  # else it only has the name
             if _HAS_MISSING[library](x):
                 hint = "fill them first, or take NaN for each: numpy.asarray(x)"
                 raise SharingError(library, "missing", "a value for every element", "missing values", hint)
