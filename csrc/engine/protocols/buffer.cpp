@@ -38,9 +38,9 @@ NUMPY_BRIDGE_INLINE void append_axes(const py::tuple& extents, std::int64_t item
     memory& m = out.description;
     const int count = static_cast<int>(extents.size()), outer = m.ndim;
     validate_ndim(outer + count, "buffer");
-    for (int i = 0; i < count; ++i)
-        out.shape[static_cast<std::size_t>(outer + i)] = extents[static_cast<std::size_t>(i)].cast<std::int64_t>();
-    fill_c_strides(count, out.shape.data() + outer, itemsize, out.strides.data() + outer);
+    std::int64_t* inner = out.shape.data() + outer;
+    for (int i = 0; i < count; ++i) inner[i] = extents[static_cast<std::size_t>(i)].cast<std::int64_t>();
+    fill_c_strides(count, inner, itemsize, out.strides.data() + outer);
     m.ndim += count;
 }
 
