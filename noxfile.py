@@ -106,9 +106,9 @@ def headers(session: nox.Session) -> None:
         session.run("cmake", "--build", build, "--target", "headers")
 
 
-@nox.session(python=["3.13t"], tags=["ci"])
+@nox.session(python=["3.13", "3.13t"], tags=["ci"])
 def tests_without_torch(session: nox.Session) -> None:
-    """The Python tests that need no torch, without the GIL: the package is complete without both."""
+    """The Python tests that need no torch, on other Pythons: the package is complete without it."""
     prefer = "--prefer-binary"  # the newest releases have no wheels for 3.13t
     steps.install_wheel(session, "[ml-dtypes,test-without-torch]", prefer, env=WITHOUT_CUDA)
     session.run("pytest", "-rfE", "-m", "not extension", *session.posargs)

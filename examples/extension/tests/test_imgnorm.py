@@ -82,7 +82,7 @@ TRACKED = torch.zeros(3, 24, 32, requires_grad=True)
 REFUSED = {
     "floats": (photo() / 255.0, None, "image: expected uint8", "got float64", "call image.astype(np.uint8)"),
     "grey": (photo()[..., 0], None, "image: expected", "shape (any, any, 3)", "got uint8 (24, 32)"),
-    "double out": (photo(), OUT.astype(float), "out: expected float32", "call out.astype(np.float32)"),
+    "double out": (photo(), OUT.astype(float), "out: expected float32", "out = out.astype(np.float32)"),
     "strided out": (photo(), STRIDED, "out: expected", "C-contiguous", "strides (6144, 256, 8)"),
     "immutable out": (photo(), jnp.zeros((3, 24, 32)), "out: expected", "writable", "read-only"),
     "tracked out": (photo(), TRACKED, "out: expected", "requires_grad", "t.detach()"),
