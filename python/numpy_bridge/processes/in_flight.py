@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import secrets
 import struct
+import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count, islice
 from multiprocessing import parent_process, util
@@ -92,9 +94,10 @@ class Ledger:
             pause = min(2 * pause, 0.05)
 
 
-def _close(descriptor: int, identity: bytes) -> None:
-    os.close(descriptor)
-    files().forget(_KIND, identity)
+def _close(descriptor: int, identity: bytes, is_at_end: Callable[[], bool] = sys.is_finalizing) -> None:
+    if not is_at_end():  # when modules are empty; the process closes its files itself
+        os.close(descriptor)
+        files().forget(_KIND, identity)
 
 
 _ledger: Ledger | None = None

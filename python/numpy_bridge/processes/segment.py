@@ -6,7 +6,9 @@ import fcntl
 import os
 import secrets
 import struct
+import sys
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 from weakref import WeakValueDictionary, finalize
 
@@ -95,8 +97,8 @@ class Segment:
         return True
 
 
-def _forget(keeper: int, identity: bytes) -> None:
-    if keeper == os.getpid():
+def _forget(keeper: int, identity: bytes, is_at_end: Callable[[], bool] = sys.is_finalizing) -> None:
+    if not is_at_end() and keeper == os.getpid():  # at the end of the interpreter modules are empty
         files().forget(_KIND, identity)
 
 

@@ -246,9 +246,10 @@ print(len(lost))
 
 def test_a_fork_while_another_thread_makes_its_folder() -> None:
     code = """
-import threading
+import threading, warnings
 import numpy_bridge as bridge
 from numpy_bridge.processes import named
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where there are threads, which is the point
 bridge.shared_empty(1, "u1")
 named._making.acquire()
 child = []
