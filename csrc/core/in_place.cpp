@@ -50,7 +50,7 @@ void require_aligned_elements(const memory& m) {
 
 /// Refuses a target whose elements overlap each other.
 void require_distinct_elements(const char* operation, const memory& m) {
-    if (overlaps_itself(m) == overlap::no) return;
+    if (elements_are_apart(m)) return;
     refuse(operation, "strides", "a target whose elements do not overlap each other",
            text_of(m.strides, m.ndim) + " for shape " + text_of(m.shape, m.ndim),
            "write to a copy: broadcast arrays and sliding windows have several elements at one address");

@@ -71,19 +71,6 @@ inline bool alignment_fits(const requirements& r, const memory& m) noexcept {
     return (reinterpret_cast<std::uintptr_t>(m.data) & mask) == 0 || is_empty(m);
 }
 
-/// Whether no two elements share a byte, since writes to such elements would be ambiguous.
-inline bool elements_are_apart(const memory& m) noexcept {
-    auto reach =
-        static_cast<std::int64_t>(itemsize(m.type.id)); // in C order each stride steps over the dimensions behind it
-    for (int i = m.ndim - 1; i >= 0; --i) {
-        if (m.shape[i] <= 1) continue;
-        const std::int64_t step = m.strides[i] < 0 ? -m.strides[i] : m.strides[i];
-        if (step < reach) return overlaps_itself(m) == numpy_bridge::overlap::no;
-        reach = step * m.shape[i];
-    }
-    return true;
-}
-
 /// Whether `m` meets one requirement, given that it meets those before.
 template <mismatch Which> bool meets(const requirements& r, const memory& m) noexcept {
     if constexpr (Which == mismatch::device) return place_fits(r.where, m.device);
