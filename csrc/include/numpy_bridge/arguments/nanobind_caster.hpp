@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -16,7 +15,7 @@
 #include <nanobind/stl/optional.h>
 
 #include <numpy_bridge/arguments/caster.hpp>
-#include <numpy_bridge/arguments/translate.hpp>
+#include <numpy_bridge/arguments/nanobind_refusals.hpp>
 
 #if NB_VERSION_MAJOR < 3
 #error "array arguments need nanobind 3.0 or newer"
@@ -28,42 +27,12 @@ namespace detail {
 
 namespace nb = nanobind;
 
-/// Sets the Python exception of a C++ one that the engine throws. Others are thrown again.
-inline void set_error(const std::exception_ptr& pending, void* /*of_nanobind*/ = nullptr) {
-    try {
-        std::rethrow_exception(pending);
-    } catch (const sharing_error& error) {
-        PyErr_SetString(PyExc_BufferError, error.what());
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const py::builtin_exception& error) {
-        error.set_error();
-    }
-}
-
-inline void register_with_nanobind() { nb::register_exception_translator(set_error); }
-
-inline const bool registers_with_nanobind = (register_translator = register_with_nanobind, true);
-
-/// Whether a function has overloads. nanobind tries these twice, first without conversions. Each argument that refuses
-/// then leaves NotImplemented among the objects that nanobind releases after the call.
-inline bool has_overloads(const nb::detail::cleanup_list& call) {
-    for (std::size_t i = 1; i < call.size(); ++i)
-        if (call[i] == Py_NotImplemented) return true;
-    return false;
-}
-
-inline void note_refusal(nb::detail::cleanup_list& call, std::uint32_t flags) {
-    if ((flags & nb::detail::cast_flags::convert) != 0 || has_overloads(call)) return;
-    Py_INCREF(Py_NotImplemented);
-    call.append(Py_NotImplemented);
-}
-
 /// An argument that is no array.
 template <class Caster> struct nanobind_other : Caster {
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
         if (Caster::from_python(x, flags, call)) return true;
-        note_refusal(*call, flags);
+        refusals_of_call(*call).add(flags, [] { Py_INCREF(Py_Ellipsis);
+            return Py_Ellipsis; });
         return false;
     }
 };
@@ -83,7 +52,7 @@ public:
         }
     }
 
-    /// Raises TypeError with the reason if there is no other overload.
+    /// Raises TypeError with the reasons if no overload is left to try.
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
         try {
             if (Caster::load(x.ptr(), (flags & nb::detail::cast_flags::convert) != 0)) return true;
@@ -91,8 +60,7 @@ public:
             translate_refusals();
             throw;
         }
-        note_refusal(*call, flags);
-        if (!has_overloads(*call)) raise_reason(x.ptr());
+        refusals_of_call(*call).add(flags, [&] { return reason(x.ptr()); });
         return false;
     }
 
@@ -111,10 +79,10 @@ private:
         else return Caster::operator Argument&();
     }
 
-    [[noreturn]] PYBIND11_NOINLINE void raise_reason(PyObject* x) const {
+    PYBIND11_NOINLINE PyObject* reason(PyObject* x) const {
         const argument_of_call refused = Caster::described();
-        throw nb::type_error(
-            words_for(*refused.refused, x, *refused.wanted, "arg" + std::to_string(position)).c_str());
+        const std::string text = words_for(*refused.refused, x, *refused.wanted, "arg" + std::to_string(position));
+        return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
     }
 
     struct nothing {};
@@ -143,21 +111,6 @@ template <class Spec> bool load_for_container(nb::handle x, std::uint32_t flags,
     return true;
 }
 
-/// Runs `f()` where nanobind forbids exceptions. Its exceptions become Python's; false if there was one.
-template <class F> bool runs(F f) noexcept {
-    try {
-        try {
-            f();
-            return true;
-        } catch (...) {
-            set_error(std::current_exception());
-        }
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return false;
-}
-
 /// The object whose part a result is, if the policy says so; else null.
 inline PyObject* self_of(nb::rv_policy policy, const nb::detail::cleanup_list* call) noexcept {
     return policy == nb::rv_policy::reference_internal && call != nullptr ? call->self() : nullptr;
@@ -170,9 +123,6 @@ template <class T, bool IsArray = is_array_argument<T>::value> struct nanobind_c
 template <class T> struct nanobind_caster_of<T, true> {
     using type = nanobind_array<T, typename is_array_argument<T>::caster_of_argument>;
 };
-
-template <class Caster> struct is_nanobind_array : std::false_type {};
-template <class T> struct is_nanobind_array<nanobind::detail::type_caster<T>> : is_array_argument<T> {};
 
 } // namespace detail
 
@@ -210,15 +160,12 @@ template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
     }
 };
 
-/// The casters of a call. nanobind's, except that functions with array arguments have ours.
+/// The casters of a call: ours, which record refusals.
 template <class T, class S, class... Rest> struct tuple<type_caster<T, S>, Rest...> : tuple<Rest...> {
-    static constexpr bool is_array = numpy_bridge::detail::is_array_argument<T>::value;
-    static constexpr bool before_array = (numpy_bridge::detail::is_nanobind_array<Rest>::value || ...);
-
     /// `Position` is that of the argument in its function.
     template <std::size_t I, std::size_t Position = I> auto& get() {
         if constexpr (I == 0) {
-            if constexpr (is_array) value.position = Position;
+            if constexpr (numpy_bridge::detail::is_array_argument<T>::value) value.position = Position;
             return value;
         } else {
             return tuple<Rest...>::template get<I - 1, Position>();
@@ -226,9 +173,7 @@ template <class T, class S, class... Rest> struct tuple<type_caster<T, S>, Rest.
     }
 
 private:
-    std::conditional_t<is_array || before_array, typename numpy_bridge::detail::nanobind_caster_of<T>::type,
-                       type_caster<T, S>>
-        value;
+    typename numpy_bridge::detail::nanobind_caster_of<T>::type value;
 };
 
 } // namespace nanobind::detail
