@@ -74,13 +74,11 @@ load_argument(PyObject* x, const requirements& r, engine::hold held, bool conver
     out.object = x;
     auto refused = load_as_it_is(x, r, wanted, out.in);
     if (refused == nullptr || !r.may_copy || !convert) return refused;
-    const py::object copy = try_to_copy(x, r);
-    if (!copy) return refused;
-    py::detail::loader_life_support::add_patient(copy);
+    out.copy = try_to_copy(x, r);
+    if (!out.copy) return refused;
     out.in.reset();
-    out.object = copy.ptr();
-    out.copied = true;
-    return load_as_it_is(copy.ptr(), r, wanted, out.in) == nullptr ? nullptr : std::move(refused);
+    out.object = out.copy.ptr();
+    return load_as_it_is(out.object, r, wanted, out.in) == nullptr ? nullptr : std::move(refused);
 }
 
 [[noreturn]] NUMPY_BRIDGE_INLINE void raise_moved() {

@@ -134,10 +134,11 @@ private:
         if constexpr (!borrows) {
             value_ = argument(in.description, stream_of(in), false, share(in.anchored_to(x)));
         } else {
-            value_ = argument(in.description, stream_of(in), loaded.copied, borrow(loaded.object));
+            value_ = argument(in.description, stream_of(in), static_cast<bool>(loaded.copy), borrow(loaded.object));
             seen_ = in.seen;
             if constexpr (OfWholeArgument) {
                 auto& kept = kept_.imported.emplace();
+                kept.copy = std::move(loaded.copy);
                 kept.pin = std::move(in.pin);
                 kept.lease = std::move(in.lease);
             } else {

@@ -66,6 +66,7 @@ struct kept_for_call {
         of_import(const of_import&) = delete;
         of_import& operator=(const of_import&) = delete;
 
+        py::object copy; ///< what is used instead of the argument, if `allow_copy` made one
         py::object pin;
         owner lease;
         std::unique_ptr<const refused_argument> refused; ///< why the argument was refused, if it was
