@@ -100,7 +100,8 @@ NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& 
     const auto target = none ? std::optional(first_of(r.dtypes)) : dtype_for_values(r, *found);
     if (!target) throw py::type_error("numbers of another kind");
     const py::object type = numpy_library::get().descr_for({*target, byte_order::native});
-    py::object result = array.attr("astype")(type, py::arg("order") = r.order == order::f ? "F" : "C");
+    const py::object quietly = numpy.attr("errstate")(py::arg("over") = "ignore"); // what overflows is refused below
+    py::object result = quietly(array.attr("astype"))(type, py::arg("order") = r.order == order::f ? "F" : "C");
     const bool whole =
         range_of(*target).what == number_range::kind::integer || range_of(*target).what == number_range::kind::natural;
     const auto comparable = [&](const py::object& a) { return whole ? a : py::object(numpy.attr("isfinite")(a)); };
