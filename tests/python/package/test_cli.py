@@ -171,6 +171,7 @@ def test_list_as_json() -> None:
         (["--plain", "--html", "tour.html"], "--plain and --html exclude each other"),
         (["--list", "--html", "tour.html"], "--html and --list exclude each other"),
         (["--list", "--plain"], "--plain and --list exclude each other"),
+        (["--all", "exercise"], "--all and STEP exclude each other"),
     ],
 )
 def test_options_that_exclude_each_other(
@@ -183,7 +184,7 @@ def test_options_that_exclude_each_other(
 
 
 def test_whole_tour_when_piped() -> None:
-    done = python("-m", "numpy_bridge", "tour")
+    done = python("-m", "numpy_bridge", "tour", "--all")
     assert done.returncode == 0
     assert not done.stderr or BY_NAME["tensorflow"].installed, "TensorFlow greets there"
     assert ESCAPE not in done.stdout
@@ -204,10 +205,27 @@ def test_one_step_by_name(arguments: list[str]) -> None:
     assert not set(BOXES) & set(done.output)
 
 
-def test_unknown_step_lists_the_names() -> None:
-    done = invoke("tour", "nope")
-    assert done.exit_code == 2
-    assert all(name in done.output for name in ["nope", *NAMES])
+@pytest.mark.parametrize(
+    ("name", "guess"), [("nope", ""), ("0", ""), ("torch-one", "did you mean torch-ones"), ("99", "")]
+)
+def test_unknown_step_gets_a_guess_and_the_list(name: str, guess: str) -> None:
+    done = invoke("tour", name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"there is no step {name}; {guess}" in done.stderr
+    assert f"numpy-bridge tour --list shows steps 1 to {len(NAMES)}\n" in done.stderr
+
+
+def test_steps_by_number() -> None:
+    assert tour.select([str(NAMES.index("exercise") + 1)]) == tour.select(["exercise"])
+
+
+def test_five_steps_unless_told_others() -> None:
+    done = invoke("tour")
+    shown = [name for name in NAMES if f"[{name}]" in done.output]
+    assert shown == list(tour.HIGHLIGHTS)
+    assert len(shown) == 5
+    assert tour.ARTICLE in done.output
+    assert "Next:" in done.output
 
 
 def test_json_is_one_document() -> None:
@@ -243,7 +261,7 @@ def test_a_page_and_a_document_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_on_a_terminal(columns: int) -> None:
-    done = invoke("tour", FORCE_COLOR="1", NO_COLOR="1", COLUMNS=str(columns))
+    done = invoke("tour", "--all", FORCE_COLOR="1", NO_COLOR="1", COLUMNS=str(columns))
     assert done.exit_code == 0
     assert set(BOXES) <= set(done.output)
     assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in done.output.splitlines()) == columns
@@ -266,7 +284,7 @@ def test_dumb_terminal_gets_plain_text() -> None:
 @pytest.mark.parametrize("arguments", [[], ["--plain"], ["--json", "-"]])
 @pytest.mark.parametrize("terminal", ["1", None])
 def test_false_claim_exits_1(arguments: list[str], terminal: str | None) -> None:
-    done = invoke("tour", *arguments, FORCE_COLOR=terminal)
+    done = invoke("tour", "--all", *arguments, FORCE_COLOR=terminal)
     assert done.exit_code == 1
     if "--json" in arguments:
         result = json.loads(done.output)["results"][0]
@@ -320,5 +338,5 @@ def test_page_needs_no_template_engine(module: str, tmp_path: Path) -> None:
 
 def test_page_of_a_failure(false_claim: None, tmp_path: Path) -> None:
     file = tmp_path / "tour.html"
-    assert invoke("tour", "--html", str(file)).exit_code == 1
+    assert invoke("tour", "--all", "--html", str(file)).exit_code == 1
     assert "FAILED" in file.read_text(encoding="utf-8")
