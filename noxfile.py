@@ -142,6 +142,23 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(tags=["ci"])
+def docs(session: nox.Session) -> None:
+    """The web site of the documentation, notebooks executed, into build/docs; it is looked at in Chromium."""
+    for program, package in (
+        ("doxygen", "doxygen"),
+        ("chromium", "chromium"),
+        ("chromedriver", "chromium-driver"),
+    ):
+        steps.install_system_package(session, program, package)
+    sphinx = ("sphinx>=8", "furo", "myst-nb", "numpydoc", "breathe", "ipykernel")
+    additions = ("sphinx-copybutton", "sphinx-llms-txt", "sphinx-sitemap", "sphinxext-opengraph")
+    tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
+    steps.install_wheel(session, "[tour]", *sphinx, *additions, *tools)
+    session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "docs", "build/docs")
+    session.run("pytest", "tests/browser/test_docs_site.py", *session.posargs)
+
+
+@nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
     """Real libraries: odd and composite objects, files, targets of `to`, `numpy_op` on jax and SciPy."""
     packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy", "pillow", "av")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ extensions = [
     "sphinxext.opengraph",
 ]
 html_theme = "furo"
-html_static_path = ["pictures"]
+html_static_path = ["pictures/overlap.svg"]
 html_favicon = "pictures/overlap.svg"
 html_theme_options = {"source_repository": REPOSITORY, "source_branch": "main", "source_directory": "docs/"}
 sitemap_url_scheme = "{link}"
@@ -69,8 +68,8 @@ if tags.has("online"):  # type: ignore[name-defined] # noqa: F821 Sphinx puts it
         "torch": ("https://docs.pytorch.org/docs/stable", None),
     }
 
-XML = tempfile.TemporaryDirectory(prefix="numpy-bridge-doxygen-")
-breathe_projects = {project: f"{XML.name}/xml"}
+XML = Path(__file__).parent.parent / "build/doxygen"
+breathe_projects = {project: str(XML / "xml")}
 breathe_default_project = project
 breathe_default_members = ("members",)
 breathe_show_include = False
@@ -99,12 +98,17 @@ def compiled_docstring(
     lines[:] = "\n\n".join((summary, *(f"With ``tree``: {other}" for other in others), rest)).splitlines()
 
 
+def run_doxygen() -> None:
+    """Write the XML of the headers, without what is private in them."""
+    XML.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "DOXYGEN_OUTPUT": str(XML)}
+    subprocess.run(["doxygen", "Doxyfile"], cwd=Path(__file__).parent, env=environment, check=True)
+    for file in (XML / "xml").glob("*.xml"):
+        public = re.sub(r'<sectiondef kind="private.*?</sectiondef>', "", file.read_text(), flags=re.DOTALL)
+        file.write_text(public)
+
+
 def setup(app: Sphinx) -> None:
-    subprocess.run(
-        ["doxygen", "Doxyfile"],
-        cwd=Path(__file__).parent,
-        env={**os.environ, "DOXYGEN_OUTPUT": XML.name},
-        check=True,
-    )
+    run_doxygen()
     app.connect("source-read", outside_links)
     app.connect("autodoc-process-docstring", compiled_docstring, priority=100)
