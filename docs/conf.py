@@ -1,6 +1,6 @@
 """The documentation as a web site: `nox -s docs`, or `sphinx-build -W docs build/docs`.
 
-The pages stay readable as plain Markdown in the repository. What the site needs and they do not have is added here.
+The pages stay readable as plain Markdown in the repository. What only the site needs is added here.
 `sphinx-build -t online` links to the references of Python, NumPy and torch; that needs a network.
 """
 
@@ -88,7 +88,7 @@ def outside_links(_app: Sphinx, _page: str, source: list[str]) -> None:
 def compiled_docstring(
     _app: Sphinx, what: str, name: str, _object: Any, _options: Any, lines: list[str]
 ) -> None:
-    """Compiled functions have a docstring for each overload: the first one leads, the others follow its summary."""
+    """Put the docstrings of further overloads after the summary of the first one."""
     if what != "function" or "Overloaded function." not in lines:
         return
     text = "\n".join(lines).partition("Overloaded function.")[2]

@@ -1,4 +1,4 @@
-"""The web site of the documentation, which `nox -s docs` builds: it can be read, wide and narrow, light and dark."""
+"""The web site that `nox -s docs` builds: it can be read, wide and narrow, light and dark."""
 
 from __future__ import annotations
 
