@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 import numpy_bridge
@@ -110,13 +111,63 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert invoke(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["info", "tour", "audit", "matrix"])
+@pytest.mark.parametrize("command", ["explain", "tour", "audit", "matrix"])
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_the_extra_one_line_says_what_to_install(module: str, command: str) -> None:
     done = main_without(module, command)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == f"numpy-bridge: {module} is missing: pip install 'numpy-bridge[cli]'\n"
+    assert done.stderr == f"numpy-bridge: {module} is missing: pip install typer rich\n"
+
+
+@pytest.mark.parametrize("module", ["typer", "rich"])
+def test_info_and_help_need_no_extra(module: str) -> None:
+    shown = main_without(module, "info")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("numpy-bridge\n  version ")
+    assert "  numpy  " in shown.stdout
+    for arguments in ([], ["--help"]):
+        done = main_without(module, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert all(f"  {name} " in done.stdout for name in (*cli.COMMANDS, *ANSWERS))
+        assert cli.EXTRA in done.stdout
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_the_short_help_is_the_first_line_of_the_long_one(command: str) -> None:
+    text = " ".join(invoke(command, "--help").output.split())
+    assert cli.COMMANDS[command] in text
+
+
+# explain
+
+
+def test_explain_of_files_and_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    numpy.save("a.npy", numpy.zeros(3))
+    Path("held.py").write_text("import numpy\nclass room:\n    x = numpy.zeros(4)\n    part = x[1:]\n")
+    of_file = invoke("explain", "a.npy")
+    assert (of_file.exit_code, of_file.stderr) == (0, "")
+    assert of_file.stdout.startswith("numpy.memmap float64 (3,): NumPy read-only")
+    pair = python("-m", "numpy_bridge", "explain", "held:room.x", "held:room.part")
+    assert pair.stdout.startswith("a, numpy.ndarray float64 (4,), and b, numpy.ndarray float64 (3,): ")
+    done = invoke("explain", "a.npy", "--html", "page.html")
+    assert done.stdout.endswith("Written to page.html.\n")
+    assert 'class="nb-map"' in Path("page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nope.npy", "nope.npy: [Errno 2] No such file"),
+        ("nope:x", "nope:x: No module named 'nope'"),
+        ("json:nope", "json:nope: module 'json' has no attribute 'nope'"),
+    ],
+)
+def test_explain_of_nothing(name: str, said: str) -> None:
+    done = invoke("explain", name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"numpy-bridge explain: {said}")
 
 
 def test_another_missing_module_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
