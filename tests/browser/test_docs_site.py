@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from xml.etree import ElementTree
+
 import pytest
 from selenium.webdriver.common.by import By
 
@@ -35,6 +38,19 @@ def test_finds_and_copies(open_file):
     assert browser.find_elements(By.CSS_SELECTOR, "button.copybtn")
     assert browser.find_element(By.ID, "numpy_bridge.to_torch").is_displayed()
     assert "to_torch" in (SITE / "searchindex.js").read_text(encoding="utf-8")
+
+
+def test_every_cpp_entry_is_in_the_reference():
+    index = ElementTree.parse(SITE.parent / "doxygen/xml/index.xml").getroot()
+    text = re.sub(r"<[^>]+>", "", (SITE / "cpp-reference.html").read_text(encoding="utf-8"))
+    names = [
+        each.findtext("name")
+        for compound in index
+        for each in (compound, *(compound.findall("member") if compound.get("kind") == "file" else ()))
+        if each.get("kind") in ("class", "struct", "function", "typedef", "variable", "enum")
+    ]
+    assert len(names) > 100
+    assert [name for name in names if re.split("<|::", name.partition("<")[0])[-1].strip() not in text] == []
 
 
 @pytest.mark.parametrize("file", ["llms.txt", "sitemap.xml", "objects.inv"])
