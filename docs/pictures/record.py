@@ -1,4 +1,4 @@
-"""Records two steps of the tour as a terminal shows them: `python docs/pictures/record.py [FOLDER]`."""
+"""Records a step of the tour as a terminal shows it: `python docs/pictures/record.py [FOLDER]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from numpy_bridge import tour
 from numpy_bridge.tour.terminal import Screen
 
-STEPS = ("interoperability", "torch-tensor-float64")
+STEPS = ("torch-tensor-float64",)
 COLUMNS = 100
 FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # fonts of a web site
 
