@@ -54,6 +54,7 @@ public:
     }();
 
     bool load(py::handle x, bool convert) {
+        if constexpr (wanted.record != nullptr) wanted.record->dtype(); // raises if it is not registered
         if constexpr (holds_nothing)
             if (load_plain(x.ptr())) return true;
         return load_anything(x.ptr(), convert);
@@ -93,7 +94,7 @@ private:
     bool load_plain(PyObject* x) {
         if (numpy_library::get().is_exact_array(x)) {
             memory m;
-            if (!describe_plain_array(x, m) || !fits(m)) return false;
+            if (!describe_plain_array(x, wanted.record, m) || !fits(m)) return false;
             accept(m, x);
             seen_.object = x;
             seen_.still_there = engine::is_array_unmoved;
@@ -133,10 +134,11 @@ private:
         if constexpr (!borrows) {
             value_ = argument(in.description, stream_of(in), false, share(in.anchored_to(x)));
         } else {
-            value_ = argument(in.description, stream_of(in), loaded.copied, borrow(loaded.object));
+            value_ = argument(in.description, stream_of(in), static_cast<bool>(loaded.copy), borrow(loaded.object));
             seen_ = in.seen;
             if constexpr (OfWholeArgument) {
                 auto& kept = kept_.imported.emplace();
+                kept.copy = std::move(loaded.copy);
                 kept.pin = std::move(in.pin);
                 kept.lease = std::move(in.lease);
             } else {
