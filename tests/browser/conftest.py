@@ -12,7 +12,6 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 WIDTHS = {"phone": 375, "desktop": 1280}
 SCHEMES = ("light", "dark")
-SITE = Path(__file__).parents[2] / "build/docs"
 
 Opened = Callable[..., WebDriver]
 

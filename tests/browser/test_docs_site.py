@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from selenium.webdriver.common.by import By
 
-from conftest import SITE
 from legibility import faint_texts, scrolls_sideways
 
+SITE = Path(__file__).parents[2] / "build/docs"
 PAGES = ("index", "tutorial", "reference", "cpp-reference", "gallery/look-at-memory")
 pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the site is not built: nox -s docs")
 
