@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import nanobind
 import numpy as np
 import pytest
 import torch
 
-import nanobind
 from support import HERE, compile_module
 from test_build_systems import install
 
@@ -145,9 +145,7 @@ def test_refused_with_the_same_reasons(name: str, expression: str, modules: dict
 
 def test_reasons_if_the_last_overload_takes_no_array(modules: dict[str, ModuleType]) -> None:
     """nanobind only: pybind11 waits for a later overload with arrays."""
-    with pytest.raises(
-        TypeError, match=r"^no overload accepts these arguments:\n  arg0: expected .* got str$"
-    ):
+    with pytest.raises(TypeError, match=r"^no overload accepts these arguments:\n  arg0: expected .* got str$"):
         modules["by_nanobind"].kind("text")
 
 
