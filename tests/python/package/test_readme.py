@@ -28,7 +28,7 @@ PAGES = {
     name: (ROOT / name).read_text()
     for name in (
         *("README.md", "docs/comparison.md", "docs/speed.md", "docs/troubleshooting.md"),
-        *("docs/calls.md", "docs/tutorial.md", "docs/how-to.md"),
+        *("docs/calls.md", "docs/tutorial.md", "docs/how-to.md", "docs/index.md"),
     )
 }
 README = PAGES["README.md"]
@@ -151,7 +151,7 @@ def test_what_happens_afterwards(row):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/troubleshooting.md", "docs/tutorial.md", "docs/how-to.md"]
+    "page", ["README.md", "docs/troubleshooting.md", "docs/tutorial.md", "docs/how-to.md", "docs/index.md"]
 )
 def test_code_runs_and_prints_what_is_shown(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Later blocks go on with the names of earlier ones."""
