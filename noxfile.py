@@ -44,11 +44,14 @@ MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 def lint(session: nox.Session) -> None:
     """Formatting, static analysis and types, Python and C++."""
     session.install("clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1")
-    session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13")
+    session.install(
+        *CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "pyright[nodejs]>=1.1.400"
+    )
     session.install(*CONSTRAINTS, "ruff>=0.9", "numpy", "torch", "ml_dtypes", "optree", "pytest>=8")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    session.run("pyright")
     session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
     where = f"-Dpybind11_DIR={steps.pybind11_folder(session)}"
     options = ("-DNUMPY_BRIDGE_CUDA=OFF", "-DNUMPY_BRIDGE_UNITY=OFF")  # each file by itself
@@ -138,6 +141,23 @@ def browser(session: nox.Session) -> None:
     tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
     steps.install_wheel(session, "[tour]", *tools)
     session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def docs(session: nox.Session) -> None:
+    """The web site of the documentation, notebooks executed, into build/docs; it is looked at in Chromium."""
+    for program, package in (
+        ("doxygen", "doxygen"),
+        ("chromium", "chromium"),
+        ("chromedriver", "chromium-driver"),
+    ):
+        steps.install_system_package(session, program, package)
+    sphinx = ("sphinx>=8", "furo", "myst-nb", "numpydoc", "breathe", "ipykernel")
+    additions = ("sphinx-copybutton", "sphinx-llms-txt", "sphinx-sitemap", "sphinxext-opengraph")
+    tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
+    steps.install_wheel(session, "[tour]", *sphinx, *additions, *tools)
+    session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "docs", "build/docs")
+    session.run("pytest", "tests/browser/test_docs_site.py", *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -370,8 +390,7 @@ def compute_sanitizer(session: nox.Session) -> None:
 def stubs(session: nox.Session) -> None:
     """Regenerate the type stubs of the extension module."""
     steps.install_wheel(session, "[test]")
-    session.run("pybind11-stubgen", "numpy_bridge._core", "-o", session.create_tmp())
-    shutil.copy(Path(session.create_tmp(), "numpy_bridge/_core.pyi"), "python/numpy_bridge/_core.pyi")
+    session.run("python", "csrc/core/stubs.py", "python/numpy_bridge/_core.pyi")
 
 
 @nox.session

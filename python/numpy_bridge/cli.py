@@ -33,8 +33,20 @@ ANSWERS = {
 }
 
 
+COMMANDS = {
+    "info": "Show the build, this machine and its array libraries.",
+    "explain": "Explain the memory of an object and which calls share it, or how two objects overlap.",
+    "audit": "Run a program and show where memory passes between array libraries, shared or copied.",
+    "matrix": "Try every installed array library with every other's memory.",
+    "tour": "Run the listings of an article on PyTorch and NumPy live, and check its statements.",
+}
+"""The first line of each command's help."""
+
+EXTRA = "pip install typer rich"
+
+
 def main() -> None:
-    """Run the command line. Answers need only the wheel: builds of extensions ask for them."""
+    """Run the command line. Answers, `info` and `--help` need only the wheel."""
     arguments = sys.argv[1:]
     if arguments and set(arguments) <= set(ANSWERS):
         for name in arguments:
@@ -46,8 +58,27 @@ def main() -> None:
         package = str(error.name).partition(".")[0]
         if package in ("numpy_bridge", "numpy"):  # all others are installed by the extra
             raise
-        print(f"numpy-bridge: {package} is missing: pip install 'numpy-bridge[cli]'", file=sys.stderr)
-        raise SystemExit(2) from None
+        if not _without_extra(arguments):
+            print(f"numpy-bridge: {package} is missing: {EXTRA}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+
+def _without_extra(arguments: list[str]) -> bool:
+    """Do what needs neither typer nor rich. Return whether that was asked for."""
+    if arguments == ["info"]:
+        from numpy_bridge.info import terminal
+
+        print(terminal.plain(), end="")
+        return True
+    if arguments in ([], ["--help"]):
+        width = max(map(len, (*COMMANDS, *ANSWERS)))
+        print("Usage: numpy-bridge [OPTIONS] COMMAND\n\nCommands:")
+        print("\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()))
+        print("\nOptions:")
+        print("\n".join(f"  {name:<{width}}  {answer.help}" for name, answer in ANSWERS.items()))
+        print(f"\nAll commands but info need two more packages: {EXTRA}")
+        return True
+    return False
 
 
 def build() -> typer.Typer:
@@ -55,6 +86,7 @@ def build() -> typer.Typer:
     import typer
 
     from numpy_bridge.auditing import command as audit
+    from numpy_bridge.explanation.command import command as explain
     from numpy_bridge.info.command import command as info
     from numpy_bridge.matrix.command import command as matrix
     from numpy_bridge.tour.command import command as tour
@@ -80,7 +112,8 @@ def build() -> typer.Typer:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
     app.command("info")(info)
-    app.command("tour")(tour)
+    app.command("explain")(explain)
     app.command("audit", context_settings=audit.SETTINGS)(audit.command)
     app.command("matrix")(matrix)
+    app.command("tour")(tour)
     return app

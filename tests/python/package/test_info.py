@@ -231,7 +231,7 @@ def test_shows_everything(monkeypatch: pytest.MonkeyPatch, terminal: str | None)
     assert ("\x1b[" in text) is (terminal is not None)
     for part in (
         numpy_bridge.__version__,
-        "compiled by CUDA 13.0 for 80-real, 90-real, 90-virtual",
+        "compiled by CUDA 13.0 for compute capability 8.0, 9.0 and newer",
         "for CUDA 13.1",
         "CUDA 13.0, linked in",
         "NVIDIA H200, compute capability 9.0, 139.7 GiB, 132 multiprocessors",
