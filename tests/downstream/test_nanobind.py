@@ -161,6 +161,20 @@ def test_reasons_if_the_last_overload_takes_no_array(modules: dict[str, ModuleTy
         modules["by_nanobind"].kind("text")
 
 
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("m.total(None)", "incompatible function arguments"),
+        ("m.strict(d)", "incompatible function arguments"),
+        ("m.Unit() + d", "arg1: expected float32, CPU; got float64"),
+        ("m.add(d, d)", r"^arg0: expected[^\n]*$"),
+    ],
+)
+def test_differences_from_pybind11(expression: str, text: str, modules: dict[str, ModuleType]) -> None:
+    with pytest.raises(TypeError, match=text):
+        eval(expression, {"m": modules["by_nanobind"], "d": np.ones((2, 3))})
+
+
 def test_signatures_say_what_arrays_ask_for(module: ModuleType) -> None:
     assert 'typing.Annotated[typing.Any, "float32, 2-D, writable, CPU"]' in module.scale.__doc__
     assert 'typing.Annotated[typing.Any, "float32, writable, CPU"] | None' in module.size_or_none.__doc__
@@ -231,10 +245,16 @@ def test_results_are_freed_once(module: ModuleType) -> None:
 
 
 def test_released_gil_pins(module: ModuleType) -> None:
-    x = torch.ones(3, dtype=torch.float64)
+    x, y = torch.ones(3, dtype=torch.float64), torch.ones(3)
     assert module.without_gil(x) == 3
-    with pytest.raises(RuntimeError, match="resize"):
-        x.resize_(1000)
+    assert not x.untyped_storage().resizable()
+    x = torch.ones(3, dtype=torch.float64)
+    module.total(x)
+    assert x.untyped_storage().resizable()
+    assert module.guarded(x, y) == 3
+    assert not x.untyped_storage().resizable()
+    assert not y.untyped_storage().resizable()
+    assert module.guarded(x.new_ones(2), None) == -1
 
 
 def test_calls_keep_no_reference(module: ModuleType) -> None:

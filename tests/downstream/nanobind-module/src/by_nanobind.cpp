@@ -8,4 +8,20 @@ namespace bound_by = nanobind;
 
 #include "functions.hpp"
 
-NB_MODULE(by_nanobind, m) { bind_functions(m); }
+namespace {
+
+/// What differs from pybind11.
+void bind_differences(bound_by::module_& m) {
+    struct unit {};
+    m.def("strict", [](borrowed<const float>) {}, bound_by::arg("x").noconvert());
+    bound_by::class_<unit>(m, "Unit")
+        .def(bound_by::init<>())
+        .def("__add__", [](const unit&, borrowed<const float> x) { return x.size(); }, bound_by::is_operator());
+}
+
+} // namespace
+
+NB_MODULE(by_nanobind, m) {
+    bind_functions(m);
+    bind_differences(m);
+}

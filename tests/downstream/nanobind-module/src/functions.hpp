@@ -64,6 +64,9 @@ template <class Module> void bind_arguments(Module& m) {
         const gil_released others_may_run(x);
         return std::accumulate(x.begin(), x.end(), 0.0);
     });
+    m.def(
+        "guarded", [](const borrowed<const double>& x, std::optional<borrowed<float>> y) { return y ? x.size() : -1; },
+        bound_by::call_guard<bound_by::gil_scoped_release>());
     m.def("norm", [](double) { return std::string("number"); });
     m.def("norm", [](borrowed<const float, ndim<1>>) { return std::string("vector"); });
     m.def("norm", [](borrowed<const float, ndim<2>, c_contiguous>) { return std::string("matrix"); });
