@@ -5,6 +5,7 @@ PYBIND11_MODULE(MODULE_NAME, module) {
     register_arguments(module);
     register_cupy_row(module);
     register_errors(module);
+    register_records(module);
     register_returned(module);
     register_safety(module);
     register_visited(module);

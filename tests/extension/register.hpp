@@ -5,6 +5,7 @@
 void register_arguments(pybind11::module_& module);
 void register_cupy_row(pybind11::module_& module);
 void register_errors(pybind11::module_& module);
+void register_records(pybind11::module_& module);
 void register_returned(pybind11::module_& module);
 void register_safety(pybind11::module_& module);
 void register_visited(pybind11::module_& module);

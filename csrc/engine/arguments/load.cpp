@@ -25,7 +25,7 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<refused_argument> refused_because(refused_ar
     return refused;
 }
 
-NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> refused_for(const memory& found) {
+NUMPY_BRIDGE_INLINE std::unique_ptr<refused_argument> refused_for(const memory& found) {
     auto refused = refused_because(refused_argument::cause::mismatch);
     refused->extents.assign(found.shape, found.shape + found.ndim);
     refused->extents.insert(refused->extents.end(), found.strides, found.strides + found.ndim);
@@ -40,7 +40,9 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_as_it_is(PyObje
     try {
         import_object(x, wanted, in);
         if (meets_all(r, in.description)) return nullptr;
-        return refused_for(in.description);
+        auto refused = refused_for(in.description);
+        refused->elements = std::move(in.elements);
+        return refused;
     } catch (const sharing_error& error) {
         auto refused = refused_because(refused_argument::cause::refusal);
         refused->why = error.why();
@@ -67,7 +69,8 @@ NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
 NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument>
 load_argument(PyObject* x, const requirements& r, engine::hold held, bool convert, loaded_argument& out) {
     if (has_no_memory(x)) return refused_because(refused_argument::cause::no_memory);
-    const engine::request wanted{held, r.writable ? engine::use::writing : engine::use::reading, false, r.checked};
+    const engine::request wanted{held, r.writable ? engine::use::writing : engine::use::reading, false, r.checked,
+                                 (r.dtypes & set_of(dtype::opaque)) != 0};
     out.object = x;
     auto refused = load_as_it_is(x, r, wanted, out.in);
     if (refused == nullptr || !r.may_copy || !convert) return refused;

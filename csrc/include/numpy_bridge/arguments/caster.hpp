@@ -54,6 +54,7 @@ public:
     }();
 
     bool load(py::handle x, bool convert) {
+        if constexpr (wanted.record != nullptr) wanted.record->dtype(); // raises if it is not registered
         if constexpr (holds_nothing)
             if (load_plain(x.ptr())) return true;
         return load_anything(x.ptr(), convert);
@@ -93,7 +94,7 @@ private:
     bool load_plain(PyObject* x) {
         if (numpy_library::get().is_exact_array(x)) {
             memory m;
-            if (!describe_plain_array(x, m) || !fits(m)) return false;
+            if (!describe_plain_array(x, wanted.record, m) || !fits(m)) return false;
             accept(m, x);
             seen_.object = x;
             seen_.still_there = engine::is_array_unmoved;

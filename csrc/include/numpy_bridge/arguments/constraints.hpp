@@ -11,6 +11,8 @@
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
+struct memory;
+
 /// Element type: any of these. `borrowed<const one_of<float, double>>`; see `visit`.
 template <class... T> struct one_of {};
 
@@ -49,7 +51,7 @@ struct allow_cast {};
 
 /// `numpy_bridge::element<T>::id` names the row of the dtype table for a C++ type. Specialise it for
 /// types in the table that C++17 lacks: `template <> struct element<my_half> { static
-/// constexpr dtype id = dtype::float16; };`
+/// constexpr dtype id = dtype::float16; };` For structs and long doubles include `numpy_bridge/records.hpp`.
 template <class T, class = void> struct element {};
 
 template <class T> struct element<T, std::enable_if_t<dtype_of<T>().has_value()>> {
@@ -60,6 +62,13 @@ namespace detail {
 
 enum class order : std::uint8_t { any, c, f, c_or_f };
 enum class place : std::uint8_t { host, cuda, anywhere };
+
+/// A C++ type whose dtype is NumPy's only: a struct, a long double.
+struct record_type {
+    std::int64_t itemsize;                  ///< bytes
+    void* (*dtype)();                       ///< borrowed; raises if it is not registered
+    bool (*describes)(const memory& found); ///< whether the elements of `found` have this dtype
+};
 
 using dtype_set = std::uint32_t; // a bit for each row of the dtype table
 static_assert(dtype_table.size() <= 32);
@@ -79,20 +88,36 @@ struct requirements {
     bool checked = true;
     bool may_copy = false;
     bool may_narrow = false; ///< a copy may lose precision
+    bool as_bytes = false;   ///< elements of any dtype, as bytes along one more dimension
+    const record_type* record = nullptr;
 };
+
+template <class T, class = void> inline constexpr const record_type* record_of_element = nullptr;
+template <class T>
+inline constexpr const record_type* record_of_element<T, std::void_t<decltype(element<T>::record)>> =
+    &element<T>::record;
 
 /// The element types that T stands for.
 template <class T> struct element_types {
     static constexpr dtype_set set = set_of(element<T>::id);
     static constexpr std::size_t alignment = alignof(T);
+    static constexpr const record_type* record = record_of_element<T>;
 };
 template <class... T> struct element_types<one_of<T...>> {
+    static_assert(((element<T>::id != dtype::opaque) && ...), "one_of<...> takes numbers: no structs, no long doubles");
     static constexpr dtype_set set = (set_of(element<T>::id) | ...);
     static constexpr std::size_t alignment = 1; // that of the dtype found
+    static constexpr const record_type* record = nullptr;
 };
 template <> struct element_types<void> {
     static constexpr dtype_set set = set_of(dtype::opaque) - 1; // all others
     static constexpr std::size_t alignment = 1;
+    static constexpr const record_type* record = nullptr;
+};
+template <> struct element_types<std::byte> {
+    static constexpr dtype_set set = element_types<void>::set | set_of(dtype::opaque);
+    static constexpr std::size_t alignment = 1;
+    static constexpr const record_type* record = nullptr;
 };
 
 /// Elements whose type is known only at run time are reached through void pointers.
@@ -133,6 +158,8 @@ template <class T, class... Constraints> constexpr requirements make_requirement
     r.dtypes = element_types<value>::set;
     r.alignment = element_types<value>::alignment;
     r.writable = !std::is_const_v<T>;
+    r.as_bytes = std::is_same_v<value, std::byte>;
+    r.record = element_types<value>::record;
     (apply(r, Constraints{}), ...);
     return r;
 }

@@ -61,11 +61,14 @@ private:
     dims values_; // only the first `ndim_` are used
 };
 
+template <class T> inline constexpr bool is_byte = std::is_same_v<std::remove_cv_t<T>, std::byte>;
+
 } // namespace detail
 
 /// Pointer, shape and strides of elements of type T (const T for read-only memory; void where the
 /// dtype is known at run time only). N is the number of dimensions, -1 if it is not fixed. Owns
-/// nothing and does not use Python. Strides count elements.
+/// nothing and does not use Python. Strides count elements. Elements that are std::byte are those of elements of any
+/// dtype: they have one dimension more, the last, and N counts it.
 template <class T, int N, detail::order Order> class strided_array {
 public:
     using element_type = T;
@@ -75,13 +78,17 @@ public:
 
     /// The elements of `m`, whose dtype, dimensions and order have been checked.
     explicit strided_array(const memory& m) noexcept : data_(reinterpret_cast<T*>(m.data)), dtype_(m.type.id) {
-        const unsigned exponent = itemsize_exponent(m.type.id);
-        shape_.resize(m.ndim);
-        strides_.resize(m.ndim);
-        const int count = N >= 0 ? N : m.ndim; // known to the optimiser
+        constexpr int more = detail::is_byte<T> ? 1 : 0;
+        shape_.resize(m.ndim + more);
+        strides_.resize(m.ndim + more);
+        const int count = N >= 0 ? N - more : m.ndim; // known to the optimiser
         for (int i = 0; i < count; ++i) {
             shape_[i] = m.shape[i];
-            strides_[i] = m.strides[i] >> exponent;
+            strides_[i] = in_elements(m.strides[i], m.type.id);
+        }
+        if constexpr (detail::is_byte<T>) {
+            shape_[count] = itemsize(m);
+            strides_[count] = 1;
         }
     }
 
@@ -159,6 +166,12 @@ public:
 #endif
 
 private:
+    static std::int64_t in_elements(std::int64_t bytes, numpy_bridge::dtype id) noexcept {
+        if constexpr (detail::is_byte<T>) return bytes;
+        else if constexpr (detail::element_types<value_type>::record != nullptr) return bytes / std::int64_t{sizeof(T)};
+        else return bytes >> itemsize_exponent(id);
+    }
+
     static constexpr void require_contiguous() noexcept {
         static_assert(Order != detail::order::any, "needs c_contiguous, f_contiguous or any_contiguous");
         static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
