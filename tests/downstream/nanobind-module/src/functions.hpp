@@ -16,7 +16,7 @@ int freed = 0;
 
 class series {
 public:
-    explicit series(shared<const double, ndim<1>> values) : values(std::move(values)) {}
+    explicit series(shared<const double, ndim<1>> x) : values(std::move(x)) {}
     double last() const { return values(values.shape(0) - 1); }
     double dot(const borrowed<const double, ndim<1>>& x) const {
         double sum = 0;
