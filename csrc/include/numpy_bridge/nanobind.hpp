@@ -12,7 +12,7 @@
 #include <nanobind/nanobind.h>
 
 #ifdef Py_LIMITED_API
-#error "numpy_bridge needs more than Python's stable ABI: call nanobind_add_module without STABLE_ABI and BACKEND_MODULE"
+#error "numpy_bridge does not fit the stable ABI: call nanobind_add_module without STABLE_ABI and BACKEND_MODULE"
 #endif
 
 #include <numpy_bridge/arguments/array_argument.hpp>

@@ -33,8 +33,10 @@ namespace nb = nanobind;
 template <class Caster> struct nanobind_other : Caster {
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
         if (Caster::from_python(x, flags, call)) return true;
-        refusals_of_call(*call).add(flags, [] { Py_INCREF(Py_Ellipsis);
-            return Py_Ellipsis; });
+        refusals_of_call(*call).add(flags, [] {
+            Py_INCREF(Py_Ellipsis);
+            return Py_Ellipsis;
+        });
         return false;
     }
 };
@@ -123,8 +125,8 @@ private:
 
 /// An array inside a container, or one that `nanobind::cast` makes. The casters of these are gone before the function
 /// runs, so the array is pinned until the call has ended.
-template <class Spec> bool load_for_container(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call,
-                                              array_argument<Spec>& out) {
+template <class Spec>
+bool load_for_container(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call, array_argument<Spec>& out) {
     constexpr const requirements& wanted = Spec::wanted;
     constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
     if (borrows && (flags & nb::detail::cast_flags::manual) != 0) return false; // nothing would hold it
@@ -182,7 +184,8 @@ template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
 
     /// The object that was passed, or the copy that was made of it. A member must be `shared`.
     static handle from_cpp(const Value& x, rv_policy policy, cleanup_list*) noexcept {
-        if (std::is_same_v<typename Spec::hold, numpy_bridge::detail::borrow> && policy == rv_policy::reference_internal) {
+        if (std::is_same_v<typename Spec::hold, numpy_bridge::detail::borrow> &&
+            policy == rv_policy::reference_internal) {
             PyErr_SetString(PyExc_TypeError,
                             "a borrowed array is gone after the call that took it: keep a numpy_bridge::shared");
             return {};

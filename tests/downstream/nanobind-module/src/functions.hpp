@@ -41,9 +41,8 @@ void scale(borrowed<float, ndim<2>> x, float factor) {
 
 template <class Module> void bind_arguments(Module& m) {
     m.def("scale", &scale);
-    m.def("total", [](const borrowed<const double, any_contiguous>& x) {
-        return std::accumulate(x.begin(), x.end(), 0.0);
-    });
+    m.def("total",
+          [](const borrowed<const double, any_contiguous>& x) { return std::accumulate(x.begin(), x.end(), 0.0); });
     m.def("add", [](borrowed<double, ndim<1>> x, borrowed<const double, ndim<1>> y) {
         for (std::int64_t i = 0; i < x.shape(0); ++i) x(i) += y(i);
     });
