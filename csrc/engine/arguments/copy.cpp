@@ -42,6 +42,7 @@ NUMPY_BRIDGE_INLINE dtype target_dtype(const requirements& r, dtype found) {
 NUMPY_BRIDGE_INLINE py::object target_dtype_of_array(const py::object& values, const requirements& r) {
     const py::object found = values.attr("dtype");
     if (r.as_bytes) return found;
+    if (!r.may_convert) return found.attr("newbyteorder")("=");
     if (r.record != nullptr) {
         auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record->dtype()));
         const char* rule = r.may_narrow ? "same_kind" : "equiv";
@@ -65,7 +66,7 @@ NUMPY_BRIDGE_INLINE py::object converted_tensor(py::object values, const require
     const std::string found = py::str(values.attr("dtype"));
     const auto id = from_name(std::string_view(found).substr(found.find('.') + 1));
     if (!id) throw py::type_error(found + " is no dtype of numbers");
-    const py::object type = torch.attr(info(target_dtype(r, *id)).name);
+    const py::object type = torch.attr(info(r.may_convert ? target_dtype(r, *id) : *id).name);
     const auto reversed = [](const py::object& t) {
         return t.attr("permute")(
             py::tuple(py::module_::import("builtins").attr("range")(t.attr("dim")()).attr("__reversed__")()));
@@ -74,6 +75,38 @@ NUMPY_BRIDGE_INLINE py::object converted_tensor(py::object values, const require
     values =
         values.attr("to")(type, py::arg("copy") = true, py::arg("memory_format") = torch.attr("contiguous_format"));
     return r.order == order::f ? py::object(reversed(values)) : values;
+}
+
+/// The accepted dtype for numbers that have dtype `found` in NumPy's reading.
+NUMPY_BRIDGE_INLINE std::optional<dtype> dtype_for_values(const requirements& r, dtype found) noexcept {
+    if (auto same_kind = best_dtype(r.dtypes, found, true)) return same_kind;
+    for (const dtype unsigned_integer : {dtype::uint64, dtype::uint32, dtype::uint16, dtype::uint8})
+        if (range_of(found).what == number_range::kind::integer && (r.dtypes & set_of(unsigned_integer)) != 0)
+            return unsigned_integer;
+    return std::nullopt;
+}
+
+NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& r) {
+    const py::module_ numpy = py::module_::import("numpy");
+    const auto values = py::reinterpret_borrow<py::object>(x);
+    if (r.record != nullptr)
+        return numpy.attr("array")(values,
+                                   py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record->dtype())));
+    const py::object array = numpy.attr("asarray")(values);
+    const auto found = from_numpy_number(array.attr("dtype").attr("num").cast<int>());
+    if (!found) throw py::type_error("not numbers");
+    if (r.as_bytes) return array;
+    const bool none = array.attr("size").cast<std::int64_t>() == 0; // of no particular dtype
+    const auto target = none ? std::optional(first_of(r.dtypes)) : dtype_for_values(r, *found);
+    if (!target) throw py::type_error("numbers of another kind");
+    const py::object type = numpy_library::get().descr_for({*target, byte_order::native});
+    py::object result = array.attr("astype")(type, py::arg("order") = r.order == order::f ? "F" : "C");
+    const bool whole =
+        range_of(*target).what == number_range::kind::integer || range_of(*target).what == number_range::kind::natural;
+    const auto comparable = [&](const py::object& a) { return whole ? a : py::object(numpy.attr("isfinite")(a)); };
+    if (!numpy.attr("array_equal")(comparable(result), comparable(array)).cast<bool>())
+        throw py::type_error("numbers out of range");
+    return result;
 }
 
 NUMPY_BRIDGE_INLINE py::object converted(PyObject* x, const requirements& r) {

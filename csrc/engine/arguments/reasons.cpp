@@ -39,12 +39,6 @@ NUMPY_BRIDGE_INLINE std::string expectation(const requirements& r) {
     return name_of_record(r) + std::string(layout.view());
 }
 
-NUMPY_BRIDGE_INLINE dtype first_of(dtype_set accepted) {
-    for (const dtype_info& row : dtype_table)
-        if ((accepted & set_of(row.id)) != 0) return row.id;
-    return dtype::float64;
-}
-
 inline constexpr const char* assign_first = "assign it first, or the writes are lost: ";
 
 NUMPY_BRIDGE_INLINE void replace_all(std::string& text, std::string_view from, const std::string& to) {

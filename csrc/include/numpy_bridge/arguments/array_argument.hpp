@@ -58,7 +58,8 @@ template <class Hold, class T, class... Constraints> struct argument_spec {
     template <class U, class... More> using with = argument_spec<Hold, U, Constraints..., More...>;
 
     static_assert(!wanted.may_copy || std::is_const_v<T>,
-                  "allow_copy and allow_cast need const elements: writes to a copy would be lost");
+                  "allow_copy, allow_cast and array_like need const elements: writes to a copy would be lost");
+    static_assert(wanted.may_convert || (wanted.may_copy && !wanted.may_narrow), "keep_dtype goes with allow_copy");
     static_assert(!wanted.as_bytes || wanted.order != order::f,
                   "the bytes of an element are neighbours: use any_contiguous for those of arrays in Fortran order");
 };

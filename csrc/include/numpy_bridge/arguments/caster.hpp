@@ -41,7 +41,7 @@ template <class Spec, bool OfWholeArgument = false> class argument_caster {
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
     static constexpr bool holds_nothing = borrows && OfWholeArgument && gil_holds_borrows;
     static constexpr auto held = holds_nothing ? engine::hold::nothing : engine::hold::lasting;
-    static_assert(borrows || (wanted.checked && !wanted.may_copy), "shared arguments are always checked, never copies");
+    static_assert(borrows || wanted.checked, "shared arguments are always checked");
 
 public:
     argument_caster() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
@@ -132,7 +132,8 @@ private:
         }
         imported& in = loaded.in;
         if constexpr (!borrows) {
-            value_ = argument(in.description, stream_of(in), false, share(in.anchored_to(x)));
+            value_ = argument(in.description, stream_of(in), static_cast<bool>(loaded.copy),
+                              share(in.anchored_to(loaded.object)));
         } else {
             value_ = argument(in.description, stream_of(in), static_cast<bool>(loaded.copy), borrow(loaded.object));
             seen_ = in.seen;

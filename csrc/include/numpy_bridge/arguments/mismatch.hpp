@@ -60,6 +60,12 @@ inline bool order_fits(order wanted, const memory& m) noexcept {
     return true;
 }
 
+constexpr bool trailing_extents_fit(const requirements& r, const memory& m) noexcept {
+    for (int i = 0; i < r.trailing_count; ++i)
+        if (r.trailing[i] != -1 && r.trailing[i] != m.shape[m.ndim - r.trailing_count + i]) return false;
+    return true;
+}
+
 /// Whether all used strides are multiples of the itemsize.
 inline bool strides_fit(const memory& m) noexcept {
     if (m.type.id == dtype::opaque) { // of any size
@@ -82,8 +88,10 @@ template <mismatch Which> bool meets(const requirements& r, const memory& m) noe
     else if constexpr (Which == mismatch::dtype)
         return (r.dtypes & set_of(m.type.id)) != 0 && (r.record == nullptr || r.record->describes(m));
     else if constexpr (Which == mismatch::byte_order) return m.type.order == byte_order::native || r.as_bytes;
-    else if constexpr (Which == mismatch::ndim) return r.ndim < 0 || m.ndim == r.ndim;
-    else if constexpr (Which == mismatch::extents) return m.ndim != r.ndim || extents_fit(r, m);
+    else if constexpr (Which == mismatch::ndim)
+        return (r.ndim < 0 || m.ndim == r.ndim) && m.ndim >= r.min_ndim && m.ndim <= r.max_ndim;
+    else if constexpr (Which == mismatch::extents)
+        return (m.ndim != r.ndim || extents_fit(r, m)) && (m.ndim < r.min_ndim || trailing_extents_fit(r, m));
     else if constexpr (Which == mismatch::order) return order_fits(r.order, m);
     else if constexpr (Which == mismatch::strides) return r.order != order::any || r.as_bytes || strides_fit(m);
     else if constexpr (Which == mismatch::alignment) return alignment_fits(r, m);

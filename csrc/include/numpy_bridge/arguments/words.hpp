@@ -52,19 +52,32 @@ constexpr void write_elements(fixed_text& out, const requirements& r) noexcept {
     }
 }
 
-/// "shape (any, 3)", "2-D", or nothing.
-constexpr void write_shape(fixed_text& out, const requirements& r) noexcept {
-    if (!r.has_extents) {
-        if (r.ndim >= 0) out << ", " << static_cast<std::uint64_t>(r.ndim) << "-D";
-        return;
-    }
-    out << ", shape (";
-    for (int i = 0; i < r.ndim; ++i) {
+/// "any, 3"
+constexpr void write_extents(fixed_text& out, const std::int64_t* extents, int count) noexcept {
+    for (int i = 0; i < count; ++i) {
         if (i > 0) out << ", ";
-        if (r.extents[i] == -1) out << "any";
-        else out << static_cast<std::uint64_t>(r.extents[i]);
+        if (extents[i] == -1) out << "any";
+        else out << static_cast<std::uint64_t>(extents[i]);
     }
-    out << (r.ndim == 1 ? ",)" : ")");
+}
+
+/// "shape (any, 3)", "shape (..., 3)", "2-D", "1-D to 3-D", or nothing.
+constexpr void write_shape(fixed_text& out, const requirements& r) noexcept {
+    if (r.has_extents) {
+        out << ", shape (";
+        write_extents(out, r.extents, r.ndim);
+        out << (r.ndim == 1 ? ",)" : ")");
+    } else if (r.trailing_count > 0) {
+        out << ", shape (..., ";
+        write_extents(out, r.trailing, r.trailing_count);
+        out << ")";
+    } else if (r.ndim >= 0) {
+        out << ", " << static_cast<std::uint64_t>(r.ndim) << "-D";
+    } else if (r.min_ndim > 0 || r.max_ndim < max_ndim) {
+        const char* between = r.max_ndim - r.min_ndim == 1 ? "-D or " : "-D to ";
+        out << ", " << static_cast<std::uint64_t>(r.min_ndim) << between << static_cast<std::uint64_t>(r.max_ndim)
+            << "-D";
+    }
 }
 
 /// ", C-contiguous, 2-D, writable, CPU": all requirements but those of elements.
