@@ -107,6 +107,8 @@ ACCEPTED = [
     ("like", "torch.ones(3).double()"),
     ("like", "np.ones(3)"),
     ("constants", ""),
+    ("twice", "np.ones(3)"),
+    ("twice", "torch.ones(3).double()"),
 ]
 REFUSED = [
     ("total", "a"),

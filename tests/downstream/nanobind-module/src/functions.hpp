@@ -84,6 +84,11 @@ template <class Module> void bind_results(Module& m) {
         static const float constants[] = {1, 2, 3};
         return own(&constants[0], {3}, [](const float*) { ++freed; });
     });
+    m.def("twice", [](borrowed<const double, ndim<1>> x) {
+        auto out = fresh_like(x);
+        for (std::int64_t i = 0; i < x.shape(0); ++i) out(i) = 2 * x(i);
+        return out;
+    });
     m.def("freed", [] { return freed; });
     bound_by::class_<series>(m, "Series")
         .def(bound_by::init<shared<const double, ndim<1>>>())
