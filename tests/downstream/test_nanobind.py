@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import re
@@ -25,10 +26,14 @@ LIBRARIES = ("by_pybind11", "by_nanobind")
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ModuleType]]:
     folder = tmp_path_factory.mktemp("nanobind")
-    install(shutil.copytree(HERE / "nanobind", folder / "project"), folder / "installed")
+    install(shutil.copytree(HERE / "nanobind-module", folder / "project"), folder / "installed")
     sys.path.insert(0, str(folder / "installed"))
-    yield {name: importlib.import_module(name) for name in LIBRARIES}
+    yield {name: importlib.import_module(name) for name in (*LIBRARIES, "scale")}
     sys.path.remove(str(folder / "installed"))
+
+
+def both(modules: dict[str, ModuleType]) -> list[ModuleType]:
+    return [modules[name] for name in LIBRARIES]
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -102,6 +107,8 @@ ACCEPTED = [
     ("like", "torch.ones(3).double()"),
     ("like", "np.ones(3)"),
     ("constants", ""),
+    ("twice", "np.ones(3)"),
+    ("twice", "torch.ones(3).double()"),
 ]
 REFUSED = [
     ("total", "a"),
@@ -131,22 +138,43 @@ REFUSED = [
 
 @pytest.mark.parametrize(("name", "expression"), ACCEPTED, ids=lambda text: text)
 def test_accepted(name: str, expression: str, modules: dict[str, ModuleType]) -> None:
-    first, second = (outcome(getattr(m, name), expression, m) for m in modules.values())
+    first, second = (outcome(getattr(m, name), expression, m) for m in both(modules))
     assert first == second
     assert not is_refusal(first)
 
 
 @pytest.mark.parametrize(("name", "expression"), REFUSED, ids=lambda text: text)
 def test_refused_with_the_same_reasons(name: str, expression: str, modules: dict[str, ModuleType]) -> None:
-    first, second = (outcome(getattr(m, name), expression, m) for m in modules.values())
+    first, second = (outcome(getattr(m, name), expression, m) for m in both(modules))
     assert first == second
     assert is_refusal(first)
 
 
+def test_refusal_is_the_one_of_the_guide(modules: dict[str, ModuleType]) -> None:
+    with pytest.raises(TypeError) as refused:
+        modules["scale"].scale(np.ones(3), 3)
+    assert f"```text\n{refused.value}\n```" in HERE.parents[1].joinpath("docs/cpp.md").read_text()
+
+
 def test_reasons_if_the_last_overload_takes_no_array(modules: dict[str, ModuleType]) -> None:
     """nanobind only: pybind11 waits for a later overload with arrays."""
-    with pytest.raises(TypeError, match=r"^no overload accepts these arguments:\n  arg0: expected .* got str$"):
+    reasons = r"^no overload accepts these arguments:\n  arg0: expected .* got str$"
+    with pytest.raises(TypeError, match=reasons):
         modules["by_nanobind"].kind("text")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("m.total(None)", "incompatible function arguments"),
+        ("m.strict(d)", "incompatible function arguments"),
+        ("m.Unit() + d", "arg1: expected float32, CPU; got float64"),
+        ("m.add(d, d)", r"^arg0: expected[^\n]*$"),
+    ],
+)
+def test_differences_from_pybind11(expression: str, text: str, modules: dict[str, ModuleType]) -> None:
+    with pytest.raises(TypeError, match=text):
+        eval(expression, {"m": modules["by_nanobind"], "d": np.ones((2, 3))})
 
 
 def test_signatures_say_what_arrays_ask_for(module: ModuleType) -> None:
@@ -219,10 +247,16 @@ def test_results_are_freed_once(module: ModuleType) -> None:
 
 
 def test_released_gil_pins(module: ModuleType) -> None:
-    x = torch.ones(3, dtype=torch.float64)
+    x, y = torch.ones(3, dtype=torch.float64), torch.ones(3)
     assert module.without_gil(x) == 3
-    with pytest.raises(RuntimeError, match="resize"):
-        x.resize_(1000)
+    assert not x.untyped_storage().resizable()
+    x = torch.ones(3, dtype=torch.float64)
+    module.total(x)
+    assert x.untyped_storage().resizable()
+    assert module.guarded(x, y) == 3
+    assert not x.untyped_storage().resizable()
+    assert not y.untyped_storage().resizable()
+    assert module.guarded(x.new_ones(2), None) == -1
 
 
 def test_calls_keep_no_reference(module: ModuleType) -> None:
@@ -245,10 +279,8 @@ def test_calls_keep_no_reference(module: ModuleType) -> None:
     before = [sys.getrefcount(x) for x in watched]
     marks_before = [sys.getrefcount(x) for x in marks]
     for function, *arguments in calls * 100:
-        try:
+        with contextlib.suppress(TypeError):
             function(*arguments)
-        except TypeError:
-            pass
     del arguments
     assert [sys.getrefcount(x) for x in watched] == before
     assert all(abs(sys.getrefcount(x) - y) < 100 for x, y in zip(marks, marks_before, strict=True))

@@ -12,12 +12,13 @@
 #include <nanobind/nanobind.h>
 
 #ifdef Py_LIMITED_API
-#error "numpy_bridge needs more than Python's stable ABI: call nanobind_add_module without STABLE_ABI and BACKEND_MODULE"
+#error "numpy_bridge does not fit the stable ABI: call nanobind_add_module without STABLE_ABI and BACKEND_MODULE"
 #endif
 
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/gil.hpp>
 #include <numpy_bridge/arguments/nanobind_caster.hpp>
+#include <numpy_bridge/fresh.hpp>
 #include <numpy_bridge/returned.hpp>
 #include <numpy_bridge/visit.hpp>
 
@@ -43,6 +44,14 @@ template <class T> struct type_caster<numpy_bridge::owned<T>> {
             array = numpy_bridge::to_numpy(std::move(from));
         });
         return array.release().ptr();
+    }
+};
+
+template <class T, class... Constraints> struct type_caster<numpy_bridge::fresh<T, Constraints...>> {
+    using Value = numpy_bridge::fresh<T, Constraints...>;
+    static constexpr auto Name = const_name("numpy.ndarray");
+    static handle from_cpp(const Value& from, rv_policy, cleanup_list*) noexcept {
+        return handle(from.object().ptr()).inc_ref();
     }
 };
 

@@ -15,6 +15,8 @@
 #include <nanobind/stl/optional.h>
 
 #include <numpy_bridge/arguments/caster.hpp>
+#include <numpy_bridge/arguments/gil.hpp>
+#include <numpy_bridge/arguments/nanobind_guard.hpp>
 #include <numpy_bridge/arguments/nanobind_refusals.hpp>
 
 #if NB_VERSION_MAJOR < 3
@@ -31,15 +33,38 @@ namespace nb = nanobind;
 template <class Caster> struct nanobind_other : Caster {
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
         if (Caster::from_python(x, flags, call)) return true;
-        refusals_of_call(*call).add(flags, [] { Py_INCREF(Py_Ellipsis);
-            return Py_Ellipsis; });
+        refusals_of_call(*call).add(flags, [] {
+            Py_INCREF(Py_Ellipsis);
+            return Py_Ellipsis;
+        });
         return false;
     }
 };
 
+/// What a caster of a borrowed array adds to that of a shared one.
+template <class Argument, bool Borrows> class nanobind_borrow : passed_borrow {
+protected:
+    void pass(const Argument& x, const nb::detail::cleanup_list& call) noexcept {
+        x_ = &x;
+        passed_borrow::pass(call);
+    }
+
+private:
+    void pin_array() override { pin_.emplace(*x_); }
+
+    const Argument* x_ = nullptr;
+    std::optional<pin> pin_;
+};
+template <class Argument> class nanobind_borrow<Argument, false> {
+protected:
+    void pass(const Argument& /*x*/, const nb::detail::cleanup_list& /*call*/) noexcept {}
+};
+
 /// An array, or an array or None, that is an argument of its own. Lasts until the bound function has returned.
-template <class Argument, class Caster> class nanobind_array : Caster {
+template <class Argument, class Caster>
+class nanobind_array : Caster, nanobind_borrow<Argument, is_array_argument<Argument>::borrows> {
     static constexpr bool optional = is_array_argument<Argument>::optional;
+    using borrow_of_call = nanobind_borrow<Argument, is_array_argument<Argument>::borrows>;
 
 public:
     nanobind_array() = default;
@@ -54,6 +79,7 @@ public:
 
     /// Raises TypeError with the reasons if no overload is left to try.
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
+        call_ = call;
         try {
             if (Caster::load(x.ptr(), (flags & nb::detail::cast_flags::convert) != 0)) return true;
         } catch (...) {
@@ -75,6 +101,12 @@ private:
     Argument& passed() {
         Caster::require_unmoved();
         passed_ = true;
+        Argument& x = value();
+        borrow_of_call::pass(x, *call_);
+        return x;
+    }
+
+    Argument& value() {
         if constexpr (optional) return value_ = Caster::operator Argument();
         else return Caster::operator Argument&();
     }
@@ -87,13 +119,14 @@ private:
 
     struct nothing {};
     std::conditional_t<optional, Argument, nothing> value_;
+    const nb::detail::cleanup_list* call_ = nullptr;
     bool passed_ = false;
 };
 
 /// An array inside a container, or one that `nanobind::cast` makes. The casters of these are gone before the function
 /// runs, so the array is pinned until the call has ended.
-template <class Spec> bool load_for_container(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call,
-                                              array_argument<Spec>& out) {
+template <class Spec>
+bool load_for_container(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call, array_argument<Spec>& out) {
     constexpr const requirements& wanted = Spec::wanted;
     constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
     if (borrows && (flags & nb::detail::cast_flags::manual) != 0) return false; // nothing would hold it
@@ -151,7 +184,8 @@ template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
 
     /// The object that was passed, or the copy that was made of it. A member must be `shared`.
     static handle from_cpp(const Value& x, rv_policy policy, cleanup_list*) noexcept {
-        if (std::is_same_v<typename Spec::hold, numpy_bridge::detail::borrow> && policy == rv_policy::reference_internal) {
+        if (std::is_same_v<typename Spec::hold, numpy_bridge::detail::borrow> &&
+            policy == rv_policy::reference_internal) {
             PyErr_SetString(PyExc_TypeError,
                             "a borrowed array is gone after the call that took it: keep a numpy_bridge::shared");
             return {};

@@ -16,7 +16,7 @@ int freed = 0;
 
 class series {
 public:
-    explicit series(shared<const double, ndim<1>> values) : values(std::move(values)) {}
+    explicit series(shared<const double, ndim<1>> x) : values(std::move(x)) {}
     double last() const { return values(values.shape(0) - 1); }
     double dot(const borrowed<const double, ndim<1>>& x) const {
         double sum = 0;
@@ -41,9 +41,8 @@ void scale(borrowed<float, ndim<2>> x, float factor) {
 
 template <class Module> void bind_arguments(Module& m) {
     m.def("scale", &scale);
-    m.def("total", [](const borrowed<const double, any_contiguous>& x) {
-        return std::accumulate(x.begin(), x.end(), 0.0);
-    });
+    m.def("total",
+          [](const borrowed<const double, any_contiguous>& x) { return std::accumulate(x.begin(), x.end(), 0.0); });
     m.def("add", [](borrowed<double, ndim<1>> x, borrowed<const double, ndim<1>> y) {
         for (std::int64_t i = 0; i < x.shape(0); ++i) x(i) += y(i);
     });
@@ -64,6 +63,9 @@ template <class Module> void bind_arguments(Module& m) {
         const gil_released others_may_run(x);
         return std::accumulate(x.begin(), x.end(), 0.0);
     });
+    m.def(
+        "guarded", [](const borrowed<const double>& x, std::optional<borrowed<float>> y) { return y ? x.size() : -1; },
+        bound_by::call_guard<bound_by::gil_scoped_release>());
     m.def("norm", [](double) { return std::string("number"); });
     m.def("norm", [](borrowed<const float, ndim<1>>) { return std::string("vector"); });
     m.def("norm", [](borrowed<const float, ndim<2>, c_contiguous>) { return std::string("matrix"); });
@@ -81,6 +83,11 @@ template <class Module> void bind_results(Module& m) {
     m.def("constants", [] {
         static const float constants[] = {1, 2, 3};
         return own(&constants[0], {3}, [](const float*) { ++freed; });
+    });
+    m.def("twice", [](borrowed<const double, ndim<1>> x) {
+        auto out = fresh_like(x);
+        for (std::int64_t i = 0; i < x.shape(0); ++i) out(i) = 2 * x(i);
+        return out;
     });
     m.def("freed", [] { return freed; });
     bound_by::class_<series>(m, "Series")
