@@ -117,7 +117,7 @@ class _Crew:
     def __init__(self, size: int | None, environment: Mapping[str, str]) -> None:
         if not hasattr(os, "killpg"):
             raise NotImplementedError(
-                "the matrix ends what hangs by process groups, which this platform lacks: run it on Linux or macOS"
+                "the matrix needs process groups, which this platform lacks: run it on Linux or macOS"
             )
         self._pool = ThreadPoolExecutor(size)
         self._environment = {**os.environ, **_QUIET, **environment}

@@ -12,23 +12,23 @@ HIDE = dedent(
     import concurrent.futures, multiprocessing.util, shutil, subprocess, tempfile, threading, uuid
     import numpy as np
 
-    for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    lacking = ("fcntl", "resource", "pwd", "grp", "termios")
+    for name in (*lacking, "torch", "jax", "tensorflow", "ray", "dask", "distributed"):  # these are large
         sys.modules[name] = None  # importing it raises ImportError
-    lacking = {
+    attributes = {
         os: "fork register_at_fork killpg geteuid getuid sysconf pread pwrite memfd_create"
         " O_CLOEXEC O_NOCTTY O_NONBLOCK O_NOFOLLOW",
         select: "poll",
         signal: "SIGKILL",
         mmap: "MAP_PRIVATE MAP_SHARED PROT_READ PROT_WRITE",
     }
-    for module, names in lacking.items():
+    for module, names in attributes.items():
         for name in names.split():
             delattr(module, name)
 
     import numpy_bridge as bridge
 
-    refused = lambda call: _reason(call, bridge.SharingError)
-    def _reason(call, kind):
+    def reason(call, kind=bridge.SharingError):
         try:
             call()
         except kind as error:
@@ -39,13 +39,13 @@ HIDE = dedent(
 USES = {
     "modules": """
         import importlib, pkgutil
-        posix = ("segment", "named", "nameless", "in_flight", "handle", "pool", "batches", "reserving")
+        posix = "segment named nameless in_flight handle pool batches reserving one_receiver".split()
         for found in pkgutil.walk_packages(bridge.__path__, "numpy_bridge."):
             if found.name.rpartition(".")[2] not in posix and "_cuda" not in found.name:
                 try:
                     importlib.import_module(found.name)
                 except ImportError as error:
-                    assert error.name.partition(".")[0] not in ("fcntl", "resource", "numpy_bridge"), found.name
+                    assert (error.name or "").partition(".")[0] not in lacking, (found.name, error)
         """,
     "sharing": """
         block = bytearray(8)
@@ -60,7 +60,7 @@ USES = {
         assert len(report.conversions) == 1
         """,
     "no_copies": """
-        assert _reason(lambda: bridge.no_copies()(lambda: np.array(np.arange(9)))(), bridge.HiddenCopyError)
+        assert reason(bridge.no_copies()(lambda: np.array(np.arange(9))), bridge.HiddenCopyError)
         """,
     "files": """
         folder = tempfile.mkdtemp()
@@ -75,17 +75,21 @@ USES = {
         """,
     "messages": "assert bridge.loads(bridge.dumps(np.arange(9)))[8] == 8",
     "shared blocks": """
-        assert "shared memory" in refused(lambda: bridge.shared_empty(3, "float32"))
+        assert "shared memory" in reason(lambda: bridge.shared_empty(3, "float32"))
         """,
     "private": """
         from numpy_bridge.processes.private import private
-        assert refused(lambda: private(b"12345678"))
+        assert reason(lambda: private(b"12345678"))
         """,
     "matrix": """
         from numpy_bridge import matrix
-        assert "process groups" in _reason(lambda: matrix.run([], []), NotImplementedError)
+        assert "process groups" in reason(lambda: matrix.run([], []), NotImplementedError)
         """,
-    "information": "from numpy_bridge import info; str(info.__doc__)",
+    "collate": """
+        from numpy_bridge.processes import collate
+        assert "fcntl" in reason(lambda: collate([1]))
+        """,
+    "information": "from numpy_bridge import info; assert info.describe()['version']",
 }
 
 
