@@ -5,6 +5,7 @@ The compiler is PyPI's `ziglang`: a Clang with the libc, libc++ and headers of e
 
 from __future__ import annotations
 
+import platform
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -115,10 +116,10 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
         "NUMPY_BRIDGE_CUDA": "OFF",
     }
     settings = tuple(f"--config-settings=cmake.define.{key}={value}" for key, value in defined.items())
-    return Zig(
-        {"CXX": str(folder / "c++"), "_PYTHON_HOST_PLATFORM": f"linux-{architecture}"},
-        settings,
-    )
+    asked = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
+    suffix = steps.output_of(session, "python", "-c", asked).replace(platform.machine(), architecture)
+    host = {"_PYTHON_HOST_PLATFORM": f"linux-{architecture}", "SETUPTOOLS_EXT_SUFFIX": suffix}
+    return Zig({"CXX": str(folder / "c++"), **host}, settings)
 
 
 def _cross_wheel(session: nox.Session, architecture: str, source: str, folder: Path) -> Path:

@@ -43,7 +43,8 @@ mapping::~mapping() {
 namespace numpy_bridge {
 
 mapping::mapping(int /*descriptor*/, std::size_t size, bool /*writable*/, bool /*keep*/, bool /*populate*/)
-    : first_(nullptr), size_(size) {
+    : first_(nullptr),
+      size_(size) {
     PyErr_SetString(PyExc_OSError, "this platform has no mmap, which shared blocks need");
     throw pybind11::error_already_set();
 }

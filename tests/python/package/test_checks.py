@@ -47,3 +47,17 @@ def test_ci_asks_nox_for_its_list(file: str) -> None:
     assert any("nox --list --json -t ci" in line for line in lines)
     for line in lines:
         assert not set(re.findall(r"nox -s ([\w ]+)", line)), line
+
+
+def test_the_platforms_page_names_sessions_and_workflows_that_exist() -> None:
+    page = (ROOT / "docs/platforms.md").read_text()
+    named = {
+        word
+        for row in re.findall(r"^\| (?:Linux|macOS|Windows) .*\|(.*)\|$", page, re.MULTILINE)
+        for word in re.findall(r"`([\w.]+)`", row)
+    }
+    workflows = ROOT / ".github/workflows"
+    assert len(named) > 5
+    for word in named - in_noxfiles().keys():
+        assert word.endswith(".yml"), word
+        assert not workflows.exists() or (workflows / word).exists(), word
