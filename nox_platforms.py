@@ -45,8 +45,10 @@ def wheels(session: nox.Session) -> None:
     (sdist,) = folder.glob("*.tar.gz")
     built = _cross_wheel(session, "x86_64", str(sdist), folder)
     tag = f"manylinux_{OLDEST_GLIBC.replace('.', '_')}_x86_64"
+    for old in Path("wheelhouse").glob(f"*{tag}.whl"):
+        old.unlink()
     session.run("auditwheel", "repair", "--plat", tag, "--wheel-dir", "wheelhouse", str(built))
-    (wheel,) = Path("wheelhouse").glob(f"*-{_python_tag(session)}-*{tag}.whl")
+    (wheel,) = Path("wheelhouse").glob(f"*{tag}.whl")
     session.run("auditwheel", "show", str(wheel))
     bare = folder / "bare"
     session.run("python", "-m", "venv", str(bare))
@@ -94,7 +96,7 @@ def big_endian(session: nox.Session) -> None:
 class Zig(NamedTuple):
     """The compiler for one target, as a build system wants it."""
 
-    env: dict[str, str]
+    env: dict[str, str | None]
     settings: tuple[str, ...]
 
 
@@ -119,7 +121,8 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
     asked = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
     suffix = steps.output_of(session, "python", "-c", asked).replace(platform.machine(), architecture)
     host = {"_PYTHON_HOST_PLATFORM": f"linux-{architecture}", "SETUPTOOLS_EXT_SUFFIX": suffix}
-    return Zig({"CXX": str(folder / "c++"), **host}, settings)
+    alone = {"CXX": str(folder / "c++"), "CMAKE_CXX_COMPILER_LAUNCHER": None}
+    return Zig({**alone, **host}, settings)
 
 
 def _cross_wheel(session: nox.Session, architecture: str, source: str, folder: Path) -> Path:
@@ -130,10 +133,6 @@ def _cross_wheel(session: nox.Session, architecture: str, source: str, folder: P
     session.run("pip", "wheel", *options, source, env=zig.env)
     (wheel,) = folder.glob(f"*linux_{architecture}.whl")
     return wheel
-
-
-def _python_tag(session: nox.Session) -> str:
-    return steps.output_of(session, "python", "-c", "import sys; print('cp%d%d' % sys.version_info[:2])")
 
 
 def _debian(session: nox.Session, architecture: str, packages: tuple[str, ...], folder: Path) -> Path:
