@@ -3,6 +3,7 @@
 The tags are the only list of what runs where. `ci` is every push: `.ci/run`, two sessions at a time, and the
 workflow. `nightly` takes too long for that: the workflow's schedule. Sessions without a tag are run by hand.
 CONTRIBUTING.md lists all of them with their minutes. Those of CI come first here, and long ones early.
+`nox_platforms` has those for other platforms, and wheels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import nox
 
 sys.path.append(str(Path(__file__).parent))
+import nox_platforms  # noqa: F401 (its sessions)
 import nox_steps as steps
 from nox_steps import CONSTRAINTS, WITHOUT_CUDA
 

@@ -92,6 +92,8 @@ def command(
         cells = _run(room.run, producers, consumers, limit or room.LIMIT)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except NotImplementedError as error:
+        raise misused("matrix", str(error)) from None
     result = processes.result(cells) if between_processes else Matrix.of(cells)
     write(document(result), as_json)
     _write(result, as_html, as_markdown)

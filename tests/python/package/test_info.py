@@ -13,7 +13,9 @@ import pytest
 import numpy_bridge
 from numpy_bridge.info import SCHEMA, describe, describe_cuda
 from numpy_bridge.info.cuda import runs_on
+from numpy_bridge.info.versions import TESTED, newer
 from numpy_bridge.libraries import LIBRARIES
+from repository import ROOT
 from support import needs_torch, run_python
 
 DEVICE = {
@@ -201,6 +203,24 @@ from numpy_bridge import info
 print(info.describe_fast_tensors()["reason"])
 """
     assert run_python(code, NUMPY_BRIDGE_FAST_TENSORS="1") == "torch is not installed\n"
+
+
+# Versions
+
+
+def test_newer_versions_than_were_tested_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert newer({"python": TESTED["python"][1], "numpy": "1.26.4", "jax": "9.9"}) == {}
+    found = {"numpy": "99.0.1", "torch": "99.1.0.dev2026+cu130"}
+    assert newer(found) == found
+    monkeypatch.setattr("numpy_bridge.info.document.libraries", lambda: found)
+    assert describe()["newer"].keys() >= found.keys()
+    assert "numpy 99.0.1, torch 99.1.0.dev2026+cu130" in shown()
+
+
+def test_platforms_page_has_the_versions() -> None:
+    page = (ROOT / "docs/platforms.md").read_text()
+    for name, versions in TESTED.items():
+        assert f"| {name} | {versions[0]} | {versions[1]} |" in page
 
 
 # The command

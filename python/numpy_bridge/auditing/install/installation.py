@@ -133,8 +133,9 @@ class Installation:
 
 installation = Installation()
 
-os.register_at_fork(  # no other thread changes patches meanwhile
-    before=installation.patches.lock.acquire,
-    after_in_parent=installation.patches.lock.release,
-    after_in_child=installation.end_in_child,
-)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(  # no other thread changes patches meanwhile
+        before=installation.patches.lock.acquire,
+        after_in_parent=installation.patches.lock.release,
+        after_in_child=installation.end_in_child,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import linecache
+import os
 import re
 import sys
 import sysconfig
@@ -31,14 +32,14 @@ class Code(Enum):
 
 
 def _folder(file: str | None) -> str:
-    return str(Path(file or "").parent) + "/"
+    return str(Path(file or "").parent) + os.sep
 
 
-_SCRIPTS = sysconfig.get_path("scripts") + "/"
-_STANDARD = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib")})
+_SCRIPTS = sysconfig.get_path("scripts") + os.sep
+_STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _OURS = _folder(numpy_bridge.__file__)
 _NUMPY = _folder(np.__file__)
-_INSTALLED = ("/site-packages/", "/dist-packages/")
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 @functools.lru_cache(maxsize=4096)
