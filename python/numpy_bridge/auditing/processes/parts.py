@@ -20,7 +20,7 @@ from numpy_bridge.unwatched import unwatched
 
 from ..model import AuditLog, Conversion
 
-_PATIENCE = 1.0
+_PATIENCE = 0.5
 """Seconds in which a Python that was started just now can announce itself."""
 
 
