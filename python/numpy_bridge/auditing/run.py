@@ -146,6 +146,7 @@ def _run_script(file: str) -> None:
     """
     main = ModuleType("__main__")
     vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
+    vars(main).update(__cached__=None, __annotations__={})
     sys.modules["__main__"] = main
     with io.open_code(file) as source:
         code = compile(source.read(), file, "exec", dont_inherit=True)
