@@ -1,7 +1,7 @@
 """Programs print and end under `numpy-bridge audit` as they do under Python: stdout, stderr, exit status.
 
-One interpreter imports the libraries and forks for each program. There CPython's own function for scripts runs
-it, or the command does.
+One interpreter imports the libraries and forks for each program. CPython's own function for scripts runs it
+there, or the command does.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ TEXTS = {
     for script in SCRIPTS
     for title, text in re.findall(r"^### (.*)\n((?:(?!### ).*\n)*)", script.read_text(), re.MULTILINE)
 }
+
+ADDRESS = re.compile("0x[0-9a-f]+")
 
 RUNNER = """
 import ctypes, gc, json, os, signal, sys
@@ -87,7 +89,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Ended, En
     statuses = iter(json.loads(done.stdout))
 
     def result(folder: Path, way: str) -> Ended:
-        out, err = ((folder / f"by_{way}.{stream}").read_text() for stream in ("out", "err"))
+        out, err = (
+            ADDRESS.sub("0x", (folder / f"by_{way}.{stream}").read_text()) for stream in ("out", "err")
+        )
         return Ended(out, err, next(statuses))
 
     return {title: (result(folder, "python"), result(folder, "audit")) for title, folder in folders.items()}
