@@ -8,7 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -38,9 +38,9 @@ class Hooks:
         self._folder = folder
         self._at_end = at_end
         ends = ((os, name, self._before_the_end, _nothing) for name in ("_exit", "execv", "execve"))
-        # subprocess, multiprocessing and loky start processes by this function, which returns the number.
-        starts = ((_posixsubprocess, "fork_exec"), (subprocess, "_fork_exec"))
-        begins = ((module, name, _remembered, self._note) for module, name in starts)
+        # subprocess, multiprocessing and loky start processes by these functions, which return the number.
+        starts = [(_posixsubprocess, "fork_exec"), (subprocess, "_fork_exec"), (os, "posix_spawn")]
+        begins = ((module, name, _command, self._note) for module, name in starts)
         self._patches = [_patch(*parts) for parts in (*ends, *begins) if hasattr(*parts[:2])]
 
     def install(self) -> None:
@@ -56,13 +56,11 @@ class Hooks:
     def _before_the_end(self, _arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> None:
         self._at_end()
 
-    def _note(self, arguments: tuple[Any, ...], process: Any, returned: bool) -> None:
+    def _note(self, command: list[str], process: Any, returned: bool) -> None:
         """Note a Python that was started, so that its silence is found out."""
-        if not returned or len(arguments) < 2:
-            return
-        with suppress(Exception):  # the arguments are private to Python
-            words, programs = (_words(argument) for argument in arguments[:2])
-            if any(_PYTHON.fullmatch(Path(word).name) for word in (words[0], programs[0])):
+        program, *words = command
+        if returned and any(_PYTHON.fullmatch(Path(word).name) for word in (program, *words[:1])):
+            with suppress(OSError):
                 note = self._folder / f"{process}.spawned"
                 note.write_text(shlex.join(words)[:_MOST], encoding="utf-8", errors="replace")
 
@@ -88,13 +86,15 @@ def _patch(module: Any, name: str, before: Callable[..., Any], after: Callable[.
     return Patch(module, name, original, _core.stand_in(original, before, after), inherited=False)
 
 
-def _remembered(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> tuple[Any, ...]:
-    return arguments
+def _command(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> list[str] | None:
+    """Return the program and its words: `fork_exec` gets the words first, `posix_spawn` the program."""
+    try:
+        first, second = arguments[:2]
+        program, words = (first, second) if isinstance(first, str | bytes) else (second[0], first)
+        return [os.fsdecode(word) for word in (program, *words)]
+    except (IndexError, TypeError, ValueError):  # fork_exec is private to Python; or the call is wrong
+        return None
 
 
 def _nothing(*_: Any) -> None:
     """What follows a call that does not return."""
-
-
-def _words(argument: Iterable[Any]) -> list[str]:
-    return [os.fsdecode(word) for word in argument]
