@@ -173,6 +173,21 @@ if __name__ == "__main__":
     assert found() == [("script.py", 4, 640), ("script.py", 8, 640)]
 
 
+def test_workers_of_joblib() -> None:
+    pytest.importorskip("joblib", reason="starts workers in its own way")
+    done = audit(
+        """
+from joblib import Parallel, delayed
+import numpy as np
+def work(number): np.array(bytearray(number))
+if __name__ == "__main__": Parallel(2)(delayed(work)(number) for number in (1, 2, 3))
+""",
+        *("--json", "report.json"),
+    )
+    assert done.returncode == 0
+    assert [(times, nbytes) for _, times, nbytes in found()] == [(3, 6)]
+
+
 def conversion() -> Conversion:
     given: dict[str, Any] = dict.fromkeys(("call", "source", "result", "reason", "alternative"), "x")
     return Conversion(CallSite("f.py", 1, "g"), **given, outcome="copied", asked=False, times=1, nbytes=8)
