@@ -18,10 +18,13 @@ from .document import document
 from .page import html
 from .pictures import Pictures
 from .run import Run, run
-from .terminal import hidden_copies, table
+from .terminal import hidden_copies, not_watched, table
 
 SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
 """The words after the program's name belong to the program."""
+
+_RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
+"""Where torchrun, Open MPI, MPICH and Slurm tell a process its rank."""
 
 
 def command(
@@ -39,6 +42,10 @@ def command(
     fail_on_copy: Annotated[
         bool, typer.Option("--fail-on-copy", help="Exit with status 1 if there was a hidden copy.")
     ] = False,
+    allow_unwatched: Annotated[
+        bool,
+        typer.Option("--allow-unwatched", help="With --fail-on-copy, accept what was not watched."),
+    ] = False,
 ) -> None:
     """Run a program and show where memory passes between array libraries, shared or copied.
 
@@ -46,7 +53,8 @@ def command(
     shows every line that converts arrays, most bytes copied first, with the reason for each copy and the call
     that would share. With --json -, the program's own output goes to standard error.
 
-    Exit status: the program's own, or 1 for a hidden copy with --fail-on-copy, or 2 for wrong usage.
+    Exit status: the program's own, or 2 for wrong usage. With --fail-on-copy 1 for a hidden copy, and for a
+    process that was not watched.
     """
     program = [script, *(arguments or ())]
     if not as_module and not Path(script).exists():
@@ -65,17 +73,27 @@ def command(
         stdout.flush()
     else:
         _show(done, as_html, stdout)
-    if done.status == 0 and fail_on_copy and done.log.hidden:
-        _say(f"exit status 1 by --fail-on-copy: {hidden_copies(done.log)}")
-        raise typer.Exit(1)
+    if done.status == 0 and fail_on_copy:
+        _fail(done, allow_unwatched)
     raise typer.Exit(done.status)
 
 
+def _fail(done: Run, allow_unwatched: bool) -> None:
+    """Exit with status 1 if there was a hidden copy, or may have been one where nobody watched."""
+    if done.log.hidden:
+        _say(f"exit status 1 by --fail-on-copy: {hidden_copies(done.log)}")
+        raise typer.Exit(1)
+    if done.others.unwatched and not allow_unwatched:
+        _say(f"exit status 1 by --fail-on-copy, without --allow-unwatched: {not_watched(done.others)}")
+        raise typer.Exit(1)
+
+
 def _absolute(path: Path | None) -> Path | None:
-    """Return a path that stays valid when the program changes the folder."""
+    """Return a path that stays valid when the program changes the folder, of this process alone."""
     if path is None or path == STDOUT:
         return path
-    path = path.absolute()
+    rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
+    path = Path(str(path).replace("{pid}", str(os.getpid())).replace("{rank}", rank)).absolute()
     require_place_for_file("audit", path)
     return path
 

@@ -25,6 +25,8 @@ def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "copied_bytes": run.log.copied_bytes,
         "shared_bytes": run.log.shared_bytes,
         "hidden_copies": sum(c.times for c in run.log.hidden),
+        "other_processes": run.others.processes,
+        "unwatched": run.others.unwatched,
         "lines": [_line(line) for line in run.log.lines()],
     }
 

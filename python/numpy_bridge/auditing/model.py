@@ -131,7 +131,7 @@ class AuditLog:
 
     def __init__(self) -> None:
         self._conversions: dict[tuple[Any, ...], Conversion] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may read a log that its thread writes to
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         """Count one conversion, as a listener."""

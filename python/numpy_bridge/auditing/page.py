@@ -13,7 +13,7 @@ from numpy_bridge.units import size
 from .model import Conversion, Line
 from .pictures import Pictures
 from .run import Run
-from .terminal import shown_path, totals
+from .terminal import not_watched, shown_path, totals
 
 MOST_MAPS = 12
 """The most memory maps on a page."""
@@ -33,7 +33,8 @@ def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
     drawn = [(line, c, pictures.svg(c)) for line, c in found]
     maps = [_map(line, c, svg, run.folder) for line, c, svg in drawn if svg][:MOST_MAPS]
     parts = [table, page.section("Where memory lay, the first time", *maps)] if maps else [table]
-    return page.document("numpy-bridge audit", *parts, lead=f"{shlex.join(command)}: {totals(run.log)}")
+    said = "; ".join(filter(None, (totals(run.log), not_watched(run.others))))
+    return page.document("numpy-bridge audit", *parts, lead=f"{shlex.join(command)}: {said}")
 
 
 def _map(line: Line, c: Conversion, svg: str, folder: Path) -> Markup:

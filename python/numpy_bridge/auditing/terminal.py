@@ -13,6 +13,7 @@ from numpy_bridge.outcome import STYLES
 from numpy_bridge.units import size
 
 from .model import AuditLog, Conversion
+from .processes.parts import Parts
 from .run import Run
 
 
@@ -30,6 +31,13 @@ def hidden_copies(log: AuditLog) -> str:
     )
 
 
+def not_watched(others: Parts) -> str:
+    """Return what was not watched; empty if all was."""
+    missing = others.unwatched
+    count = _count(len(missing), "process", "processes")
+    return f"not watched: {count} ({'; '.join(missing)})" if missing else ""
+
+
 def table(run: Run) -> RenderableType:
     """Return the table by line of the program, most bytes copied first."""
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", title="numpy-bridge audit", title_justify="left")
@@ -43,8 +51,10 @@ def table(run: Run) -> RenderableType:
         copied, shared = (size(n) if n else "" for n in (line.copied_bytes, line.shared_bytes))
         details = [Text(f"  {text}", style) for c in line.conversions for text, style in _details(c)]
         grid.add_row(Text(copied, "red"), Text(shared, "green"), Group(where, *details))
-    summary = Text(totals(run.log), "bold")
-    return Group(grid, summary) if run.log.conversions else summary
+    summary = [Text(totals(run.log), "bold")]
+    if run.others.unwatched:
+        summary.append(Text(not_watched(run.others), "bold red"))
+    return Group(grid, *summary) if run.log.conversions else Group(*summary)
 
 
 def shown_path(file: str, folder: Path) -> str:

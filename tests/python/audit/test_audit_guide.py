@@ -15,6 +15,7 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge.auditing.judging.calls import CALLS
+from numpy_bridge.auditing.processes.parts import Parts
 from repository import ROOT
 
 torch = pytest.importorskip("torch", reason="the guide is about torch")
@@ -52,6 +53,15 @@ def test_the_table_of_a_program_is_what_is_printed(tmp_path: Path) -> None:
     assert [line.strip() for line in done.stdout.splitlines()] == [
         line.strip() for line in shown.splitlines()
     ]
+
+
+def test_the_line_of_unwatched_processes_is_what_is_printed() -> None:
+    pytest.importorskip("rich", reason="the command line needs rich")
+    from numpy_bridge.auditing.terminal import not_watched
+
+    (shown,) = blocks("All processes", "text")
+    missing = ["process 4711, which was killed or still runs", "python -S tool.py"]
+    assert shown == not_watched(Parts([], 0, missing)) + "\n"
 
 
 @pytest.mark.parametrize(("code", "why"), table("code"))

@@ -127,6 +127,7 @@ def test_one_small_wheel_with_everything(distributions):
         r"tour/__init__\.py",
     ):
         assert any(re.fullmatch(f"numpy_bridge/{wanted}", name) for name in names), wanted
+    assert {"numpy_bridge_startup.pth", "numpy_bridge_startup/__init__.py"} <= set(names)
     assert not [name for name in names if name.startswith(("tests", "csrc"))]
 
 

@@ -119,13 +119,19 @@ def _nearest(frame: FrameType | None) -> CallSite:
     while frame is not None:
         file = frame.f_code.co_filename
         code = code_of(file)
-        if code is Code.USER:
+        if code is Code.USER and not _is_start_of_worker(frame.f_code):
             return _site(frame, below)
         if not file.startswith(_OURS):
             found.setdefault(code, (frame, below))
         below, frame = frame, frame.f_back
     best = found.get(Code.LIBRARY) or found.get(Code.INTERNAL)
     return _site(*best) if best else CallSite(f"<thread {_thread_name()}>", 0, "<unknown>")
+
+
+def _is_start_of_worker(code: CodeType) -> bool:
+    """Whether this is the text that multiprocessing gives to the Python of a new process."""
+    named = any(name.startswith("multiprocessing.") for name in code.co_names)
+    return named and code.co_filename == "<string>"
 
 
 def _thread_name() -> str:
