@@ -41,7 +41,8 @@ def test_the_error_tells_everything() -> None:
     )
     assert str(error) == (
         f"{place}: np.array: copy: expected no copy, got 8 bytes copied, bytearray to numpy uint8: "
-        "np.array copies unless it is told not to; bridge.to_numpy(x) shares"
+        "np.array copies unless it is told not to; "
+        "bridge.to_numpy(BUFFER) shares, if neither side is written while the other is in use"
     )
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), vars(again)) == (str(error), vars(error))
@@ -199,7 +200,7 @@ def test_a_partial_function() -> None:
 
 
 def test_parentheses_are_asked_for() -> None:
-    with pytest.raises(TypeError, match=r"takes no arguments: decorate with @no_copies\(\), in parentheses"):
+    with pytest.raises(TypeError, match=r"takes no functions: decorate with @no_copies\(\), in parentheses"):
         no_copies(len)
 
 
