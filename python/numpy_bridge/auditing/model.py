@@ -225,3 +225,8 @@ class AuditLog:
             f"<AuditLog: {len(self)} conversions, {self.copied_bytes:,} bytes copied, "
             f"{self.shared_bytes:,} bytes shared>"
         )
+
+    def _repr_html_(self) -> str:
+        from .notebook import to_html
+
+        return to_html(self)

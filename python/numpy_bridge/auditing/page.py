@@ -15,7 +15,8 @@ from .listing import listings
 from .model import Conversion, Line
 from .pictures import Pictures
 from .run import Run
-from .terminal import milliseconds, totals
+from .terminal import milliseconds
+from .totals import totals
 
 MOST_MAPS = 12
 """The most memory maps on a page."""

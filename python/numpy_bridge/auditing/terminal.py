@@ -15,27 +15,12 @@ from numpy_bridge.outcome import STYLES, Outcome
 from numpy_bridge.units import size
 
 from .advice import CONDITION
-from .model import AuditLog, Conversion
+from .model import Conversion
 from .run import Run
+from .totals import totals
 
 _WORDS = {"line": 12, "what": 16, "why": 12, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
-
-
-def totals(log: AuditLog) -> str:
-    """Return the audit in one sentence."""
-    copied, shared = size(log.copied_bytes), size(log.shared_bytes)
-    return f"{_count(len(log), 'conversion')}: {copied} copied, {shared} shared; {hidden_copies(log)}"
-
-
-def hidden_copies(log: AuditLog) -> str:
-    """Return how many copies were hidden, and their size."""
-    times = sum(c.times for c in log.hidden)
-    return (
-        f"{_count(times, 'hidden copy', 'hidden copies')} of {size(log.hidden_bytes)}"
-        if times
-        else "no hidden copies"
-    )
 
 
 def table(run: Run, *, show_all: bool = False) -> RenderableType:
@@ -124,7 +109,3 @@ def milliseconds(c: Conversion) -> str:
     """Return how long all calls took together; empty if that was not measured."""
     seconds = float(getattr(c, "seconds", 0.0))
     return f"{1000 * seconds:,.4g} ms" if seconds else ""
-
-
-def _count(n: int, one: str, many: str = "") -> str:
-    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from numpy_bridge.units import size
 
 from ..model import AuditLog, Conversion
+from ..totals import count
 from .baseline import Known, known_as
 
 
@@ -49,4 +50,4 @@ class Limits(NamedTuple):
 
 def _count(hidden: Sequence[Conversion]) -> str:
     times, nbytes = sum(c.times for c in hidden), sum(c.nbytes for c in hidden)
-    return f"{times:,} hidden {'copy' if times == 1 else 'copies'} of {size(nbytes)}"
+    return f"{count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"

@@ -147,7 +147,7 @@ def _site(frame: FrameType, inside: list[FrameType]) -> CallSite:
 
 
 def _maker(inside: list[FrameType]) -> FrameType | None:
-    """Return the frame of the library that made a call. `inside` are those of the user's line, innermost first.
+    """Return the frame of the library that made a call. `inside` has all frames below the user's, last first.
 
     That is the innermost one of an installed library, without wrappers and iterators of other code. Python's
     own library and array libraries count only where no other does: then the user called the outermost one.
