@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,7 @@ def load_ipython_extension(shell: Any) -> None:
                 shell.run_cell(f"# %%audit {line}\n{cell}")  # so that lines have their numbers
         finally:
             shell.execution_count = following
-        import IPython.display
-
-        IPython.display.display(log)
+        importlib.import_module("IPython.display").display(log)
 
     shell.register_magic_function(audit_cell, "cell", "audit")
 

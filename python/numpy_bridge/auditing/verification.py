@@ -99,7 +99,7 @@ def _checksum(x: Any) -> int | None:
     """Return the checksum of an object's elements; None if it cannot be had."""
     try:
         elements = np.ascontiguousarray(unpinned_view(x)).reshape(-1)
-        return zlib.crc32(memoryview(elements.view(np.uint8)))
+        return zlib.crc32(elements.view(np.uint8).data)
     except Exception:  # those of all libraries
         return None
 
