@@ -19,7 +19,7 @@ from .model import Conversion
 from .run import Run
 from .totals import totals
 
-_WORDS = {"line": 12, "what": 16, "why": 12, "use instead": 24}
+_WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
 
 
@@ -83,23 +83,24 @@ class _Findings(NamedTuple):
 
 def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
     """Divide the room among columns: whole words first, and the rest to those that need it."""
-    least = [
-        min(most, max(len(word) for text in texts for word in [heading, *text.plain.split()]))
-        for texts, (heading, most) in zip(columns, _WORDS.items(), strict=False)
-    ]
-    wanted = [
-        max(max(map(len, texts)), len(heading)) - width
-        for texts, heading, width in zip(columns, _WORDS, least, strict=False)
-    ]
-    spare, total = max(room - sum(least), 0), sum(wanted) or 1
-    return [width + min(more, spare * more // total) for width, more in zip(least, wanted, strict=True)]
+    named = list(zip(_WORDS, columns, strict=False))
+    words = [[len(word) for text in texts for word in [name, *text.plain.split()]] for name, texts in named]
+    widths = [min(most, max(each)) for most, each in zip(_WORDS.values(), words, strict=False)]
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
+    wanted = [max(len(line) for text in texts for line in text.plain.split("\n")) for _, texts in named]
+    more = [max(want - width, 0) for want, width in zip(wanted, widths, strict=True)]
+    spare, total = room - sum(widths), sum(more) or 1
+    return [width + min(want, spare * want // total) for width, want in zip(widths, more, strict=True)]
 
 
 def _texts(c: Conversion, folder: Path) -> list[Text]:
     """Return the cells of a row, without numbers."""
     times = "" if c.times == 1 else f", {c.times:,} times"
-    what = f"{c.call}: {c.source} → {c.result}{times}" + ("" if c.hidden else f", {c.outcome}")
-    texts = [Text(c.place.shown(folder), "cyan"), Text(what), Text(c.why)]
+    what = f"{c.call}\n{c.source} → {c.result}{times}" + ("" if c.hidden else f", {c.outcome}")
+    above, slash, name = c.place.shown(folder).rpartition("/")
+    place = f"{above}/\n{name}" if slash else name
+    texts = [Text(place, "cyan"), Text(what), Text(c.why)]
     if c.hidden:
         texts.append(Text(c.advice.short, "green") if c.advice else Text("-", "dim"))
     return texts
