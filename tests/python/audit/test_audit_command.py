@@ -44,7 +44,7 @@ def test_table() -> None:
     assert lines[:3] == ["done", "Hidden copies", "bytes | line | what | why | use instead"]
     assert lines[4].split(" | ")[:2] == ["1 KiB", "script.py:3"]
     text = " ".join(lines[4:-3])
-    for words in ("np.array:", "bytearray →", "np.array copies", "bridge.to_numpy(block)"):
+    for words in ("np.array ", "bytearray →", "copies unless", "bridge.to_numpy(block)"):
         assert words in text
     assert lines[-3:] == [
         "What to use instead is right if neither side is written while the other is in use.",
@@ -56,9 +56,8 @@ def test_table() -> None:
 def test_all_is_shown() -> None:
     done = audit("--all", "script.py", text=COPY + SHARE)
     rest = done.stdout.partition("Everything else")[2]
-    assert re.search(
-        r"1 KiB +script.py:5 +np.asarray: bytearray → numpy uint8, shared +the same memory", rest
-    )
+    assert re.search(r"1 KiB +script.py:5 +np.asarray +the same", rest)
+    assert "bytearray → numpy uint8, shared" in rest
     assert "Not shown" not in done.stdout
 
 
