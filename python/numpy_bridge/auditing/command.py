@@ -181,7 +181,8 @@ def _show(done: Run, written: Sequence[Path], stdout: TextIO, show_all: bool) ->
         stdout.reconfigure(errors="replace")  # a line may have any characters
     for file in written:
         print(f"Written to {file}.", file=stdout)
-    Console(file=stdout, highlight=False).print(table(done, show_all=show_all))
+    if done.log.conversions or not done.status:  # nothing is to be said of a program that did not start
+        Console(file=stdout, highlight=False).print(table(done, show_all=show_all))
 
 
 def _say(text: str) -> None:

@@ -81,7 +81,7 @@ class Conversion:
     @property
     def why(self) -> str:
         """The reason, and the line of the library that made the copy."""
-        through = f"in {self.place.through}, {self.place.library}" if self.place.library else ""
+        through = f"in {self.place.through}, {self.place.library}" if self.place.in_library else ""
         allowed = "a comment allows it" if self.allowed else ""
         return "; ".join(filter(None, (self.reason, allowed, through, self.checked)))
 

@@ -52,7 +52,7 @@ def sarif(hidden: Iterable[Conversion], folder: Path) -> dict[str, Any]:
             "message": {"text": c.message},
             "locations": [_location(c.place.file, c.place.line, folder)],
             "relatedLocations": [_location(c.place.through_file, c.place.through_line, folder)]
-            if c.place.library
+            if c.place.in_library
             else [],
         }
         for c in hidden
