@@ -32,8 +32,7 @@ from .verification import Verification
 SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
 """The words after the program's name belong to the program."""
 
-
-_NEEDS = "Exit with status 1 "
+_FAILS = "Exit with status 1 "
 
 SarifFile = Annotated[
     Path | None,
@@ -43,14 +42,18 @@ Github = Annotated[
     bool | None,
     typer.Option(help="Mark lines with hidden copies on GitHub. The default under GITHUB_ACTIONS."),
 ]
-FailOnCopy = Annotated[bool, typer.Option("--fail-on-copy", help=f"{_NEEDS}if there was a hidden copy.")]
+FailOnCopy = Annotated[bool, typer.Option("--fail-on-copy", help=f"{_FAILS}if there was a hidden copy.")]
 Baseline = Annotated[
     Path | None,
-    typer.Option("--baseline", metavar="FILE", help=f"{_NEEDS}for hidden copies that this --json lacks."),
+    typer.Option(
+        "--baseline",
+        metavar="FILE",
+        help=f"{_FAILS}if there is a hidden copy that this earlier --json FILE does not have.",
+    ),
 ]
 MaxBytes = Annotated[
     int | None,
-    typer.Option("--max-bytes", metavar="N", min=0, help=f"{_NEEDS}if hidden copies have more bytes."),
+    typer.Option("--max-bytes", metavar="N", min=0, help=f"{_FAILS}if hidden copies have more bytes."),
 ]
 Ignore = Annotated[
     list[str] | None,

@@ -20,7 +20,7 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.
 def is_allowed(file: str, line: int) -> bool:
     """Whether a line, or another line of its statement, has the comment ``# numpy-bridge: allow``."""
     lines = linecache.getlines(file)
-    if _COMMENT.search("".join(lines)) is None:
+    if not any("numpy-bridge:" in text for text in lines):
         return False
     found = [node for node in _around(file, line) if isinstance(node, ast.stmt)]
     simple = [node for node in found if not hasattr(node, "body")]
@@ -35,8 +35,9 @@ def argument(file: str, line: int, label: str) -> ast.expr | None:
     """
     name = label.rpartition(".")[2]
     nodes = [node for node in _around(file, line) if isinstance(node, ast.Call) and _name(node.func) == name]
-    found = {ast.unparse(each): each for node in nodes if (each := _argument(node, label)) is not None}
-    return next(iter(found.values())) if len(found) == 1 else None
+    given = [_argument(node, label) for node in nodes]
+    found = {ast.unparse(each): each for each in given if each is not None}
+    return next(iter(found.values())) if len(found) == 1 and None not in given else None
 
 
 def _argument(node: ast.Call, label: str) -> ast.expr | None:
