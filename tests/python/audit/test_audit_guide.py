@@ -36,8 +36,10 @@ def blocks(section: str, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("section", ["A block", "No copies", "What is watched"])
-def test_code_prints_what_is_shown(section: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(blocks(section, "python")[0], "<guide>", "exec"), {})
+def test_code_prints_what_is_shown(section: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "guide.py"  # advice has the words of the source
+    file.write_text(blocks(section, "python")[0])
+    exec(compile(file.read_text(), str(file), "exec"), {})
     assert capsys.readouterr().out == blocks(section, "text")[0]
 
 

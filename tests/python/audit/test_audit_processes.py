@@ -130,7 +130,7 @@ def test_what_was_not_watched_is_said_and_fails() -> None:
     unwatched = json.loads(Path("report.json").read_text())["unwatched"]
     assert unwatched[0] == f"process {number}, which was killed or still runs"
     assert sorted(command.split()[1] for command in unwatched[1:]) == ["-I", "-S", "-c"]
-    assert done.stderr.startswith("numpy-bridge audit: exit status 1 by --fail-on-copy, without --allow-unw")
+    assert done.stderr.startswith("numpy-bridge audit: exit status 1 without --allow-unw")
     assert (done.returncode, status) == (1, "-9")
 
 
