@@ -73,9 +73,7 @@ def test_numbers_keep_their_values_or_are_refused(
         assert call(values) == (expected, True)
 
 
-@pytest.mark.parametrize(
-    "given", [None, "text", ["text"], {}, [[1], [2, 3]], [object()], [None], object()]
-)
+@pytest.mark.parametrize("given", [None, "text", ["text"], {}, [[1], [2, 3]], [object()], [None], object()])
 def test_what_has_no_numbers(converted: Any, given: Any) -> None:
     with pytest.raises(TypeError, match="x: expected float32, 1-D, CPU; got"):
         converted.floats(given)

@@ -103,7 +103,7 @@ def test_no_copy_where_none_is_needed(records: Any) -> None:
 
 @pytest.mark.parametrize("given", [np.zeros(3), np.zeros(3, "V24"), np.zeros(3, "M8[s]"), [1.0], "text"])
 def test_no_records_at_all(records: Any, given: Any) -> None:
-    with pytest.raises(TypeError, match="samples: expected {'names'"):
+    with pytest.raises(TypeError, match=r"samples: expected {'names'"):
         records.total(given)
 
 
