@@ -36,7 +36,7 @@ ANSWERS = {
 COMMANDS = {
     "info": "Show the build, this machine and its array libraries.",
     "explain": "Explain the memory of an object and which calls share it, or how two objects overlap.",
-    "audit": "Run a program and show where memory passes between array libraries, shared or copied.",
+    "audit": "Run a program and show where it copies memory from one array library to another.",
     "matrix": "Try every installed array library with every other's memory.",
     "tour": "Run the listings of an article on PyTorch and NumPy live, and check its statements.",
 }
