@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,10 @@ from .totals import not_watched, totals
 
 _WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
+
+
+_NARROWEST = 60
+"""The least width of a table."""
 
 
 def table(run: Run, *, show_all: bool = False) -> RenderableType:
@@ -64,7 +68,11 @@ class _Findings(NamedTuple):
     folder: Path
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        rows = [_texts(c, self.folder) for c in self.conversions]
+        advised = any(c.advice for c in self.conversions)
+        rows = [_texts(c, self.folder, advised) for c in self.conversions]
+        if options.max_width < _NARROWEST:
+            yield from self._blocks(rows)
+            return
         numbers = [("bytes", [Text(size(c.nbytes), STYLES[c.tone]) for c in self.conversions])]
         times = [Text(milliseconds(c)) for c in self.conversions]
         numbers += [("time", times)] if any(times) else []
@@ -82,6 +90,14 @@ class _Findings(NamedTuple):
             grid.add_row(*cells)
         yield grid
 
+    def _blocks(self, rows: Sequence[Sequence[Text]]) -> Iterator[Text]:
+        """Yield the findings one below the other."""
+        yield Text(self.title, "bold")
+        for c, (place, *others) in zip(self.conversions, rows, strict=True):
+            yield Text.assemble((size(c.nbytes), STYLES[c.tone]), "  ", place, overflow="fold")
+            for heading, text in zip(list(_WORDS)[1:], others, strict=False):
+                yield Text.assemble(f"  {heading}: ", text, overflow="fold")
+
 
 def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
     """Divide the room among columns: whole words first, and the rest to those that need it."""
@@ -96,14 +112,14 @@ def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
     return [width + min(want, spare * want // total) for width, want in zip(widths, more, strict=True)]
 
 
-def _texts(c: Conversion, folder: Path) -> list[Text]:
+def _texts(c: Conversion, folder: Path, advised: bool) -> list[Text]:
     """Return the cells of a row, without numbers."""
     times = "" if c.times == 1 else f", {c.times:,} times"
     what = f"{c.call}\n{c.source} → {c.result}{times}" + ("" if c.hidden else f", {c.outcome}")
     above, slash, name = c.place.shown(folder).rpartition("/")
     place = f"{above}/\n{name}" if slash else name
     texts = [Text(place, "cyan"), Text(what), Text(c.why)]
-    if c.hidden:
+    if advised:
         texts.append(Text(c.advice.short, "green") if c.advice else Text("-", "dim"))
     return texts
 

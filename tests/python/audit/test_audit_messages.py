@@ -293,7 +293,8 @@ def test_reports(pipe: tuple[Connection, Connection]) -> None:
     assert line["copied_bytes"] == 8000
     assert line["conversions"][0]["alternative"] == BLOCK
     console = Console(file=io.StringIO(), width=300)
-    console.print(table(run))
+    console.print(table(run, show_all=True))
     for text in (console.file.getvalue(), html(run, ["send.py"], pictures)):
-        assert "Connection.send: numpy float64 → another process" in text
+        assert "Connection.send" in text
+        assert "numpy float64 → another process" in text
         assert "bridge.shared_empty(shape, dtype)" in text

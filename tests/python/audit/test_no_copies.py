@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import doctest
 import functools
 import pickle
 import re
@@ -268,6 +269,12 @@ def test_an_audit_can_be_entered_again() -> None:
         np.array(BUFFER)
     np.array(BUFFER)
     assert len(outer) == len(inner) == 1
+
+
+@pytest.mark.parametrize("block", [bridge.audit, bridge.no_copies])
+def test_examples(block: type) -> None:
+    (test,) = (each for each in doctest.DocTestFinder(recurse=False).find(block, globs={}) if each.examples)
+    assert doctest.DocTestRunner().run(test) == (0, len(test.examples))
 
 
 # pytest
