@@ -25,6 +25,8 @@ def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "copied_bytes": run.log.copied_bytes,
         "shared_bytes": run.log.shared_bytes,
         "hidden_copies": sum(c.times for c in run.log.hidden),
+        "seconds": round(run.log.seconds, 6),
+        "program_seconds": round(run.log.elapsed, 6),
         "lines": [_line(line) for line in run.log.lines()],
     }
 
@@ -37,6 +39,7 @@ def _line(line: Line) -> dict[str, Any]:
         "copied_bytes": line.copied_bytes,
         "shared_bytes": line.shared_bytes,
         "times": line.times,
+        "seconds": round(line.seconds, 6),
         "conversions": [_conversion(c) for c in line.conversions],
     }
 
@@ -44,4 +47,5 @@ def _line(line: Line) -> dict[str, Any]:
 def _conversion(c: Conversion) -> dict[str, Any]:
     fields = asdict(c)
     del fields["place"]
+    fields["seconds"] = round(c.seconds, 9)
     return {"function": c.place.function, "through": c.place.through, **fields, "hidden": c.hidden}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -62,6 +63,11 @@ class Conversion:
         nothing could be shared: memory moves to another device, or values come from no array.
     times, nbytes : int
         How often, and how many bytes of results all in all.
+    seconds : float
+        How long the calls took all in all, those inside them included. 0 for constructors such as
+        ``torch.Tensor``, of which only the end is seen.
+    faster : str
+        A call that does the same in less time, where ``x`` is the argument; empty if none is known.
     """
 
     place: CallSite
@@ -74,6 +80,8 @@ class Conversion:
     asked: bool
     times: int = field(default=0, compare=False)
     nbytes: int = field(default=0, compare=False)
+    seconds: float = field(default=0.0, compare=False)
+    faster: str = ""
 
     @property
     def hidden(self) -> bool:
@@ -82,19 +90,21 @@ class Conversion:
 
     @property
     def verdict(self) -> str:
-        """The outcome; "hidden copy" for hidden copies."""
-        return "hidden copy" if self.hidden else self.outcome
+        """The outcome; "hidden copy" for those, and "shared, but slow" where a faster call is known."""
+        return "hidden copy" if self.hidden else f"{self.outcome}, but slow" if self.faster else self.outcome
 
     @property
     def tone(self) -> Tone:
         """How reports colour it."""
-        return "bad" if self.hidden else "good" if self.outcome == Outcome.SHARES.past else "note"
+        good = self.outcome == Outcome.SHARES.past and not self.faster
+        return "bad" if self.hidden else "good" if good else "note"
 
     def __str__(self) -> str:
         times = "" if self.times == 1 else f", {self.times} times"
         what = f"{self.outcome} {self.nbytes:,} bytes{times}, {self.source} to {self.result}: {self.reason}"
         line = f"{self.place}: {self.call}: {what}"
-        return f"{line}; {self.alternative} shares" if self.alternative else line
+        line += f"; {self.alternative} shares" if self.alternative else ""
+        return f"{line}; {self.faster} is faster" if self.faster else line
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,11 @@ class Line:
         """Number of conversions."""
         return sum(c.times for c in self.conversions)
 
+    @property
+    def seconds(self) -> float:
+        """How long the conversions took."""
+        return sum(c.seconds for c in self.conversions)
+
 
 class AuditLog:
     """The conversions that an `audit` has seen, in the order of first appearance.
@@ -132,11 +147,13 @@ class AuditLog:
     def __init__(self) -> None:
         self._conversions: dict[tuple[Any, ...], Conversion] = {}
         self._lock = threading.Lock()
+        self._started = time.perf_counter()
+        self._ended: float | None = None
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         """Count one conversion, as a listener."""
         c = conversion
-        key = (c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked)
+        key = (c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked, c.faster)
         with self._lock:
             known = self._conversions.get(key)
             if known is None:
@@ -144,6 +161,7 @@ class AuditLog:
             else:
                 known.times += c.times
                 known.nbytes += c.nbytes
+                known.seconds += c.seconds
 
     @property
     def conversions(self) -> list[Conversion]:
@@ -170,6 +188,20 @@ class AuditLog:
     def shared_bytes(self) -> int:
         """Bytes that were shared instead of copied."""
         return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.SHARES.past)
+
+    @property
+    def seconds(self) -> float:
+        """How long all conversions took, those that shared included; threads are added up."""
+        return sum(c.seconds for c in self.conversions)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start of the audit to its end, or to now."""
+        return (time.perf_counter() if self._ended is None else self._ended) - self._started
+
+    def end(self) -> None:
+        """Stop the clock of `elapsed`."""
+        self._ended = time.perf_counter()
 
     def lines(self) -> list[Line]:
         """Group by line of the program: most bytes copied first, then most bytes shared."""

@@ -19,6 +19,7 @@ from . import audit
 from .dispatch import Listener
 from .install.installation import installation
 from .model import AuditLog
+from .program.rewriting import rewritten
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT."""
@@ -59,7 +60,8 @@ def run(
     """
     folder = Path.cwd()
     listening = nullcontext() if listener is None else installation.listening(listener)
-    with _as_python_does(arguments, as_module), listening, audit() as log:
+    as_python = _as_python_does(arguments, as_module)
+    with as_python, listening, audit() as log, installation.rewriting():
         finished = threading.Event()
         if show_progress:
             threading.Thread(target=_print_progress, args=(log, finished), daemon=True).start()
@@ -121,7 +123,8 @@ def _run_script(file: str) -> None:
     vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
     sys.modules["__main__"] = main
     with io.open_code(file) as source:
-        code = compile(source.read(), file, "exec", dont_inherit=True)
+        text = source.read()
+    code = rewritten(text, file) or compile(text, file, "exec", dont_inherit=True)
     exec(code, vars(main))
 
 

@@ -10,10 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from numpy_bridge.outcome import STYLES
-from numpy_bridge.units import size
+from numpy_bridge.units import duration, size
 
 from .model import AuditLog, Conversion
 from .run import Run
+
+LITTLE = 0.02
+"""The share of a program's time below which its conversions are not worth a change."""
 
 
 def totals(log: AuditLog) -> str:
@@ -22,12 +25,19 @@ def totals(log: AuditLog) -> str:
     return f"{_count(len(log), 'conversion')}: {copied} copied, {shared} shared; {hidden_copies(log)}"
 
 
+def share_of_time(log: AuditLog) -> str:
+    """Return how much of the program's time the conversions took, and whether that is worth a change."""
+    share = log.seconds / log.elapsed if log.elapsed else 0.0
+    words = f"{duration(log.seconds)}, {share:.1%} of the program's time"
+    return words if share >= LITTLE else f"{words}: little to gain"
+
+
 def hidden_copies(log: AuditLog) -> str:
     """Return how many copies were hidden, and their size."""
     times, nbytes = sum(c.times for c in log.hidden), sum(c.nbytes for c in log.hidden)
-    return (
-        f"{_count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}" if times else "no hidden copies"
-    )
+    if times:
+        return f"{_count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"
+    return "no hidden copies in watched calls"
 
 
 def table(run: Run) -> RenderableType:
@@ -44,7 +54,7 @@ def table(run: Run) -> RenderableType:
         details = [Text(f"  {text}", style) for c in line.conversions for text, style in _details(c)]
         grid.add_row(Text(copied, "red"), Text(shared, "green"), Group(where, *details))
     summary = Text(totals(run.log), "bold")
-    return Group(grid, summary) if run.log.conversions else summary
+    return Group(grid, summary, share_of_time(run.log)) if run.log.conversions else summary
 
 
 def shown_path(file: str, folder: Path) -> str:
@@ -57,8 +67,12 @@ def _details(c: Conversion) -> list[tuple[str, str]]:
     times = "" if c.times == 1 else f", {c.times:,} times"
     rows = [(f"{c.call}: {c.source} → {c.result}, {c.verdict}{times}", STYLES[c.tone])]
     rows.append((f"  {c.reason}", "dim"))
+    if c.seconds:
+        rows.append((f"  {duration(c.seconds)}", "dim"))
     if c.alternative:
         rows.append((f"  shares: {c.alternative}", ""))
+    if c.faster:
+        rows.append((f"  faster: {c.faster}", ""))
     return rows
 
 

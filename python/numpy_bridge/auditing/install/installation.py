@@ -34,6 +34,11 @@ class Installation:
         self._compilers = Compilers(self.patches)
         self._modules_before: frozenset[str] = frozenset()
 
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What judges calls and tells the listeners."""
+        return self._dispatcher
+
     def add(self, listener: Listener) -> None:
         """Pass every conversion of the process, in all threads, to `listener` until it is removed."""
         with self.patches.lock:
@@ -61,6 +66,17 @@ class Installation:
             yield
         finally:
             self.remove(listener)
+
+    @contextmanager
+    def rewriting(self) -> Iterator[None]:
+        """Rewrite the modules of the program that are imported inside the block."""
+        from ..program.rewriting import rewrite
+
+        before, self._import_hook.rewrite = self._import_hook.rewrite, rewrite
+        try:
+            yield
+        finally:
+            self._import_hook.rewrite = before
 
     def end_in_child(self) -> None:
         """End all audits in a forked process, such as a worker of a DataLoader: it has no way to report."""

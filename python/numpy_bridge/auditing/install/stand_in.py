@@ -7,6 +7,7 @@ import functools
 import operator
 import sys
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from types import FunctionType
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
     It has no frame of its own: warnings and tracebacks have the line that made the call.
     """
 
-    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any] | None:
+    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any, float] | None:
         if this_thread.unwatched or not dispatcher.listeners:
             return None
         source, options = call.parts(arguments, keywords)
@@ -40,14 +41,15 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
             if source is None:
                 return None  # what happens in the call is watched
         this_thread.unwatched = True
-        return source, options
+        return source, options, perf_counter()
 
-    def after(noted: tuple[Any, Any], result: Any, returned: bool) -> None:
+    def after(noted: tuple[Any, Any, float], result: Any, returned: bool) -> None:
         __tracebackhide__ = True  # pytest shows the line that made the call
+        seconds = perf_counter() - noted[2]
         this_thread.unwatched = False
         if returned:
-            source, options = noted
-            dispatcher.report(call, options, source, result, sys._getframe().f_back)
+            source, options, _ = noted
+            dispatcher.report(call, options, source, result, sys._getframe().f_back, seconds)
 
     watched: Any = _core.stand_in(original, before, after)
     functools.update_wrapper(watched, original)

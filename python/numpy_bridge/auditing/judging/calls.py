@@ -44,6 +44,8 @@ class Call:
         A dictionary in the module that holds the function as a value. Callers take it from there.
     sends : Sends
         Whether the call pickles its argument, see `messages`.
+    own_lines : bool
+        True if it is watched at the program's own lines only, see `program.copies`.
     """
 
     module: str
@@ -56,6 +58,7 @@ class Call:
     position: int = 0
     registry: str = ""
     sends: Sends = Sends.NOTHING
+    own_lines: bool = False
 
     @property
     def function(self) -> str:
@@ -86,6 +89,10 @@ def _functions(module: str, label: str, **parameters: str) -> tuple[Call, ...]:
     return tuple(Call(module, name, f"{label}.{name}", first) for name, first in parameters.items())
 
 
+_DTYPES = (
+    *("double", "float", "half", "bfloat16", "cdouble", "cfloat"),
+    *("long", "int", "short", "char", "byte", "bool"),
+)
 _COLLATE = "torch.utils.data._utils.collate"
 
 CALLS: tuple[Call, ...] = (
@@ -99,7 +106,14 @@ CALLS: tuple[Call, ...] = (
     Call("torch", "Tensor.tolist", "Tensor.tolist", copies="a list holds Python objects", asked=True),
     Call("torch", "Tensor.clone", "Tensor.clone", copies="clone always copies", asked=True),
     Call("torch", "Tensor.contiguous", "Tensor.contiguous"),
-    *(Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True) for name in ("cpu", "cuda", "to")),
+    *(
+        Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True)
+        for name in ("cpu", "cuda", "to", "type", "type_as", *_DTYPES)
+    ),
+    Call(
+        *("torch", "Tensor.new_tensor", "Tensor.new_tensor", "data", "Tensor.new_tensor always copies"),
+        position=1,
+    ),
     *(
         Call(_COLLATE, function, "default_collate", "batch", reason, True, registry="default_collate_fn_map")
         for function, reason in {
