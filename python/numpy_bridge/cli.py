@@ -5,6 +5,7 @@ Exit status: 0 for success, 1 if something checked does not hold, 2 for wrong us
 
 from __future__ import annotations
 
+import importlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -32,6 +33,14 @@ ANSWERS = {
     "--pkgconfigdir": Answer(get_pkgconfig_dir, "Show the folder of the pkg-config file."),
 }
 
+COMMANDS = {
+    "info": "numpy_bridge.info.command",
+    "tour": "numpy_bridge.tour.command",
+    "audit": "numpy_bridge.auditing.command",
+    "matrix": "numpy_bridge.matrix.command",
+}
+"""The module of each command, in the order of the help."""
+
 
 def main() -> None:
     """Run the command line. Answers need only the wheel: builds of extensions ask for them."""
@@ -54,11 +63,6 @@ def build() -> typer.Typer:
     """Put the commands together."""
     import typer
 
-    from numpy_bridge.auditing import command as audit
-    from numpy_bridge.info.command import command as info
-    from numpy_bridge.matrix.command import command as matrix
-    from numpy_bridge.tour.command import command as tour
-
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
     def answer(name: str) -> Any:
@@ -79,8 +83,9 @@ def build() -> typer.Typer:
     ) -> None:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
-    app.command("info")(info)
-    app.command("tour")(tour)
-    app.command("audit", context_settings=audit.SETTINGS)(audit.command)
-    app.command("matrix")(matrix)
+    wanted = sys.argv[1:2]
+    for name, module in COMMANDS.items():
+        if name in wanted or not COMMANDS.keys() & set(wanted):  # the others take long to import
+            found = importlib.import_module(module)
+            app.command(name, context_settings=getattr(found, "SETTINGS", None))(found.command)
     return app

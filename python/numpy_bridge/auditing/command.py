@@ -6,19 +6,17 @@ import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
-from rich.console import Console
 
 from numpy_bridge.cli_errors import misused, require_place_for_file
 from numpy_bridge.document import STDOUT, JsonFile, write
 
-from .document import document
-from .page import html
-from .pictures import Pictures
 from .run import Run, run
-from .terminal import hidden_copies, table
+
+if TYPE_CHECKING:
+    from .pictures import Pictures
 
 SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
 """The words after the program's name belong to the program."""
@@ -53,22 +51,34 @@ def command(
         raise misused("audit", f"there is no file {script}")
     json_alone, as_json, as_html = as_json == STDOUT, _absolute(as_json), _absolute(as_html)
     process, stdout = os.getpid(), _take_stdout() if json_alone else sys.stdout
-    pictures = Pictures() if as_html else None
+    pictures = _pictures() if as_html else None
     done = run(program, as_module=as_module, show_progress=sys.stderr.isatty(), listener=pictures, last=True)
     if os.getpid() != process:  # forked by the program, which the parent reports
         raise typer.Exit(done.status)
+    from .document import document  # reports are imported after the program, which starts sooner
+
     words = ["-m", *program] if as_module else program
     write(document(done, words), as_json, stdout)
     if as_html is not None and pictures is not None:
+        from .page import html
+
         as_html.write_text(html(done, words, pictures), encoding="utf-8")
     if json_alone:
         stdout.flush()
     else:
         _show(done, as_html, stdout)
     if done.status == 0 and fail_on_copy and done.log.hidden:
+        from .terminal import hidden_copies
+
         _say(f"exit status 1 by --fail-on-copy: {hidden_copies(done.log)}")
         raise typer.Exit(1)
     raise typer.Exit(done.status)
+
+
+def _pictures() -> Pictures:
+    from .pictures import Pictures
+
+    return Pictures()
 
 
 def _absolute(path: Path | None) -> Path | None:
@@ -94,6 +104,10 @@ def _show(done: Run, page: Path | None, stdout: TextIO) -> None:
         return
     if isinstance(stdout, TextIOWrapper):
         stdout.reconfigure(errors="replace")  # a line may have any characters
+    from rich.console import Console
+
+    from .terminal import table
+
     if page is not None:
         print(f"Written to {page}.", file=stdout)
     Console(file=stdout, highlight=False).print(table(done))

@@ -18,12 +18,17 @@ from ..judging.calls import Call
 from ..judging.operands import Operand, Trait, operand_of
 from ..judging.verdict import Verdict
 
+_NOTHING = Operand("", "", is_array=False)
+
 
 def judge_own(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> Verdict | None:
     """Describe the copy that a call made; None if it made none."""
     if result is source or options.get("out") is not None or _is_view(source, result):
         return None
-    given, made = operand_of(source), _made(source, result)
+    made = _made(source, result)
+    if made is _NOTHING:
+        return None
+    given = operand_of(source)
     nbytes = made.nbytes or (given.nbytes if made.library == "python" else 0)
     if not nbytes or Trait.NO_MEMORY in given.traits | made.traits or _shares(source, result):
         return None
@@ -43,7 +48,9 @@ def has_arrays(x: Any) -> bool:
 
 
 def _is_view(source: Any, result: Any) -> bool:
-    """Whether the commonest results are views: they lie in the memory of the source."""
+    """Whether a result lies in the memory of an array, as the commonest results do."""
+    if isinstance(source, list | tuple):
+        return False
     try:
         return _core.may_share_memory(source, result)
     except (SharingError, TypeError):
@@ -56,12 +63,11 @@ def _made(source: Any, result: Any) -> Operand:
         nbytes = len(result) if isinstance(result, bytes) else 0
         return Operand("python", type(result).__name__, nbytes=nbytes, is_array=False)
     if isinstance(result, np.ndarray) or is_tensor(result):
-        made = operand_of(result)
-        return made if _has_memory(source) or has_arrays(source) else made._replace(nbytes=0)
+        return operand_of(result) if has_arrays(source) or _has_memory(source) else _NOTHING
     image: Any = getattr(sys.modules.get("PIL.Image"), "Image", ())
     if isinstance(result, image):
         return Operand("python", f"PIL {result.mode} image", is_array=False)
-    return Operand("", type(result).__name__, is_array=False)
+    return _NOTHING
 
 
 def _has_memory(x: Any) -> bool:
