@@ -8,6 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
+import rich  # noqa: F401 - if it is missing, that is said before the program runs
 import typer
 
 from numpy_bridge.cli_errors import misused, require_place_for_file

@@ -54,7 +54,7 @@ def table(run: Run) -> RenderableType:
         details = [Text(f"  {text}", style) for c in line.conversions for text, style in _details(c)]
         grid.add_row(Text(copied, "red"), Text(shared, "green"), Group(where, *details))
     summary = Text(totals(run.log), "bold")
-    return Group(grid, summary, share_of_time(run.log)) if run.log.conversions else summary
+    return Group(grid, share_of_time(run.log), summary) if run.log.conversions else summary
 
 
 def shown_path(file: str, folder: Path) -> str:

@@ -50,8 +50,8 @@ def test_table() -> None:
     assert "np.asarray: bytearray → numpy uint8, shared" in lines
     assert "np.array copies unless it is told not to" in lines
     assert "shares: bridge.to_numpy(x)" in lines
-    assert lines[-2] == "2 conversions: 1 KiB copied, 1 KiB shared; 1 hidden copy of 1 KiB"
-    assert re.fullmatch(r"[\d.]+ .?s, \d+\.\d% of the program's time(: little to gain)?", lines[-1])
+    assert lines[-1] == "2 conversions: 1 KiB copied, 1 KiB shared; 1 hidden copy of 1 KiB"
+    assert re.fullmatch(r"[\d.]+ .?s, \d+\.\d% of the program's time(: little to gain)?", lines[-2])
 
 
 def test_usage_tells_the_program_from_its_arguments() -> None:
