@@ -3,6 +3,7 @@
 The tags are the only list of what runs where. `ci` is every push: `.ci/run`, two sessions at a time, and the
 workflow. `nightly` takes too long for that: the workflow's schedule. Sessions without a tag are run by hand.
 CONTRIBUTING.md lists all of them with their minutes. Those of CI come first here, and long ones early.
+`nox_platforms` has those for other platforms, and wheels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import nox
 
 sys.path.append(str(Path(__file__).parent))
+import nox_platforms  # noqa: F401 (its sessions)
 import nox_steps as steps
 from nox_steps import CONSTRAINTS, WITHOUT_CUDA
 
@@ -45,10 +47,12 @@ def lint(session: nox.Session) -> None:
     """Formatting, static analysis and types, Python and C++."""
     session.install("clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1")
     session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "executing>=2")
+    session.install(*CONSTRAINTS, "pyright[nodejs]>=1.1.400")
     session.install(*CONSTRAINTS, "ruff>=0.9", "numpy", "torch", "ml_dtypes", "optree", "pytest>=8")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    session.run("pyright")
     session.run("clang-format", "--dry-run", "--Werror", *CPP_SOURCES)
     where = f"-Dpybind11_DIR={steps.pybind11_folder(session)}"
     options = ("-DNUMPY_BRIDGE_CUDA=OFF", "-DNUMPY_BRIDGE_UNITY=OFF")  # each file by itself
@@ -141,6 +145,23 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(tags=["ci"])
+def docs(session: nox.Session) -> None:
+    """The web site of the documentation, notebooks executed, into build/docs; it is looked at in Chromium."""
+    for program, package in (
+        ("doxygen", "doxygen"),
+        ("chromium", "chromium"),
+        ("chromedriver", "chromium-driver"),
+    ):
+        steps.install_system_package(session, program, package)
+    sphinx = ("sphinx>=8", "furo", "myst-nb", "numpydoc", "breathe", "ipykernel")
+    additions = ("sphinx-copybutton", "sphinx-llms-txt", "sphinx-sitemap", "sphinxext-opengraph")
+    tools = ("pytest>=8", "pytest-timeout>=2.3", "selenium>=4.20")
+    steps.install_wheel(session, "[tour]", *sphinx, *additions, *tools)
+    session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "docs", "build/docs")
+    session.run("pytest", "tests/browser/test_docs_site.py", *session.posargs)
+
+
+@nox.session(tags=["ci"])
 def faults(session: nox.Session) -> None:
     """Real libraries: odd and composite objects, files, targets of `to`, `numpy_op` on jax and SciPy."""
     packages = (*ODD_PRODUCERS, *OTHER_TARGETS, "safetensors", "scipy", "pillow", "av")
@@ -153,9 +174,10 @@ def faults(session: nox.Session) -> None:
         *(f"conversions/test_{name}.py" for name in conversions),
         *("errors/test_errors.py", "errors/test_hints.py", "files"),
         *("numpy_op/test_jax_calls.py", "numpy_op/test_numpy_op_guide.py"),
-        *("trees/test_trees.py", "trees/test_trees_refused.py"),
+        *("trees/test_trees.py", "trees/test_trees_refused.py", "audit/test_audit_programs.py"),
     )
-    session.run("pytest", *(f"tests/python/{name}" for name in names), *session.posargs)
+    programs = {"NUMPY_BRIDGE_PROGRAMS": "1"}  # they take a minute
+    session.run("pytest", *(f"tests/python/{name}" for name in names), *session.posargs, env=programs)
 
 
 @nox.session(tags=["ci"])
@@ -370,8 +392,7 @@ def compute_sanitizer(session: nox.Session) -> None:
 def stubs(session: nox.Session) -> None:
     """Regenerate the type stubs of the extension module."""
     steps.install_wheel(session, "[test]")
-    session.run("pybind11-stubgen", "numpy_bridge._core", "-o", session.create_tmp())
-    shutil.copy(Path(session.create_tmp(), "numpy_bridge/_core.pyi"), "python/numpy_bridge/_core.pyi")
+    session.run("python", "csrc/core/stubs.py", "python/numpy_bridge/_core.pyi")
 
 
 @nox.session

@@ -57,6 +57,7 @@ def call_rows(build: Build, libtorch: bool) -> list[Row]:
             what, arguments, getattr(ours, function), {"nanobind": (getattr(nanobind, function), 1)}
         )
 
+    by_nanobind = import_module("call_ours_nanobind")
     views = [bridge.view(array) for array in arrays]
     return [
         *compare_calls("tensors", tensors, ours.arrays, others),
@@ -75,6 +76,12 @@ def call_rows(build: Build, libtorch: bool) -> list[Row]:
                 "tvm-ffi": (tvm.arrays, 3),
                 "py::array_t": (array_t.arrays, 4),
             },
+        ),
+        *compare_calls(
+            "tensors, bound by nanobind", tensors, by_nanobind.arrays, {"nanobind": (nanobind.arrays, 12)}
+        ),
+        *compare_calls(
+            "ndarrays, bound by nanobind", arrays, by_nanobind.arrays, {"nanobind": (nanobind.arrays, 2)}
         ),
         *beside_nanobind("Views", views),
         *beside_nanobind("memoryviews", [memoryview(array.data) for array in arrays]),
@@ -149,6 +156,7 @@ def main() -> None:
         if "calls" in wanted:
             build.make(
                 "call_ours",
+                "call_ours_nanobind",
                 "call_nanobind",
                 "call_array_t",
                 "call_tvm_ffi",

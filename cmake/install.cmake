@@ -25,3 +25,7 @@ configure_file(cmake/numpy_bridge.pc.in ${PROJECT_BINARY_DIR}/numpy_bridge.pc @O
 install(FILES cmake/targets.cmake ${PROJECT_BINARY_DIR}/numpy_bridgeConfig.cmake
   ${PROJECT_BINARY_DIR}/numpy_bridgeConfigVersion.cmake DESTINATION ${share}/cmake/numpy_bridge)
 install(FILES ${PROJECT_BINARY_DIR}/numpy_bridge.pc DESTINATION ${share}/pkgconfig)
+
+if(NUMPY_BRIDGE_BUILD_EXTENSION) # Python runs this line when it starts, which lets an audit watch new interpreters
+  install(FILES python/numpy_bridge_startup.pth DESTINATION .)
+endif()

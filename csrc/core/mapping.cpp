@@ -1,9 +1,10 @@
 #include "mapping.hpp"
 
+#include <pybind11/pybind11.h>
+
+#if __has_include(<sys/mman.h>)
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <pybind11/pybind11.h>
 
 namespace numpy_bridge {
 
@@ -36,3 +37,20 @@ mapping::~mapping() {
 }
 
 } // namespace numpy_bridge
+
+#else
+
+namespace numpy_bridge {
+
+mapping::mapping(int /*descriptor*/, std::size_t size, bool /*writable*/, bool /*keep*/, bool /*populate*/)
+    : first_(nullptr),
+      size_(size) {
+    PyErr_SetString(PyExc_OSError, "this platform has no mmap, which shared blocks need");
+    throw pybind11::error_already_set();
+}
+
+mapping::~mapping() = default;
+
+} // namespace numpy_bridge
+
+#endif

@@ -182,7 +182,11 @@ py::object call_to_torch(const arguments<5>& given) {
     return in_order(convert(given[0], copy_mode_of(given[1]), {"torch", copy_as_tensor, false}, share), given[3]);
 }
 
-constexpr const char* view_doc = R"(view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View
+constexpr const char* view_doc =
+    R"(view(x, *, readonly=False, tree=False)
+--
+
+view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View
 Overloaded function.
 
 1. view(x: object, *, readonly: bool = False) -> View
@@ -213,6 +217,14 @@ SharingError
 TypeError
     If `x` supports no protocol.
 
+Examples
+--------
+>>> data = bytearray(b"abc")
+>>> shared = bridge.view(data)
+>>> memoryview(shared)[0] = ord("x")
+>>> data, shared.dtype, shared.shape
+(bytearray(b'xbc'), 'uint8', (3,))
+
 2. view(x: object, *, readonly: bool = False, tree: bool | str) -> typing.Any
 
 Share every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
@@ -220,7 +232,10 @@ namespace of optree in which their classes are registered; see `numpy_bridge.tre
 )";
 
 constexpr const char* to_numpy_doc =
-    R"(to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None, tree: bool | str = False) -> numpy.ndarray
+    R"(to_numpy(x, *, copy=False, dims=None, tree=False)
+--
+
+to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None, tree: bool | str = False) -> numpy.ndarray
 Overloaded function.
 
 1. to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None) -> numpy.ndarray
@@ -254,6 +269,14 @@ SharingError
 TypeError
     If `x` supports no protocol.
 
+Examples
+--------
+>>> tensor = torch.zeros(3)
+>>> array = bridge.to_numpy(tensor)
+>>> array[0] = 7
+>>> tensor.tolist()
+[7.0, 0.0, 0.0]
+
 2. to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None, tree: bool | str) -> typing.Any
 
 Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
@@ -261,7 +284,10 @@ namespace of optree in which their classes are registered; see `numpy_bridge.tre
 )";
 
 constexpr const char* to_torch_doc =
-    R"(to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str = False) -> torch.Tensor
+    R"(to_torch(x, *, copy=False, allow_readonly=False, dims=None, tree=False)
+--
+
+to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str = False) -> torch.Tensor
 Overloaded function.
 
 1. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None) -> torch.Tensor
@@ -297,6 +323,16 @@ TypeError
     If `x` supports no protocol.
 ImportError
     If torch is not installed.
+
+Examples
+--------
+>>> array = np.zeros(3, np.float32)
+>>> tensor = bridge.to_torch(array)
+>>> tensor += 1
+>>> array.tolist()
+[1.0, 1.0, 1.0]
+>>> bridge.to_torch(array[::-1], copy=None).tolist()  # torch has no negative strides: a copy
+[1.0, 1.0, 1.0]
 
 2. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str) -> typing.Any
 

@@ -62,7 +62,11 @@ py::object call_copy(const arguments<3>& given) {
     return py::reinterpret_borrow<py::object>(given[0]);
 }
 
-constexpr const char* add_doc = R"(add_(x: object, y: object) -> object
+constexpr const char* add_doc =
+    R"(add_(x, y)
+--
+
+add_(x: object, y: object) -> object
 
 Add `y` to `x` in place, on the CPU or the CUDA device where `x` is.
 
@@ -112,7 +116,11 @@ True
 [2.0, 2.0, 2.0]
 )";
 
-constexpr const char* copy_doc = R"(copy_(dst: object, src: object, *, non_blocking: bool = False) -> object
+constexpr const char* copy_doc =
+    R"(copy_(dst, src, *, non_blocking=False)
+--
+
+copy_(dst: object, src: object, *, non_blocking: bool = False) -> object
 
 Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
 

@@ -46,7 +46,11 @@ py::object may_share_memory(const arguments<2>& given) {
     return py::bool_(bounds_overlap(both.a.description, both.b.description));
 }
 
-constexpr const char* shares_memory_doc = R"(shares_memory(a: object, b: object, *, tree: bool | str = False) -> bool
+constexpr const char* shares_memory_doc =
+    R"(shares_memory(a, b, *, tree=False)
+--
+
+shares_memory(a: object, b: object, *, tree: bool | str = False) -> bool
 
 Whether two objects of any libraries have at least one byte in common.
 
@@ -83,7 +87,11 @@ may_share_memory : compares address ranges only.
 numpy.shares_memory : the same for NumPy arrays.
 )";
 
-constexpr const char* may_share_memory_doc = R"(may_share_memory(a: object, b: object) -> bool
+constexpr const char* may_share_memory_doc =
+    R"(may_share_memory(a, b)
+--
+
+may_share_memory(a: object, b: object) -> bool
 
 Whether the address ranges of two objects intersect.
 

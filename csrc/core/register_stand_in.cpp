@@ -123,9 +123,9 @@ PyGetSetDef computed[] = {{"__dict__", PyObject_GenericGetDict, PyObject_Generic
                           {"__class__", class_of, nullptr, nullptr, nullptr},
                           {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-PyMethodDef methods[] = {{"__copy__", itself, METH_NOARGS, nullptr},
-                         {"__deepcopy__", itself, METH_O, nullptr},
-                         {nullptr, nullptr, 0, nullptr}};
+PyMethodDef stand_in_methods[] = {{"__copy__", itself, METH_NOARGS, nullptr},
+                                  {"__deepcopy__", itself, METH_O, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
 
 template <class Function> void* slot(Function* function) { return reinterpret_cast<void*>(function); }
 
@@ -139,7 +139,7 @@ PyTypeObject* new_type(bool binds) {
                            {Py_tp_dealloc, slot(deallocate)},
                            {Py_tp_members, members},
                            {Py_tp_getset, computed},
-                           {Py_tp_methods, methods},
+                           {Py_tp_methods, stand_in_methods},
                            {binds ? Py_tp_descr_get : 0, slot(bind)}, // 0 ends the list
                            {0, nullptr}};
     PyType_Spec spec{"numpy_bridge._core.stand_in", sizeof(stand_in), 0,

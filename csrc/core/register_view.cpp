@@ -16,7 +16,7 @@ namespace {
 
 using int_tuple = py::typing::Tuple<py::int_, py::ellipsis>;
 
-std::string representation(const view& self) {
+std::string represent_view(const view& self) {
     const memory& m = self.description();
     std::string text = "<numpy_bridge.View " + name_of(m) + " " + text_of(m.shape, m.ndim) + " on " + name_of(m.device);
     if (m.readonly) text += ", read-only";
@@ -67,7 +67,7 @@ const view* finished_view(PyObject* self) noexcept {
 
 /// There is no tp_clear: a View never changes, so a cycle through it also runs through something that
 /// can be cleared, as with tuples.
-int traverse(PyObject* self, visitproc visit, void* arg) {
+int traverse_view(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
     const view* finished = finished_view(self);
     return finished == nullptr ? 0 : finished->traverse(visit, arg);
@@ -104,7 +104,7 @@ py::typing::Tuple<py::object, py::ellipsis> reduce(const py::object& self) {
     return py::module_::import("numpy_bridge.processes.reducing").attr("reduce_view")(self);
 }
 
-constexpr const char* view_doc = R"(A share of one block of memory, which supports every protocol.
+constexpr const char* class_doc = R"(A share of one block of memory, which supports every protocol.
 
 Made by `view` and `from_pointer`. A View owns no memory; it keeps the owner alive and the block in
 place. Works with memoryview, numpy.asarray, numpy.from_dlpack, torch.from_dlpack, hashlib,
@@ -123,7 +123,7 @@ interfaces. Attributes of protocols that cannot describe the memory, such as
 void set_up_view_type(PyHeapTypeObject* heap_type) {
     PyTypeObject& type = heap_type->ht_type;
     type.tp_flags |= Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    type.tp_traverse = traverse;
+    type.tp_traverse = traverse_view;
     type.tp_as_buffer = &heap_type->as_buffer;
     heap_type->as_buffer.bf_getbuffer = get_buffer;
 }
@@ -132,7 +132,7 @@ void register_view(py::module_& module) {
     const auto described = [](auto property) {
         return [property](const view& self) { return property(self.description()); };
     };
-    py::class_<view> type(module, "View", py::custom_type_setup(set_up_view_type), py::is_final(), view_doc);
+    py::class_<view> type(module, "View", py::custom_type_setup(set_up_view_type), py::is_final(), class_doc);
     view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
     engine::add_library(view_row);
     type.attr("__numpy_bridge_origin__") =
@@ -160,7 +160,7 @@ For times, records and other elements that only NumPy has, the text of NumPy's d
                                described([](const memory& m) { return reinterpret_cast<std::uintptr_t>(m.data); }),
                                "Address of the first element.")
         .def_property_readonly("owner", owner_of, "The object that the memory belongs to, or None.")
-        .def("__repr__", representation)
+        .def("__repr__", represent_view)
         .def("__hash__", hash)
         .def("__eq__", equals, py::arg("other"), py::is_operator())
         .def(

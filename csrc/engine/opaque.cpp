@@ -25,6 +25,12 @@ NUMPY_BRIDGE_INLINE void set_opaque(py::object dtype, imported& out) {
     out.elements = std::move(dtype);
 }
 
+NUMPY_BRIDGE_INLINE bool has_dtype(const memory& m, PyObject* dtype) noexcept {
+    const int equal = PyObject_RichCompareBool(dtype_of(m).ptr(), dtype, Py_EQ);
+    if (equal < 0) PyErr_Clear();
+    return equal == 1;
+}
+
 NUMPY_BRIDGE_INLINE py::object opaque_dtype(const py::object& description) {
     try {
         py::object dtype = py::module_::import("numpy.lib.format").attr("descr_to_dtype")(description);

@@ -10,7 +10,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, element_type type, bool readonly,
+NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, dtype type, const detail::record_type* record, bool readonly,
                                                std::vector<std::int64_t> shape, std::vector<std::int64_t> strides,
                                                owner release)
     : shape_(std::move(shape)),
@@ -19,7 +19,7 @@ NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, element_type type, bo
     translate_refusals();
     validate_ndim(static_cast<std::int64_t>(shape_.size()), "returned");
     const auto ndim = static_cast<int>(shape_.size());
-    const auto size = static_cast<std::int64_t>(itemsize(type.id));
+    const auto size = record != nullptr ? record->itemsize : static_cast<std::int64_t>(itemsize(type));
     validate_shape(ndim, shape_.data(), size, "returned");
     if (strides_.empty()) {
         strides_.resize(shape_.size());
@@ -28,7 +28,8 @@ NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, element_type type, bo
         refuse("returned", "strides", "one for each of " + std::to_string(ndim) + " dimensions",
                std::to_string(strides_.size()));
     }
-    memory_ = host_memory(data, type, readonly, ndim, nullptr, nullptr); // the vectors move with this object
+    memory_ = host_memory(data, {type, byte_order::native}, readonly, ndim, nullptr, nullptr); // the vectors move
+    if (record != nullptr) memory_.opaque = {size, record->dtype()};
     validate(description(), "returned");
 }
 
@@ -82,7 +83,9 @@ NUMPY_BRIDGE_INLINE py::object numpy_array_of(owned_memory&& from) { return made
 NUMPY_BRIDGE_INLINE py::object torch_tensor_of(owned_memory&& from) { return made_by(torch_row(), std::move(from)); }
 
 NUMPY_BRIDGE_INLINE py::object view_of(owned_memory&& from) {
-    const py::object type = py::module_::import("numpy_bridge").attr("View");
+    const py::module_ package = py::module_::import("numpy_bridge");
+    if (from.description().type.id == dtype::opaque) return package.attr("view")(numpy_array_of(std::move(from)));
+    const py::object type = package.attr("View");
     const auto* api = find_exchange_api(type.ptr());
     if (api == nullptr) throw py::import_error("to_view needs a numpy_bridge with the DLPack exchange API");
     return object_from_exchange(*api, std::move(from));

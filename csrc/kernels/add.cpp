@@ -62,10 +62,15 @@ template <class T> NUMPY_BRIDGE_EVERYWHERE inline void add_strided(const loop& r
 }
 
 /// A complex number as a vector of two, which many processors add in one instruction.
+#ifdef __GNUC__
 template <class T> struct pair_of {
     using type [[gnu::vector_size(2 * sizeof(T))]] = T;
 };
 template <class T> using pair = typename pair_of<T>::type;
+#else // such a compiler ignores the attribute, and would add real parts only
+template <class T> using pair = complex<T>;
+#endif
+static_assert(sizeof(pair<float>) == sizeof(complex<float>) && sizeof(pair<double>) == sizeof(complex<double>));
 
 /// The value is repeated until it fills a cache line.
 template <class T>

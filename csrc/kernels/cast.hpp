@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <numpy_bridge/dtype.hpp>
+#include <numpy_bridge/casting.hpp>
 
 #include "elements.hpp"
 
@@ -12,26 +12,9 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// NumPy's order of kinds: 0 bool, 1 unsigned, 2 signed, 3 floating, 4 complex. For numbers only.
-constexpr int kind_rank(dtype id) noexcept {
-    switch (info(id).dlpack.code) {
-    case dlpack::type_code::boolean:
-        return 0;
-    case dlpack::type_code::unsigned_integer:
-        return 1;
-    case dlpack::type_code::signed_integer:
-        return 2;
-    case dlpack::type_code::complex:
-        return 4;
-    default:
-        return 3;
-    }
-}
-
-/// NumPy's casting="same_kind": a number may be cast to its own or a wider kind. Fractions, imaginary parts and signs
-/// are never dropped, but large values may wrap around or become infinite.
+/// Whether a kernel converts between these: NumPy's casting="same_kind".
 constexpr bool can_cast(dtype from, dtype to) noexcept {
-    return from == to || (is_number(from) && is_number(to) && kind_rank(from) <= kind_rank(to));
+    return from == to || (is_number(from) && is_number(to) && is_same_kind(from, to));
 }
 
 namespace detail {

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <cstdlib>
 
 #include "elements.hpp"
 #include "rows.hpp"
@@ -11,9 +12,15 @@ namespace kernels {
 
 namespace {
 
+#ifdef _MSC_VER
+std::uint16_t reversed(std::uint16_t x) noexcept { return _byteswap_ushort(x); }
+std::uint32_t reversed(std::uint32_t x) noexcept { return _byteswap_ulong(x); }
+std::uint64_t reversed(std::uint64_t x) noexcept { return _byteswap_uint64(x); }
+#else
 std::uint16_t reversed(std::uint16_t x) noexcept { return __builtin_bswap16(x); }
 std::uint32_t reversed(std::uint32_t x) noexcept { return __builtin_bswap32(x); }
 std::uint64_t reversed(std::uint64_t x) noexcept { return __builtin_bswap64(x); }
+#endif
 
 template <class T>
 NUMPY_BRIDGE_EVERYWHERE inline void reverse_each(std::byte* to, const std::byte* from, std::int64_t n) {

@@ -34,6 +34,7 @@ from numpy_bridge._core import (
     view,
 )
 from numpy_bridge.auditing import audit, no_copies
+from numpy_bridge.auditing.notebook import load_ipython_extension as load_ipython_extension
 from numpy_bridge.errors import CudaError, HiddenCopyError, SharingError, TooHardError, TreeError
 from numpy_bridge.explanation import explain
 from numpy_bridge.fields import fields

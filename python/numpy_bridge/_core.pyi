@@ -3,9 +3,12 @@ Shared memory between array libraries: the compiled core of numpy_bridge.
 """
 from __future__ import annotations
 import collections.abc
-import numpy
-import torch
 import typing
+import numpy.typing
+import torch
+from numpy_bridge.typing import Shareable
+_Scalar = typing.TypeVar('_Scalar', bound=numpy.generic)
+_Memory = typing.TypeVar('_Memory', bound=Shareable)
 __all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'convert_each', 'copy_', 'describe', 'from_pointer', 'is_all_or_nothing', 'is_leaf', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'stand_in', 'to_numpy', 'to_torch', 'unfamiliar_kinds', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
@@ -25,7 +28,7 @@ class View:
     __contains__ = None
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
     __numpy_bridge_origin__: typing.ClassVar[typing.Any]
-    def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
+    def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> numpy.typing.NDArray[typing.Any]:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.
         """
@@ -33,7 +36,7 @@ class View:
         """
         Whether there is anything along the first axis.
         """
-    def __copy__(self) -> typing.Any:
+    def __copy__(self) -> View:
         """
         One more View of the same memory.
         """
@@ -45,8 +48,7 @@ class View:
         """
         DLPack device type and index.
         """
-    def __eq__(self, other: typing.Any) -> typing.Any:
-        ...
+    def __eq__(self, other: object) -> bool: ...
     def __getitem__(self, key: typing.Any) -> View:
         """
         The part that integers, slices, ... and None select: a View.
@@ -94,7 +96,7 @@ class View:
         >>> bridge.view(bytearray(8)).cast("float32")
         <numpy_bridge.View float32 (2,) on cpu, of numpy_bridge.View>
         """
-    def reshape(self, *args: typing.Any) -> View:
+    def reshape(self, *shape: int | collections.abc.Sequence[int]) -> View:
         """
         A View of the same elements in another shape.
         
@@ -185,6 +187,7 @@ class View:
         """
         Steps between neighbours along each axis, in bytes.
         """
+    def __buffer__(self, flags: int, /) -> memoryview: ...
 class Mapping:
     """
     Pages of a file, mapped until the last user lets go.
@@ -229,8 +232,10 @@ class SharedBlock(View):
         """
     def __repr__(self: View) -> str:
         ...
-def add_(x: typing.Any, y: typing.Any) -> typing.Any:
+def add_(x: _Memory, y: Shareable | complex) -> _Memory:
     """
+    add_(x: object, y: object) -> object
+    
     Add `y` to `x` in place, on the CPU or the CUDA device where `x` is.
     
     Nothing is copied, and `x` is borrowed for the call only. If their memory overlaps, the result is as if `y` were
@@ -300,8 +305,10 @@ def convert_each(leaves: list[typing.Any], convert: typing.Any, values: frozense
     
     int, float, str, and objects of the classes in `values`, stay as they are.
     """
-def copy_(dst: typing.Any, src: typing.Any, *, non_blocking: bool = False) -> typing.Any:
+def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False) -> _Memory:
     """
+    copy_(dst: object, src: object, *, non_blocking: bool = False) -> object
+    
     Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
     
     The layouts may differ. Dtypes are converted by NumPy's rule ``casting="same_kind"``, and byte orders as well. If
@@ -374,8 +381,10 @@ def is_leaf(x: typing.Any) -> bool:
     
     True for arrays of NumPy, tensors, Views, int, float and str.
     """
-def may_share_memory(a: typing.Any, b: typing.Any) -> bool:
+def may_share_memory(a: Shareable, b: Shareable) -> bool:
     """
+    may_share_memory(a: object, b: object) -> bool
+    
     Whether the address ranges of two objects intersect.
     
     False means that they share no memory. True means that they may: their elements can still
@@ -405,8 +414,11 @@ def shared_block(address: typing.SupportsInt | typing.SupportsIndex, shape: coll
     """
     A SharedBlock at an address in the mapping of a segment.
     """
-def shares_memory(a: typing.Any, b: typing.Any, *, tree: bool | str = False) -> bool:
+@typing.overload
+def shares_memory(a: Shareable, b: Shareable, *, tree: typing.Literal[False] = False) -> bool:
     """
+    shares_memory(a: object, b: object, *, tree: bool | str = False) -> bool
+    
     Whether two objects of any libraries have at least one byte in common.
     
     Exact: arrays that interleave without touching the same byte do not share memory. Nothing is
@@ -441,6 +453,8 @@ def shares_memory(a: typing.Any, b: typing.Any, *, tree: bool | str = False) -> 
     may_share_memory : compares address ranges only.
     numpy.shares_memory : the same for NumPy arrays.
     """
+@typing.overload
+def shares_memory(a: typing.Any, b: typing.Any, *, tree: bool | str) -> bool: ...
 def stand_in(original: typing.Any, before: typing.Any, after: typing.Any) -> typing.Any:
     """
     An object to be called instead of `original`, which binds as it does and has its attributes.
@@ -449,8 +463,13 @@ def stand_in(original: typing.Any, before: typing.Any, after: typing.Any) -> typ
     with what it returned. There are no frames between those of the caller and those of the three.
     """
 @typing.overload
-def to_numpy(x: typing.Any, *, copy: bool | None = False, dims: str | None = None) -> numpy.ndarray:
+def to_numpy(x: numpy.typing.NDArray[_Scalar], *, copy: bool | None = False, dims: str | None = None, tree: typing.Literal[False] = False) -> numpy.typing.NDArray[_Scalar]:
     """
+    to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None, tree: bool | str = False) -> numpy.ndarray
+    Overloaded function.
+    
+    1. to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None) -> numpy.ndarray
+    
     Share the memory behind `x` as a NumPy array.
     
     Writes through either side are seen by the other. Read-only memory yields a read-only array. An
@@ -479,16 +498,32 @@ def to_numpy(x: typing.Any, *, copy: bool | None = False, dims: str | None = Non
         dtype that NumPy lacks. Also if `dims` does not fit the axes.
     TypeError
         If `x` supports no protocol.
-    """
-@typing.overload
-def to_numpy(x: typing.Any, *, copy: bool | None = False, dims: str | None = None, tree: bool | str) -> typing.Any:
-    """
+    
+    Examples
+    --------
+    >>> tensor = torch.zeros(3)
+    >>> array = bridge.to_numpy(tensor)
+    >>> array[0] = 7
+    >>> tensor.tolist()
+    [7.0, 0.0, 0.0]
+    
+    2. to_numpy(x: object, *, copy: bool | None = False, dims: str | None = None, tree: bool | str) -> typing.Any
+    
     Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
     namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
     """
 @typing.overload
-def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None) -> torch.Tensor:
+def to_numpy(x: Shareable, *, copy: bool | None = False, dims: str | None = None, tree: typing.Literal[False] = False) -> numpy.typing.NDArray[typing.Any]: ...
+@typing.overload
+def to_numpy(x: typing.Any, *, copy: bool | None = False, dims: str | None = None, tree: bool | str) -> typing.Any: ...
+@typing.overload
+def to_torch(x: Shareable, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: typing.Literal[False] = False) -> torch.Tensor:
     """
+    to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str = False) -> torch.Tensor
+    Overloaded function.
+    
+    1. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None) -> torch.Tensor
+    
     Share the memory behind `x` as a torch tensor.
     
     Writes through either side are seen by the other. A tensor is returned as it is. Imports torch if
@@ -520,13 +555,24 @@ def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool =
         If `x` supports no protocol.
     ImportError
         If torch is not installed.
-    """
-@typing.overload
-def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str) -> typing.Any:
-    """
+    
+    Examples
+    --------
+    >>> array = np.zeros(3, np.float32)
+    >>> tensor = bridge.to_torch(array)
+    >>> tensor += 1
+    >>> array.tolist()
+    [1.0, 1.0, 1.0]
+    >>> bridge.to_torch(array[::-1], copy=None).tolist()  # torch has no negative strides: a copy
+    [1.0, 1.0, 1.0]
+    
+    2. to_torch(x: object, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str) -> typing.Any
+    
     Convert every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
     namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
     """
+@typing.overload
+def to_torch(x: typing.Any, *, copy: bool | None = False, allow_readonly: bool = False, dims: str | None = None, tree: bool | str) -> typing.Any: ...
 def unfamiliar_kinds(leaves: list[typing.Any]) -> set[type]:
     """
     The classes of the objects that `is_leaf` is false for.
@@ -540,8 +586,13 @@ def values_of(x: typing.Any, readonly: bool = True) -> typing.Any:
     A View to copy from, for the moment: `x` shared but not pinned, or the copy that its producer makes.
     """
 @typing.overload
-def view(x: typing.Any, *, readonly: bool = False) -> View:
+def view(x: Shareable, *, readonly: bool = False, tree: typing.Literal[False] = False) -> View:
     """
+    view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View
+    Overloaded function.
+    
+    1. view(x: object, *, readonly: bool = False) -> View
+    
     Share the memory behind `x` as a View, which supports every protocol.
     
     Nothing is copied. The owner is kept alive and its block in place: tensors on the host can no
@@ -567,13 +618,22 @@ def view(x: typing.Any, *, readonly: bool = False) -> View:
         If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
     TypeError
         If `x` supports no protocol.
-    """
-@typing.overload
-def view(x: typing.Any, *, readonly: bool = False, tree: bool | str) -> typing.Any:
-    """
+    
+    Examples
+    --------
+    >>> data = bytearray(b"abc")
+    >>> shared = bridge.view(data)
+    >>> memoryview(shared)[0] = ord("x")
+    >>> data, shared.dtype, shared.shape
+    (bytearray(b'xbc'), 'uint8', (3,))
+    
+    2. view(x: object, *, readonly: bool = False, tree: bool | str) -> typing.Any
+    
     Share every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
     namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
     """
+@typing.overload
+def view(x: typing.Any, *, readonly: bool = False, tree: bool | str) -> typing.Any: ...
 def watch_calls(type: type, listener: typing.Any) -> None:
     """
     Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of an earlier listener. An exception of the listener is the call's. One type can be watched in a process.

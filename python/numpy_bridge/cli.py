@@ -33,17 +33,29 @@ ANSWERS = {
     "--pkgconfigdir": Answer(get_pkgconfig_dir, "Show the folder of the pkg-config file."),
 }
 
-COMMANDS = {
+MODULES = {
     "info": "numpy_bridge.info.command",
-    "tour": "numpy_bridge.tour.command",
+    "explain": "numpy_bridge.explanation.command",
     "audit": "numpy_bridge.auditing.command",
     "matrix": "numpy_bridge.matrix.command",
+    "tour": "numpy_bridge.tour.command",
 }
 """The module of each command, in the order of the help."""
 
+COMMANDS = {
+    "info": "Show the build, this machine and its array libraries.",
+    "explain": "Explain the memory of an object and which calls share it, or how two objects overlap.",
+    "audit": "Run a program and show where memory passes between array libraries, shared or copied.",
+    "matrix": "Try every installed array library with every other's memory.",
+    "tour": "Run the listings of an article on PyTorch and NumPy live, and check its statements.",
+}
+"""The first line of each command's help."""
+
+EXTRA = "pip install typer rich"
+
 
 def main() -> None:
-    """Run the command line. Answers need only the wheel: builds of extensions ask for them."""
+    """Run the command line. Answers, `info` and `--help` need only the wheel."""
     arguments = sys.argv[1:]
     if arguments and set(arguments) <= set(ANSWERS):
         for name in arguments:
@@ -55,8 +67,27 @@ def main() -> None:
         package = str(error.name).partition(".")[0]
         if package in ("numpy_bridge", "numpy"):  # all others are installed by the extra
             raise
-        print(f"numpy-bridge: {package} is missing: pip install 'numpy-bridge[cli]'", file=sys.stderr)
-        raise SystemExit(2) from None
+        if not _without_extra(arguments):
+            print(f"numpy-bridge: {package} is missing: {EXTRA}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+
+def _without_extra(arguments: list[str]) -> bool:
+    """Do what needs neither typer nor rich. Return whether that was asked for."""
+    if arguments == ["info"]:
+        from numpy_bridge.info import terminal
+
+        print(terminal.plain(), end="")
+        return True
+    if arguments in ([], ["--help"]):
+        width = max(map(len, (*COMMANDS, *ANSWERS)))
+        print("Usage: numpy-bridge [OPTIONS] COMMAND\n\nCommands:")
+        print("\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()))
+        print("\nOptions:")
+        print("\n".join(f"  {name:<{width}}  {answer.help}" for name, answer in ANSWERS.items()))
+        print(f"\nAll commands but info need two more packages: {EXTRA}")
+        return True
+    return False
 
 
 def build() -> typer.Typer:
@@ -84,8 +115,8 @@ def build() -> typer.Typer:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
     wanted = sys.argv[1:2]
-    for name, module in COMMANDS.items():
-        if name in wanted or not COMMANDS.keys() & set(wanted):  # the others take long to import
+    for name, module in MODULES.items():
+        if name in wanted or not MODULES.keys() & set(wanted):  # the others take long to import
             found = importlib.import_module(module)
             app.command(name, context_settings=getattr(found, "SETTINGS", None))(found.command)
     return app

@@ -52,7 +52,7 @@ class SharingError(BufferError):
     Parameters
     ----------
     protocol : str
-        The protocol, library or function that refuses: "buffer", "DLPack", "NumPy", "torch", "add_".
+        The protocol, library or function that refuses: "buffer", "DLPack", "NumPy", "torch", ``"add_"``.
         The type of the object if it supports several protocols and none can share it.
     field : str
         The part at fault: "strides", "dtype", "requires_grad", ... "protocols" if several refused.
@@ -141,7 +141,7 @@ class CudaError(RuntimeError):
     Parameters
     ----------
     call : str
-        The function that failed, or what was launched: "cudaMemcpyAsync", "launch of add_".
+        The function that failed, or what was launched: "cudaMemcpyAsync", ``"launch of add_"``.
     name, text : str
         CUDA's name for the error, "cudaErrorInvalidValue", and its words.
     """

@@ -55,6 +55,20 @@ class Outcome(str, Enum):
         return self.tone == "bad"
 
 
+MARKS = {
+    Outcome.SHARES: "●=",
+    Outcome.READONLY: "◐-",
+    Outcome.COPIES: "○2",
+    Outcome.REFUSES: "·.",
+    Outcome.WRONG: "✗!",
+    Outcome.UNSAFE: "✗!",
+    Outcome.CRASHES: "✗!",
+    Outcome.HANGS: "✗!",
+    Outcome.UNKNOWN: "??",
+    Outcome.UNTRIED: "??",
+}
+"""A mark before each word, and the one for terminals that have ASCII only."""
+
 _MEANINGS = {
     Outcome.SHARES: "each side reads what the other writes",
     Outcome.READONLY: "the result reads what the source writes, and cannot write it",

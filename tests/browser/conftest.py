@@ -36,12 +36,10 @@ def _program(name: str) -> str:
 
 
 @pytest.fixture
-def open_page(chromium: WebDriver, tmp_path: Path) -> Iterator[Opened]:
-    """Return a function that opens a page's HTML; fails the test if the page wrote to the console."""
+def open_file(chromium: WebDriver) -> Iterator[Opened]:
+    """Return a function that opens a file; fails the test if the page wrote to the console."""
 
-    def opened(html: str, *, width: str = "desktop", scheme: str = "light") -> WebDriver:
-        file = tmp_path / "page.html"
-        file.write_text(html, encoding="utf-8")
+    def opened(file: Path, *, width: str = "desktop", scheme: str = "light") -> WebDriver:
         size = {"width": WIDTHS[width], "height": 800, "deviceScaleFactor": 1, "mobile": width == "phone"}
         chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -52,6 +50,18 @@ def open_page(chromium: WebDriver, tmp_path: Path) -> Iterator[Opened]:
     chromium.get_log("browser")
     yield opened
     assert chromium.get_log("browser") == []
+
+
+@pytest.fixture
+def open_page(open_file: Opened, tmp_path: Path) -> Opened:
+    """Return a function that opens a page's HTML."""
+
+    def opened(html: str, **how: str) -> WebDriver:
+        file = tmp_path / "page.html"
+        file.write_text(html, encoding="utf-8")
+        return open_file(file, **how)
+
+    return opened
 
 
 @pytest.fixture(params=SCHEMES)

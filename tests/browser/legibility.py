@@ -9,7 +9,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 ENOUGH = 4.5  # WCAG 2.2, success criterion 1.4.3: contrast of text of ordinary size
 
 _TEXTS = """
-const solid = (colour) => Number(colour.match(/[\\d.]+/g)[3] ?? 1) > 0;
+const solid = (colour) => Number(colour.match(/[\\d.]+/g)[3] ?? 1) > 0.5; // a tint changes little
 const behind = (element) => {
   for (let e = element; e; e = e.parentElement) {
     const colour = getComputedStyle(e).backgroundColor;

@@ -52,11 +52,39 @@ def test_rows_sort_and_filter(open_page, html):
 
 def test_memory_maps(open_page, html):
     browser = open_page(html)
-    titles = [heading.text.partition("script.py")[2] for heading in browser.find_elements(By.TAG_NAME, "h3")]
+    section = browser.find_elements(By.TAG_NAME, "section")[-1]
+    titles = [each.text.partition("script.py")[2] for each in section.find_elements(By.TAG_NAME, "h3")]
     assert titles == [":5 np.array: hidden copy", ":4 np.asarray: shared"]
     first, second = (picture.text for picture in browser.find_elements(By.TAG_NAME, "svg"))
     assert "in both" not in first
     assert "in both: 3,000,000 bytes" in second or "in both: 3000000 bytes" in second
+
+
+def test_the_source_has_marked_lines(open_page, html):
+    browser = open_page(html)
+    marked = browser.find_elements(By.CSS_SELECTOR, ".listing .marked")
+    assert [line.text.split()[0] for line in marked] == ["4", "5", "6", "7"]
+    assert [line.get_attribute("class").split()[1] for line in marked] == [
+        *("good-line", "bad-line", "note-line", "note-line"),
+    ]
+    assert marked[1].text.strip() == "5  np.array(block) 2.861 MiB hidden"
+
+
+def test_bars_are_as_long_as_the_bytes(open_page, html):
+    bars = open_page(html).find_elements(By.CSS_SELECTOR, "tbody .bar")
+    widths = [bar.size["width"] for bar in bars]
+    assert widths[0] == max(widths) > 10 * min(widths)
+
+
+def test_rows_are_cards_on_a_phone(open_page, html):
+    browser = open_page(html, width="phone")
+    assert not browser.find_element(By.TAG_NAME, "thead").is_displayed()
+    rows = browser.find_elements(By.CSS_SELECTOR, "tbody tr")
+    screen = browser.execute_script("return document.documentElement.clientWidth")
+    assert all(0.8 * screen < row.size["width"] <= screen for row in rows)
+    cells = rows[0].find_elements(By.TAG_NAME, "td")
+    assert cells[-1].location["y"] > cells[0].location["y"]
+    assert cells[2].location["y"] == cells[0].location["y"]
 
 
 def test_is_legible(open_page, html, scheme, width):

@@ -32,6 +32,40 @@ def test_html_is_legible_on_paper_of_its_own(open_page, name, scheme, width):
     assert not scrolls_sideways(browser)
 
 
+HOSTS = {
+    "Jupyter": lambda theme: f'<body data-jp-theme-light="{str(theme == "light").lower()}">',
+    "VS Code": lambda theme: f'<body class="vscode-{theme}">',
+    "Colab": lambda theme: f'<html theme="{theme}"><body>',
+    "Sphinx": lambda theme: f'<body data-theme="{theme}">',
+}
+RULES_OF_JUPYTER = """<style>
+.jp-RenderedHTMLCommon td{text-align:right;white-space:nowrap;max-width:none}
+.jp-RenderedHTMLCommon tbody tr:nth-child(odd){background:#fff}.jp-RenderedHTMLCommon{color:#ddd}
+.jp-RenderedHTMLCommon tbody tr:nth-child(even){background:#f5f5f5}
+</style><div class="jp-RenderedHTMLCommon">"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("host", HOSTS)
+def test_html_has_the_theme_of_its_notebook(open_page, host, theme, scheme):
+    html = SHOWN["two"]()._repr_html_()
+    browser = open_page(HEAD + HOSTS[host](theme) + RULES_OF_JUPYTER + html, scheme=scheme)
+    ask = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    white = theme == "light"
+    papers = [(".numpy-bridge", "backgroundColor"), (".nb-map .paper", "fill")]
+    assert [browser.execute_script(ask, *paper) == "rgb(255, 255, 255)" for paper in papers] == [white] * 2
+    assert browser.execute_script(ask, ".numpy-bridge td:last-child", "textAlign") == "left"
+    assert faint_texts(browser) == []
+
+
+def test_labels_are_in_one_line_on_a_phone(open_page):
+    browser = open_page(HEAD + SHOWN["two"]()._repr_html_(), width="phone")
+    labels = browser.find_elements(By.CSS_SELECTOR, ".numpy-bridge td:first-child:not(.below)")
+    assert {"elements of a", "addresses"} <= {label.text for label in labels}
+    assert all(label.rect["height"] < 40 for label in labels if label.text == "elements of a")
+    assert not scrolls_sideways(browser)
+
+
 def test_tables_have_their_rows(open_page):
     browser = open_page(HEAD + SHOWN["one"]()._repr_html_())
     rows = browser.find_elements(By.CSS_SELECTOR, ".numpy-bridge tr")

@@ -17,13 +17,25 @@ def html() -> str:
     return page(matrix.Matrix.of(cells))
 
 
-def test_every_call_has_its_column(open_page, html):
-    browser = open_page(html)
-    section = browser.find_element(By.XPATH, "//section[h2='Into numpy']")
-    heads = [head.text for head in section.find_elements(By.TAG_NAME, "th")]
-    assert heads == ["x", "np.asarray(x)", "np.from_dlpack(x)", "bridge.to_numpy(x)"]
-    rows = {row.text.partition("\n")[0] for row in section.find_elements(By.CSS_SELECTOR, "tbody tr")}
-    assert any(row.startswith("bytearray shares refuses shares") for row in rows)
+def test_every_pair_is_a_square_that_tells_its_reason(open_page, html, width):
+    browser = open_page(html, width=width)
+    heat = browser.find_element(By.CSS_SELECTOR, ".heat")
+    assert [head.text for head in heat.find_elements(By.CSS_SELECTOR, "th[scope=colgroup]")] == [
+        "numpy",
+        "python",
+    ]
+    assert "dlpack" in [head.text for head in heat.find_elements(By.CSS_SELECTOR, "th[scope=col]")]
+    (row,) = heat.find_elements(By.XPATH, ".//tr[th='bytearray']")
+    squares = row.find_elements(By.TAG_NAME, "button")
+    labels = [square.get_attribute("aria-label") for square in squares]
+    refused = labels.index("bytearray: np.from_dlpack(x) refuses")
+    assert squares[refused].get_attribute("class") == "plain"
+    assert squares[labels.index("bytearray: np.asarray(x) shares")].get_attribute("class") == "good"
+    browser.execute_script("arguments[0].click()", squares[refused])
+    told = browser.find_element(By.CSS_SELECTOR, ".chosen").text
+    assert told.startswith("bytearray: np.from_dlpack(x) refuses: ")
+    assert "__dlpack__" in told
+    assert len(heat.find_elements(By.CSS_SELECTOR, "[aria-pressed=true]")) == 1
 
 
 def test_pairs_are_found_by_their_result(open_page, html):

@@ -33,6 +33,7 @@ TEST(Requirements, AreSpelledOut) {
     EXPECT_EQ((words<const float, extents<>>()), "float32, 0-D, CPU");
     EXPECT_EQ((words<const float, aligned<64>>()), "float32, 64-byte aligned, CPU");
     EXPECT_EQ((words<const float, aligned<8>>()), "float32, CPU");
+    EXPECT_EQ((words<const std::byte, any_contiguous>()), "bytes of any dtype, contiguous, CPU");
 }
 
 TEST(Requirements, EverythingTogetherStillFits) {
@@ -98,6 +99,33 @@ TEST(Mismatch, AlignmentOfElementsIsAskedForAnyDtype) {
     EXPECT_EQ(mismatches(make_requirements<const void>(), empty.memory()), list{});
     const array odd{0x1000, dtype::float32, {4}, {6}};
     EXPECT_EQ(mismatches(make_requirements<const float>(), odd.memory()), list{mismatch::strides});
+}
+
+TEST(Mismatch, BytesFitAnyElements) {
+    array x{0x1001, dtype::float32, {4}, {6}};
+    memory swapped = x.memory();
+    swapped.type.order = byte_order::swapped;
+    EXPECT_EQ(mismatches(make_requirements<const std::byte>(), swapped), list{});
+    EXPECT_EQ(mismatches(make_requirements<const std::byte, c_contiguous>(), swapped), list{mismatch::order});
+    memory times = x.memory();
+    times.type.id = dtype::opaque;
+    times.opaque.itemsize = 6;
+    EXPECT_EQ(mismatches(make_requirements<const std::byte, c_contiguous>(), times), list{});
+    EXPECT_EQ(mismatches(make_requirements<const void>(), times), list{mismatch::dtype});
+}
+
+TEST(StridedArray, BytesAreOneMoreDimension) {
+    const std::array<std::int64_t, 1> shape{3}, strides{-6};
+    std::array<std::byte, 16> block{};
+    memory m = host_memory(&block[12], {dtype::float32, byte_order::native}, false, 1, shape.data(), strides.data());
+    const strided_array<std::byte, 2, detail::order::any> x(m);
+    EXPECT_EQ(x.size(), 12);
+    x(2, 3) = std::byte{7};
+    EXPECT_EQ(block[3], std::byte{7});
+    EXPECT_EQ(x.stride(0), -6);
+    m.type.id = dtype::opaque;
+    m.opaque.itemsize = 5;
+    EXPECT_EQ((strided_array<const std::byte, -1, detail::order::any>(m).shape(1)), 5);
 }
 
 /// Real memory, described as NumPy would describe a view of it.

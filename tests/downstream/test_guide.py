@@ -93,8 +93,14 @@ def test_every_module_is_used() -> None:
 
 
 def test_cmake_is_that_of_the_project_beside() -> None:
-    (cmake,) = (code for language, code in BLOCKS if language == "cmake")
-    assert cmake == HERE.joinpath("scikit-build-core/CMakeLists.txt").read_text()
+    first, second = (code for language, code in BLOCKS if language == "cmake")
+    assert first == HERE.joinpath("scikit-build-core/CMakeLists.txt").read_text()
+    assert HERE.joinpath("nanobind-module/CMakeLists.txt").read_text().startswith(second)
+
+
+def test_module_of_nanobind_is_that_of_the_project_beside() -> None:
+    project = HERE.joinpath("nanobind-module/src/scale.cpp").read_text()
+    assert project in [code for language, code in BLOCKS if language == "cpp"]
 
 
 def test_ways_to_build_are_those_of_the_projects_beside() -> None:

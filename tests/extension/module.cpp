@@ -3,8 +3,11 @@
 
 PYBIND11_MODULE(MODULE_NAME, module) {
     register_arguments(module);
+    register_converted(module);
     register_cupy_row(module);
     register_errors(module);
+    register_fresh_results(module);
+    register_records(module);
     register_returned(module);
     register_safety(module);
     register_visited(module);

@@ -4,17 +4,18 @@
 
 #include <numpy_bridge/arguments/translate.hpp>
 #include <numpy_bridge/import.hpp>
+#include <numpy_bridge/opaque.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-NUMPY_BRIDGE_INLINE void pin::keep(PyObject* x, const void* data, const std::int64_t* shape, int ndim) {
+NUMPY_BRIDGE_INLINE void pin::keep_memory(PyObject* x, const memory& was) {
     translate_refusals();
     imported in;
-    import_object(x, {engine::hold::lasting, engine::use::reading, false, false}, in);
+    import_object(x, engine::of_any_elements({engine::hold::lasting, engine::use::reading, false, false}), in);
     const memory& now = in.description;
-    if (static_cast<const void*>(now.data) != data || now.ndim != ndim || !std::equal(shape, shape + ndim, now.shape))
+    if (now.data != was.data || now.ndim != was.ndim || !std::equal(was.shape, was.shape + was.ndim, now.shape))
         throw py::type_error("the memory of a borrowed array changed before it could be pinned");
     kept_.emplace(in.anchored_to(x));
 }

@@ -25,7 +25,7 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<refused_argument> refused_because(refused_ar
     return refused;
 }
 
-NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> refused_for(const memory& found) {
+NUMPY_BRIDGE_INLINE std::unique_ptr<refused_argument> refused_for(const memory& found) {
     auto refused = refused_because(refused_argument::cause::mismatch);
     refused->extents.assign(found.shape, found.shape + found.ndim);
     refused->extents.insert(refused->extents.end(), found.strides, found.strides + found.ndim);
@@ -40,7 +40,9 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_as_it_is(PyObje
     try {
         import_object(x, wanted, in);
         if (meets_all(r, in.description)) return nullptr;
-        return refused_for(in.description);
+        auto refused = refused_for(in.description);
+        refused->elements = std::move(in.elements);
+        return refused;
     } catch (const sharing_error& error) {
         auto refused = refused_because(refused_argument::cause::refusal);
         refused->why = error.why();
@@ -51,9 +53,12 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_as_it_is(PyObje
 }
 
 /// The copy that meets `r`, or nothing if none can be made.
-NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
+NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r, refused_argument::cause why) {
+    using cause = refused_argument::cause;
+    if (why == cause::no_memory && !r.array_like) return {};
+    const bool as_values = r.array_like && (why == cause::no_memory || why == cause::no_protocol);
     try {
-        return converted(x, r);
+        return as_values ? array_of_values(x, r) : converted(x, r);
     } catch (const sharing_error&) {
         return {};
     } catch (const py::type_error&) {
@@ -66,18 +71,17 @@ NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
 
 NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument>
 load_argument(PyObject* x, const requirements& r, engine::hold held, bool convert, loaded_argument& out) {
-    if (has_no_memory(x)) return refused_because(refused_argument::cause::no_memory);
-    const engine::request wanted{held, r.writable ? engine::use::writing : engine::use::reading, false, r.checked};
+    const engine::request wanted{held, r.writable ? engine::use::writing : engine::use::reading, false, r.checked,
+                                 (r.dtypes & set_of(dtype::opaque)) != 0};
     out.object = x;
-    auto refused = load_as_it_is(x, r, wanted, out.in);
-    if (refused == nullptr || !r.may_copy || !convert) return refused;
-    const py::object copy = try_to_copy(x, r);
-    if (!copy) return refused;
-    py::detail::loader_life_support::add_patient(copy);
+    auto refused =
+        has_no_memory(x) ? refused_because(refused_argument::cause::no_memory) : load_as_it_is(x, r, wanted, out.in);
+    if (refused == nullptr || !r.may_copy || !convert || x == Py_None) return refused;
+    out.copy = try_to_copy(x, r, refused->what);
+    if (!out.copy) return refused;
     out.in.reset();
-    out.object = copy.ptr();
-    out.copied = true;
-    return load_as_it_is(copy.ptr(), r, wanted, out.in) == nullptr ? nullptr : std::move(refused);
+    out.object = out.copy.ptr();
+    return load_as_it_is(out.object, r, wanted, out.in) == nullptr ? nullptr : std::move(refused);
 }
 
 [[noreturn]] NUMPY_BRIDGE_INLINE void raise_moved() {

@@ -4,6 +4,7 @@
 #include <numpy_bridge/copy.hpp>
 #include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/opaque.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -11,7 +12,7 @@ namespace detail {
 
 /// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": the properties of memory that requirements mention.
 NUMPY_BRIDGE_INLINE std::string words_for(const memory& m) {
-    std::string text = name_of(m.type) + " " + text_of(m.shape, m.ndim);
+    std::string text = name_of(m) + " " + text_of(m.shape, m.ndim);
     if (!is_c_contiguous(layout_of(m))) text += ", strides " + text_of(m.strides, m.ndim) + " bytes";
     if (m.readonly) text += ", read-only";
     if (m.device.type != device_type::cpu) text += ", on " + name_of(m.device);
@@ -26,10 +27,16 @@ NUMPY_BRIDGE_INLINE std::string code_of(std::string_view dtypes, dtype id) {
     return (row.numpy_number >= 0 ? "np." : "ml_dtypes.") + std::string(row.name);
 }
 
-NUMPY_BRIDGE_INLINE dtype first_of(dtype_set accepted) {
-    for (const dtype_info& row : dtype_table)
-        if ((accepted & set_of(row.id)) != 0) return row.id;
-    return dtype::float64;
+/// The dtype that `r` asks for, as it is registered.
+NUMPY_BRIDGE_INLINE std::string name_of_record(const requirements& r) {
+    return engine::to_text(py::str(static_cast<PyObject*>(r.record->dtype())));
+}
+
+NUMPY_BRIDGE_INLINE std::string expectation(const requirements& r) {
+    if (r.record == nullptr) return std::string(words_for(r).view());
+    fixed_text layout;
+    write_layout(layout, r);
+    return name_of_record(r) + std::string(layout.view());
 }
 
 inline constexpr const char* assign_first = "assign it first, or the writes are lost: ";
@@ -74,7 +81,7 @@ NUMPY_BRIDGE_INLINE std::string remedies(const requirements& r, const memory& m,
     for_each_mismatch(r, m, [&](mismatch which) {
         std::string call = remedy(which, r, spelled);
         replace_all(call, "{x}", x);
-        replace_all(call, "{dtype}", code_of(spelled.dtypes, wanted));
+        replace_all(call, "{dtype}", r.record == nullptr ? code_of(spelled.dtypes, wanted) : name_of_record(r));
         if (r.writable) call.insert(0, x + " = ");
         if (text.find(call) == std::string::npos) text += (text.empty() ? "" : " and ") + call;
         return false;
@@ -98,9 +105,10 @@ NUMPY_BRIDGE_INLINE std::string remedy_without_memory(PyObject* x, const require
     const bool numeric = PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyLong_Check(x) != 0 ||
                          PyFloat_Check(x) != 0 || PyComplex_Check(x) != 0 || numpy_library::get().is_scalar(x);
     if (!numeric) return {};
-    const bool any = r.dtypes == element_types<void>::set;
+    const bool any = r.as_bytes || r.dtypes == element_types<void>::set;
+    const std::string dtype = r.record == nullptr ? code_of("np.", first_of(r.dtypes)) : name_of_record(r);
     return std::string("; ") + (r.writable ? assign_first + name + " = " : "call ") + "np.asarray(" + name +
-           (any ? "" : ", " + code_of("np.", first_of(r.dtypes))) + ")";
+           (any ? "" : ", " + dtype) + ")";
 }
 
 /// A call that copies the values of `x`, which has none to share.
@@ -114,7 +122,7 @@ NUMPY_BRIDGE_INLINE const char* call_that_copies(PyObject* x) {
 NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObject* x, const requirements& r,
                                           const std::string& name) {
     using cause = refused_argument::cause;
-    const std::string start = name + ": expected " + std::string(words_for(r).view()) + "; got ";
+    const std::string start = name + ": expected " + expectation(r) + "; got ";
     switch (refused.what) {
     case cause::no_memory:
         return start + engine::type_name(x) + remedy_without_memory(x, r, name);

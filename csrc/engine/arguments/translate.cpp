@@ -9,6 +9,16 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
+NUMPY_BRIDGE_INLINE void register_with_pybind11() {
+    py::register_local_exception_translator([](std::exception_ptr pending) {
+        try {
+            std::rethrow_exception(std::move(pending));
+        } catch (const sharing_error& error) {
+            PyErr_SetString(PyExc_BufferError, error.what());
+        }
+    });
+}
+
 NUMPY_BRIDGE_INLINE void translate_refusals() {
     if (PyGILState_Check() == 0) { // results may be made while others run
         const py::gil_scoped_acquire gil;
@@ -16,13 +26,7 @@ NUMPY_BRIDGE_INLINE void translate_refusals() {
     }
     PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<bool> done;
     done.call_once_and_store_result([] {
-        py::register_local_exception_translator([](std::exception_ptr pending) {
-            try {
-                std::rethrow_exception(std::move(pending));
-            } catch (const sharing_error& error) {
-                PyErr_SetString(PyExc_BufferError, error.what());
-            }
-        });
+        register_translator();
         return true;
     });
 }

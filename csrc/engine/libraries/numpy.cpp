@@ -11,6 +11,7 @@
 
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/opaque.hpp>
+#include <numpy_bridge/protocols/array_interface.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -60,6 +61,12 @@ NUMPY_BRIDGE_INLINE py::object numpy_library::new_array(const memory& m, py::obj
     auto array = py::reinterpret_steal<py::object>(result);
     if (set_base_(array.ptr(), base.release().ptr()) != 0) throw py::error_already_set();
     return array;
+}
+
+NUMPY_BRIDGE_INLINE py::object numpy_library::empty_array(const memory& m, bool in_fortran_order) const {
+    return engine::stolen(new_from_descr_(array_type_, descr_for(m).release().ptr(), m.ndim,
+                                          reinterpret_cast<const Py_ssize_t*>(m.shape), nullptr, nullptr,
+                                          in_fortran_order ? numpy_abi::flag_f_contiguous : 0, nullptr));
 }
 
 NUMPY_BRIDGE_INLINE py::object numpy_library::descr_for(const memory& m) const {

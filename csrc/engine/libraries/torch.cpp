@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <numpy_bridge/opaque.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
@@ -223,7 +225,8 @@ NUMPY_BRIDGE_INLINE void validate_for_torch(const torch_library& torch, const me
                        "pass copy=True for a writable copy, or allow_readonly=True to share it and never write to it; "
                        "memory of pandas, polars, JAX and np.load(..., mmap_mode='r') is read-only");
     if (!torch.has_dtype(m.type.id))
-        engine::refuse("torch", "dtype", "a dtype that this torch supports", name_of(m.type), engine::hint_to_bytes);
+        engine::refuse("torch", "dtype", "a dtype that this torch supports", name_of(m),
+                       m.type.id == dtype::opaque ? engine::hint_for_opaque(m) : engine::hint_to_bytes);
     engine::validate_for_dlpack(m, "torch");
 }
 

@@ -239,6 +239,9 @@ NUMPY_BRIDGE_INLINE py::tuple tuple_of(const std::int64_t* values, int count) {
 }
 
 NUMPY_BRIDGE_INLINE py::dict export_interface(const memory& m) {
+    // CUDA wants 0 for memory without elements, and NumPy before 2.0 refuses it.
+    alignas(64) static constexpr std::byte nothing{};
+    const std::byte* data = is_empty(m) ? (is_cuda(m.device) ? nullptr : &nothing) : m.data;
     py::dict fields;
     const std::string typestr = typestr_of(m.type).value_or("");
     py::list descr;
@@ -249,7 +252,7 @@ NUMPY_BRIDGE_INLINE py::dict export_interface(const memory& m) {
     fields["descr"] = descr;
     fields["shape"] = tuple_of(m.shape, m.ndim);
     fields["strides"] = packed ? py::object(py::none()) : py::object(tuple_of(m.strides, m.ndim));
-    fields["data"] = py::make_tuple(is_empty(m) ? 0 : reinterpret_cast<std::uintptr_t>(m.data), m.readonly);
+    fields["data"] = py::make_tuple(reinterpret_cast<std::uintptr_t>(data), m.readonly);
     return fields;
 }
 

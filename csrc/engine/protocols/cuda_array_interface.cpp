@@ -1,12 +1,39 @@
 #include <numpy_bridge/protocols/cuda_array_interface.hpp>
 
 #include <cstddef>
-#include <dlfcn.h>
 #include <string>
+
+#ifdef _WIN32 // declared as <windows.h> does, whose macros are not for every user of this header
+struct HINSTANCE__;
+extern "C" {
+__declspec(dllimport) HINSTANCE__* __stdcall GetModuleHandleA(const char* name);
+__declspec(dllimport) long long(__stdcall* __stdcall GetProcAddress(HINSTANCE__* module, const char* name))();
+}
+#else
+#include <dlfcn.h>
+#endif
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
+
+using get_pointer_attribute = int (*)(void* out, int attribute, unsigned long long pointer);
+
+/// cuPointerGetAttribute of the CUDA driver, which is never unloaded; null if this process has not loaded it.
+NUMPY_BRIDGE_INLINE get_pointer_attribute loaded_driver() {
+    constexpr const char* name = "cuPointerGetAttribute";
+#ifdef _WIN32
+    HINSTANCE__* driver = GetModuleHandleA("nvcuda.dll");
+    if (driver == nullptr) return nullptr;
+    return reinterpret_cast<get_pointer_attribute>(reinterpret_cast<void (*)()>(GetProcAddress(driver, name)));
+#else
+    void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+    if (driver == nullptr) return nullptr;
+    const auto found = reinterpret_cast<get_pointer_attribute>(dlsym(driver, name));
+    dlclose(driver);
+    return found;
+#endif
+}
 
 /// The stream that a dictionary names; 0 for none.
 NUMPY_BRIDGE_INLINE std::uintptr_t read_stream(const char* protocol, const py::dict& fields) {
@@ -41,15 +68,11 @@ NUMPY_BRIDGE_INLINE std::uintptr_t stream_named_by(PyObject* x) {
 /// loaded one. Without a driver there is no such memory, and any answer is fine.
 NUMPY_BRIDGE_INLINE device device_of_pointer(const char* protocol, const std::byte* data) {
     constexpr int device_ordinal = 9; // CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
-    using get_attribute = int (*)(void* out, int attribute, unsigned long long pointer);
-    void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
-    if (driver == nullptr || data == nullptr) return {device_type::cuda, 0};
-    const auto ask = reinterpret_cast<get_attribute>(dlsym(driver, "cuPointerGetAttribute"));
+    const get_pointer_attribute ask = data == nullptr ? nullptr : loaded_driver();
+    if (ask == nullptr) return {device_type::cuda, 0};
     std::int32_t index = 0;
-    const int status = ask == nullptr ? 0
-                                      : ask(&index, device_ordinal,
-                                            static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(data)));
-    dlclose(driver);
+    const int status =
+        ask(&index, device_ordinal, static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(data)));
     if (status != 0)
         refuse(protocol, "data", "a pointer to memory of a CUDA device",
                "one that the driver does not know (CUresult " + std::to_string(status) + ")");

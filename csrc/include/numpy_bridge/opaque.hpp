@@ -27,6 +27,9 @@ bool is_opaque(py::handle dtype);
 /// Makes elements of `dtype`, which passes `is_opaque`, those of the description. Call it after the rest is set.
 void set_opaque(py::object dtype, imported& out);
 
+/// Whether opaque elements have `dtype`. An error of the comparison counts as no.
+bool has_dtype(const memory& m, PyObject* dtype) noexcept;
+
 /// The dtype that an array interface's typestr or descr means, if it passes `is_opaque`; else empty.
 py::object opaque_dtype(const py::object& description);
 

@@ -11,8 +11,10 @@
 #pragma once
 
 #include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/arguments/by_hand.hpp>
 #include <numpy_bridge/arguments/caster.hpp>
 #include <numpy_bridge/arguments/gil.hpp>
 #include <numpy_bridge/arguments/loader.hpp>
+#include <numpy_bridge/fresh.hpp>
 #include <numpy_bridge/returned.hpp>
 #include <numpy_bridge/visit.hpp>

@@ -18,9 +18,9 @@ namespace engine {
 /// A block of memory with its shape and what frees it: `owned` without its element type.
 class owned_memory {
 public:
-    /// Strides are in bytes; none are those of C order.
-    owned_memory(void* data, element_type type, bool readonly, std::vector<std::int64_t> shape,
-                 std::vector<std::int64_t> strides, owner release);
+    /// Strides are in bytes; none are those of C order. `record` is that of elements without a row in the table.
+    owned_memory(void* data, dtype type, const detail::record_type* record, bool readonly,
+                 std::vector<std::int64_t> shape, std::vector<std::int64_t> strides, owner release);
 
     /// The memory that Python will use.
     memory description() const noexcept;
@@ -61,8 +61,8 @@ public:
     /// `data` holds elements of the given shape in C order, and `release` frees it. Raises
     /// sharing_error for impossible shapes, and frees `data` then as well.
     owned(T* data, std::vector<std::int64_t> shape, owner release, std::vector<std::int64_t> byte_strides = {})
-        : owned_memory(const_cast<std::remove_const_t<T>*>(data),
-                       {element<std::remove_const_t<T>>::id, byte_order::native}, std::is_const_v<T>, std::move(shape),
+        : owned_memory(const_cast<std::remove_const_t<T>*>(data), element<std::remove_const_t<T>>::id,
+                       detail::element_types<std::remove_const_t<T>>::record, std::is_const_v<T>, std::move(shape),
                        std::move(byte_strides), std::move(release)) {}
 };
 

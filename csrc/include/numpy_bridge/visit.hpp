@@ -7,6 +7,7 @@
 
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/mismatch.hpp>
+#include <numpy_bridge/fresh.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -54,6 +55,11 @@ template <int First, int... Rest, class X, class F> decltype(auto) visit_dimensi
 template <class Spec, class F> decltype(auto) visit(const array_argument<Spec>& x, F&& f) {
     using types = typename detail::candidate_types<std::remove_const_t<typename Spec::element>>::type;
     return detail::visit_types(types{}, x, std::forward<F>(f));
+}
+
+/// The same for a new array whose dtype was chosen at run time.
+template <class T, class... Constraints, class F> decltype(auto) visit(const fresh<T, Constraints...>& x, F&& f) {
+    return detail::visit_types(typename detail::candidate_types<T>::type{}, x, std::forward<F>(f));
 }
 
 /// The same for the number of dimensions: `visit_ndim<1, 2, 3>(x, f)` calls `f` with `x` under `ndim<1>`,

@@ -20,6 +20,7 @@ def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "schema": SCHEMA,
         "version": numpy_bridge.__version__,
         "command": list(command),
+        "folder": str(run.folder),
         "status": run.status,
         "conversions": len(run.log),
         "copied_bytes": run.log.copied_bytes,
@@ -27,6 +28,9 @@ def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "hidden_copies": sum(c.times for c in run.log.hidden),
         "seconds": round(run.log.seconds, 6),
         "program_seconds": round(run.log.elapsed, 6),
+        "other_processes": run.others.processes,
+        "unwatched": run.others.unwatched,
+        "hidden_bytes": run.log.hidden_bytes,
         "lines": [_line(line) for line in run.log.lines()],
     }
 
@@ -36,6 +40,7 @@ def _line(line: Line) -> dict[str, Any]:
         "file": line.file,
         "line": line.line,
         "text": line.text,
+        "hidden_bytes": line.hidden_bytes,
         "copied_bytes": line.copied_bytes,
         "shared_bytes": line.shared_bytes,
         "times": line.times,
@@ -45,7 +50,7 @@ def _line(line: Line) -> dict[str, Any]:
 
 
 def _conversion(c: Conversion) -> dict[str, Any]:
-    fields = asdict(c)
-    del fields["place"]
+    place, fields = c.place._asdict(), asdict(c)
+    del place["file"], place["line"], fields["place"]
     fields["seconds"] = round(c.seconds, 9)
-    return {"function": c.place.function, "through": c.place.through, **fields, "hidden": c.hidden}
+    return {**place, **fields, "advice": str(c.advice or ""), "hidden": c.hidden, "allowed": c.allowed}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import sys
 from _thread import get_ident  # as in threading, which takes long to import
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from numpy_bridge.errors import HiddenCopyError
+
+from .scope import Scope, scope_of
 
 if TYPE_CHECKING:
     from .model import Conversion
@@ -31,24 +33,44 @@ class no_copies:
     task, to tasks that are started inside the block, and to all other threads, but not to other tasks of the
     same thread. A block outside of tasks, as around `asyncio.run`, applies to all of them.
 
+    A line with the comment ``# numpy-bridge: allow`` may copy.
+
+    Parameters
+    ----------
+    only : "mine", optional
+        Let the code of installed libraries copy.
+    allow : iterable of str, optional
+        Modules and packages that may copy, as in ``["stable_baselines3"]``.
+
     Raises
     ------
     HiddenCopyError
         Inside the block, by the call that copied; at its end, if that was in another thread.
+    ValueError
+        If `only` is another word.
     TypeError
         If an object other than a function is decorated, such as a class, or a generator function, whose body
         runs elsewhere: use a block inside it.
+
+    Examples
+    --------
+    >>> import numpy as np, numpy_bridge as bridge
+    >>> with bridge.no_copies():
+    ...     array = np.array(bytearray(8))  # numpy-bridge: allow
     """
 
-    def __init__(self, *functions: object) -> None:
+    def __init__(
+        self, *functions: object, only: Literal["mine"] | None = None, allow: Iterable[str] = ()
+    ) -> None:
         if functions:
-            raise TypeError("no_copies takes no arguments: decorate with @no_copies(), in parentheses")
+            raise TypeError("no_copies takes no functions: decorate with @no_copies(), in parentheses")
+        self._scope = scope_of(only, allow)
         self._blocks: list[_Forbid] = []
 
     def __enter__(self) -> None:
         from .install.installation import installation
 
-        self._blocks.append(_Forbid())
+        self._blocks.append(_Forbid(self._scope))
         installation.add(self._blocks[-1])
 
     def __exit__(
@@ -67,12 +89,13 @@ class no_copies:
         import inspect
 
         _require_body(function)
+        scope = self._scope
         run: Any
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def run(*arguments: Any, **keywords: Any) -> Any:
-                with no_copies():
+                with _within(scope):
                     return await function(*arguments, **keywords)
 
         else:
@@ -80,18 +103,25 @@ class no_copies:
             @functools.wraps(function)
             def run(*arguments: Any, **keywords: Any) -> Any:
                 __tracebackhide__ = True
-                with no_copies():
+                with _within(scope):
                     result = function(*arguments, **keywords)
                 if inspect.isgenerator(result) or inspect.isasyncgen(result):
                     raise TypeError("no_copies cannot watch a generator that is returned: use it as a block")
-                return _awaited(result) if inspect.iscoroutine(result) else result
+                return _awaited(result, scope) if inspect.iscoroutine(result) else result
 
         return run  # type: ignore[no-any-return]
 
 
-async def _awaited(coroutine: Awaitable[Any]) -> Any:
+def _within(scope: Scope) -> no_copies:
+    """Return a block of its own for each call: calls may overlap."""
+    block = no_copies()
+    block._scope = scope
+    return block
+
+
+async def _awaited(coroutine: Awaitable[Any], scope: Scope) -> Any:
     """Await, inside a block, what a plain function returned, such as a wrapper of an async one."""
-    with no_copies():
+    with _within(scope):
         return await coroutine
 
 
@@ -122,7 +152,8 @@ _entered: ContextVar[frozenset[object]] = ContextVar("numpy_bridge.no_copies", d
 class _Forbid:
     """Raises for hidden copies, and remembers the first error that it raised in another thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
         self.elsewhere: HiddenCopyError | None = None
         self._thread = get_ident()
         self._mark = object() if _is_in_task() else None
@@ -137,7 +168,8 @@ class _Forbid:
         __tracebackhide__ = True
         here = get_ident() == self._thread
         of_another_task = here and self._mark is not None and self._mark not in _entered.get()
-        if conversion.hidden and not of_another_task:
+        counts = conversion.hidden and self._scope.has(conversion.place)
+        if counts and not of_another_task:
             error = _error(conversion)
             if not here and self.elsewhere is None:
                 self.elsewhere = error
@@ -145,8 +177,8 @@ class _Forbid:
 
 
 def _error(c: Conversion) -> HiddenCopyError:
-    got = f"{c.nbytes:,} bytes copied, {c.source} to {c.result}: {c.reason}"
-    return HiddenCopyError(str(c.place), c.call, got, c.alternative and f"{c.alternative} shares")
+    got = f"{c.nbytes:,} bytes copied, {c.source} to {c.result}: {c.why}"
+    return HiddenCopyError(str(c.place), c.call, got, str(c.advice or ""))
 
 
 def _is_in_task() -> bool:

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import linecache
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy_bridge.outcome import Outcome, Tone
 
-
-class CallSite(NamedTuple):
-    """A line of a program.
-
-    Parameters
-    ----------
-    file, line : str, int
-        Where it is, as in a traceback.
-    function : str
-        The function that the line is in; "<module>" outside of all.
-    through : str
-        The function of a library that the line called and that made the conversion; empty if the line
-        itself did.
-    """
-
-    file: str
-    line: int
-    function: str
-    through: str = ""
-
-    @property
-    def text(self) -> str:
-        """The line itself, if its file can be read."""
-        return linecache.getline(self.file, self.line).strip()
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+from .advice import Advice, advice_for
+from .place import CallSite as CallSite
+from .scope import Scope
+from .source_line import is_allowed
 
 
 @dataclass
@@ -68,6 +44,8 @@ class Conversion:
         ``torch.Tensor``, of which only the end is seen.
     faster : str
         A call that does the same in less time, where ``x`` is the argument; empty if none is known.
+    checked : str
+        Whether sharing would have given the same values, if the audit has tried to find out.
     """
 
     place: CallSite
@@ -82,10 +60,20 @@ class Conversion:
     nbytes: int = field(default=0, compare=False)
     seconds: float = field(default=0.0, compare=False)
     faster: str = ""
+    checked: str = field(default="", compare=False)
 
     @property
     def hidden(self) -> bool:
-        """True for a copy of array memory that the call does not announce."""
+        """True for a copy of array memory that neither the call nor a comment at its line announces."""
+        return self._unannounced and not self.allowed
+
+    @property
+    def allowed(self) -> bool:
+        """True if the line has the comment ``# numpy-bridge: allow``."""
+        return self._unannounced and is_allowed(self.place.file, self.place.line)
+
+    @property
+    def _unannounced(self) -> bool:
         return self.outcome == Outcome.COPIES.past and not self.asked and self.nbytes > 0
 
     @property
@@ -94,17 +82,38 @@ class Conversion:
         return "hidden copy" if self.hidden else f"{self.outcome}, but slow" if self.faster else self.outcome
 
     @property
+    def advice(self) -> Advice | None:
+        """What to write at the line instead; None if nothing shares there."""
+        return advice_for(self)
+
+    @property
+    def why(self) -> str:
+        """The reason, and the line of the library that made the copy."""
+        through = f"in {self.place.through}, {self.place.library}" if self.place.in_library else ""
+        allowed = "a comment allows it" if self.allowed else ""
+        return "; ".join(filter(None, (self.reason, allowed, through, self.checked)))
+
+    @property
     def tone(self) -> Tone:
         """How reports colour it."""
         good = self.outcome == Outcome.SHARES.past and not self.faster
         return "bad" if self.hidden else "good" if good else "note"
 
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
+        """What happened, why, and what to write instead."""
         times = "" if self.times == 1 else f", {self.times} times"
-        what = f"{self.outcome} {self.nbytes:,} bytes{times}, {self.source} to {self.result}: {self.reason}"
-        line = f"{self.place}: {self.call}: {what}"
-        line += f"; {self.alternative} shares" if self.alternative else ""
-        return f"{line}; {self.faster} is faster" if self.faster else line
+        what = f"{self.outcome} {self.nbytes:,} bytes{times}, {self.source} to {self.result}: {self.why}"
+        words = f"{self.call}: {what}; {self.advice}" if self.advice else f"{self.call}: {what}"
+        return f"{words}; {self.faster} is faster" if self.faster else words
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+def kind_of(c: Conversion) -> tuple[Any, ...]:
+    """Return what equal conversions have in common."""
+    return c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked, c.faster
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,11 @@ class Line:
     line: int
     text: str
     conversions: tuple[Conversion, ...]
+
+    @property
+    def hidden_bytes(self) -> int:
+        """Bytes of hidden copies."""
+        return sum(c.nbytes for c in self.conversions if c.hidden)
 
     @property
     def copied_bytes(self) -> int:
@@ -146,14 +160,14 @@ class AuditLog:
 
     def __init__(self) -> None:
         self._conversions: dict[tuple[Any, ...], Conversion] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may read a log that its thread writes to
         self._started = time.perf_counter()
         self._ended: float | None = None
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         """Count one conversion, as a listener."""
         c = conversion
-        key = (c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked, c.faster)
+        key = kind_of(c)
         with self._lock:
             known = self._conversions.get(key)
             if known is None:
@@ -180,6 +194,11 @@ class AuditLog:
         return [c for c in self.conversions if c.hidden]
 
     @property
+    def hidden_bytes(self) -> int:
+        """Bytes of hidden copies."""
+        return sum(c.nbytes for c in self.hidden)
+
+    @property
     def copied_bytes(self) -> int:
         """Bytes that were copied."""
         return sum(c.nbytes for c in self.copies)
@@ -203,13 +222,27 @@ class AuditLog:
         """Stop the clock of `elapsed`."""
         self._ended = time.perf_counter()
 
+    def within(self, scope: Scope) -> AuditLog:
+        """Return a log of the conversions that a scope has."""
+        log = AuditLog()
+        log._started, log._ended = self._started, self._ended
+        for c in self.conversions:
+            if scope.has(c.place):
+                log(c, None, None)
+        return log
+
     def lines(self) -> list[Line]:
-        """Group by line of the program: most bytes copied first, then most bytes shared."""
+        """Group by line of the program: most hidden bytes first, then most copied, then most shared."""
         found: dict[tuple[str, int], list[Conversion]] = {}
         for c in self.conversions:
             found.setdefault((c.place.file, c.place.line), []).append(c)
         lines = [Line(*where, made[0].place.text, tuple(made)) for where, made in found.items()]
-        return sorted(lines, key=lambda line: (-line.copied_bytes, -line.shared_bytes, line.file, line.line))
+        return sorted(
+            lines,
+            key=lambda each: (
+                *(-each.hidden_bytes, -each.copied_bytes, -each.shared_bytes, each.file, each.line),
+            ),
+        )
 
     def __iter__(self) -> Iterator[Conversion]:
         return iter(self.conversions)
@@ -225,3 +258,8 @@ class AuditLog:
             f"<AuditLog: {len(self)} conversions, {self.copied_bytes:,} bytes copied, "
             f"{self.shared_bytes:,} bytes shared>"
         )
+
+    def _repr_html_(self) -> str:
+        from .notebook import to_html
+
+        return to_html(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import io
 import runpy
@@ -9,16 +10,18 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import audit
 from .dispatch import Listener
 from .install.installation import installation
 from .model import AuditLog
+from .processes.parts import Parts
+from .processes.program import all_processes
 from .program.rewriting import rewritten
 
 INTERRUPTED = 130
@@ -28,11 +31,24 @@ _STARTERS = (__file__, runpy.__file__, "<frozen runpy>")
 
 
 class Run(NamedTuple):
-    """A program that has ended, and the folder that it was started in."""
+    """A program that has ended, and the folder that it was started in.
+
+    Parameters
+    ----------
+    log : AuditLog
+        The conversions of all its processes.
+    status : int
+        Its exit status.
+    folder : Path
+        Where it was started.
+    others : Parts
+        What the processes that it started have left, and those that were not watched.
+    """
 
     log: AuditLog
     status: int
     folder: Path
+    others: Parts = Parts([], 0, [])
 
 
 def run(
@@ -56,20 +72,31 @@ def run(
     listener : callable, optional
         Gets each conversion as well.
     last : bool, default False
-        Whether this process ends with the program. Executors that the program left open are ended then.
+        Whether this process ends with the program. Executors that the program left open are ended then, and
+        its exit functions are called.
     """
     folder = Path.cwd()
     listening = nullcontext() if listener is None else installation.listening(listener)
-    as_python = _as_python_does(arguments, as_module)
-    with as_python, listening, audit() as log, installation.rewriting():
-        finished = threading.Event()
-        if show_progress:
-            threading.Thread(target=_print_progress, args=(log, finished), daemon=True).start()
-        try:
-            status = _status(arguments[0], as_module, last)
-        finally:
-            finished.set()
-    return Run(log, status, folder)
+    with all_processes() as processes:
+        as_python = _as_python_does(arguments, as_module)
+        with as_python, listening, audit() as log, installation.rewriting():
+            status = _run(log, arguments[0], as_module, show_progress, last)
+        parts = processes.merge_into(log)
+    return Run(log, status, folder) if parts is None else Run(log, status, folder, parts)
+
+
+def _run(log: AuditLog, name: str, as_module: bool, show_progress: bool, last: bool) -> int:
+    """Run the program, and return its exit status."""
+    finished = threading.Event()
+    if show_progress:
+        threading.Thread(target=_print_progress, args=(log, finished), daemon=True).start()
+    try:
+        status = _status(name, as_module, last)
+        if last:
+            _end_processes()
+        return status
+    finally:
+        finished.set()
 
 
 @contextmanager
@@ -121,6 +148,7 @@ def _run_script(file: str) -> None:
     """
     main = ModuleType("__main__")
     vars(main).update(__file__=file, __builtins__=builtins, __loader__=SourceFileLoader("__main__", file))
+    vars(main).update(__cached__=None, __annotations__={})
     sys.modules["__main__"] = main
     with io.open_code(file) as source:
         text = source.read()
@@ -133,6 +161,15 @@ def _end_executors() -> None:
     callbacks: list[Callable[[], None]] = getattr(threading, "_threading_atexits", [])
     while callbacks:
         callbacks.pop()()
+
+
+def _end_processes() -> None:
+    """Call the exit functions, as Python does: those of multiprocessing wait for processes, or end them."""
+    atexit._run_exitfuncs()
+    server: Any = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    if hasattr(server, "_stop"):
+        with suppress(OSError):  # its socket is gone
+            server._stop()  # it ends with this process otherwise, too late for its findings
 
 
 def _wait_for_threads() -> None:

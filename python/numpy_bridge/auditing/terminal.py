@@ -1,80 +1,120 @@
-"""An audit as a table for terminals."""
+"""An audit as tables for terminals: hidden copies, and on demand everything else."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from numpy_bridge.outcome import STYLES
+from numpy_bridge.outcome import STYLES, Outcome
 from numpy_bridge.units import duration, size
 
-from .model import AuditLog, Conversion
+from .advice import CONDITION
+from .model import Conversion
 from .run import Run
+from .totals import not_watched, share_of_time, totals
 
-LITTLE = 0.02
-"""The share of a program's time below which its conversions are not worth a change."""
-
-
-def totals(log: AuditLog) -> str:
-    """Return the audit in one sentence."""
-    copied, shared = size(log.copied_bytes), size(log.shared_bytes)
-    return f"{_count(len(log), 'conversion')}: {copied} copied, {shared} shared; {hidden_copies(log)}"
+_WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
+"""Headings, and how long a word may be before it is broken where there is little room."""
 
 
-def share_of_time(log: AuditLog) -> str:
-    """Return how much of the program's time the conversions took, and whether that is worth a change."""
-    share = log.seconds / log.elapsed if log.elapsed else 0.0
-    words = f"{duration(log.seconds)}, {share:.1%} of the program's time"
-    return words if share >= LITTLE else f"{words}: little to gain"
+def table(run: Run, *, show_all: bool = False) -> RenderableType:
+    """Return the hidden copies, heaviest first, and below them how much else there was."""
+    hidden, rest = run.log.hidden, [c for c in run.log.conversions if not c.hidden]
+    slow, others = [c for c in rest if c.faster], [c for c in rest if not c.faster]
+    parts: list[RenderableType] = []
+    if hidden:
+        parts.append(_Findings("Hidden copies", _heaviest_first(hidden), run.folder))
+    if any(c.advice and c.advice.condition for c in hidden):
+        parts.append(Text(f"What to use instead is right {CONDITION}.\n", "dim"))
+    if slow:
+        parts.append(_Findings("Slow", _heaviest_first(slow), run.folder))
+    if others and show_all:
+        parts.append(_Findings("Everything else", _heaviest_first(others), run.folder))
+    elif others:
+        parts.append(Text(f"Not shown: {_sums(others)}; --all lists them.", "dim"))
+    if run.log.conversions:
+        parts.append(Text(share_of_time(run.log)))
+    parts.append(Text(("\n" if parts else "") + totals(run.log), "bold"))
+    if run.others.unwatched:
+        parts.append(Text(not_watched(run.others), "bold red"))
+    return Group(*parts)
 
 
-def hidden_copies(log: AuditLog) -> str:
-    """Return how many copies were hidden, and their size."""
-    times, nbytes = sum(c.times for c in log.hidden), sum(c.nbytes for c in log.hidden)
-    if times:
-        return f"{_count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"
-    return "no hidden copies in watched calls"
+def _heaviest_first(conversions: Iterable[Conversion]) -> list[Conversion]:
+    return sorted(conversions, key=lambda c: (-c.nbytes, c.place))
 
 
-def table(run: Run) -> RenderableType:
-    """Return the table by line of the program, most bytes copied first."""
-    grid = Table(box=box.SIMPLE_HEAD, header_style="bold", title="numpy-bridge audit", title_justify="left")
-    grid.add_column("copied", justify="right", no_wrap=True)
-    grid.add_column("shared", justify="right", no_wrap=True)
-    grid.add_column("line", ratio=1, overflow="fold")
-    for line in run.log.lines():
-        where = Text.assemble(
-            (f"{shown_path(line.file, run.folder)}:{line.line}", "bold cyan"), "  ", line.text
-        )
-        copied, shared = (size(n) if n else "" for n in (line.copied_bytes, line.shared_bytes))
-        details = [Text(f"  {text}", style) for c in line.conversions for text, style in _details(c)]
-        grid.add_row(Text(copied, "red"), Text(shared, "green"), Group(where, *details))
-    summary = Text(totals(run.log), "bold")
-    return Group(grid, share_of_time(run.log), summary) if run.log.conversions else summary
+def _sums(conversions: Sequence[Conversion]) -> str:
+    """Return how often each outcome was, and of how many bytes."""
+    words = {Outcome.COPIES.past: "asked for", Outcome.SHARES.past: "shared", Outcome.UNKNOWN.past: "unknown"}
+    found = {word: [c for c in conversions if c.outcome == outcome] for outcome, word in words.items()}
+    return ", ".join(
+        f"{sum(c.times for c in those):,} {word} ({size(sum(c.nbytes for c in those))})"
+        for word, those in found.items()
+        if those
+    )
 
 
-def shown_path(file: str, folder: Path) -> str:
-    """Return a path relative to a folder, if it is inside."""
-    path = Path(file)
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else file
+class _Findings(NamedTuple):
+    """A table with one row a conversion. Text that is too long goes on below, inside its column."""
+
+    title: str
+    conversions: Sequence[Conversion]
+    folder: Path
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = [_texts(c, self.folder) for c in self.conversions]
+        numbers = [("bytes", [Text(size(c.nbytes), STYLES[c.tone]) for c in self.conversions])]
+        times = [Text(time_of(c)) for c in self.conversions]
+        numbers += [("time", times)] if any(times) else []
+        grid = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
+        grid.title, grid.title_justify = self.title, "left"
+        room = options.max_width - 2 * (len(numbers) + len(rows[0]))
+        for heading, shown in numbers:
+            width = max(len(heading), *map(len, shown))
+            grid.add_column(heading, justify="right", no_wrap=True, width=width)
+            room -= width
+        columns = list(zip(*rows, strict=True))
+        for heading, width in zip(_WORDS, _widths(columns, room), strict=False):
+            grid.add_column(heading, overflow="fold", width=width)
+        for cells in zip(*(shown for _, shown in numbers), *columns, strict=True):
+            grid.add_row(*cells)
+        yield grid
 
 
-def _details(c: Conversion) -> list[tuple[str, str]]:
+def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
+    """Divide the room among columns: whole words first, and the rest to those that need it."""
+    named = list(zip(_WORDS, columns, strict=False))
+    words = [[len(word) for text in texts for word in [name, *text.plain.split()]] for name, texts in named]
+    widths = [min(most, max(each)) for most, each in zip(_WORDS.values(), words, strict=False)]
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
+    wanted = [max(len(line) for text in texts for line in text.plain.split("\n")) for _, texts in named]
+    more = [max(want - width, 0) for want, width in zip(wanted, widths, strict=True)]
+    spare, total = room - sum(widths), sum(more) or 1
+    return [width + min(want, spare * want // total) for width, want in zip(widths, more, strict=True)]
+
+
+def _texts(c: Conversion, folder: Path) -> list[Text]:
+    """Return the cells of a row, without numbers."""
     times = "" if c.times == 1 else f", {c.times:,} times"
-    rows = [(f"{c.call}: {c.source} → {c.result}, {c.verdict}{times}", STYLES[c.tone])]
-    rows.append((f"  {c.reason}", "dim"))
-    if c.seconds:
-        rows.append((f"  {duration(c.seconds)}", "dim"))
-    if c.alternative:
-        rows.append((f"  shares: {c.alternative}", ""))
-    if c.faster:
-        rows.append((f"  faster: {c.faster}", ""))
-    return rows
+    what = f"{c.call}\n{c.source} → {c.result}{times}" + ("" if c.hidden else f", {c.outcome}")
+    above, slash, name = c.place.shown(folder).rpartition("/")
+    place = f"{above}/\n{name}" if slash else name
+    texts = [Text(place, "cyan"), Text(what), Text(c.why)]
+    if c.hidden:
+        texts.append(Text(c.advice.short, "green") if c.advice else Text("-", "dim"))
+    elif c.faster:
+        texts.append(Text(c.faster, "green"))
+    return texts
 
 
-def _count(n: int, one: str, many: str = "") -> str:
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+def time_of(c: Conversion) -> str:
+    """Return how long all calls took together; empty if that was not measured."""
+    return f"{duration(c.seconds):>6}" if c.seconds else ""

@@ -9,7 +9,15 @@ if TYPE_CHECKING:
 
     from .model import Explanation, Relation
 
-_NOT_GIVEN: Final[Any] = object()  # `b` may be None, by mistake: that is then explained
+
+class _NotGiven:
+    """The default of `b`, which may be None, by mistake: that is then explained."""
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+_NOT_GIVEN: Final[Any] = _NotGiven()
 
 
 @overload

@@ -50,4 +50,7 @@ def advice(found: Overlap, of_b: Description, call: str) -> str:
         return f"a write to one is seen in the other; for memory of its own: b = {copy}"
     if found.shares is None:
         return "keep them apart, or make one of them contiguous: then it is decided at once"
-    return f"a write to one is never seen in the other; to share: b = {call}" if call else ""
+    apart = "a write to one is never seen in the other"
+    if found.kind == "interleaved":  # parts of one block, apart on purpose
+        return apart
+    return f"{apart}; to share: b = {call}" if call else ""

@@ -43,7 +43,7 @@ def to_rich(outline: Outline) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(outline.headline, "bold green" if outline.shares else "bold red")]
+    parts: list[RenderableType] = [Text(outline.headline, f"bold {STYLES[outline.tone]}")]
     for section in outline.sections:
         parts += [Text(), Text(section.title, "bold cyan")]
         table = Table(box=box.SIMPLE_HEAD if section.columns else None, show_header=bool(section.columns))

@@ -26,10 +26,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Outline:
-    """A headline, whether memory is shared, and the sections below."""
+    """A headline, its tone, and the sections below."""
 
     headline: str
-    shares: bool
+    tone: Tone
     sections: tuple[Section, ...]
 
 
@@ -57,8 +57,10 @@ def of_object(what: Description, protocols: Sequence[Protocol], targets: Sequenc
     if spoken:
         sections.append(Section("Protocols", spoken, ("protocol", "outcome", "why")))
     sections.append(Section("Who shares it", calls, ("for", "outcome", "call", "why", "instead")))
-    verdict = f"cannot be shared: {what.refusal}" if what.refusal else "can be shared"
-    return Outline(f"{_name(what)} {verdict}", not what.refusal, tuple(sections))
+    if what.refusal:
+        return Outline(f"{_name(what)} cannot be shared: {what.refusal}", "bad", tuple(sections))
+    answers, instead = _verdict(targets)
+    return Outline(f"{_name(what)}: {answers}{instead}", "note" if instead else "good", tuple(sections))
 
 
 def of_pair(a: Description, b: Description, found: Overlap, origin: str, advice: str) -> Outline:
@@ -76,9 +78,22 @@ def of_pair(a: Description, b: Description, found: Overlap, origin: str, advice:
     facts += [("to change it", advice)] if advice else []
     return Outline(
         f"a, {_name(a)}, and b, {_name(b)}: {found.kind}",
-        bool(found.shares),
+        "good" if found.shares else "",
         (Section("Both", tuple(facts)), Section("a", _facts(a)), Section("b", _facts(b))),
     )
+
+
+def _verdict(targets: Sequence[Target]) -> tuple[str, str]:
+    """Return whether NumPy and torch can share it, and what to use if one cannot."""
+    answers, instead = [], ""
+    for library in ("NumPy", "torch"):
+        calls = [target for target in targets if target.library == library]
+        outcomes = {target.outcome for target in calls}
+        word = "yes" if Outcome.SHARES in outcomes else "read-only" if Outcome.READONLY in outcomes else "no"
+        answers += [f"{library} {word}"] if calls else []
+        if calls and word == "no":
+            instead = instead or next((f"; use {target.instead}" for target in calls if target.instead), "")
+    return ", ".join(answers), instead
 
 
 def _why(target: Target, what: Description) -> str:

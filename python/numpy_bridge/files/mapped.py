@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from . import AnyPath, Mode
 
 _IN_WORDS: Final = {"r": "read-only", "c": "copy on write", "r+": "shared with the file"}
-_FLAGS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY  # a pipe is refused, not waited for
+# Those that the platform has. With O_NONBLOCK a pipe is refused, not waited for.
+_FLAGS: Final = sum(
+    getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY", "O_NOINHERIT")
+)
 
 
 class MappedFile:
@@ -66,9 +70,13 @@ class MappedFile:
             if mode == "c":
                 self._pages = map_private(file.fileno(), 0, self.size)
                 self._address = _core.view(self._pages).ptr
-            else:
+            elif hasattr(mmap, "MAP_SHARED"):
                 self._pages = _core.Mapping(file.fileno(), self.size, mode == "r+", False, False)
                 self._address = self._pages.address
+            else:  # Windows
+                access = mmap.ACCESS_WRITE if mode == "r+" else mmap.ACCESS_READ
+                self._pages = mmap.mmap(file.fileno(), self.size, access=access)
+                self._address = _core.view(self._pages).ptr
         except OSError as error:
             raise self.refusal("size", "a file that can be mapped", error.strerror or str(error)) from None
 

@@ -12,6 +12,7 @@ from numpy_bridge import _core
 from numpy_bridge.libraries import BY_NAME, LIBRARIES, PYTHON
 
 from .cuda import describe_cuda
+from .versions import TESTED, newer
 
 SCHEMA = "numpy-bridge/info/1"
 """Name and version of the form. The version rises when a field changes its meaning or goes."""
@@ -24,8 +25,10 @@ def describe() -> dict[str, Any]:
     -------
     dict
         ``schema``, ``version``, ``python`` and ``platform`` (text); ``cuda``, see `describe_cuda`;
-        ``fast_tensors``, see `describe_fast_tensors`; and ``libraries``, see `libraries`.
+        ``fast_tensors``, see `describe_fast_tensors`; ``libraries``, see `libraries`; ``tested``, the oldest
+        and newest versions that the tests have run with; and ``newer``, those here that are newer.
     """
+    installed = libraries()
     return {
         "schema": SCHEMA,
         "version": numpy_bridge.__version__,
@@ -33,7 +36,9 @@ def describe() -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "cuda": describe_cuda(),
         "fast_tensors": describe_fast_tensors(),
-        "libraries": libraries(),
+        "libraries": installed,
+        "tested": {name: list(versions) for name, versions in TESTED.items()},
+        "newer": newer({"python": platform.python_version(), **installed}),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,9 @@ from numpy_bridge.document import STDOUT, JsonFile, write
 
 from . import processes, terminal
 from .document import document
+from .libraries import BY_NAME
 from .model import Cell, Consumer, Matrix, Producer
+from .selection import known_as
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -32,7 +34,9 @@ def _libraries(name: str, text: str) -> typer.models.OptionInfo:
 
 
 def command(
-    only: Annotated[list[str] | None, _libraries("--only", "Only this library on both sides.")] = None,
+    only: Annotated[
+        list[str] | None, _libraries("--only", "Objects and calls of this library; may be repeated.")
+    ] = None,
     sources: Annotated[list[str] | None, _libraries("--from", "Only objects of this library.")] = None,
     targets: Annotated[
         list[str] | None, _libraries("--to", "Only calls of this library, or this transport.")
@@ -73,6 +77,7 @@ def command(
         raise misused("matrix", "--only selects both sides: use --from and --to with --processes")
     if clusters and not between_processes:
         raise misused("matrix", "--clusters goes with --processes")
+    only, sources, targets = map(_libraries_of, (only, sources, targets))
     room = processes if between_processes else matrix
     last = {"clusters": clusters} if between_processes else {"only": only or ()}
     try:
@@ -80,13 +85,15 @@ def command(
     except matrix.UnknownLibraryError as error:
         raise misused("matrix", str(error)) from None
     if not producers or not consumers:
-        raise misused("matrix", "none of these libraries is installed")
+        raise misused("matrix", _why_empty(only or (), (*(sources or ()), *(targets or ()))))
     for path in (as_json, as_html, as_markdown):
         require_place_for_file("matrix", path)
     try:
         cells = _run(room.run, producers, consumers, limit or room.LIMIT)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except NotImplementedError as error:
+        raise misused("matrix", str(error)) from None
     result = processes.result(cells) if between_processes else Matrix.of(cells)
     write(document(result), as_json)
     _write(result, as_html, as_markdown)
@@ -96,6 +103,21 @@ def command(
         terminal.show(result, Console(highlight=False), why=why)
     if result.our_faults:
         raise typer.Exit(1)
+
+
+def _libraries_of(names: list[str] | None) -> list[str] | None:
+    """Return names of libraries as reports have them: PIL is pillow, NumPy is numpy."""
+    return names and [known_as(name) for name in names]
+
+
+def _why_empty(only: Collection[str], others: Collection[str]) -> str:
+    absent = [name for name in (*only, *others) if name in BY_NAME and not BY_NAME[name].installed]
+    if absent:
+        return f"not installed: {', '.join(absent)}"
+    excluded = [name for name in others if only and name not in only]
+    if excluded:
+        return f"--only {' --only '.join(only)} excludes {', '.join(excluded)}"
+    return "nothing is left: no library of this selection hands out or takes memory"
 
 
 def _run(

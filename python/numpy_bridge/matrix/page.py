@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 
 from numpy_bridge import page as shell
-from numpy_bridge.outcome import Outcome
+from numpy_bridge.outcome import MARKS, Outcome
 from numpy_bridge.page.markup import Markup
 
-from .model import Matrix
+from .model import Cell, Matrix
 from .passage import Passage
 
 
 def page(matrix: Matrix) -> str:
-    """Return the page: a table for each consuming library, and every pair with its reason."""
+    """Return the page: a square for each pair, and a table of all pairs with their reasons."""
     return shell.document(
         matrix.subject.title,
-        shell.section("What the words mean", _legend(matrix)),
-        *(
-            shell.section(f"{matrix.subject.into} {library}", _table(matrix, library))
-            for library in matrix.targets
-        ),
+        shell.section("At a glance", _heat(matrix), _legend(matrix)),
         shell.section("Every pair", _pairs(matrix)),
         shell.section("How the objects are made", _made(matrix)),
         *([shell.section("What runs before a call", prepared)] if (prepared := _prepared(matrix)) else []),
@@ -29,34 +25,53 @@ def page(matrix: Matrix) -> str:
     )
 
 
-def _cell(outcome: Outcome, word: str = "") -> shell.Cell:
-    return shell.Cell(word or outcome.value, tone=outcome.tone)
+def _cell(outcome: Outcome) -> shell.Cell:
+    return shell.Cell(outcome.value, tone=outcome.tone)
+
+
+def _heat(matrix: Matrix) -> Markup:
+    """Draw a row for each object and a square for each call, which tells its reason when it is chosen."""
+    libraries, labels = Markup("<td></td>"), Markup("<td></td>")
+    for library, calls in matrix.targets.items():
+        libraries += Markup('<th scope="colgroup" colspan="{}">{}</th>').format(len(calls), library)
+        labels += Markup("").join(
+            Markup('<th scope="col"><span>{}</span></th>').format(c.label) for c in calls
+        )
+    rows = Markup("").join(
+        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+            row[0].producer.name, Markup("").join(map(_square, row))
+        )
+        for row in matrix.rows
+    )
+    return Markup(
+        '<p class="chosen" role="status">Choose a square: this line says what happened, and why.</p>'
+        '<div class="scroll heat" tabindex="0" role="region" aria-label="Every pair as a square"><table>'
+        "<thead><tr>{}</tr><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+    ).format(libraries, labels, rows)
+
+
+def _square(cell: Cell) -> Markup:
+    words = f"{cell.producer.name}: {cell.consumer.call} {cell.word or cell.outcome}"
+    text = f"{words}: {cell.why}" if cell.why else words
+    square = Markup('<td><button type="button" class="{}" title="{}" aria-label="{}">{}</button></td>')
+    return square.format(cell.outcome.tone or "plain", text, words, MARKS[cell.outcome][0])
 
 
 def _legend(matrix: Matrix) -> Markup:
-    rows = [
-        (
-            _cell(outcome),
+    others, ours = matrix.counts(ours=False), matrix.counts(ours=True)
+    rows = Markup("").join(
+        Markup('<li><span class="{}">{} {}</span>: {} ({} of other calls, {} of ours)</li>').format(
+            outcome.tone,
+            MARKS[outcome][0],
+            outcome,
             outcome.meaning,
-            matrix.counts(ours=False).get(outcome.value, 0),
-            matrix.counts(ours=True).get(outcome.value, 0),
+            others.get(outcome.value, 0),
+            ours.get(outcome.value, 0),
         )
         for outcome in Outcome
-    ]
-    columns = ("result", "meaning", shell.Column("others", True), shell.Column("ours", True))
-    return shell.table(columns, rows, "Results, and how often they came up")
-
-
-def _table(matrix: Matrix, library: str) -> Markup:
-    calls = [f"{matrix.prefix(each)}{each.call}" for each in matrix.targets[library]]
-    rows: list[tuple[shell.Cell | str, ...]] = [
-        (
-            row[0].producer.name,
-            *(_cell(cell.outcome, cell.word) for cell in row if cell.consumer.library == library),
-        )
-        for row in matrix.rows
-    ]
-    return shell.table(("x", *calls), rows, f"Objects x, {matrix.subject.into.lower()} {library}")
+        if outcome.value in {**others, **ours}
+    )
+    return Markup('<ul class="legend">{}</ul>').format(rows)
 
 
 def _pairs(matrix: Matrix) -> Markup:

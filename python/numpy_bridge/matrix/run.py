@@ -115,6 +115,10 @@ class _Crew:
     """Workers, `size` of them at a time. All end with the `with` block."""
 
     def __init__(self, size: int | None, environment: Mapping[str, str]) -> None:
+        if not hasattr(os, "killpg"):
+            raise NotImplementedError(
+                "the matrix needs process groups, which this platform lacks: run it on Linux or macOS"
+            )
         self._pool = ThreadPoolExecutor(size)
         self._environment = {**os.environ, **_QUIET, **environment}
         self._running: set[subprocess.Popen[bytes]] = set()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from numpy_bridge import libraries
+
 from .consumers import CONSUMERS
 from .libraries import BY_NAME, LIBRARIES
 from .model import Consumer, Producer
@@ -43,6 +45,18 @@ def select(
         if wanted(producer.library, only, sources) and here.issuperset(producer.needs)
     )
     return producers, tuple(consumer for consumer in CONSUMERS if wanted(consumer.library, only, targets))
+
+
+def known_as(name: str) -> str:
+    """Return the name of a library that a user calls by another, such as its module's.
+
+    >>> known_as("NumPy"), known_as("cv2"), known_as("PIL")
+    ('numpy', 'opencv', 'pillow')
+    """
+    for library in libraries.LIBRARIES:
+        if name.lower() in (each.lower() for each in (library.name, *library.modules)):
+            return library.name
+    return name
 
 
 def require_known(names: Iterable[str], known: Iterable[str]) -> None:

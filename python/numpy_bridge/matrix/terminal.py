@@ -8,23 +8,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from numpy_bridge.outcome import STYLES, Outcome
+from numpy_bridge.outcome import MARKS, STYLES, Outcome
 
 from .model import Cell, Consumer, Matrix
 from .passage import PASSAGE
-
-_MARKS = {
-    Outcome.SHARES: "●=",
-    Outcome.READONLY: "◐-",
-    Outcome.COPIES: "○2",
-    Outcome.REFUSES: "·.",
-    Outcome.WRONG: "✗!",
-    Outcome.CRASHES: "✗!",
-    Outcome.HANGS: "✗!",
-    Outcome.UNKNOWN: "??",
-    Outcome.UNTRIED: "??",
-}
-"""A mark before each word, and the one for terminals that have ASCII only."""
 
 
 def show(matrix: Matrix, console: Console, *, why: bool) -> None:
@@ -82,7 +69,7 @@ def _table(rows: Iterable[Sequence[Cell]], consumers: Sequence[Consumer], plain:
 
 
 def _outcome(outcome: Outcome, plain: bool, word: str = "") -> Text:
-    return Text(f"{_MARKS[outcome][plain]} {word or outcome}", STYLES[outcome.tone])
+    return Text(f"{MARKS[outcome][plain]} {word or outcome}", STYLES[outcome.tone])
 
 
 def _legend(matrix: Matrix, plain: bool) -> Table:
@@ -104,8 +91,11 @@ def _reasons(cells: Iterable[Cell], plain: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title_justify="left")
     for heading in ("x", "call", "", "why"):
         table.add_column(Text(heading, "bold"), overflow="fold")
+    together: dict[tuple[str, Outcome, str], list[str]] = {}
     for cell in cells:
-        table.add_row(cell.producer.name, cell.consumer.call, _outcome(cell.outcome, plain), Text(cell.why))
+        together.setdefault((cell.producer.name, cell.outcome, cell.why), []).append(cell.consumer.call)
+    for (name, outcome, why), calls in together.items():
+        table.add_row(name, "\n".join(calls), _outcome(outcome, plain), Text(why))
     return table
 
 

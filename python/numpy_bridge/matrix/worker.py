@@ -15,7 +15,6 @@ import json
 import os
 import pickle
 import re
-import resource
 import select
 import signal
 import sys
@@ -106,6 +105,8 @@ class Answer(NamedTuple):
 
 def main() -> None:
     """Run the plan that is sent through standard input."""
+    import resource  # which Windows lacks, where no worker is started
+
     plan = pickle.load(sys.stdin.buffer)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "w", buffering=1)

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as xml
 
+from numpy_bridge.page.themes import themed
+
 WIDTH, LEFT, PLOT = 480, 76, 392
 """Pixels: width of the picture, of its left margin, and of the part to scale. Narrow enough for phones."""
 
 _LONGEST_LABEL = 62
 
-_STYLE = """
-.nb-map{font:12px ui-monospace,Menlo,Consolas,monospace}
-.nb-map .paper{fill:#fff}.nb-map text{fill:#333}.nb-map .lane{fill:#eef0f3}
-.nb-map .a{fill:#2f6fde}.nb-map .b{fill:#e08a00}.nb-map .both{fill:#8b1a8b}.nb-map .dot{fill:#fff;stroke:#222}
-.nb-map .cell{stroke:#fff;stroke-width:.6}.nb-map .dense{fill-opacity:.55}
-@media(prefers-color-scheme:dark){
-.nb-map .paper{fill:#17191e}.nb-map text{fill:#d7dae0}.nb-map .lane{fill:#262a31}
-.nb-map .a{fill:#6aa0ff}.nb-map .b{fill:#f2ac3c}.nb-map .both{fill:#e07be0}.nb-map .dot{fill:#111;stroke:#eee}
-.nb-map .cell{stroke:#17191e}}
+_LIGHT = {
+    ".nb-map .paper": "fill:#fff",
+    ".nb-map text": "fill:#333",
+    ".nb-map .lane": "fill:#eef0f3",
+    ".nb-map .a": "fill:#2f6fde",
+    ".nb-map .b": "fill:#e08a00",
+    ".nb-map .both": "fill:#8b1a8b",
+    ".nb-map .dot": "fill:#fff;stroke:#222",
+    ".nb-map .cell": "stroke:#fff",
+}
+_DARK = {
+    ".nb-map .paper": "fill:#17191e",
+    ".nb-map text": "fill:#d7dae0",
+    ".nb-map .lane": "fill:#262a31",
+    ".nb-map .a": "fill:#6aa0ff",
+    ".nb-map .b": "fill:#f2ac3c",
+    ".nb-map .both": "fill:#e07be0",
+    ".nb-map .dot": "fill:#111;stroke:#eee",
+    ".nb-map .cell": "stroke:#17191e",
+}
+_STYLE = f"""
+.nb-map{{font:12px ui-monospace,Menlo,Consolas,monospace}}
+.nb-map .cell{{stroke-width:.6}}.nb-map .dense{{fill-opacity:.55}}
+{themed(_LIGHT, _DARK)}
 """
 
 

@@ -33,3 +33,14 @@ for (const area of document.querySelectorAll(".sortable")) {
     count.textContent = field.value ? `${shown} of ${body.rows.length} rows` : "";
   });
 }
+
+for (const area of document.querySelectorAll(".heat")) {
+  const told = area.parentElement.querySelector(".chosen");
+  area.addEventListener("click", (event) => {
+    const square = event.target.closest("button");
+    if (!square) return;
+    area.querySelector("[aria-pressed]")?.removeAttribute("aria-pressed");
+    square.setAttribute("aria-pressed", "true");
+    told.textContent = square.title;
+  });
+}

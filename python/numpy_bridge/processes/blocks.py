@@ -10,6 +10,8 @@ from typing import Any
 from numpy_bridge import _core
 from numpy_bridge.pointer import from_pointer
 
+from .refusals import require_shared_memory
+
 
 def shared_empty(
     shape: int | Sequence[int], dtype: Any, align: int = 64, *, sole_writer: bool = False
@@ -60,6 +62,7 @@ def shared_empty(
     >>> bridge.shares_memory(same, array), len(pickle.dumps(block)) < 200
     (True, True)
     """
+    require_shared_memory()
     from . import handle, in_flight, segment
 
     extents = tuple(operator.index(n) for n in (shape if isinstance(shape, Iterable) else (shape,)))
@@ -72,6 +75,7 @@ def shared_empty(
 
 def frozen(x: Any) -> _core.SharedBlock:
     """Return a block with the values of `x` that is read-only in all processes, and in this one too."""
+    require_shared_memory()
     from . import handle, in_flight, segment
     from .layout import bytes_of, c_strides
 

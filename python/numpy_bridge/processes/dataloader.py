@@ -43,6 +43,9 @@ def collate(samples: Sequence[Any]) -> Any:
     torch.Size([2, 2, 2]) [0, 1]
     torch.Size([2, 2, 2]) [2, 3]
     """
+    from .refusals import require_shared_memory
+
+    require_shared_memory()
     from . import batches
 
     return batches.collate(samples)

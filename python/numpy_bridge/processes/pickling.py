@@ -319,6 +319,9 @@ def register_reducers(pickler: Any = None, *, shared_memory: bool = False) -> No
     from .reducing import known_types
 
     if shared_memory:
+        from .refusals import require_shared_memory
+
+        require_shared_memory()
         from . import one_receiver
 
         if not one_receiver.is_of(pickler):

@@ -7,6 +7,7 @@ import ctypes
 import errno
 import mmap
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -18,11 +19,13 @@ from numpy_bridge.memory.mapping import Mapping, mapping_of
 from .layout import bounds
 
 _NO_MORE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # open files, or memory for them
-MAP_FIXED, MAP_NORESERVE = 0x10, 0x4000  # which the module mmap lacks, the second one before Python 3.11
+MAP_FIXED: Final = 0x10  # which the module mmap lacks
+MAP_NORESERVE: Final[int] = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
-_mmap: Any = ctypes.CDLL(None, use_errno=True).mmap
-_mmap.restype = ctypes.c_void_p
-_mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
+if os.name == "posix":
+    _mmap: Any = ctypes.CDLL(None, use_errno=True).mmap
+    _mmap.restype = ctypes.c_void_p
+    _mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
 
 
 class _Descriptor:
@@ -182,6 +185,8 @@ def map_private(descriptor: int, offset: int, size: int) -> mmap.mmap:
     """
     if os.fstat(descriptor).st_size < offset + size:
         raise OSError("the file is shorter than the memory")
+    if not hasattr(mmap, "MAP_PRIVATE"):  # Windows
+        return mmap.mmap(descriptor, size, access=mmap.ACCESS_COPY, offset=offset)
     protection = mmap.PROT_READ | mmap.PROT_WRITE
     pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE, protection)
     address = _core.view(pages).ptr

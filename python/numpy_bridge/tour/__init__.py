@@ -14,6 +14,7 @@ torch is imported when the first step runs, not before.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from .advantages import ADVANTAGES
@@ -22,10 +23,12 @@ from .cuda import CUDA
 from .document import report
 from .exercise import EXERCISE
 from .model import Check, Claim, Finding, Pair, Proof, Result, Side, Step, Verdict, Write
-from .run import PRELUDE, TorchMissingError, cuda_unavailable, require_torch, run_step
+from .run import ARTICLE, PRELUDE, TorchMissingError, cuda_unavailable, require_torch, run_step
 from .summary import summarise
 
 __all__ = [
+    "ARTICLE",
+    "HIGHLIGHTS",
     "PRELUDE",
     "Check",
     "Claim",
@@ -52,21 +55,32 @@ __all__ = [
 steps: tuple[Step, ...] = (*ADVANTAGES, *CONVERSIONS, *EXERCISE, *CUDA)
 """Every step, in the article's order."""
 
+HIGHLIGHTS = ("interoperability", "tensor-to-array", "any-change", "torch-tensor-float64", "copy-of-array")
+"""The steps that the command runs unless it is told others."""
+
 
 class UnknownStepError(LookupError):
     """No step has that name."""
 
 
 def select(names: Iterable[str] | None = None) -> tuple[Step, ...]:
-    """Return the steps with these names, in the order of the names; all steps for `None`."""
+    """Return the steps with these names or numbers, in their order; all steps for `None`.
+
+    >>> [step.name for step in select(["1", "exercise"])]
+    ['autograd', 'exercise']
+    """
     if names is None:
         return steps
-    by_name = {step.name: step for step in steps}
+    known = {step.name: step for step in steps} | {str(i): step for i, step in enumerate(steps, 1)}
     wanted = tuple(names)
-    unknown = [name for name in wanted if name not in by_name]
-    if unknown:
-        raise UnknownStepError(f"no step is called {', '.join(unknown)}; there are {', '.join(by_name)}")
-    return tuple(by_name[name] for name in wanted)
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, [step.name for step in steps], cutoff=0.5)
+            guess = f"did you mean {' or '.join(near)}? " if near else ""
+            raise UnknownStepError(
+                f"there is no step {name}; {guess}numpy-bridge tour --list shows steps 1 to {len(steps)}"
+            )
+    return tuple(known[name] for name in wanted)
 
 
 def run(names: Iterable[str] | None = None) -> tuple[Result, ...]:

@@ -27,16 +27,18 @@ def _complete(incomplete: str) -> list[str]:
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="STEP", help="Run only these.", autocompletion=_complete)
+        list[str] | None,
+        typer.Argument(metavar="STEP", help="Run only these: names or numbers.", autocompletion=_complete),
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain text: no colours, no boxes.")] = False,
     as_json: JsonFile = None,
     as_html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one page with memory maps.")
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Run every step, not only five.")] = False,
     only_list: Annotated[bool, typer.Option("--list", help="List the steps, run nothing.")] = False,
 ) -> None:
-    """Run the article's listings live and check its statements.
+    """Run the listings of an article on PyTorch and NumPy live, and check its statements.
 
     Every listing shows its real output, proves by writing which objects share memory, and ends with a verdict
     on each statement of the article.
@@ -44,11 +46,12 @@ def command(
     Exit status: 0 if everything checked holds (or was skipped, with a reason), 1 if a check failed, 2 for an
     unknown step, missing PyTorch or a file that can't be written.
     """
+    _check(all=everything, STEP=bool(names))
     _check(plain=plain, html=as_html is not None, list=only_list)
     for path in (as_json, as_html):
         require_place_for_file("tour", path)
     try:
-        selected = tour.select(names or None)
+        selected = tour.select(names or (None if everything or only_list else tour.HIGHLIGHTS))
         if only_list:
             _list(selected, as_json)
             return
@@ -70,7 +73,9 @@ def command(
 
 def _check(**given: bool) -> None:
     """Exit if two options ask for different things."""
-    first, *others = [f"--{name}" for name, is_given in given.items() if is_given] or [""]
+    first, *others = [
+        name if name == "STEP" else f"--{name}" for name, is_given in given.items() if is_given
+    ] or [""]
     if others:
         raise misused("tour", f"{first} and {others[0]} exclude each other")
 

@@ -12,10 +12,10 @@ from numpy_bridge.memory.picture import memory_map
 from numpy_bridge.page.markup import Markup
 
 from .model import STATUS_TONES, Finding, Proof, Result
-from .run import PRELUDE
+from .run import ARTICLE, PRELUDE
 from .summary import counts, environment
 
-_LEAD = "The article's listings, run live, with aliasing proved by writing."
+_LEAD = f"The listings of {ARTICLE}, run live, with aliasing proved by writing."
 
 
 def page(results: Sequence[Result], numbers: Sequence[int]) -> str:

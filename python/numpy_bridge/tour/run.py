@@ -16,6 +16,11 @@ from numpy_bridge.libraries import BY_NAME
 from .model import Check, Claim, Finding, Result, Step, Verdict, same_print
 from .proof import prove
 
+ARTICLE = (
+    '"Numpy Bridge: Converting between PyTorch Tensors and NumPy Arrays" (Alex Abades Grimes, 2 January 2023)'
+)
+"""Title, author and date."""
+
 PRELUDE = "import numpy as np\nimport torch\nimport numpy_bridge as bridge\n"
 """The first lines of every listing."""
 

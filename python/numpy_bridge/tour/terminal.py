@@ -15,14 +15,24 @@ from rich.text import Text
 from numpy_bridge.outcome import STYLES, Outcome
 
 from .model import STATUS_TONES, Finding, Proof, Result, Verdict
-from .run import PRELUDE
+from .run import ARTICLE, PRELUDE
 from .summary import counts
 
 WIDTH = 120
 """Wider lines are harder to read: the tour leaves the rest of a wide terminal empty."""
 
 SIDE_BY_SIDE = 100
-"""Columns from which code and output stand side by side."""
+"""Columns from which code and output stand side by side, if no line of code must be wrapped for it."""
+
+ALL_COLUMNS = 80
+"""Columns from which the proofs show addresses and overlap."""
+
+NEXT = (
+    ("numpy-bridge tour --all", "every step of the article"),
+    ("numpy-bridge audit your_script.py", "the hidden copies of a program of yours"),
+    ("numpy-bridge matrix --to torch", "which of your libraries share memory with torch"),
+)
+"""What to run after the tour, and why."""
 
 _MARKS = {Verdict.AGREES: "✓ ", Verdict.INCOMPLETE: "◐ ", Verdict.WRONG: "✗ ", Verdict.IMPOSSIBLE: "⊘ "}
 
@@ -55,7 +65,7 @@ class Screen:
         versions = (f"{name} {text}" for name, text in environment.items() if name != "cuda_unavailable")
         return Group(
             self._heading("numpy-bridge tour"),
-            Text("The article's listings, run live, with aliasing proved by writing."),
+            Text(f"The listings of an article, run live, with aliasing proved by writing:\n{ARTICLE}"),
             Text(f"{', '.join(versions)}\nCUDA: {f'no, {cuda}' if cuda else 'yes'}\n", "dim"),
             Text.assemble(
                 Text("   ").join(map(self._verdict, Verdict)), (": its code can't print that", "dim")
@@ -96,7 +106,10 @@ class Screen:
             verdict = self._verdict(result.verdict) if result.verdict else Text()
             status = Text(result.status, STYLES[STATUS_TONES[result.status]])
             table.add_row(f"{number}.", result.step.name, verdict, proofs, status)
-        return Group(Text(), self._heading("Summary"), table, Text(), total)
+        ways = Table.grid(padding=(0, 2, 0, 0))
+        for command, why in NEXT:
+            ways.add_row(Text(command, "bold"), Text(why, "dim"))
+        return Group(Text(), self._heading("Summary"), table, Text(), total, Text("\nNext:"), ways)
 
     def _heading(self, title: str) -> RenderableType:
         if self.plain:
@@ -110,17 +123,21 @@ class Screen:
         return table
 
     def _proofs(self, proofs: Sequence[Proof]) -> RenderableType:
-        table = self._table("write via", "read via", "seen", "other way", "address", "overlap", "memory")
+        wide = self.console.width >= ALL_COLUMNS
+        table = self._table(
+            "write via", "read via", "seen", "other way", *(("address", "overlap") if wide else ()), "memory"
+        )
         for proof in proofs:
             first, second = (f"{side.address & 0xFFFFF:05x}" for side in (proof.first, proof.second))
             found = Outcome.SHARES.past if proof.expected else "separate"
+            address = f"same ..{first}" if proof.same_address else f"..{first} ..{second}"
+            where = (address, "exact" if proof.overlap else "none")
             held = Text(f"{self._mark('✓ ')}{found}", STYLES["good"])
             table.add_row(
                 Text(proof.first.expression),
                 Text(proof.second.expression),
                 *(f"{write.seen} of {len(write.wrote)}" for write in proof.writes),
-                f"same ..{first}" if proof.same_address else f"..{first} ..{second}",
-                "exact" if proof.overlap else "none",
+                *(where if wide else ()),
                 held if proof.holds else Text(f"FAILED: not {found}", STYLES["bad"]),
             )
         return Padding(table, (0, 0, 1, 1))
@@ -163,6 +180,7 @@ class _Listing:
     def __init__(self, screen: Screen, result: Result) -> None:
         self.plain = screen.plain
         self.code = screen._python(result.step.code)
+        self.width = max(map(len, result.step.code.splitlines()))
         self.prints: list[tuple[str, Text]] = []
         if result.output:
             self.prints.append(("prints", Text(result.output.rstrip())))
@@ -179,7 +197,8 @@ class _Listing:
             return
         frame = Table(box=box.ROUNDED, border_style="dim", show_header=False, show_lines=True, expand=True)
         prints = [Text.assemble((f"{heading}\n", "dim"), text) for heading, text in self.prints]
-        if options.max_width >= SIDE_BY_SIDE and len(prints) == 1:
+        fits = self.width <= (options.max_width - 7) * 3 // 5
+        if options.max_width >= SIDE_BY_SIDE and fits and len(prints) == 1:
             frame.add_column(ratio=3)
             frame.add_column(ratio=2)
             frame.add_row(self.code, *prints)

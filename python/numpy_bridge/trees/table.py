@@ -60,7 +60,7 @@ class TreeExplanation(Shown):
         if rows:
             sections.append(Section("Arrays", rows, _COLUMNS))
         arrays = f"{len(self.arrays)} array{'s' * (len(self.arrays) != 1)}"
-        return Outline(f"{self.type} with {arrays}: {verdict}", not refused, tuple(sections))
+        return Outline(f"{self.type} with {arrays}: {verdict}", "bad" if refused else "good", tuple(sections))
 
     @property
     def svg(self) -> str:

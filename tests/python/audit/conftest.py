@@ -1,4 +1,4 @@
-"""A pipe within this process, for what is sent under an audit."""
+"""A pipe within this process, for what is sent under an audit; no annotations where GitHub runs the tests."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def pipe() -> Iterator[tuple[Connection, Connection]]:
     here, there = multiprocessing.Pipe()
     with here, there:
         yield here, there
+
+
+@pytest.fixture(autouse=True)
+def elsewhere_than_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)

@@ -40,18 +40,36 @@ def audit(*arguments: str, text: str = COPY) -> subprocess.CompletedProcess[str]
 def test_table() -> None:
     done = audit("script.py", text=COPY + SHARE + "print('done')\n")
     assert (done.returncode, done.stderr) == (0, "")
-    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    assert lines[0] == "done"
-    (copied,) = (line for line in lines if "script.py:3" in line)
-    (shared,) = (line for line in lines if "script.py:5" in line)
-    assert copied.startswith("1 KiB")
-    assert lines.index(copied) < lines.index(shared)
-    assert "np.array: bytearray → numpy uint8, hidden copy" in lines
-    assert "np.asarray: bytearray → numpy uint8, shared" in lines
-    assert "np.array copies unless it is told not to" in lines
-    assert "shares: bridge.to_numpy(x)" in lines
-    assert lines[-1] == "2 conversions: 1 KiB copied, 1 KiB shared; 1 hidden copy of 1 KiB"
-    assert re.fullmatch(r"[\d.]+ .?s, \d+\.\d% of the program's time(: little to gain)?", lines[-2])
+    lines = [re.sub("  +", " | ", line.strip()) for line in done.stdout.splitlines() if line.strip()]
+    assert lines[:3] == ["done", "Hidden copies", "bytes | time | line | what | why | use instead"]
+    assert lines[4].split(" | ")[::2][:2] == ["1 KiB", "script.py:3"]
+    text = " ".join(lines[4:-3])
+    for words in ("np.array ", "bytearray →", "copies unless", "bridge.to_numpy(block)"):
+        assert words in text
+    assert re.fullmatch(r"[\d.]+ .?s, \d+\.\d% of the program's time(: little to gain)?", lines.pop(-2))
+    assert lines[-3:] == [
+        "What to use instead is right if neither side is written while the other is in use.",
+        "Not shown: 1 shared (1 KiB); --all lists them.",
+        "2 conversions: 1 KiB copied, 1 KiB shared; 1 hidden copy of 1 KiB",
+    ]
+
+
+def test_all_is_shown() -> None:
+    done = audit("--all", "script.py", text=COPY + SHARE)
+    rest = done.stdout.partition("Everything else")[2]
+    assert re.search(r"1 KiB +[\d.]+ [µm]?s +script.py:5 +np.asarray +the same", rest)
+    assert "bytearray → numpy uint8, shared" in rest
+    assert "Not shown" not in done.stdout
+
+
+@pytest.mark.parametrize("columns", ["80", "60"])
+def test_the_table_fits_the_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    long = "a_long_name_for_an_array_of_observations"
+    text = COPY + f"{long} = bytearray(1 << 20)\nfor _ in range(1000):\n    np.array({long})\n"
+    done = audit("--all", "script.py", text=text)
+    assert max(map(len, done.stdout.splitlines())) <= int(columns)
+    assert "1000 MiB" in done.stdout
 
 
 def test_usage_tells_the_program_from_its_arguments() -> None:
@@ -78,6 +96,8 @@ def test_json() -> None:
     assert conversion == {
         "function": "<module>",
         "through": "",
+        "through_file": "",
+        "through_line": 0,
         "call": "np.array",
         "source": "bytearray",
         "result": "numpy uint8",
@@ -88,8 +108,13 @@ def test_json() -> None:
         "times": 1,
         "nbytes": 1024,
         "faster": "",
+        "checked": "",
+        "advice": "bridge.to_numpy(block) shares, if neither side is written while the other is in use",
         "hidden": True,
+        "allowed": False,
     }
+    assert document["hidden_bytes"] == line["hidden_bytes"] == 1024
+    assert document["folder"] == str(Path.cwd())
     audit("--json", "report.json", "script.py", "--an-option")
     assert json.loads(Path("report.json").read_text()).keys() == document.keys()
 
@@ -115,7 +140,7 @@ def test_html() -> None:
         "script.py:3",
         "np.array(block)",
         "hidden copy",
-        "bridge.to_numpy(x)",
+        "bridge.to_numpy(block)",
         "1 hidden copy of 1 KiB",
     ):
         assert text in page
@@ -170,7 +195,8 @@ def test_a_program_that_fails_is_reported_too(end: str, status: int, said: str) 
 def test_fail_on_copy() -> None:
     done = audit("--fail-on-copy", "script.py")
     assert done.returncode == 1
-    assert done.stderr == "numpy-bridge audit: exit status 1 by --fail-on-copy: 1 hidden copy of 1 KiB\n"
+    why = "exit status 1 by --fail-on-copy: 1 hidden copy of 1 KiB, first at script.py:3"
+    assert done.stderr == f"numpy-bridge audit: {why}\n"
     assert audit("--fail-on-copy", "script.py", text=SHARE).returncode == 0
     assert audit("--fail-on-copy", "script.py", text=COPY + "raise SystemExit(7)").returncode == 7
     asked = "import numpy as np\nnp.array([1, 2])\nnp.copy(bytearray(9))\n"
@@ -210,7 +236,8 @@ def test_wrong_usage() -> None:
     assert done.stderr == "numpy-bridge audit: there is no file nowhere.py\n"
     assert audit().returncode == 2
     done = audit("-m", "no_such_module")
-    assert (done.returncode, done.stderr) == (1, "ImportError: No module named no_such_module\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "ImportError: No module named no_such_module\n"
 
 
 def test_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

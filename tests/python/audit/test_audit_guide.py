@@ -15,6 +15,7 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge.auditing.judging.calls import CALLS
+from numpy_bridge.auditing.processes.parts import Parts
 from numpy_bridge.auditing.program.copies import FUNCTIONS, METHODS
 from numpy_bridge.auditing.program.rewriting import rewritten
 from repository import ROOT
@@ -37,14 +38,16 @@ def blocks(section: str, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("section", ["A block", "No copies", "What is watched"])
-def test_code_prints_what_is_shown(section: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(blocks(section, "python")[0], "<guide>", "exec"), {})
+def test_code_prints_what_is_shown(section: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "guide.py"  # advice has the words of the source
+    file.write_text(blocks(section, "python")[0])
+    exec(compile(file.read_text(), str(file), "exec"), {})
     assert capsys.readouterr().out == blocks(section, "text")[0]
 
 
 def untimed(text: str) -> list[str]:
     """The lines of a table without its times."""
-    without = re.sub(r"[\d.]+( [µm]?s\b|%)", "", text).replace(": little to gain", "")
+    without = re.sub(r" *[\d.]+( [µm]?s\b|%)", "", text).replace(": little to gain", "")
     return [line.strip() for line in without.splitlines()]
 
 
@@ -58,6 +61,15 @@ def test_the_table_of_a_program_is_what_is_printed(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     (shown,) = blocks("A whole program", "text")
     assert untimed(done.stdout) == untimed(shown)
+
+
+def test_the_line_of_unwatched_processes_is_what_is_printed() -> None:
+    pytest.importorskip("rich", reason="the command line needs rich")
+    from numpy_bridge.auditing.terminal import not_watched
+
+    (shown,) = blocks("All processes", "text")
+    missing = ["process 4711, which was killed or still runs", "python -S tool.py"]
+    assert shown == not_watched(Parts([], 0, missing)) + "\n"
 
 
 @pytest.mark.parametrize(("code", "why"), table("code | why"))

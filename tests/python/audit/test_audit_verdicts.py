@@ -96,7 +96,7 @@ COPIED = [
     (A8, "torch.tensor(data=x)", TENSOR, TO_TORCH, False),
     (A8, "torch.tensor(x, dtype=torch.float32)", f"{TO_F4}; {TENSOR}", TO_TORCH + AS_F4, False),
     (READ_ONLY, "torch.tensor(x)", TENSOR, "bridge.to_torch(x, allow_readonly=True)", False),
-    ("np.ones(6)[::2]", "torch.tensor(x)", TENSOR, TO_TORCH, False),
+    ("np.ones(6)[::2]", "torch.tensor(x)", TENSOR, "", False),
     (A8, "torch.as_tensor(x, dtype=torch.float32)", TO_F4, TO_TORCH + AS_F4, False),
     (A8, "torch.asarray(x, dtype=torch.float32)", TO_F4, TO_TORCH + AS_F4, False),
     (A8, "torch.asarray(x, copy=True)", "copy=True asks for it", "", True),

@@ -41,7 +41,8 @@ def test_the_error_tells_everything() -> None:
     )
     assert str(error) == (
         f"{place}: np.array: copy: expected no copy, got 8 bytes copied, bytearray to numpy uint8: "
-        "np.array copies unless it is told not to; bridge.to_numpy(x) shares"
+        "np.array copies unless it is told not to; "
+        "bridge.to_numpy(BUFFER) shares, if neither side is written while the other is in use"
     )
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), vars(again)) == (str(error), vars(error))
@@ -199,7 +200,7 @@ def test_a_partial_function() -> None:
 
 
 def test_parentheses_are_asked_for() -> None:
-    with pytest.raises(TypeError, match=r"takes no arguments: decorate with @no_copies\(\), in parentheses"):
+    with pytest.raises(TypeError, match=r"takes no functions: decorate with @no_copies\(\), in parentheses"):
         no_copies(len)
 
 
@@ -289,6 +290,13 @@ def test_marked_shares(copying): np.asarray(BLOCK)
 def test_with_fixture(no_copies): np.array(BLOCK)  # copies too
 
 def test_free(): np.array(BLOCK)
+
+@pytest.mark.no_copies(allow=["test_copies"])
+def test_allowed(): np.array(BLOCK)
+
+@pytest.mark.no_copies(only="mine")
+@pytest.mark.parametrize("i", range(2))
+def test_mine(i): np.array(BLOCK)
 """
 
 
@@ -300,13 +308,25 @@ def run_pytest(folder: Path, text: str, *options: str) -> str:
 
 def test_marker_and_fixture(tmp_path: Path) -> None:
     printed = run_pytest(tmp_path, TESTS)
-    assert "2 failed, 2 passed" in printed
+    assert "4 failed, 3 passed" in printed
     assert "test_copies.py:10: HiddenCopyError" in printed
     assert "test_copies.py:15: HiddenCopyError" in printed
     assert "stand_in.py" not in printed
+    lines = printed.partition("= hidden copies =")[2].splitlines()[1:4]
+    assert [line.partition("test_copies.py:")[2].partition(":")[0] for line in lines] == ["10", "15", "24"]
+    assert [line.rpartition(" (")[2] for line in lines] == ["1 test)", "1 test)", "2 tests)"]
+
+
+def test_a_setting_allows_modules_in_all_tests(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nno_copies_allow = other test_copies\n")
+    printed = run_pytest(tmp_path, TESTS)
+    assert "7 passed" in printed
+    assert "hidden copies" not in printed
 
 
 def test_the_marker_is_known_and_nothing_is_imported_for_others(tmp_path: Path) -> None:
     text = "import sys\ndef test_nothing(): assert not {'numpy', 'numpy_bridge'} & set(sys.modules)\n"
     assert "1 passed" in run_pytest(tmp_path, text)
-    assert "@pytest.mark.no_copies: fail at the line" in run_pytest(tmp_path, text, "--markers")
+    assert "@pytest.mark.no_copies(only=None, allow=()): fail at the line" in run_pytest(
+        tmp_path, text, "--markers"
+    )

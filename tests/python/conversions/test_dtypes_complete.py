@@ -19,7 +19,15 @@ import numpy_bridge as bridge
 from fake_interfaces import FakeInterface
 from fakes import FakeTensor
 from numpy_bridge import _core, from_pointer, view
-from support import assert_aliases, byte_swapped, ml_dtypes, needs_ml_dtypes, needs_torch, torch
+from support import (
+    assert_aliases,
+    byte_swapped,
+    ml_dtypes,
+    needs_ml_dtypes,
+    needs_numpy_2,
+    needs_torch,
+    torch,
+)
 
 try:
     import tvm_ffi
@@ -126,6 +134,7 @@ def test_numpy(dtype: np.dtype[Any]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(np, "dtypes"), reason="NumPy 1.x has no strings of variable length")
+@needs_numpy_2
 def test_strings_of_variable_length_are_not_said_to_be_of_fixed_length() -> None:
     array = np.array(["a", "longer"], np.dtypes.StringDType())
     with pytest.raises(bridge.SharingError, match="Strings of variable length"):

@@ -24,6 +24,30 @@ pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimen
 # Text
 
 
+@pytest.mark.parametrize(
+    ("make", "verdict"),
+    [
+        (
+            lambda torch: np.ones(3)[::-1],
+            "numpy.ndarray float64 (3,): NumPy yes, torch no; use bridge.to_torch(x[::-1])",
+        ),
+        (lambda torch: torch.ones(3), "torch.Tensor float32 (3,): NumPy yes, torch yes"),
+        (
+            lambda torch: b"ab",
+            "bytes uint8 (2,): NumPy read-only, torch no; use bridge.to_torch(x, allow_readonly=True)",
+        ),
+        (
+            lambda torch: torch.ones(3, requires_grad=True),
+            "torch.Tensor float32 (3,) cannot be shared: torch cannot",
+        ),
+    ],
+)
+def test_the_first_line_is_a_verdict(make: Any, verdict: str) -> None:
+    torch = pytest.importorskip("torch", reason="is asked about")
+    first = str(bridge.explain(make(torch))).splitlines()[0]
+    assert first == verdict if "cannot" not in verdict else first.startswith(verdict)
+
+
 def test_text_needs_no_other_package_and_fits_a_terminal() -> None:
     text = run_python(
         """
@@ -34,7 +58,7 @@ print(bridge.explain(np.ones((5, 2), "f4")))
 assert repr(bridge.explain(b"ab")) == str(bridge.explain(b"ab"))
 """
     )
-    assert text.startswith("numpy.ndarray float32 (5, 2) can be shared\n")
+    assert text.startswith("numpy.ndarray float32 (5, 2): NumPy yes")
     assert re.search(r"^  strides +\(8, 4\) bytes, C order$", text, re.MULTILINE)
     assert re.search(r"^  NumPy +shares +bridge\.to_numpy\(x\)$", text, re.MULTILINE)
     assert text.isascii()

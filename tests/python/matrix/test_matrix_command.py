@@ -153,7 +153,8 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "said"),
     [
         (["--only", "nmupy"], "unknown: nmupy; there are "),
-        (["--only", "ml_dtypes"], "none of these libraries is installed"),
+        (["--only", "ml_dtypes"], "nothing is left"),
+        (["--only", "numpy", "--from", "python"], "--only numpy excludes python"),
         (["--time-limit", "0"], "--time-limit"),
         (["--nope"], "--nope"),
         (["--processes", "--only", "numpy"], "use --from and --to with --processes"),

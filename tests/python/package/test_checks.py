@@ -1,4 +1,4 @@
-"""The list of checks is the noxfile's tags: CI and the workflow ask for it, and CONTRIBUTING explains it."""
+"""The list of checks is the sessions' tags: CI and the workflow ask for it, CONTRIBUTING explains it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from repository import ROOT
 TITLES = {"`nox -t ci`": "ci", "`nox -t nightly`": "nightly", "by hand": None}
 
 
-def in_noxfile() -> dict[str, str | None]:
+def in_noxfiles() -> dict[str, str | None]:
     """Each session, and its tag."""
     found = {}
-    for function in ast.parse((ROOT / "noxfile.py").read_text()).body:
-        if isinstance(function, ast.FunctionDef):
+    sources = [(ROOT / name).read_text() for name in ("noxfile.py", "nox_platforms.py")]
+    for function in (each for source in sources for each in ast.parse(source).body):
+        if isinstance(function, ast.FunctionDef) and function.decorator_list:
             (decorator,) = function.decorator_list
             given = {k.arg: k.value for k in decorator.keywords} if isinstance(decorator, ast.Call) else {}
             (tag,) = ast.literal_eval(given["tags"]) if "tags" in given else (None,)
@@ -34,7 +35,7 @@ def test_contributing_names_every_session_once_with_its_minutes() -> None:
             tag = TITLES[title]
         else:
             named.append((name, tag))
-    assert sorted(named) == sorted(in_noxfile().items(), key=lambda each: each[0])
+    assert sorted(named) == sorted(in_noxfiles().items(), key=lambda each: each[0])
 
 
 @pytest.mark.parametrize("file", [".ci/run", ".github/workflows/ci.yml"])
@@ -46,3 +47,17 @@ def test_ci_asks_nox_for_its_list(file: str) -> None:
     assert any("nox --list --json -t ci" in line for line in lines)
     for line in lines:
         assert not set(re.findall(r"nox -s ([\w ]+)", line)), line
+
+
+def test_the_platforms_page_names_sessions_and_workflows_that_exist() -> None:
+    page = (ROOT / "docs/platforms.md").read_text()
+    named = {
+        word
+        for row in re.findall(r"^\| (?:Linux|macOS|Windows) .*\|(.*)\|$", page, re.MULTILINE)
+        for word in re.findall(r"`([\w.]+)`", row)
+    }
+    workflows = ROOT / ".github/workflows"
+    assert len(named) > 5
+    for word in named - in_noxfiles().keys():
+        assert word.endswith(".yml"), word
+        assert not workflows.exists() or (workflows / word).exists(), word

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 import numpy_bridge
@@ -110,13 +111,63 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert invoke(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["info", "tour", "audit", "matrix"])
+@pytest.mark.parametrize("command", ["explain", "tour", "audit", "matrix"])
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_the_extra_one_line_says_what_to_install(module: str, command: str) -> None:
     done = main_without(module, command)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == f"numpy-bridge: {module} is missing: pip install 'numpy-bridge[cli]'\n"
+    assert done.stderr == f"numpy-bridge: {module} is missing: pip install typer rich\n"
+
+
+@pytest.mark.parametrize("module", ["typer", "rich"])
+def test_info_and_help_need_no_extra(module: str) -> None:
+    shown = main_without(module, "info")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("numpy-bridge\n  version ")
+    assert "  numpy  " in shown.stdout
+    for arguments in ([], ["--help"]):
+        done = main_without(module, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert all(f"  {name} " in done.stdout for name in (*cli.COMMANDS, *ANSWERS))
+        assert cli.EXTRA in done.stdout
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_the_short_help_is_the_first_line_of_the_long_one(command: str) -> None:
+    text = " ".join(invoke(command, "--help").output.split())
+    assert cli.COMMANDS[command] in text
+
+
+# explain
+
+
+def test_explain_of_files_and_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    numpy.save("a.npy", numpy.zeros(3))
+    Path("held.py").write_text("import numpy\nclass room:\n    x = numpy.zeros(4)\n    part = x[1:]\n")
+    of_file = invoke("explain", "a.npy")
+    assert (of_file.exit_code, of_file.stderr) == (0, "")
+    assert of_file.stdout.startswith("numpy.memmap float64 (3,): NumPy read-only")
+    pair = python("-m", "numpy_bridge", "explain", "held:room.x", "held:room.part")
+    assert pair.stdout.startswith("a, numpy.ndarray float64 (4,), and b, numpy.ndarray float64 (3,): ")
+    done = invoke("explain", "a.npy", "--html", "page.html")
+    assert done.stdout.endswith("Written to page.html.\n")
+    assert 'class="nb-map"' in Path("page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nope.npy", "nope.npy: [Errno 2] No such file"),
+        ("nope:x", "nope:x: No module named 'nope'"),
+        ("json:nope", "json:nope: module 'json' has no attribute 'nope'"),
+    ],
+)
+def test_explain_of_nothing(name: str, said: str) -> None:
+    done = invoke("explain", name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"numpy-bridge explain: {said}")
 
 
 def test_another_missing_module_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +222,7 @@ def test_list_as_json() -> None:
         (["--plain", "--html", "tour.html"], "--plain and --html exclude each other"),
         (["--list", "--html", "tour.html"], "--html and --list exclude each other"),
         (["--list", "--plain"], "--plain and --list exclude each other"),
+        (["--all", "exercise"], "--all and STEP exclude each other"),
     ],
 )
 def test_options_that_exclude_each_other(
@@ -183,7 +235,7 @@ def test_options_that_exclude_each_other(
 
 
 def test_whole_tour_when_piped() -> None:
-    done = python("-m", "numpy_bridge", "tour")
+    done = python("-m", "numpy_bridge", "tour", "--all")
     assert done.returncode == 0
     assert not done.stderr or BY_NAME["tensorflow"].installed, "TensorFlow greets there"
     assert ESCAPE not in done.stdout
@@ -204,10 +256,27 @@ def test_one_step_by_name(arguments: list[str]) -> None:
     assert not set(BOXES) & set(done.output)
 
 
-def test_unknown_step_lists_the_names() -> None:
-    done = invoke("tour", "nope")
-    assert done.exit_code == 2
-    assert all(name in done.output for name in ["nope", *NAMES])
+@pytest.mark.parametrize(
+    ("name", "guess"), [("nope", ""), ("0", ""), ("torch-one", "did you mean torch-ones"), ("99", "")]
+)
+def test_unknown_step_gets_a_guess_and_the_list(name: str, guess: str) -> None:
+    done = invoke("tour", name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"there is no step {name}; {guess}" in done.stderr
+    assert f"numpy-bridge tour --list shows steps 1 to {len(NAMES)}\n" in done.stderr
+
+
+def test_steps_by_number() -> None:
+    assert tour.select([str(NAMES.index("exercise") + 1)]) == tour.select(["exercise"])
+
+
+def test_five_steps_unless_told_others() -> None:
+    done = invoke("tour")
+    shown = [name for name in NAMES if f"[{name}]" in done.output]
+    assert shown == list(tour.HIGHLIGHTS)
+    assert len(shown) == 5
+    assert tour.ARTICLE in done.output
+    assert "Next:" in done.output
 
 
 def test_json_is_one_document() -> None:
@@ -243,7 +312,7 @@ def test_a_page_and_a_document_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_on_a_terminal(columns: int) -> None:
-    done = invoke("tour", FORCE_COLOR="1", NO_COLOR="1", COLUMNS=str(columns))
+    done = invoke("tour", "--all", FORCE_COLOR="1", NO_COLOR="1", COLUMNS=str(columns))
     assert done.exit_code == 0
     assert set(BOXES) <= set(done.output)
     assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in done.output.splitlines()) == columns
@@ -266,7 +335,7 @@ def test_dumb_terminal_gets_plain_text() -> None:
 @pytest.mark.parametrize("arguments", [[], ["--plain"], ["--json", "-"]])
 @pytest.mark.parametrize("terminal", ["1", None])
 def test_false_claim_exits_1(arguments: list[str], terminal: str | None) -> None:
-    done = invoke("tour", *arguments, FORCE_COLOR=terminal)
+    done = invoke("tour", "--all", *arguments, FORCE_COLOR=terminal)
     assert done.exit_code == 1
     if "--json" in arguments:
         result = json.loads(done.output)["results"][0]
@@ -320,5 +389,5 @@ def test_page_needs_no_template_engine(module: str, tmp_path: Path) -> None:
 
 def test_page_of_a_failure(false_claim: None, tmp_path: Path) -> None:
     file = tmp_path / "tour.html"
-    assert invoke("tour", "--html", str(file)).exit_code == 1
+    assert invoke("tour", "--all", "--html", str(file)).exit_code == 1
     assert "FAILED" in file.read_text(encoding="utf-8")

@@ -13,7 +13,9 @@ import pytest
 import numpy_bridge
 from numpy_bridge.info import SCHEMA, describe, describe_cuda
 from numpy_bridge.info.cuda import runs_on
+from numpy_bridge.info.versions import TESTED, newer
 from numpy_bridge.libraries import LIBRARIES
+from repository import ROOT
 from support import needs_torch, run_python
 
 DEVICE = {
@@ -203,6 +205,24 @@ print(info.describe_fast_tensors()["reason"])
     assert run_python(code, NUMPY_BRIDGE_FAST_TENSORS="1") == "torch is not installed\n"
 
 
+# Versions
+
+
+def test_newer_versions_than_were_tested_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert newer({"python": TESTED["python"][1], "numpy": "1.26.4", "jax": "9.9"}) == {}
+    found = {"numpy": "99.0.1", "torch": "99.1.0.dev2026+cu130"}
+    assert newer(found) == found
+    monkeypatch.setattr("numpy_bridge.info.document.libraries", lambda: found)
+    assert describe()["newer"].keys() >= found.keys()
+    assert "numpy 99.0.1, torch 99.1.0.dev2026+cu130" in shown()
+
+
+def test_platforms_page_has_the_versions() -> None:
+    page = (ROOT / "docs/platforms.md").read_text()
+    for name, versions in TESTED.items():
+        assert f"| {name} | {versions[0]} | {versions[1]} |" in page
+
+
 # The command
 
 
@@ -231,7 +251,7 @@ def test_shows_everything(monkeypatch: pytest.MonkeyPatch, terminal: str | None)
     assert ("\x1b[" in text) is (terminal is not None)
     for part in (
         numpy_bridge.__version__,
-        "compiled by CUDA 13.0 for 80-real, 90-real, 90-virtual",
+        "compiled by CUDA 13.0 for compute capability 8.0, 9.0 and newer",
         "for CUDA 13.1",
         "CUDA 13.0, linked in",
         "NVIDIA H200, compute capability 9.0, 139.7 GiB, 132 multiprocessors",

@@ -1,7 +1,9 @@
 """The package as it is shipped: version, stubs, contents of wheel and sdist, what an import costs."""
 
+import doctest
 import importlib.metadata
 import importlib.resources
+import inspect
 import os
 import re
 import shutil
@@ -10,9 +12,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import numpy_bridge
+from numpy_bridge import typing
 from repository import ROOT
 
 
@@ -48,12 +52,35 @@ def test_import_loads_neither_torch_nor_the_command_line():
 
 
 def test_stubs_match_the_extension(tmp_path):
-    if shutil.which("pybind11-stubgen", path=Path(sys.executable).parent) is None:
-        pytest.skip("pybind11-stubgen is not installed: pip install 'numpy-bridge[test]'")
+    pytest.importorskip("pybind11_stubgen", reason="makes the stubs: pip install 'numpy-bridge[test]'")
     pytest.importorskip("torch", reason="the stubs name torch.Tensor")
-    run(str(Path(sys.executable).with_name("pybind11-stubgen")), "numpy_bridge._core", "-o", str(tmp_path))
-    generated = (tmp_path / "numpy_bridge/_core.pyi").read_text()
+    run(sys.executable, str(ROOT / "csrc/core/stubs.py"), str(tmp_path / "_core.pyi"))
+    generated = (tmp_path / "_core.pyi").read_text()
     assert (ROOT / "python/numpy_bridge/_core.pyi").read_text() == generated, "regenerate: nox -s stubs"
+
+
+@pytest.mark.parametrize("name", [name for name in numpy_bridge.__all__ if name.islower()])
+def test_functions_have_signatures(name: str) -> None:
+    function = getattr(numpy_bridge, name)
+    if inspect.isroutine(function):
+        shown = inspect.signature(function)
+        assert "object at 0x" not in str(shown)
+        assert list(shown.parameters) or name.startswith("get_")
+
+
+@pytest.mark.parametrize("name", ["view", "to_numpy", "to_torch"])
+def test_docstrings_have_examples_that_run(name: str) -> None:
+    torch = pytest.importorskip("torch", reason="the examples have tensors")
+    scope = {"bridge": numpy_bridge, "np": np, "torch": torch}
+    (example,) = doctest.DocTestFinder().find(getattr(numpy_bridge, name), globs=scope)
+    done = doctest.DocTestRunner().run(example)
+    assert (done.failed, done.attempted > 3) == (0, True)
+
+
+def test_types_for_annotations_are_there_at_run_time() -> None:
+    (example,) = doctest.DocTestFinder().find(typing, globs={"bridge": numpy_bridge}, name="typing")[:1]
+    assert doctest.DocTestRunner().run(example) == doctest.TestResults(failed=0, attempted=3)
+    assert set(typing.__all__) <= set(vars(typing))
 
 
 def test_installed_package_has_types_and_headers():
@@ -100,6 +127,7 @@ def test_one_small_wheel_with_everything(distributions):
         r"tour/__init__\.py",
     ):
         assert any(re.fullmatch(f"numpy_bridge/{wanted}", name) for name in names), wanted
+    assert {"numpy_bridge_startup.pth", "numpy_bridge_startup/__init__.py"} <= set(names)
     assert not [name for name in names if name.startswith(("tests", "csrc"))]
 
 

@@ -2,6 +2,7 @@
 
 import array
 import ast
+import importlib.util
 import inspect
 import io
 import itertools
@@ -12,6 +13,8 @@ import statistics
 import subprocess
 import sys
 from multiprocessing import shared_memory
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -23,7 +26,10 @@ torch = pytest.importorskip("torch", reason="README's tables compare with torch"
 
 PAGES = {
     name: (ROOT / name).read_text()
-    for name in ("README.md", "docs/comparison.md", "docs/speed.md", "docs/troubleshooting.md")
+    for name in (
+        *("README.md", "docs/comparison.md", "docs/speed.md", "docs/troubleshooting.md"),
+        *("docs/calls.md", "docs/tutorial.md", "docs/how-to.md", "docs/index.md"),
+    )
 }
 README = PAGES["README.md"]
 
@@ -144,7 +150,9 @@ def test_what_happens_afterwards(row):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("page", ["README.md", "docs/troubleshooting.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/troubleshooting.md", "docs/tutorial.md", "docs/how-to.md", "docs/index.md"]
+)
 def test_code_runs_and_prints_what_is_shown(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Later blocks go on with the names of earlier ones."""
     scope: dict[str, object] = {}
@@ -186,8 +194,6 @@ def test_cpp_code_is_the_guides_which_is_compiled() -> None:
     guide = (ROOT / "docs/cpp.md").read_text()
     assert len(blocks("cpp")) == 1
     assert blocks("cpp")[0] in guide
-    for line in blocks("cmake")[0].splitlines():
-        assert line in guide
 
 
 def test_the_refusal_of_the_cpp_example_is_the_guides() -> None:
@@ -259,6 +265,50 @@ def test_the_commands_of_ci_are_lines_of_their_own() -> None:
     lines = README.splitlines()
     assert "pip install -c constraints.txt '.[tour]' && numpy-bridge tour" in lines
     assert "pip install nox && nox -s tests cpp" in lines
+
+
+def drawing(name: str) -> ModuleType:
+    """A program of docs/pictures."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/pictures/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_first_picture_shows_lines_that_are_executed() -> None:
+    without = drawing("without")
+    assert (ROOT / "docs/pictures/without.svg").read_text() == without.picture() + "\n"
+    calls = {tuple(cell.strip("`") for cell in row): row for row in rows_of("you have")}
+    later = {(row[0], row[1].strip("`")): row for row in rows_of("you share")}
+    for case in without.CASES:
+        if case.then:
+            assert later[f"`{case.theirs}` / `{case.ours}`", case.then][2:] == ["dangles", "refused"]
+        else:
+            results = ("crashes" if "ends" in case.harm else "wrong", "refuses")
+            assert (case.given, case.theirs, results[0], case.ours, results[1]) in calls
+
+
+def test_the_recording_of_the_tour_shows_what_it_prints() -> None:
+    pytest.importorskip("rich", reason="records the terminal")
+    committed, found = (
+        re.sub(r"\.\.[0-9a-f]{5}", "..", text)
+        for text in ((ROOT / "docs/pictures/tour.svg").read_text(), drawing("record").recorded() + "\n")
+    )
+    assert committed == found
+
+
+def test_the_program_of_the_tutorial_is_audited_as_it_says(tmp_path: Path) -> None:
+    pytest.importorskip("typer", reason="runs the command")
+    (code,) = (block for block in blocks("python", PAGES["docs/tutorial.md"]) if block.startswith("# images"))
+    mended = code.replace("torch.tensor(image)", "bridge.to_torch(image)")
+    for program, status in ((code, 1), (f"import numpy_bridge as bridge\n{mended}", 0)):
+        (tmp_path / "images.py").write_text(program)
+        command = (sys.executable, "-m", "numpy_bridge", "audit", "--fail-on-copy", "images.py")
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        assert ("no hidden copies" in done.stdout) is (status == 0)
 
 
 def test_share_memory_moves_the_block_under_every_alias():

@@ -36,7 +36,7 @@ class RefusesByTypeError(_Producer):
     def __dlpack__(self, *, max_version: Any = None, copy: bool | None = None, **options: Any) -> Any:
         if copy is False:
             raise TypeError("cannot share without a copy")
-        return self.array.copy().__dlpack__(max_version=max_version)
+        return bridge.view(self.array.copy()).__dlpack__(max_version=max_version)
 
 
 class LegacySharing(_Producer):

@@ -29,6 +29,7 @@ from support import (
     ARRAY_DTYPES,
     BACKWARD,
     FORWARD,
+    MAX_NDIM,
     assert_aliases,
     base_array,
     byte_swapped,
@@ -180,7 +181,7 @@ def prototype(
     return wanted
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (6,), (), (0,), (4, 0, 2), (1,) * 64])
+@pytest.mark.parametrize("shape", [(2, 3), (6,), (), (0,), (4, 0, 2), (1,) * MAX_NDIM])
 def test_allocate(shape: tuple[int, ...]) -> None:
     managed, errors = allocate(prototype(shape))
     assert not errors

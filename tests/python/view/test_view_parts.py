@@ -14,7 +14,7 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge import View, view
-from support import base_array, needs_torch, readonly, refused, torch
+from support import MAX_NDIM, base_array, needs_torch, readonly, refused, torch
 
 
 def cube() -> Any:
@@ -56,7 +56,7 @@ KEYS: list[Any] = [
         (slice(-1, None, -1), slice(None), slice(None, None, 3)),
     ),
     *((slice(None, None, 2**62), 0), (slice(-(2**70), 2**70, 2**70),), (0, None, slice(2, 0, -1), ..., None)),
-    (None,) * 61,
+    (None,) * (MAX_NDIM - 3),
 ]
 
 

@@ -51,13 +51,17 @@ template <class Hold, class T, class... Constraints> struct argument_spec {
     using hold = Hold;
     using element = T;
     static constexpr requirements wanted = make_requirements<T, Constraints...>();
-    using elements = strided_array<typename stored_element<T>::type, wanted.ndim, wanted.order>;
+    static constexpr int ndim = wanted.ndim + (wanted.as_bytes && wanted.ndim >= 0 ? 1 : 0);
+    using elements = strided_array<typename stored_element<T>::type, ndim, wanted.order>;
 
     /// The same with another element type and more constraints.
     template <class U, class... More> using with = argument_spec<Hold, U, Constraints..., More...>;
 
     static_assert(!wanted.may_copy || std::is_const_v<T>,
-                  "allow_copy and allow_cast need const elements: writes to a copy would be lost");
+                  "allow_copy, allow_cast and array_like need const elements: writes to a copy would be lost");
+    static_assert(wanted.may_convert || (wanted.may_copy && !wanted.may_narrow), "keep_dtype goes with allow_copy");
+    static_assert(!wanted.as_bytes || wanted.order != order::f,
+                  "the bytes of an element are neighbours: use any_contiguous for those of arrays in Fortran order");
 };
 
 } // namespace detail
@@ -99,19 +103,27 @@ public:
     /// The same, borrowed.
     py::handle handle() const noexcept { return hold_.object(); }
 
-    /// The memory, described; `strides` gives room for its byte strides.
+    /// The memory, described as it was passed; `strides` gives room for its byte strides. Bytes have lost the byte
+    /// order and the dtype of the elements that they are of.
     memory description(dims& strides) const noexcept {
-        for (int i = 0; i < this->ndim(); ++i)
-            strides[static_cast<std::size_t>(i)] =
-                this->strides()[i] * static_cast<std::int64_t>(itemsize(this->dtype()));
+        constexpr const auto* record = spec::wanted.record;
+        const int ndim = this->ndim() - (spec::wanted.as_bytes ? 1 : 0);
+        std::int64_t step = 1; // of one element, in bytes
+        if constexpr (record != nullptr) step = sizeof(typename Spec::element);
+        else if constexpr (!spec::wanted.as_bytes) step = static_cast<std::int64_t>(itemsize(this->dtype()));
+        for (int i = 0; i < ndim; ++i) strides[static_cast<std::size_t>(i)] = this->strides()[i] * step;
         const auto* data = reinterpret_cast<const std::byte*>(this->data());
-        return {const_cast<std::byte*>(data),
-                {this->dtype(), byte_order::native},
-                facts_.device,
-                facts_.readonly,
-                this->ndim(),
-                this->shape(),
-                strides.data()};
+        memory m{const_cast<std::byte*>(data),
+                 {this->dtype(), byte_order::native},
+                 facts_.device,
+                 facts_.readonly,
+                 ndim,
+                 this->shape(),
+                 strides.data(),
+                 {}};
+        if constexpr (record != nullptr) m.opaque = {step, record->dtype()};
+        else if constexpr (spec::wanted.as_bytes) m.opaque.itemsize = this->shape(ndim);
+        return m;
     }
 
     /// The same elements as U and under more constraints, which the caller has checked; see `visit`.
@@ -130,7 +142,8 @@ private:
 /// An argument used during the call only: nothing is allocated, kept or pinned.
 ///
 /// T is the element type: `float`, `const float` (read-only memory is accepted too), `one_of<float,
-/// double>`, `void` (any dtype), or const ones of them. Memory is on the CPU unless `cuda` or
+/// double>`, `void` (any dtype of numbers), `std::byte` (the bytes of any elements), a struct (see `records.hpp`), or
+/// const ones of them. Memory is on the CPU unless `cuda` or
 /// `any_device` is among the constraints.
 ///
 /// Valid while the function runs and holds the GIL. To release the GIL, use `py::call_guard<

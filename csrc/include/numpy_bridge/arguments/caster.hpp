@@ -41,7 +41,7 @@ template <class Spec, bool OfWholeArgument = false> class argument_caster {
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
     static constexpr bool holds_nothing = borrows && OfWholeArgument && gil_holds_borrows;
     static constexpr auto held = holds_nothing ? engine::hold::nothing : engine::hold::lasting;
-    static_assert(borrows || (wanted.checked && !wanted.may_copy), "shared arguments are always checked, never copies");
+    static_assert(borrows || wanted.checked, "shared arguments are always checked");
 
 public:
     argument_caster() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
@@ -54,6 +54,7 @@ public:
     }();
 
     bool load(py::handle x, bool convert) {
+        if constexpr (wanted.record != nullptr) wanted.record->dtype(); // raises if it is not registered
         if constexpr (holds_nothing)
             if (load_plain(x.ptr())) return true;
         return load_anything(x.ptr(), convert);
@@ -93,7 +94,7 @@ private:
     bool load_plain(PyObject* x) {
         if (numpy_library::get().is_exact_array(x)) {
             memory m;
-            if (!describe_plain_array(x, m) || !fits(m)) return false;
+            if (!describe_plain_array(x, wanted.record, m) || !fits(m)) return false;
             accept(m, x);
             seen_.object = x;
             seen_.still_there = engine::is_array_unmoved;
@@ -131,12 +132,14 @@ private:
         }
         imported& in = loaded.in;
         if constexpr (!borrows) {
-            value_ = argument(in.description, stream_of(in), false, share(in.anchored_to(x)));
+            value_ = argument(in.description, stream_of(in), static_cast<bool>(loaded.copy),
+                              share(in.anchored_to(loaded.object)));
         } else {
-            value_ = argument(in.description, stream_of(in), loaded.copied, borrow(loaded.object));
+            value_ = argument(in.description, stream_of(in), static_cast<bool>(loaded.copy), borrow(loaded.object));
             seen_ = in.seen;
             if constexpr (OfWholeArgument) {
                 auto& kept = kept_.imported.emplace();
+                kept.copy = std::move(loaded.copy);
                 kept.pin = std::move(in.pin);
                 kept.lease = std::move(in.lease);
             } else {

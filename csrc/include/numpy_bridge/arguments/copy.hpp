@@ -14,6 +14,16 @@ namespace detail {
 /// libraries); else, if `may_narrow`, the widest of the nearest kind ("same_kind"). Nothing if there is none.
 std::optional<dtype> best_dtype(dtype_set accepted, dtype found, bool may_narrow) noexcept;
 
+/// The first accepted dtype.
+inline dtype first_of(dtype_set accepted) noexcept {
+    for (const dtype_info& row : dtype_table)
+        if ((accepted & set_of(row.id)) != 0) return row.id;
+    return dtype::float64;
+}
+
+/// A new ndarray of the numbers that `numpy.asarray(x)` has; see `array_like`. Raises TypeError if they do not fit.
+py::object array_of_values(PyObject* x, const requirements& r);
+
 /// A new tensor for a tensor, else a new ndarray, with the values of `x` as `r` requires. Raises TypeError or
 /// sharing_error for values that cannot be converted.
 py::object converted(PyObject* x, const requirements& r);

@@ -27,11 +27,12 @@ public:
 
 private:
     template <class Argument> void keep(PyObject* x, const Argument& argument) {
-        keep(x, argument.data(), argument.shape(), argument.ndim());
+        dims strides;
+        keep_memory(x, argument.description(strides));
     }
 
-    /// Raises TypeError if `x` no longer has the address and the shape that were borrowed.
-    void keep(PyObject* x, const void* data, const std::int64_t* shape, int ndim);
+    /// Raises TypeError if `x` no longer has the address and the shape of `was`.
+    void keep_memory(PyObject* x, const memory& was);
 
     std::optional<anchor> kept_;
 };

@@ -14,11 +14,11 @@ namespace detail {
 struct loaded_argument {
     imported in;
     PyObject* object = nullptr; ///< the caller's, or the copy of it
-    bool copied = false;
+    py::object copy;            ///< empty if none was made
 };
 
 /// Imports `x` and tests it against `r`. Where `r` allows copies and `convert` is true, an argument that does not fit
-/// is copied, and the copy lives until the bound function returns. Returns null on success, else the
+/// is copied, and the caller keeps the copy until the bound function returns. Returns null on success, else the
 /// reason. Raises only errors that are not about the argument, such as KeyboardInterrupt.
 std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, engine::hold held,
                                                       bool convert, loaded_argument& out);

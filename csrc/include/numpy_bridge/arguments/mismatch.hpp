@@ -45,8 +45,8 @@ constexpr bool extents_fit(const requirements& r, const memory& m) noexcept {
     return true;
 }
 
-constexpr bool order_fits(order wanted, const memory& m) noexcept {
-    const layout l{m.ndim, m.shape, m.strides, info(m.type.id).itemsize};
+inline bool order_fits(order wanted, const memory& m) noexcept {
+    const layout l = layout_of(m);
     switch (wanted) {
     case order::c:
         return is_c_contiguous(l);
@@ -60,13 +60,24 @@ constexpr bool order_fits(order wanted, const memory& m) noexcept {
     return true;
 }
 
+constexpr bool trailing_extents_fit(const requirements& r, const memory& m) noexcept {
+    for (int i = 0; i < r.trailing_count; ++i)
+        if (r.trailing[i] != -1 && r.trailing[i] != m.shape[m.ndim - r.trailing_count + i]) return false;
+    return true;
+}
+
 /// Whether all used strides are multiples of the itemsize.
 inline bool strides_fit(const memory& m) noexcept {
+    if (m.type.id == dtype::opaque) { // of any size
+        for (int i = 0; i < m.ndim; ++i)
+            if (m.shape[i] > 1 && m.strides[i] % m.opaque.itemsize != 0) return is_empty(m);
+        return true;
+    }
     return (used_strides(layout_of(m)) & (info(m.type.id).itemsize - 1)) == 0 || is_empty(m);
 }
 
 inline bool alignment_fits(const requirements& r, const memory& m) noexcept {
-    const std::size_t natural = info(m.type.id).alignment;
+    const std::size_t natural = r.as_bytes ? 1 : info(m.type.id).alignment;
     const std::size_t mask = (r.alignment > natural ? r.alignment : natural) - 1;
     return (reinterpret_cast<std::uintptr_t>(m.data) & mask) == 0 || is_empty(m);
 }
@@ -74,12 +85,15 @@ inline bool alignment_fits(const requirements& r, const memory& m) noexcept {
 /// Whether `m` meets one requirement, given that it meets those before.
 template <mismatch Which> bool meets(const requirements& r, const memory& m) noexcept {
     if constexpr (Which == mismatch::device) return place_fits(r.where, m.device);
-    else if constexpr (Which == mismatch::dtype) return (r.dtypes & set_of(m.type.id)) != 0;
-    else if constexpr (Which == mismatch::byte_order) return m.type.order == byte_order::native;
-    else if constexpr (Which == mismatch::ndim) return r.ndim < 0 || m.ndim == r.ndim;
-    else if constexpr (Which == mismatch::extents) return m.ndim != r.ndim || extents_fit(r, m);
+    else if constexpr (Which == mismatch::dtype)
+        return (r.dtypes & set_of(m.type.id)) != 0 && (r.record == nullptr || r.record->describes(m));
+    else if constexpr (Which == mismatch::byte_order) return m.type.order == byte_order::native || r.as_bytes;
+    else if constexpr (Which == mismatch::ndim)
+        return (r.ndim < 0 || m.ndim == r.ndim) && m.ndim >= r.min_ndim && m.ndim <= r.max_ndim;
+    else if constexpr (Which == mismatch::extents)
+        return (m.ndim != r.ndim || extents_fit(r, m)) && (m.ndim < r.min_ndim || trailing_extents_fit(r, m));
     else if constexpr (Which == mismatch::order) return order_fits(r.order, m);
-    else if constexpr (Which == mismatch::strides) return r.order != order::any || strides_fit(m);
+    else if constexpr (Which == mismatch::strides) return r.order != order::any || r.as_bytes || strides_fit(m);
     else if constexpr (Which == mismatch::alignment) return alignment_fits(r, m);
     else if constexpr (Which == mismatch::overlap) return !r.writable || r.order != order::any || elements_are_apart(m);
     else return !r.writable || !m.readonly;

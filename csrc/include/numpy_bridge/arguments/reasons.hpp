@@ -27,6 +27,7 @@ struct refused_argument {
     refusal why{};
     memory found{};                    ///< points into `extents`
     std::vector<std::int64_t> extents; ///< shape, then strides
+    py::object elements{};             ///< NumPy's dtype of opaque elements
 };
 
 /// The reason as the caller reads it: "x: expected float32, 2-D; got float64 (3,), a numpy.ndarray; call ...".

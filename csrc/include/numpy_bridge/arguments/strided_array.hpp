@@ -61,11 +61,14 @@ private:
     dims values_; // only the first `ndim_` are used
 };
 
+template <class T> inline constexpr bool is_byte = std::is_same_v<std::remove_cv_t<T>, std::byte>;
+
 } // namespace detail
 
 /// Pointer, shape and strides of elements of type T (const T for read-only memory; void where the
 /// dtype is known at run time only). N is the number of dimensions, -1 if it is not fixed. Owns
-/// nothing and does not use Python. Strides count elements.
+/// nothing and does not use Python. Strides count elements. Elements that are std::byte are those of elements of any
+/// dtype: they have one dimension more, the last, and N counts it.
 template <class T, int N, detail::order Order> class strided_array {
 public:
     using element_type = T;
@@ -75,13 +78,31 @@ public:
 
     /// The elements of `m`, whose dtype, dimensions and order have been checked.
     explicit strided_array(const memory& m) noexcept : data_(reinterpret_cast<T*>(m.data)), dtype_(m.type.id) {
-        const unsigned exponent = itemsize_exponent(m.type.id);
-        shape_.resize(m.ndim);
-        strides_.resize(m.ndim);
-        const int count = N >= 0 ? N : m.ndim; // known to the optimiser
+        constexpr int more = detail::is_byte<T> ? 1 : 0;
+        shape_.resize(m.ndim + more);
+        strides_.resize(m.ndim + more);
+        const int count = N >= 0 ? N - more : m.ndim; // known to the optimiser
         for (int i = 0; i < count; ++i) {
             shape_[i] = m.shape[i];
-            strides_[i] = m.strides[i] >> exponent;
+            strides_[i] = in_elements(m.strides[i], m.type.id);
+        }
+        if constexpr (detail::is_byte<T>) {
+            shape_[count] = itemsize(m);
+            strides_[count] = 1;
+        }
+    }
+
+    /// Elements at `data`. Strides count elements.
+    strided_array(T* data, numpy_bridge::dtype type, int ndim, const std::int64_t* shape,
+                  const std::int64_t* strides) noexcept
+        : data_(data),
+          dtype_(type) {
+        assert(N == -1 || ndim == N);
+        shape_.resize(ndim);
+        strides_.resize(ndim);
+        for (int i = 0; i < ndim; ++i) {
+            shape_[i] = shape[i];
+            strides_[i] = strides[i];
         }
     }
 
@@ -125,6 +146,28 @@ public:
         return data_[offset];
     }
 
+    /// The array at index i of the first dimension: a row of a matrix. Not checked, except by assertions.
+    auto operator[](std::int64_t i) const noexcept {
+        static_assert(N != 0 && !std::is_void_v<T>, "x[i] needs a dimension, and an element type");
+        assert(ndim() > 0 && i >= 0 && i < shape_[0]);
+        // Without its first dimension an array stays in C order, but not in Fortran order.
+        constexpr auto order = Order == detail::order::c ? Order : detail::order::any;
+        return strided_array<T, N == -1 ? -1 : N - 1, order>(data_ + i * stride(0), dtype_, ndim() - 1, shape() + 1,
+                                                             strides() + 1);
+    }
+
+    /// x[start:stop:step] of dimension `axis`, for 0 <= start <= stop <= shape(axis) and step > 0. Not checked, except
+    /// by assertions.
+    strided_array<T, N, detail::order::any> sliced(int axis, std::int64_t start, std::int64_t stop,
+                                                   std::int64_t step = 1) const noexcept {
+        static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
+        assert(axis >= 0 && axis < ndim() && 0 <= start && start <= stop && stop <= shape_[axis] && step > 0);
+        strided_array<T, N, detail::order::any> part(data_ + start * stride(axis), dtype_, ndim(), shape(), strides());
+        part.shape_[axis] = (stop - start + step - 1) / step;
+        part.strides_[axis] *= step;
+        return part;
+    }
+
     /// All elements in memory order, of gap-free arrays.
     T* begin() const noexcept {
         require_contiguous();
@@ -159,6 +202,14 @@ public:
 #endif
 
 private:
+    template <class, int, detail::order> friend class strided_array;
+
+    static std::int64_t in_elements(std::int64_t bytes, numpy_bridge::dtype id) noexcept {
+        if constexpr (detail::is_byte<T>) return bytes;
+        else if constexpr (detail::element_types<value_type>::record != nullptr) return bytes / std::int64_t{sizeof(T)};
+        else return bytes >> itemsize_exponent(id);
+    }
+
     static constexpr void require_contiguous() noexcept {
         static_assert(Order != detail::order::any, "needs c_contiguous, f_contiguous or any_contiguous");
         static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");

@@ -8,6 +8,12 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
+/// Makes pybind11 raise sharing_error as a BufferError.
+void register_with_pybind11();
+
+/// How this extension's exceptions are translated. `nanobind.hpp` replaces it while the module is loaded.
+inline void (*register_translator)() = register_with_pybind11;
+
 /// Registers sharing_error as a BufferError for this extension. SharingError is a BufferError, too.
 void translate_refusals();
 

@@ -34,46 +34,69 @@ private:
     std::size_t size_ = 0;
 };
 
-/// "float32 or float64"; "any dtype".
-constexpr void write_dtypes(fixed_text& out, dtype_set set) noexcept {
-    if (set == element_types<void>::set) {
-        out << "any dtype";
+/// "float32 or float64"; "any dtype"; "records of 8 bytes".
+constexpr void write_elements(fixed_text& out, const requirements& r) noexcept {
+    if (r.as_bytes || r.dtypes == element_types<void>::set) {
+        out << (r.as_bytes ? "bytes of any dtype" : "any dtype");
+        return;
+    }
+    if (r.record != nullptr) {
+        out << "records of " << static_cast<std::uint64_t>(r.record->itemsize) << " bytes";
         return;
     }
     const char* separator = "";
     for (const dtype_info& row : dtype_table) {
-        if ((set & set_of(row.id)) == 0) continue;
+        if ((r.dtypes & set_of(row.id)) == 0) continue;
         out << separator << row.name;
         separator = " or ";
     }
 }
 
-/// "shape (any, 3)", "2-D", or nothing.
-constexpr void write_shape(fixed_text& out, const requirements& r) noexcept {
-    if (!r.has_extents) {
-        if (r.ndim >= 0) out << ", " << static_cast<std::uint64_t>(r.ndim) << "-D";
-        return;
-    }
-    out << ", shape (";
-    for (int i = 0; i < r.ndim; ++i) {
+/// "any, 3"
+constexpr void write_extents(fixed_text& out, const std::int64_t* extents, int count) noexcept {
+    for (int i = 0; i < count; ++i) {
         if (i > 0) out << ", ";
-        if (r.extents[i] == -1) out << "any";
-        else out << static_cast<std::uint64_t>(r.extents[i]);
+        if (extents[i] == -1) out << "any";
+        else out << static_cast<std::uint64_t>(extents[i]);
     }
-    out << (r.ndim == 1 ? ",)" : ")");
 }
 
-/// "float32, C-contiguous, 2-D, writable, CPU": all requirements of an argument.
-constexpr fixed_text words_for(const requirements& r) noexcept {
+/// "shape (any, 3)", "shape (..., 3)", "2-D", "1-D to 3-D", or nothing.
+constexpr void write_shape(fixed_text& out, const requirements& r) noexcept {
+    if (r.has_extents) {
+        out << ", shape (";
+        write_extents(out, r.extents, r.ndim);
+        out << (r.ndim == 1 ? ",)" : ")");
+    } else if (r.trailing_count > 0) {
+        out << ", shape (..., ";
+        write_extents(out, r.trailing, r.trailing_count);
+        out << ")";
+    } else if (r.ndim >= 0) {
+        out << ", " << static_cast<std::uint64_t>(r.ndim) << "-D";
+    } else if (r.min_ndim > 0 || r.max_ndim < max_ndim) {
+        const char* between = r.max_ndim - r.min_ndim == 1 ? "-D or " : "-D to ";
+        out << ", " << static_cast<std::uint64_t>(r.min_ndim) << between << static_cast<std::uint64_t>(r.max_ndim)
+            << "-D";
+    }
+}
+
+/// ", C-contiguous, 2-D, writable, CPU": all requirements but those of elements.
+constexpr void write_layout(fixed_text& out, const requirements& r) noexcept {
     constexpr std::string_view orders[] = {"", ", C-contiguous", ", Fortran-contiguous", ", contiguous"};
     constexpr std::string_view places[] = {", CPU", ", CUDA", ", any device"};
-    fixed_text out;
-    write_dtypes(out, r.dtypes);
     out << orders[static_cast<std::size_t>(r.order)];
     write_shape(out, r);
     if (r.alignment > alignof(std::max_align_t)) out << ", " << r.alignment << "-byte aligned";
     if (r.writable) out << ", writable";
-    return out << places[static_cast<std::size_t>(r.where)];
+    out << places[static_cast<std::size_t>(r.where)];
+}
+
+/// "float32, C-contiguous, 2-D, writable, CPU": all requirements of an argument.
+constexpr fixed_text words_for(const requirements& r) noexcept {
+    fixed_text out;
+    write_elements(out, r);
+    write_layout(out, r);
+    return out;
 }
 
 } // namespace detail

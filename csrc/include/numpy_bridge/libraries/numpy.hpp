@@ -76,6 +76,9 @@ public:
     /// sharing_error for memory that is not on the host and dtypes that NumPy lacks.
     py::object new_array(const memory& m, py::object base) const;
 
+    /// A new array with the dtype and the shape of `m`, whose elements are not set. Raises what NumPy raises.
+    py::object empty_array(const memory& m, bool in_fortran_order) const;
+
     /// The `numpy.dtype` of an element type. Raises sharing_error if NumPy has none.
     py::object descr_for(element_type type) const;
     py::object descr_for(const memory& m) const;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -25,6 +25,9 @@ class Installation:
     Functions are patched when the first listener comes, and are the very same objects as before when the
     last one has left. Libraries that are imported meanwhile are patched as soon as they are complete.
     """
+
+    listener_in_child: Callable[[], Listener] | None = None
+    """Returns what listens in a forked process, in place of the listeners of its parent."""
 
     def __init__(self) -> None:
         self.patches = Patches()
@@ -70,18 +73,25 @@ class Installation:
     @contextmanager
     def rewriting(self) -> Iterator[None]:
         """Rewrite the modules of the program that are imported inside the block."""
-        from ..program.rewriting import rewrite
-
-        before, self._import_hook.rewrite = self._import_hook.rewrite, rewrite
+        before = self._import_hook.rewrite
+        self.start_rewriting()
         try:
             yield
         finally:
             self._import_hook.rewrite = before
 
-    def end_in_child(self) -> None:
-        """End all audits in a forked process, such as a worker of a DataLoader: it has no way to report."""
-        if self._dispatcher.listeners:
-            self._dispatcher.listeners = ()
+    def start_rewriting(self) -> None:
+        """Rewrite the modules of the program that are imported from now on, while an audit runs."""
+        from ..program.rewriting import rewrite
+
+        self._import_hook.rewrite = rewrite
+
+    def begin_in_child(self) -> None:
+        """Replace all listeners in a forked process, such as a worker of a DataLoader."""
+        before, self._dispatcher.listeners = self._dispatcher.listeners, ()
+        if before and self.listener_in_child is not None:
+            self._dispatcher.listeners = (self.listener_in_child(),)
+        elif before:
             self._uninstall()
         self.patches.end_suspensions()
         self.patches.lock.release()
@@ -149,8 +159,9 @@ class Installation:
 
 installation = Installation()
 
-os.register_at_fork(  # no other thread changes patches meanwhile
-    before=installation.patches.lock.acquire,
-    after_in_parent=installation.patches.lock.release,
-    after_in_child=installation.end_in_child,
-)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(  # no other thread changes patches meanwhile
+        before=installation.patches.lock.acquire,
+        after_in_parent=installation.patches.lock.release,
+        after_in_child=installation.begin_in_child,
+    )

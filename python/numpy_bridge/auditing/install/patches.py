@@ -75,8 +75,7 @@ class Patches:
         with self.lock:
             self._suspensions -= 1
             if not self._suspensions:
-                for patch in self._patches:
-                    patch.apply()
+                self._apply()
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
@@ -89,7 +88,13 @@ class Patches:
 
     def end_suspensions(self) -> None:
         """End all suspensions, in a forked process: the threads that would resume are not in it."""
-        self._suspensions = 0
+        if self._suspensions:
+            self._suspensions = 0
+            self._apply()
+
+    def _apply(self) -> None:
+        for patch in self._patches:
+            patch.apply()
 
     def _revert(self) -> None:
         for patch in reversed(self._patches):

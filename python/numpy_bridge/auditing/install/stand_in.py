@@ -61,7 +61,7 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
     functools.update_wrapper(watched, original)
     watched.__module__ = getattr(original, "__module__", None)  # methods of C types have none
     watched._torchdynamo_inline = original  # torch.compile traces the original
-    watched.__reduce_ex__ = _reduction(watched, original)
+    watched.__reduce_ex__ = _reduction(call, watched, original)
     return cast("Callable[..., Any]", watched)
 
 
@@ -74,7 +74,7 @@ def _is_of_library(call: Call, source: Any, frame: FrameType | None) -> bool:
     return same and frame is not None and code_of(frame.f_code.co_filename) is not Code.USER
 
 
-def _reduction(watched: Any, original: Any) -> Callable[[int], str | tuple[Any, ...]]:
+def _reduction(call: Call, watched: Any, original: Any) -> Callable[[int], str | tuple[Any, ...]]:
     """Return how to pickle a stand-in: as the original, so that another process needs no numpy_bridge.
 
     pickle takes a name only of the object that the name leads to. For a stand-in without such a name that is
@@ -85,6 +85,9 @@ def _reduction(watched: Any, original: Any) -> Callable[[int], str | tuple[Any, 
         for name in (original.__qualname__, original.__name__):
             if _found(watched.__module__, name) is watched:
                 return str(name)
+        holder = _found(call.module, call.name.rpartition(".")[0])
+        if isinstance(holder, type) and getattr(holder, call.function, None) is watched:
+            return getattr, (holder, call.function)  # a class that inherits it from one in C
         is_python = isinstance(original, FunctionType)  # for which pickle has a rule of its own
         form = original.__qualname__ if is_python else original.__reduce_ex__(version)
         return (copy.copy, (_found(watched.__module__, form),)) if isinstance(form, str) else tuple(form)

@@ -58,11 +58,12 @@ def alternative(
 ) -> str:
     """Return a call with the argument `x` that shares; empty if there is none. Both are on one device.
 
-    There is none if the call asks for more than the values in a dtype, as for a layout or for gradients.
-    Calls of ours are tried on the argument itself: what can be shared is for the importer to say.
+    There is none if the call asks for more than the values in a dtype, as for a layout or for gradients, or
+    has put the elements into another order. Calls of ours are tried on the argument itself: what can be
+    shared is for the importer to say.
     """
-    asked = {name for name, value in options.items() if not _is_neutral(name, value)}
-    if asked - {"dtype"} or _arranges(call, given, made):
+    asked = asked_for(options)
+    if asked.keys() - {"dtype"} or _arranges(call, given, made):
         return ""
     code = _alternative(given, made)
     if "dtype" in asked:
@@ -75,6 +76,11 @@ def alternative(
     return ""
 
 
+def asked_for(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the arguments that ask for more than the values."""
+    return {name: value for name, value in options.items() if not _is_neutral(name, value)}
+
+
 def _is_neutral(name: str, value: object) -> bool:
     if name == "device" and value is not None:
         return str(value) == "cpu"
@@ -82,10 +88,10 @@ def _is_neutral(name: str, value: object) -> bool:
 
 
 def _arranges(call: Call, given: Operand, made: Operand) -> bool:
-    """Whether a call is made for the order of the elements in memory, and has changed it."""
+    """Whether a call has changed the order of the elements in memory."""
     if call.name == "asfortranarray":
         return Trait.NOT_CONTIGUOUS in given.traits | made.traits
-    return call.name in ("ascontiguousarray", "Tensor.contiguous") and Trait.NOT_CONTIGUOUS in given.traits
+    return Trait.NOT_CONTIGUOUS in given.traits - made.traits
 
 
 def _with_dtype(code: str, given: Operand, made: Operand) -> str:
@@ -134,7 +140,7 @@ def changes_dtype(given: Operand, made: Operand) -> bool:
 
 
 def _alternative_within(given: Operand, made: Operand) -> str:
-    if given.dtype != made.dtype or Trait.NOT_CONTIGUOUS in given.traits - made.traits:
+    if given.dtype != made.dtype:
         return ""
     return {"numpy": "np.asarray(x)", "torch": "x.detach()"}.get(made.library, "")
 

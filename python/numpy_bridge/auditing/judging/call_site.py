@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
+import os
 import sys
 import sysconfig
 import threading
@@ -30,14 +32,14 @@ class Code(Enum):
 
 
 def _folder(file: str | None) -> str:
-    return str(Path(file or "").parent) + "/"
+    return str(Path(file or "").parent) + os.sep
 
 
-_SCRIPTS = sysconfig.get_path("scripts") + "/"
-_STANDARD = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib")})
+_SCRIPTS = sysconfig.get_path("scripts") + os.sep
+_STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _OURS = _folder(numpy_bridge.__file__)
 _NUMPY = _folder(np.__file__)
-_INSTALLED = ("/site-packages/", "/dist-packages/")
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 _MOST_WORDS = 4096
 _known_words: dict[tuple[CodeType, int], frozenset[str]] = {}
@@ -129,18 +131,27 @@ def _nearest(frame: FrameType | None) -> CallSite:
     If all code is installed, that of a library counts, then Python's own, where executors call from. If C
     code calls in a thread of its own, there is the name of the thread.
     """
-    below: FrameType | None = None
-    found: dict[Code, tuple[FrameType, FrameType | None]] = {}
+    inside: list[FrameType] = []
+    found: dict[Code, tuple[FrameType, int]] = {}
     while frame is not None:
         file = frame.f_code.co_filename
         code = code_of(file)
-        if code is Code.USER:
-            return _site(frame, below)
+        if code is Code.USER and not _is_start_of_worker(frame.f_code):
+            return _site(frame, inside)
         if not file.startswith(_OURS):
-            found.setdefault(code, (frame, below))
-        below, frame = frame, frame.f_back
+            found.setdefault(code, (frame, len(inside)))
+        inside.append(frame)
+        frame = frame.f_back
     best = found.get(Code.LIBRARY) or found.get(Code.INTERNAL)
-    return _site(*best) if best else CallSite(f"<thread {_thread_name()}>", 0, "<unknown>")
+    return (
+        _site(best[0], inside[: best[1]]) if best else CallSite(f"<thread {_thread_name()}>", 0, "<unknown>")
+    )
+
+
+def _is_start_of_worker(code: CodeType) -> bool:
+    """Whether this is the text that multiprocessing gives to the Python of a new process."""
+    named = any(name.startswith("multiprocessing.") for name in code.co_names)
+    return named and code.co_filename == "<string>"
 
 
 def _thread_name() -> str:
@@ -149,9 +160,36 @@ def _thread_name() -> str:
     return next((thread.name for thread in threading.enumerate() if thread.ident == here), str(here))
 
 
-def _site(frame: FrameType, below: FrameType | None) -> CallSite:
-    through = "" if below is None else f"{below.f_globals.get('__name__', '?')}.{_name(below)}"
-    return CallSite(frame.f_code.co_filename, frame.f_lineno, _name(frame), through)
+def _site(frame: FrameType, inside: list[FrameType]) -> CallSite:
+    here = (frame.f_code.co_filename, frame.f_lineno, _name(frame))
+    maker = _maker(inside)
+    if maker is None:
+        return CallSite(*here)
+    through = f"{maker.f_globals.get('__name__', '?')}.{_name(maker)}"
+    return CallSite(*here, through, maker.f_code.co_filename, maker.f_lineno)
+
+
+def _maker(inside: list[FrameType]) -> FrameType | None:
+    """Return the frame of the library that made a call. `inside` has all frames below the user's, last first.
+
+    That is the innermost one of an installed library, without wrappers and iterators of other code. Python's
+    own library and array libraries count only where no other does: then the user called the outermost one.
+    """
+    libraries = [each for each in inside if code_of(each.f_code.co_filename) is Code.LIBRARY]
+    makers = [each for each in libraries if not _passes_on(each.f_code)]
+    if makers:
+        return makers[0]
+    others = [each for each in inside if each not in libraries] or libraries
+    return others[-1] if others else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _passes_on(code: CodeType) -> bool:
+    """Whether code runs that of others: the wrapper of a decorator, or the iterator of an iterable."""
+    if code.co_name in ("__iter__", "__next__"):
+        return True
+    takes_anything = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    return code.co_flags & takes_anything == takes_anything and bool(code.co_freevars)
 
 
 def _name(frame: FrameType) -> str:

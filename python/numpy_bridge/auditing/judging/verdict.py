@@ -11,11 +11,12 @@ from numpy_bridge import _core, libraries
 from numpy_bridge.outcome import Outcome
 
 from .addresses import Capsule, scalar_shares, share
-from .alternative import NOT_FOR_NUMPY, NOT_FOR_TORCH, alternative, changes_dtype
+from .alternative import NOT_FOR_NUMPY, NOT_FOR_TORCH, alternative, asked_for, changes_dtype
 from .calls import Call
 from .operands import TEXT_OF_TENSORFLOW, Operand, Trait, operand_of
 
 _OURS = "bridge."
+_LAYOUTS = ("memory_format", "order", "ndmin")
 _NUMBERS = ("bool", "int", "float", "complex")
 
 
@@ -49,7 +50,7 @@ def judge(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> V
     moved = given.is_array and given.device != made.device
     values = not given.is_array or _is_number(made)
     asked = bool(call.asked or explicit or moved or values or call.label.startswith(_OURS))
-    reason = "; ".join(_reasons(call, explicit, given, made))
+    reason = "; ".join(_reasons(call, options, explicit, given, made))
     instead = "" if asked else alternative(call, options, source, given, made)
     return Verdict(given, made, outcome.past, made.nbytes, reason, instead, asked)
 
@@ -111,7 +112,9 @@ def _explicit(options: Mapping[str, Any]) -> str:
     return next((f"{name}=True" for name in ("copy", "force") if options.get(name) is True), "")
 
 
-def _reasons(call: Call, explicit: str, given: Operand, made: Operand) -> list[str]:
+def _reasons(
+    call: Call, options: Mapping[str, Any], explicit: str, given: Operand, made: Operand
+) -> list[str]:
     if not given.is_array:
         return [call.copies if call.registry else _no_block(given)]
     if _is_number(made):
@@ -133,6 +136,9 @@ def _reasons(call: Call, explicit: str, given: Operand, made: Operand) -> list[s
         return ["it is not contiguous, and the result is"]
     if given.library == "python":
         return [f"{call.label} reads its elements one by one"]
+    layout = [f"{name}={options[name]} asks for it" for name in _LAYOUTS if name in asked_for(options)]
+    if layout:
+        return layout
     return [f"{call.label} copies from {given.library} here"]
 
 

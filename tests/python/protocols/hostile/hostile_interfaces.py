@@ -8,6 +8,7 @@ import numpy as np
 
 from fake_interfaces import MISSING
 from hostile import POISON, Lie
+from support import MAX_NDIM
 
 TOP, I64 = 2**64, 2**63
 LIMIT = 2**57  # where the address space of a process ends, on any processor
@@ -337,7 +338,7 @@ TRUE_OF_BOTH: dict[str, tuple[dict[str, Any], Any]] = {
     "an extent is 0": ({"shape": (0,), "strides": None}, []),
     "an extent is 1, its stride is huge": ({"shape": (1,), "strides": (2**60,)}, [0]),
     "0-d": ({"shape": (), "strides": None}, 0),
-    "64-d": ({"shape": (1,) * 63 + (6,), "strides": None}, None),
+    "as many axes as NumPy has": ({"shape": (1,) * (MAX_NDIM - 1) + (6,), "strides": None}, None),
     "misaligned": ({"shape": (5,), "offset_of_data": 1}, None),
 }
 TRUE_DICTIONARIES: dict[str, tuple[dict[str, Any], Any]] = TRUE_OF_BOTH | {

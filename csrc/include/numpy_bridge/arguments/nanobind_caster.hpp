@@ -1,0 +1,213 @@
+/// nanobind's type casters for array arguments.
+///
+/// The loading is that of the pybind11 casters. What differs is how each library makes a call: nanobind has its casters
+/// in a `nanobind::detail::tuple`, which is specialised below.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+
+#include <numpy_bridge/arguments/caster.hpp>
+#include <numpy_bridge/arguments/gil.hpp>
+#include <numpy_bridge/arguments/nanobind_guard.hpp>
+#include <numpy_bridge/arguments/nanobind_refusals.hpp>
+
+#if NB_VERSION_MAJOR < 3
+#error "array arguments need nanobind 3.0 or newer"
+#endif
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+namespace nb = nanobind;
+
+/// An argument that is no array.
+template <class Caster> struct nanobind_other : Caster {
+    bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
+        if (Caster::from_python(x, flags, call)) return true;
+        refusals_of_call(*call).add(flags, [] {
+            Py_INCREF(Py_Ellipsis);
+            return Py_Ellipsis;
+        });
+        return false;
+    }
+};
+
+/// What a caster of a borrowed array adds to that of a shared one.
+template <class Argument, bool Borrows> class nanobind_borrow : passed_borrow {
+protected:
+    void pass(const Argument& x, const nb::detail::cleanup_list& call) noexcept {
+        x_ = &x;
+        passed_borrow::pass(call);
+    }
+
+private:
+    void pin_array() override { pin_.emplace(*x_); }
+
+    const Argument* x_ = nullptr;
+    std::optional<pin> pin_;
+};
+template <class Argument> class nanobind_borrow<Argument, false> {
+protected:
+    void pass(const Argument& /*x*/, const nb::detail::cleanup_list& /*call*/) noexcept {}
+};
+
+/// An array, or an array or None, that is an argument of its own. Lasts until the bound function has returned.
+template <class Argument, class Caster>
+class nanobind_array : Caster, nanobind_borrow<Argument, is_array_argument<Argument>::borrows> {
+    static constexpr bool optional = is_array_argument<Argument>::optional;
+    using borrow_of_call = nanobind_borrow<Argument, is_array_argument<Argument>::borrows>;
+
+public:
+    nanobind_array() = default;
+    nanobind_array(const nanobind_array&) = delete;
+    nanobind_array& operator=(const nanobind_array&) = delete;
+    ~nanobind_array() {
+        if constexpr (is_array_argument<Argument>::writes) {
+            PyObject* const x = Caster::written();
+            if (passed_) engine::note_writes(&x, 1);
+        }
+    }
+
+    /// Raises TypeError with the reasons if no overload is left to try.
+    bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
+        call_ = call;
+        try {
+            if (Caster::load(x.ptr(), (flags & nb::detail::cast_flags::convert) != 0)) return true;
+        } catch (...) {
+            translate_refusals();
+            throw;
+        }
+        refusals_of_call(*call).add(flags, [&] { return reason(x.ptr()); });
+        return false;
+    }
+
+    explicit operator Argument*() { return &passed(); }
+    explicit operator Argument&() { return passed(); }
+    explicit operator Argument&&() { return std::move(passed()); }
+
+    std::size_t position = 0;
+
+private:
+    /// Called when all arguments are loaded.
+    Argument& passed() {
+        Caster::require_unmoved();
+        passed_ = true;
+        Argument& x = value();
+        borrow_of_call::pass(x, *call_);
+        return x;
+    }
+
+    Argument& value() {
+        if constexpr (optional) return value_ = Caster::operator Argument();
+        else return Caster::operator Argument&();
+    }
+
+    PYBIND11_NOINLINE PyObject* reason(PyObject* x) const {
+        const argument_of_call refused = Caster::described();
+        const std::string text = words_for(*refused.refused, x, *refused.wanted, "arg" + std::to_string(position));
+        return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+    }
+
+    struct nothing {};
+    std::conditional_t<optional, Argument, nothing> value_;
+    const nb::detail::cleanup_list* call_ = nullptr;
+    bool passed_ = false;
+};
+
+/// An array inside a container, or one that `nanobind::cast` makes. The casters of these are gone before the function
+/// runs, so the array is pinned until the call has ended.
+template <class Spec>
+bool load_for_container(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call, array_argument<Spec>& out) {
+    constexpr const requirements& wanted = Spec::wanted;
+    constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
+    if (borrows && (flags & nb::detail::cast_flags::manual) != 0) return false; // nothing would hold it
+    loaded_argument loaded;
+    const bool convert = (flags & nb::detail::cast_flags::convert) != 0;
+    if (load_argument(x.ptr(), wanted, engine::hold::lasting, convert, loaded) != nullptr) return false;
+    const memory& m = loaded.in.description;
+    if constexpr (borrows) {
+        out = array_argument<Spec>(m, stream_of(loaded.in), static_cast<bool>(loaded.copy), borrow(loaded.object));
+        call->append(engine::capsule_over(loaded.in.anchored_to(loaded.object)).release().ptr());
+    } else {
+        out = array_argument<Spec>(m, stream_of(loaded.in), false, share(loaded.in.anchored_to(x.ptr())));
+    }
+    if constexpr (wanted.writable) engine::note_write(x.ptr());
+    return true;
+}
+
+/// The object whose part a result is, if the policy says so; else null.
+inline PyObject* self_of(nb::rv_policy policy, const nb::detail::cleanup_list* call) noexcept {
+    return policy == nb::rv_policy::reference_internal && call != nullptr ? call->self() : nullptr;
+}
+
+/// The caster of an argument of a function: ours for arrays, else nanobind's.
+template <class T, bool IsArray = is_array_argument<T>::value> struct nanobind_caster_of {
+    using type = nanobind_other<nb::detail::type_caster<T>>;
+};
+template <class T> struct nanobind_caster_of<T, true> {
+    using type = nanobind_array<T, typename is_array_argument<T>::caster_of_argument>;
+};
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END
+
+namespace nanobind::detail {
+
+/// Arrays in containers, those that `nanobind::cast` makes, and those that go back to Python.
+template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
+    static constexpr auto words = [] {
+        constexpr auto text = numpy_bridge::detail::words_for(Spec::wanted);
+        descr<text.size()> out;
+        for (std::size_t i = 0; i < text.size(); ++i) out.text[i] = text.view()[i];
+        return out;
+    }();
+
+    NB_TYPE_CASTER(numpy_bridge::array_argument<Spec>,
+                   const_name("typing.Annotated[typing.Any, \"") + words + const_name("\"]"))
+
+    bool from_python(handle x, std::uint32_t flags, cleanup_list* call) noexcept {
+        bool fits = false;
+        const auto load = [&] { fits = numpy_bridge::detail::load_for_container(x, flags, call, value); };
+        if (!numpy_bridge::detail::runs(load)) PyErr_WriteUnraisable(x.ptr()); // nanobind tries the next overload
+        return fits;
+    }
+
+    /// The object that was passed, or the copy that was made of it. A member must be `shared`.
+    static handle from_cpp(const Value& x, rv_policy policy, cleanup_list*) noexcept {
+        if (std::is_same_v<typename Spec::hold, numpy_bridge::detail::borrow> &&
+            policy == rv_policy::reference_internal) {
+            PyErr_SetString(PyExc_TypeError,
+                            "a borrowed array is gone after the call that took it: keep a numpy_bridge::shared");
+            return {};
+        }
+        return x.handle() ? handle(x.handle().ptr()).inc_ref() : none().release();
+    }
+};
+
+/// The casters of a call: ours, which record refusals.
+template <class T, class S, class... Rest> struct tuple<type_caster<T, S>, Rest...> : tuple<Rest...> {
+    /// `Position` is that of the argument in its function.
+    template <std::size_t I, std::size_t Position = I> auto& get() {
+        if constexpr (I == 0) {
+            if constexpr (numpy_bridge::detail::is_array_argument<T>::value) value.position = Position;
+            return value;
+        } else {
+            return tuple<Rest...>::template get<I - 1, Position>();
+        }
+    }
+
+private:
+    typename numpy_bridge::detail::nanobind_caster_of<T>::type value;
+};
+
+} // namespace nanobind::detail

@@ -1,0 +1,98 @@
+/// Refusals and exceptions as nanobind functions raise them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include <nanobind/nanobind.h>
+
+#include <numpy_bridge/arguments/translate.hpp>
+
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+namespace nb = nanobind;
+
+/// Sets the Python exception of a C++ one that the engine throws. Others are thrown again.
+inline void set_error(const std::exception_ptr& pending, void* /*of_nanobind*/ = nullptr) {
+    try {
+        std::rethrow_exception(pending);
+    } catch (const sharing_error& error) {
+        PyErr_SetString(PyExc_BufferError, error.what());
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (const py::builtin_exception& error) {
+        error.set_error();
+    }
+}
+
+inline void register_with_nanobind() { nb::register_exception_translator(set_error); }
+
+inline const bool registers_with_nanobind = (register_translator = register_with_nanobind, true);
+
+/// Runs `f()` where nanobind forbids exceptions. They become Python's; false if there was one.
+template <class F> bool runs(F f) noexcept {
+    try {
+        try {
+            f();
+            return true;
+        } catch (...) {
+            set_error(std::current_exception());
+        }
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return false;
+}
+
+/// The overloads that have refused the call that is being made.
+///
+/// nanobind tries a function without overloads once, others twice: first all of them without conversions, then again
+/// with. A refusal is final if as many overloads have refused in the second round as in the first. So each leaves an
+/// object among those that nanobind releases after the call: NotImplemented in the first round, in the second its
+/// reason, or Ellipsis if the argument is no array.
+class refusals_of_call {
+public:
+    explicit refusals_of_call(nb::detail::cleanup_list& call) : call_(call) {}
+
+    /// Records a refusal. `reason()` is called in the last round only, and returns a `str` or Ellipsis as a new
+    /// reference. Raises TypeError with all reasons if this refusal is final and there are any.
+    template <class Reason> void add(std::uint32_t flags, Reason reason) {
+        if ((flags & nb::detail::cast_flags::convert) == 0) {
+            Py_INCREF(Py_NotImplemented);
+            return call_.append(Py_NotImplemented);
+        }
+        PyObject* made = reason();
+        if (made == nullptr) throw nb::python_error();
+        call_.append(made);
+        raise_if_final();
+    }
+
+private:
+    void raise_if_final() const {
+        std::size_t first_round = 0, last_round = 0;
+        std::string text;
+        for (std::size_t i = 1; i < call_.size(); ++i) {
+            PyObject* mark = call_[i];
+            if (mark == Py_NotImplemented) ++first_round;
+            else if (mark == Py_Ellipsis) ++last_round;
+            else if (PyUnicode_CheckExact(mark) != 0) {
+                ++last_round;
+                text += "\n  " + engine::to_text(mark);
+            }
+        }
+        if (text.empty() || last_round < first_round) return;
+        text.replace(0, first_round > 0 ? 0 : 3, first_round > 0 ? "no overload accepts these arguments:" : "");
+        throw nb::type_error(text.c_str());
+    }
+
+    nb::detail::cleanup_list& call_;
+};
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END

