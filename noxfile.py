@@ -46,9 +46,8 @@ MORE_PRODUCERS = ("tensorflow-cpu", "tinygrad", "opencv-python-headless")
 def lint(session: nox.Session) -> None:
     """Formatting, static analysis and types, Python and C++."""
     session.install("clang-format>=20", "clang-tidy>=20", "cmake>=3.24", "ninja", "pybind11>=3.1")
-    session.install(
-        *CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "pyright[nodejs]>=1.1.400"
-    )
+    session.install(*CONSTRAINTS, "mypy>=1.15", "nox", "typer>=0.12.5", "rich>=13", "executing>=2")
+    session.install(*CONSTRAINTS, "pyright[nodejs]>=1.1.400")
     session.install(*CONSTRAINTS, "ruff>=0.9", "numpy", "torch", "ml_dtypes", "optree", "pytest>=8")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")

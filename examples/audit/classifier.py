@@ -50,7 +50,7 @@ for _ in range(3):
         losses.append(loss.detach().numpy())  # audit: 12 x shared, 48 bytes
 
 with torch.no_grad():
-    everything = torch.tensor(data.points).float()  # audit: 1 x copied, 2048 bytes
+    everything = torch.tensor(data.points).float()  # audit: 2 x copied, 3072 bytes
     scores = model(everything).softmax(1).cpu().numpy()  # audit: 2 x shared, 1024 bytes
     correct = np.array(model(everything).argmax(1)) == data.labels  # audit: 1 x copied, 512 bytes
 

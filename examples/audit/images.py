@@ -32,7 +32,7 @@ def mirrored(picture):
 files = [read(seed) for seed in range(5)]
 flat = [np.frombuffer(file, np.uint8) for file in files]  # audit: 5 x shared, 720 bytes
 pictures = [pixels.reshape(HEIGHT, WIDTH, 3) for pixels in flat]
-batch = torch.stack([to_tensor(picture) for picture in pictures])
+batch = torch.stack([to_tensor(picture) for picture in pictures])  # audit: 1 x copied, 2880 bytes
 mirror = mirrored(pictures[0])
 
 raw = torch.frombuffer(files[0], dtype=torch.uint8)  # audit: 1 x shared, 144 bytes

@@ -19,7 +19,7 @@ class Walk:
     """A walk on a line: the state is where one is and how fast, the reward is to be near the middle."""
 
     def reset(self):
-        self.state = rng.normal(size=2).astype(np.float32)
+        self.state = rng.normal(size=2).astype(np.float32)  # audit: 1 x copied, 8 bytes
         return self.state
 
     def step(self, action):
@@ -43,11 +43,11 @@ def choose(state):
 def learn(batch):
     """One step of gradient descent on a batch of past steps."""
     states, actions, rewards, following = zip(*batch, strict=True)
-    states = torch.tensor(np.stack(states))  # audit: 5 x copied, 1280 bytes
-    following = torch.as_tensor(np.stack(following))  # audit: 5 x shared, 1280 bytes
+    states = torch.tensor(np.stack(states))  # audit: 10 x copied, 2560 bytes
+    following = torch.as_tensor(np.stack(following))  # audit: 5 x copied, 1280 bytes; 5 x shared, 1280 bytes
     actions = torch.LongTensor(actions)  # audit: 5 x copied, 1280 bytes
     rewards = torch.tensor(rewards, dtype=torch.float32)  # audit: 5 x copied, 640 bytes
-    values = network(states).gather(1, actions[:, None])[:, 0]
+    values = network(states).gather(1, actions[:, None])[:, 0]  # audit: 5 x copied, 640 bytes
     with torch.no_grad():
         wanted = rewards + 0.9 * target(following).max(1).values
     loss = nn.functional.smooth_l1_loss(values, wanted)
@@ -73,5 +73,5 @@ for i in range(60):
         losses.append(learn(random.choices(steps, k=32)))
 
 weights = [p.detach().clone() for p in network.parameters()]  # audit: 4 x copied, 168 bytes
-flat = np.concatenate(weights, axis=None)  # audit: 4 x shared, 168 bytes
+flat = np.concatenate(weights, axis=None)  # audit: 1 x copied, 168 bytes
 print(f"loss {float(losses[-1]):.3f}, {flat.size} weights, {greedy} greedy actions")

@@ -5,6 +5,7 @@ Exit status: 0 for success, 1 if something checked does not hold, 2 for wrong us
 
 from __future__ import annotations
 
+import importlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -32,6 +33,14 @@ ANSWERS = {
     "--pkgconfigdir": Answer(get_pkgconfig_dir, "Show the folder of the pkg-config file."),
 }
 
+MODULES = {
+    "info": "numpy_bridge.info.command",
+    "explain": "numpy_bridge.explanation.command",
+    "audit": "numpy_bridge.auditing.command",
+    "matrix": "numpy_bridge.matrix.command",
+    "tour": "numpy_bridge.tour.command",
+}
+"""The module of each command, in the order of the help."""
 
 COMMANDS = {
     "info": "Show the build, this machine and its array libraries.",
@@ -85,12 +94,6 @@ def build() -> typer.Typer:
     """Put the commands together."""
     import typer
 
-    from numpy_bridge.auditing import command as audit
-    from numpy_bridge.explanation.command import command as explain
-    from numpy_bridge.info.command import command as info
-    from numpy_bridge.matrix.command import command as matrix
-    from numpy_bridge.tour.command import command as tour
-
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
     def answer(name: str) -> Any:
@@ -111,9 +114,9 @@ def build() -> typer.Typer:
     ) -> None:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
-    app.command("info")(info)
-    app.command("explain")(explain)
-    app.command("audit", context_settings=audit.SETTINGS)(audit.command)
-    app.command("matrix")(matrix)
-    app.command("tour")(tour)
+    wanted = sys.argv[1:2]
+    for name, module in MODULES.items():
+        if name in wanted or not MODULES.keys() & set(wanted):  # the others take long to import
+            found = importlib.import_module(module)
+            app.command(name, context_settings=getattr(found, "SETTINGS", None))(found.command)
     return app

@@ -41,7 +41,7 @@ class audit:
     def __init__(self, *decorated: object) -> None:
         if decorated:
             self(*decorated)
-        self._blocks: list[AbstractContextManager[None]] = []
+        self._blocks: list[tuple[AbstractContextManager[None], AuditLog]] = []
 
     def __enter__(self) -> AuditLog:
         from .install.installation import installation
@@ -50,13 +50,15 @@ class audit:
         log = AuditLog()
         block = installation.listening(log)
         block.__enter__()
-        self._blocks.append(block)
+        self._blocks.append((block, log))
         return log
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._blocks.pop().__exit__(kind, error, trace)
+        block, log = self._blocks.pop()
+        log.end()
+        block.__exit__(kind, error, trace)
 
     def __call__(self, *_: object) -> NoReturn:
         raise TypeError(

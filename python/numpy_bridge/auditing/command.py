@@ -9,8 +9,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, TextIO
 
+import rich  # noqa: F401 - if it is missing, that is said before the program runs
 import typer
-from rich.console import Console
 
 from numpy_bridge.cli_errors import misused, require_place_for_file
 from numpy_bridge.document import STDOUT, JsonFile, write
@@ -22,11 +22,9 @@ from .ci.limits import Limits
 from .dispatch import Listener
 from .document import document
 from .model import Conversion
-from .page import html
 from .pictures import Pictures
 from .run import Run, run
 from .scope import Scope
-from .terminal import table
 from .totals import not_watched
 from .verification import Verification
 
@@ -127,6 +125,8 @@ def command(
     write(document(done, words), as_json, stdout)
     write(sarif(done.log.hidden, done.folder), as_sarif)
     if as_html is not None and pictures is not None:
+        from .page import html
+
         as_html.write_text(html(done, words, pictures), encoding="utf-8")
     if alone:
         stdout.flush()
@@ -194,6 +194,10 @@ def _show(done: Run, written: Sequence[Path], stdout: TextIO, show_all: bool) ->
         return
     if isinstance(stdout, TextIOWrapper):
         stdout.reconfigure(errors="replace")  # a line may have any characters
+    from rich.console import Console  # takes long to import, so after the program
+
+    from .terminal import table
+
     for file in written:
         print(f"Written to {file}.", file=stdout)
     if done.log.conversions or not done.status:  # nothing is to be said of a program that did not start

@@ -12,11 +12,13 @@ from numpy_bridge.unwatched import this_thread
 
 from .judging.call_site import find_call_site
 from .judging.calls import Call, Sends
+from .judging.faster import faster
 from .judging.messages import Outgoing, judge_message
 from .judging.modes import is_tracing, torch_functions_disabled
 from .judging.operands import Operand, Trait
 from .judging.verdict import Verdict, judge
 from .model import Conversion
+from .program.own_verdict import judge_own
 
 Listener = Callable[[Conversion, Any, Any], None]
 """Gets a conversion, its argument and its result, and keeps neither of the two."""
@@ -29,9 +31,18 @@ class Dispatcher:
         self.listeners: tuple[Listener, ...] = ()  # replaced as a whole: other threads read it without a lock
 
     def report(
-        self, call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
+        self,
+        call: Call,
+        options: Mapping[str, Any],
+        source: Any,
+        result: Any,
+        frame: FrameType | None,
+        seconds: float = 0.0,
     ) -> None:
-        """Judge one call and notify the listeners. Only a HiddenCopyError of a listener is raised."""
+        """Judge one call, which took `seconds`, and notify the listeners.
+
+        Only a HiddenCopyError of a listener is raised.
+        """
         __tracebackhide__ = True
         listeners = self.listeners
         if is_tracing():
@@ -41,6 +52,7 @@ class Dispatcher:
             with torch_functions_disabled():
                 conversion = _conversion(call, options, source, result, frame)
                 if conversion is not None:
+                    conversion.seconds = seconds
                     _notify(listeners, conversion, source, result)
         finally:
             this_thread.unwatched = False
@@ -63,9 +75,16 @@ def _conversion(
     call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
 ) -> Conversion | None:
     """Return the conversion that a call made; None if there is none to report."""
+    if isinstance(result, str):  # Tensor.type() returns a name
+        return None
     try:
         if isinstance(source, Outgoing):
             v = judge_message(call, options, source, result)
+        elif call.own_lines:
+            found = judge_own(call, options, source, result)
+            if found is None:
+                return None
+            v = found
         else:
             v = judge(call, options, source, result)
     except Exception as error:
@@ -77,9 +96,9 @@ def _conversion(
     if site is None:
         return None
     given, made = v.source.kind, v.result.kind
-    return Conversion(
-        site, call.label, given, made, v.outcome, v.reason, v.alternative, v.asked, times=1, nbytes=v.nbytes
-    )
+    conversion = Conversion(site, call.label, given, made, v.outcome, v.reason, v.alternative, v.asked)
+    conversion.times, conversion.nbytes, conversion.faster = 1, v.nbytes, faster(call, options, v)
+    return conversion
 
 
 def _unknown(source: Any, result: Any, error: Exception) -> Verdict:
@@ -92,6 +111,8 @@ def _is_internal(call: Call, verdict: Verdict) -> bool:
     """Whether a library may make such a call on its own arrays, numbers or names, not for the user."""
     if call.sends is not Sends.NOTHING:
         return True
+    if call.own_lines:
+        return False
     source, result = verdict.source, verdict.result
     if call.registry or source.device != result.device:
         return False

@@ -26,6 +26,8 @@ def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "copied_bytes": run.log.copied_bytes,
         "shared_bytes": run.log.shared_bytes,
         "hidden_copies": sum(c.times for c in run.log.hidden),
+        "seconds": round(run.log.seconds, 6),
+        "program_seconds": round(run.log.elapsed, 6),
         "other_processes": run.others.processes,
         "unwatched": run.others.unwatched,
         "hidden_bytes": run.log.hidden_bytes,
@@ -42,6 +44,7 @@ def _line(line: Line) -> dict[str, Any]:
         "copied_bytes": line.copied_bytes,
         "shared_bytes": line.shared_bytes,
         "times": line.times,
+        "seconds": round(line.seconds, 6),
         "conversions": [_conversion(c) for c in line.conversions],
     }
 
@@ -49,4 +52,5 @@ def _line(line: Line) -> dict[str, Any]:
 def _conversion(c: Conversion) -> dict[str, Any]:
     place, fields = c.place._asdict(), asdict(c)
     del place["file"], place["line"], fields["place"]
+    fields["seconds"] = round(c.seconds, 9)
     return {**place, **fields, "advice": str(c.advice or ""), "hidden": c.hidden, "allowed": c.allowed}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +39,11 @@ class Conversion:
         nothing could be shared: memory moves to another device, or values come from no array.
     times, nbytes : int
         How often, and how many bytes of results all in all.
+    seconds : float
+        How long the calls took all in all, those inside them included. 0 for constructors such as
+        ``torch.Tensor``, of which only the end is seen.
+    faster : str
+        A call that does the same in less time, where ``x`` is the argument; empty if none is known.
     checked : str
         Whether sharing would have given the same values, if the audit has tried to find out.
     """
@@ -52,6 +58,8 @@ class Conversion:
     asked: bool
     times: int = field(default=0, compare=False)
     nbytes: int = field(default=0, compare=False)
+    seconds: float = field(default=0.0, compare=False)
+    faster: str = ""
     checked: str = field(default="", compare=False)
 
     @property
@@ -70,8 +78,8 @@ class Conversion:
 
     @property
     def verdict(self) -> str:
-        """The outcome; "hidden copy" for hidden copies."""
-        return "hidden copy" if self.hidden else self.outcome
+        """The outcome; "hidden copy" for those, and "shared, but slow" where a faster call is known."""
+        return "hidden copy" if self.hidden else f"{self.outcome}, but slow" if self.faster else self.outcome
 
     @property
     def advice(self) -> Advice | None:
@@ -88,14 +96,16 @@ class Conversion:
     @property
     def tone(self) -> Tone:
         """How reports colour it."""
-        return "bad" if self.hidden else "good" if self.outcome == Outcome.SHARES.past else "note"
+        good = self.outcome == Outcome.SHARES.past and not self.faster
+        return "bad" if self.hidden else "good" if good else "note"
 
     @property
     def message(self) -> str:
         """What happened, why, and what to write instead."""
         times = "" if self.times == 1 else f", {self.times} times"
         what = f"{self.outcome} {self.nbytes:,} bytes{times}, {self.source} to {self.result}: {self.why}"
-        return f"{self.call}: {what}; {self.advice}" if self.advice else f"{self.call}: {what}"
+        words = f"{self.call}: {what}; {self.advice}" if self.advice else f"{self.call}: {what}"
+        return f"{words}; {self.faster} is faster" if self.faster else words
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
@@ -103,7 +113,7 @@ class Conversion:
 
 def kind_of(c: Conversion) -> tuple[Any, ...]:
     """Return what equal conversions have in common."""
-    return c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked
+    return c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked, c.faster
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,11 @@ class Line:
         """Number of conversions."""
         return sum(c.times for c in self.conversions)
 
+    @property
+    def seconds(self) -> float:
+        """How long the conversions took."""
+        return sum(c.seconds for c in self.conversions)
+
 
 class AuditLog:
     """The conversions that an `audit` has seen, in the order of first appearance.
@@ -146,6 +161,8 @@ class AuditLog:
     def __init__(self) -> None:
         self._conversions: dict[tuple[Any, ...], Conversion] = {}
         self._lock = threading.RLock()  # a signal handler may read a log that its thread writes to
+        self._started = time.perf_counter()
+        self._ended: float | None = None
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         """Count one conversion, as a listener."""
@@ -158,6 +175,7 @@ class AuditLog:
             else:
                 known.times += c.times
                 known.nbytes += c.nbytes
+                known.seconds += c.seconds
 
     @property
     def conversions(self) -> list[Conversion]:
@@ -190,11 +208,26 @@ class AuditLog:
         """Bytes that were shared instead of copied."""
         return sum(c.nbytes for c in self.conversions if c.outcome == Outcome.SHARES.past)
 
+    @property
+    def seconds(self) -> float:
+        """How long all conversions took, those that shared included; threads are added up."""
+        return sum(c.seconds for c in self.conversions)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start of the audit to its end, or to now."""
+        return (time.perf_counter() if self._ended is None else self._ended) - self._started
+
+    def end(self) -> None:
+        """Stop the clock of `elapsed`."""
+        self._ended = time.perf_counter()
+
     def within(self, scope: Scope) -> AuditLog:
         """Return a log of the conversions that a scope has: this one, if it has all."""
         if scope == Scope():
             return self
         log = AuditLog()
+        log._started, log._ended = self._started, self._ended
         for c in self.conversions:
             if scope.has(c.place):
                 log(c, None, None)

@@ -15,7 +15,7 @@ from .listing import listings
 from .model import Conversion, Line
 from .pictures import Pictures
 from .run import Run
-from .terminal import milliseconds
+from .terminal import time_of
 from .totals import not_watched, totals
 
 MOST_MAPS = 12
@@ -34,7 +34,7 @@ def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
     """Return the page: the findings, the source of their lines, and memory maps of the first ones."""
     lines = run.log.lines()
     found = [(line, c) for line in lines for c in sorted(line.conversions, key=lambda c: not c.hidden)]
-    timed = any(milliseconds(c) for _, c in found)
+    timed = any(time_of(c) for _, c in found)
     numbers = [page.Column(title, numeric=True) for title in ("bytes", "times", *(["time"] if timed else []))]
     most = max((c.nbytes for _, c in found), default=0) or 1
     rows = [_row(line, c, run.folder, most, timed) for line, c in found]
@@ -70,7 +70,7 @@ def _row(line: Line, c: Conversion, folder: Path, most: int, timed: bool) -> lis
     return [
         page.Cell(_BAR.format(nbytes, c.tone, f"{100 * c.nbytes / most:.1f}"), c.nbytes),
         page.Cell(f"{c.times:,}", c.times),
-        *([page.Cell(milliseconds(c), getattr(c, "seconds", 0.0))] if timed else []),
+        *([page.Cell(time_of(c), c.seconds)] if timed else []),
         page.Cell(c.verdict, tone=c.tone),
         page.Cell(_CELL.format(Markup("<br>").join(parts)), f"{line.file}:{line.line:09}"),
     ]

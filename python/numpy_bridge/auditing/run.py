@@ -22,6 +22,7 @@ from .install.installation import installation
 from .model import AuditLog
 from .processes.parts import Parts
 from .processes.program import all_processes
+from .program.rewriting import rewritten
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT."""
@@ -77,7 +78,8 @@ def run(
     folder = Path.cwd()
     listening = nullcontext() if listener is None else installation.listening(listener)
     with all_processes() as processes:
-        with _as_python_does(arguments, as_module), listening, audit() as log:
+        as_python = _as_python_does(arguments, as_module)
+        with as_python, listening, audit() as log, installation.rewriting():
             status = _run(log, arguments[0], as_module, show_progress, last)
         parts = processes.merge_into(log)
     return Run(log, status, folder) if parts is None else Run(log, status, folder, parts)
@@ -149,7 +151,8 @@ def _run_script(file: str) -> None:
     vars(main).update(__cached__=None, __annotations__={})
     sys.modules["__main__"] = main
     with io.open_code(file) as source:
-        code = compile(source.read(), file, "exec", dont_inherit=True)
+        text = source.read()
+    code = rewritten(text, file) or compile(text, file, "exec", dont_inherit=True)
     exec(code, vars(main))
 
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from numpy_bridge.outcome import STYLES, Outcome
-from numpy_bridge.units import size
+from numpy_bridge.units import duration, size
 
 from .advice import CONDITION
 from .model import Conversion
 from .run import Run
-from .totals import not_watched, totals
+from .totals import not_watched, share_of_time, totals
 
 _WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
@@ -29,16 +29,21 @@ _NARROWEST = 60
 
 def table(run: Run, *, show_all: bool = False) -> RenderableType:
     """Return the hidden copies, heaviest first, and below them how much else there was."""
-    hidden, others = run.log.hidden, [c for c in run.log.conversions if not c.hidden]
+    hidden, rest = run.log.hidden, [c for c in run.log.conversions if not c.hidden]
+    slow, others = [c for c in rest if c.faster], [c for c in rest if not c.faster]
     parts: list[RenderableType] = []
     if hidden:
         parts.append(_Findings("Hidden copies", _heaviest_first(hidden), run.folder))
     if any(c.advice and c.advice.condition for c in hidden):
         parts.append(Text(f"What to use instead is right {CONDITION}.\n", "dim"))
+    if slow:
+        parts.append(_Findings("Slow", _heaviest_first(slow), run.folder))
     if others and show_all:
         parts.append(_Findings("Everything else", _heaviest_first(others), run.folder))
     elif others:
         parts.append(Text(f"Not shown: {_sums(others)}; --all lists them.", "dim"))
+    if run.log.conversions:
+        parts.append(Text(share_of_time(run.log)))
     parts.append(Text(("\n" if parts else "") + totals(run.log), "bold"))
     if run.others.unwatched:
         parts.append(Text(not_watched(run.others), "bold red"))
@@ -74,7 +79,7 @@ class _Findings(NamedTuple):
             yield from self._blocks(rows)
             return
         numbers = [("bytes", [Text(size(c.nbytes), STYLES[c.tone]) for c in self.conversions])]
-        times = [Text(milliseconds(c)) for c in self.conversions]
+        times = [Text(time_of(c)) for c in self.conversions]
         numbers += [("time", times)] if any(times) else []
         grid = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
         grid.title, grid.title_justify = self.title, "left"
@@ -121,10 +126,11 @@ def _texts(c: Conversion, folder: Path, advised: bool) -> list[Text]:
     texts = [Text(place, "cyan"), Text(what), Text(c.why)]
     if advised:
         texts.append(Text(c.advice.short, "green") if c.advice else Text("-", "dim"))
+    elif c.faster:
+        texts.append(Text(c.faster, "green"))
     return texts
 
 
-def milliseconds(c: Conversion) -> str:
+def time_of(c: Conversion) -> str:
     """Return how long all calls took together; empty if that was not measured."""
-    seconds = float(getattr(c, "seconds", 0.0))
-    return f"{1000 * seconds:,.4g} ms" if seconds else ""
+    return f"{duration(c.seconds):>6}" if c.seconds else ""

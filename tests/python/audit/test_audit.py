@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import subprocess
@@ -18,6 +19,7 @@ from numpy import asarray as asarray_of_before
 
 import numpy_bridge as bridge
 from numpy_bridge.auditing.install.installation import Installation, installation
+from numpy_bridge.auditing.judging import call_site
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
 
@@ -204,6 +206,40 @@ def test_installed_code_is_not_the_users(tmp_path: Path) -> None:
         installed.convert(np.ones(2))  # mine
     assert only(log).place.text == "installed.convert(np.ones(2))  # mine"
     assert only(log).place.through == "installed.convert"
+
+
+def test_a_library_that_stays_in_its_library_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import numpy as np\ndef work(a, t):\n    np.array(a), np.copy(a), t.clone(), t.double()\n"
+    installed = library(tmp_path, code + "    return np.asarray(t)\n")
+    judged: list[str] = []
+    report = installation.dispatcher.report
+
+    def counted(call: Any, *arguments: Any) -> None:
+        judged.append(call.label)
+        report(call, *arguments)
+
+    monkeypatch.setattr(installation.dispatcher, "report", counted)
+    with bridge.audit() as log:
+        installed.work(np.ones(2), torch.ones(2))
+    assert judged == ["np.asarray"]
+    assert only(log).call == "np.asarray"
+
+
+@pytest.mark.parametrize("with_executing", [True, False])
+def test_the_expression_that_runs(with_executing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last expression does not name np.array, which code in C calls on its own account."""
+    monkeypatch.setattr(call_site, "_known_words", {})
+    if with_executing:
+        pytest.importorskip("executing", reason="finds the expression that is evaluated")
+    else:
+        monkeypatch.setitem(sys.modules, "executing", None)
+    with bridge.audit() as log:
+        convert = functools.partial(np.array, copy=True)
+        (np.array([1.0]), list(map(np.array, [[2.0]])))
+        convert([3.0])
+    assert len(log) == (2 if with_executing else 3)
 
 
 # The log

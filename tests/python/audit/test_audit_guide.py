@@ -16,6 +16,8 @@ import pytest
 import numpy_bridge as bridge
 from numpy_bridge.auditing.judging.calls import CALLS
 from numpy_bridge.auditing.processes.parts import Parts
+from numpy_bridge.auditing.program.copies import FUNCTIONS, METHODS
+from numpy_bridge.auditing.program.rewriting import rewritten
 from repository import ROOT
 
 torch = pytest.importorskip("torch", reason="the guide is about torch")
@@ -43,6 +45,12 @@ def test_code_prints_what_is_shown(section: str, tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out == blocks(section, "text")[0]
 
 
+def untimed(text: str) -> list[str]:
+    """The lines of a table without its times."""
+    without = re.sub(r" *[\d.]+( [µm]?s\b|%)", "", text).replace(": little to gain", "")
+    return [line.strip() for line in without.splitlines()]
+
+
 def test_the_table_of_a_program_is_what_is_printed(tmp_path: Path) -> None:
     pytest.importorskip("typer", reason="the command line needs typer")
     program = blocks("A block", "python")[0].replace("import numpy_bridge as bridge\n\n", "")
@@ -52,9 +60,7 @@ def test_the_table_of_a_program_is_what_is_printed(tmp_path: Path) -> None:
     environment = {**os.environ, "COLUMNS": "80"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     (shown,) = blocks("A whole program", "text")
-    assert [line.strip() for line in done.stdout.splitlines()] == [
-        line.strip() for line in shown.splitlines()
-    ]
+    assert untimed(done.stdout) == untimed(shown)
 
 
 def test_the_line_of_unwatched_processes_is_what_is_printed() -> None:
@@ -66,7 +72,7 @@ def test_the_line_of_unwatched_processes_is_what_is_printed() -> None:
     assert shown == not_watched(Parts([], 0, missing)) + "\n"
 
 
-@pytest.mark.parametrize(("code", "why"), table("code"))
+@pytest.mark.parametrize(("code", "why"), table("code | why"))
 def test_what_cannot_be_seen(code: str, why: str) -> None:
     assert why
     scope: dict[str, Any] = {"np": np, "torch": torch, "a": np.ones(2), "t": torch.ones(2)}
@@ -75,6 +81,37 @@ def test_what_cannot_be_seen(code: str, why: str) -> None:
     with bridge.audit() as log:
         eval(code.strip("`"), scope)
     assert list(log) == []
+
+
+@pytest.mark.parametrize(("code", "why"), table("program | why"))
+def test_what_cannot_be_seen_in_a_program(code: str, why: str) -> None:
+    assert why
+    changed = rewritten(code.strip("`"), "program.py")
+    assert changed is not None
+    with bridge.audit() as log:
+        exec(changed, {"np": np, "torch": torch, "a": np.ones(2), "t": torch.ones(2)})
+    assert [c for c in log if "np.ones" not in c.place.text] == []
+
+
+@pytest.mark.parametrize(("code", "why"), table("code | why")[:5])
+def test_a_program_sees_what_a_block_cannot(code: str, why: str) -> None:
+    changed = rewritten(code.strip("`"), "program.py")
+    assert changed is not None
+    with bridge.audit() as log:
+        exec(changed, {"np": np, "torch": torch, "a": np.ones(2), "t": torch.ones(2)})
+    assert len(log.copies) == 1
+
+
+def test_every_call_of_own_lines_is_listed() -> None:
+    rows = {of: set(re.findall(r"`([\w.]+)`", calls)) for of, calls in table("of")}
+    methods = {name: set(calls) - {"[]"} for (_, name), calls in METHODS.items()}
+    assert (rows["arrays"], rows["tensors"]) == (methods["ndarray"], methods["Tensor"])
+    assert (rows["`np`"], rows["`torch`"]) == (set(FUNCTIONS["numpy"]), set(FUNCTIONS["torch"]))
+    assert rows["pandas"] == methods["DataFrame"] == methods["Series"] == methods["Index"]
+    assert rows["others"] == {
+        *(f"memoryview.{name}" for name in methods["memoryview"]),
+        *(f"Image.{name}" for name in (*methods["Image"], *FUNCTIONS["PIL.Image"])),
+    }
 
 
 def test_every_watched_call_is_listed() -> None:
@@ -88,9 +125,9 @@ def test_a_copy_that_is_asked_for_passes() -> None:
         code for row in table("asked for, so not hidden") for code in re.findall(r"`(.*?)`", row[0])
     ]
     calls = [code for code in expressions if "(" in code and "..." not in code and "cuda" not in code]
-    assert len(calls) == 5
+    assert len(calls) == 8
     for code in calls:
-        scope["x"] = torch.ones(2)
+        scope |= {"a": np.ones(2), "x": torch.ones(2), "y": torch.ones(1).double()}
         with bridge.no_copies():
             eval(code, scope)
 

@@ -39,6 +39,12 @@ SEVERAL = "several arrays are no one block of memory: they are put together"
 AS_F4 = " with x created as float32"
 AS_F8 = " with x created as float64"
 
+DTYPES = [
+    *(("double", "float64"), ("half", "float16"), ("bfloat16", "bfloat16"), ("cdouble", "complex128")),
+    *(("cfloat", "complex64"), ("long", "int64"), ("int", "int32"), ("short", "int16"), ("char", "int8")),
+    *(("byte", "uint8"), ("bool", "bool")),
+]
+
 SHARED = [
     # x, call, reason
     (A8, "torch.as_tensor(x)", SAME),
@@ -132,6 +138,14 @@ COPIED = [
     ("torch.ones(4, 3).t()", "x.contiguous()", ROWS, "", False),
     (T4, "x.to(torch.float64)", TO_F8, "", True),
     (T4, "x.to('cpu', copy=True)", "copy=True asks for it", "", True),
+    *(
+        (T4, f"x.{method}()", f"the dtype changes from float32 to {dtype}", "", True)
+        for method, dtype in DTYPES
+    ),
+    (T4 + ".double()", "x.float()", TO_F4, "", True),
+    (T4, "x.type(torch.float64)", TO_F8, "", True),
+    (T4, "x.type_as(torch.ones(1, dtype=torch.float64))", TO_F8, "", True),
+    (A4, "torch.ones(1).new_tensor(x)", "Tensor.new_tensor always copies", TO_TORCH, False),
     (A8, "np.array(x)", ARRAY, "np.asarray(x)", False),
     (A8, "np.copy(x)", "np.copy always copies", "", True),
     (A8, "np.asarray(x, dtype=np.float32)", TO_F4, "", False),
@@ -164,7 +178,8 @@ def run(setup: str, call: str) -> tuple[Any, Any, bridge.auditing.AuditLog]:
 def numbers(x: Any) -> np.ndarray[Any, Any]:
     """The elements behind an object, for reading and writing."""
     if isinstance(x, torch.Tensor):
-        return np.from_dlpack(x.detach().resolve_neg())
+        x = x.detach().resolve_neg()
+        return np.from_dlpack(x.view(torch.int16) if x.dtype is torch.bfloat16 else x)
     if isinstance(x, bridge.View):
         return np.asarray(x)
     if type(x).__name__ == "PyCapsule":
@@ -219,6 +234,10 @@ def test_the_alternative_shares(row: tuple[str, str, str, str, bool]) -> None:
 def test_a_call_of_no_data_is_no_conversion() -> None:
     for call in ("torch.Tensor(3, 4)", "torch.Tensor()", "torch.FloatTensor(2)", "torch.nn.Parameter(x)"):
         assert list(run(T4, call)[2]) == []
+
+
+def test_the_name_of_a_type_is_no_conversion() -> None:
+    assert list(run(T4, "x.type()")[2]) == []
 
 
 def test_nothing_to_copy() -> None:

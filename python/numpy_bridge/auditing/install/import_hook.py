@@ -1,4 +1,4 @@
-"""An import hook for the libraries that a program imports during an audit."""
+"""An import hook for the libraries, and the modules of the program, that are imported during an audit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,16 @@ class ImportHook(MetaPathFinder):
     ----------
     around : callable
         Returns the context for a module.
+
+    Attributes
+    ----------
+    rewrite : callable or None
+        Gets the loader of each module of the program itself.
     """
 
     def __init__(self, around: Callable[[ModuleType], AbstractContextManager[None]]) -> None:
         self._around = around
+        self.rewrite: Callable[[SourceFileLoader], None] | None = None
 
     def install(self) -> None:
         """Put the hook before the other finders."""
@@ -42,8 +48,11 @@ class ImportHook(MetaPathFinder):
         others: list[Any] = [finder for finder in sys.meta_path if finder is not self]
         specs = (finder.find_spec(name, path, target) for finder in others if hasattr(finder, "find_spec"))
         spec = next((found for found in specs if found is not None), None)
-        if spec is not None and type(spec.loader) in _LOADERS and code_of(spec.origin or "") is not Code.USER:
-            self._surround(spec.loader)
+        if spec is not None and type(spec.loader) in _LOADERS:
+            if code_of(spec.origin or "") is not Code.USER:
+                self._surround(spec.loader)
+            elif self.rewrite is not None and type(spec.loader) is SourceFileLoader:
+                self.rewrite(spec.loader)
         return spec
 
     def _surround(self, loader: Any) -> None:

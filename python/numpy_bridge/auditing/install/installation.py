@@ -37,6 +37,11 @@ class Installation:
         self._compilers = Compilers(self.patches)
         self._modules_before: frozenset[str] = frozenset()
 
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What judges calls and tells the listeners."""
+        return self._dispatcher
+
     def add(self, listener: Listener) -> None:
         """Pass every conversion of the process, in all threads, to `listener` until it is removed."""
         with self.patches.lock:
@@ -64,6 +69,22 @@ class Installation:
             yield
         finally:
             self.remove(listener)
+
+    @contextmanager
+    def rewriting(self) -> Iterator[None]:
+        """Rewrite the modules of the program that are imported inside the block."""
+        before = self._import_hook.rewrite
+        self.start_rewriting()
+        try:
+            yield
+        finally:
+            self._import_hook.rewrite = before
+
+    def start_rewriting(self) -> None:
+        """Rewrite the modules of the program that are imported from now on, while an audit runs."""
+        from ..program.rewriting import rewrite
+
+        self._import_hook.rewrite = rewrite
 
     def begin_in_child(self) -> None:
         """Replace all listeners in a forked process, such as a worker of a DataLoader."""

@@ -7,14 +7,19 @@ import functools
 import operator
 import sys
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from time import perf_counter
+from types import FrameType, FunctionType
 from typing import Any, cast
 
+import numpy as np
+
 from numpy_bridge import _core
+from numpy_bridge.tensors import is_tensor
 from numpy_bridge.unwatched import this_thread, unwatched
 
 from ..dispatch import Dispatcher
 from ..judging.addresses import before_the_call
+from ..judging.call_site import Code, code_of
 from ..judging.calls import Call, Sends
 from ..judging.messages import outgoing
 
@@ -25,10 +30,12 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
     It has no frame of its own: warnings and tracebacks have the line that made the call.
     """
 
-    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any] | None:
+    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any, float] | None:
         if this_thread.unwatched or not dispatcher.listeners:
             return None
         source, options = call.parts(arguments, keywords)
+        if call.stays and _is_of_library(call, source, sys._getframe().f_back):
+            return None
         if call.sends is Sends.NOTHING:
             source = before_the_call(source)
         else:
@@ -40,14 +47,15 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
             if source is None:
                 return None  # what happens in the call is watched
         this_thread.unwatched = True
-        return source, options
+        return source, options, perf_counter()
 
-    def after(noted: tuple[Any, Any], result: Any, returned: bool) -> None:
+    def after(noted: tuple[Any, Any, float], result: Any, returned: bool) -> None:
         __tracebackhide__ = True  # pytest shows the line that made the call
+        seconds = perf_counter() - noted[2]
         this_thread.unwatched = False
         if returned:
-            source, options = noted
-            dispatcher.report(call, options, source, result, sys._getframe().f_back)
+            source, options, _ = noted
+            dispatcher.report(call, options, source, result, sys._getframe().f_back, seconds)
 
     watched: Any = _core.stand_in(original, before, after)
     functools.update_wrapper(watched, original)
@@ -55,6 +63,15 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
     watched._torchdynamo_inline = original  # torch.compile traces the original
     watched.__reduce_ex__ = _reduction(call, watched, original)
     return cast("Callable[..., Any]", watched)
+
+
+def _is_of_library(call: Call, source: Any, frame: FrameType | None) -> bool:
+    """Whether a library calls NumPy with an array, or torch with a tensor.
+
+    What it makes of it in the same library is never reported, so it need not be judged.
+    """
+    same = is_tensor(source) if call.module == "torch" else type(source) is np.ndarray
+    return same and frame is not None and code_of(frame.f_code.co_filename) is not Code.USER
 
 
 def _reduction(call: Call, watched: Any, original: Any) -> Callable[[int], str | tuple[Any, ...]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
-import itertools
-import linecache
 import os
-import re
 import sys
 import sysconfig
 import threading
@@ -15,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 from threading import get_ident
 from types import CodeType, FrameType
+from typing import cast
 
 import numpy as np
 
@@ -41,6 +40,10 @@ _STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "pla
 _OURS = _folder(numpy_bridge.__file__)
 _NUMPY = _folder(np.__file__)
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+_MOST_WORDS = 4096
+_known_words: dict[tuple[CodeType, int], frozenset[str]] = {}
+"""The names at each place of the program, by code and instruction."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -84,7 +87,7 @@ def _mentions(frame: FrameType | None, function: str) -> bool:
     """Whether the expression that is being evaluated names a function, or a variable that is bound to it."""
     if frame is None:
         return False
-    words = _words(frame.f_code, frame.f_lasti)
+    words = _words(frame)
     return function in words or any(_is_named(frame.f_globals.get(word), function) for word in words)
 
 
@@ -95,18 +98,31 @@ def _is_named(value: object, function: str) -> bool:
         return False
 
 
-@functools.lru_cache(maxsize=4096)
-def _words(code: CodeType, instruction: int) -> frozenset[str]:
-    """Collect the names in the expression of an instruction; in the whole code if that is unknown."""
-    positions = getattr(code, "co_positions", None)  # Python 3.11
-    if positions is not None:
-        first, last, start, end = next(itertools.islice(positions(), instruction // 2, None))
-        lines = [linecache.getline(code.co_filename, line) for line in range(first or 0, (last or 0) + 1)]
-        if start is not None and all(lines):
-            lines[-1] = lines[-1].encode()[:end].decode(errors="ignore")
-            lines[0] = lines[0].encode()[start:].decode(errors="ignore")
-            return frozenset(re.findall(r"\w+", "".join(lines)))
-    return frozenset(code.co_names)
+def _words(frame: FrameType) -> frozenset[str]:
+    """Collect the names in the expression that is being evaluated; in the whole code if that is unknown."""
+    key = (frame.f_code, frame.f_lasti)
+    found = _known_words.get(key)
+    if found is None:
+        if len(_known_words) >= _MOST_WORDS:
+            _known_words.clear()
+        found = _known_words[key] = _names_in(_expression(frame)) or frozenset(frame.f_code.co_names)
+    return found
+
+
+def _expression(frame: FrameType) -> ast.AST | None:
+    """Return the expression that is being evaluated; None without `executing`, or if there is no source."""
+    try:
+        from executing import Source
+
+        return cast("ast.AST | None", Source.executing(frame).node)
+    except Exception:  # source that does not fit the code, as of a file that was changed meanwhile
+        return None
+
+
+def _names_in(expression: ast.AST | None) -> frozenset[str]:
+    nodes = () if expression is None else ast.walk(expression)
+    names = (getattr(node, "attr", None) or getattr(node, "id", None) for node in nodes)
+    return frozenset(name for name in names if name)
 
 
 def _nearest(frame: FrameType | None) -> CallSite:

@@ -44,6 +44,10 @@ class Call:
         A dictionary in the module that holds the function as a value. Callers take it from there.
     sends : Sends
         Whether the call pickles its argument, see `messages`.
+    own_lines : bool
+        True if it is watched at the program's own lines only, see `program.copies`.
+    stays : bool
+        True if the result is in the library of `module`, and on the device of an argument of that library.
     """
 
     module: str
@@ -56,6 +60,8 @@ class Call:
     position: int = 0
     registry: str = ""
     sends: Sends = Sends.NOTHING
+    own_lines: bool = False
+    stays: bool = False
 
     @property
     def function(self) -> str:
@@ -83,9 +89,17 @@ class Call:
 
 
 def _functions(module: str, label: str, **parameters: str) -> tuple[Call, ...]:
-    return tuple(Call(module, name, f"{label}.{name}", first) for name, first in parameters.items())
+    stays = module == "numpy"
+    return tuple(
+        Call(module, name, f"{label}.{name}", first, stays=stays) for name, first in parameters.items()
+    )
 
 
+_DTYPES = (
+    *("double", "float", "half", "bfloat16", "cdouble", "cfloat"),
+    *("long", "int", "short", "char", "byte", "bool"),
+)
+_MOVES = ("cpu", "cuda", "to", "type", "type_as")
 _COLLATE = "torch.utils.data._utils.collate"
 
 CALLS: tuple[Call, ...] = (
@@ -97,9 +111,14 @@ CALLS: tuple[Call, ...] = (
     Call("torch", "Tensor.__array__", "Tensor.__array__"),
     Call("torch", "Tensor.__dlpack__", "Tensor.__dlpack__"),
     Call("torch", "Tensor.tolist", "Tensor.tolist", copies="a list holds Python objects", asked=True),
-    Call("torch", "Tensor.clone", "Tensor.clone", copies="clone always copies", asked=True),
-    Call("torch", "Tensor.contiguous", "Tensor.contiguous"),
-    *(Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True) for name in ("cpu", "cuda", "to")),
+    Call("torch", "Tensor.clone", "Tensor.clone", copies="clone always copies", asked=True, stays=True),
+    Call("torch", "Tensor.contiguous", "Tensor.contiguous", stays=True),
+    *(Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True) for name in _MOVES),
+    *(Call("torch", f"Tensor.{name}", f"Tensor.{name}", asked=True, stays=True) for name in _DTYPES),
+    Call(
+        *("torch", "Tensor.new_tensor", "Tensor.new_tensor", "data", "Tensor.new_tensor always copies"),
+        position=1,
+    ),
     *(
         Call(_COLLATE, function, "default_collate", "batch", reason, True, registry="default_collate_fn_map")
         for function, reason in {
@@ -110,8 +129,8 @@ CALLS: tuple[Call, ...] = (
             "collate_int_fn": "the numbers are gathered into one batch",
         }.items()
     ),
-    Call("numpy", "array", "np.array", "object", "np.array copies unless it is told not to"),
-    Call("numpy", "copy", "np.copy", "a", "np.copy always copies", asked=True),
+    Call("numpy", "array", "np.array", "object", "np.array copies unless it is told not to", stays=True),
+    Call("numpy", "copy", "np.copy", "a", "np.copy always copies", asked=True, stays=True),
     *_functions("numpy", "np", asarray="a", asanyarray="a", ascontiguousarray="a", asfortranarray="a"),
     *_functions("numpy", "np", from_dlpack="x", frombuffer="buffer"),
     *_functions("numpy_bridge", "bridge", to_numpy="x", to_torch="x", view="x"),

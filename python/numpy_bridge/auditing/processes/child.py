@@ -17,6 +17,7 @@ def watch(folder: Path) -> None:
     """Watch this process, a new interpreter, from now on to its end."""
     hook_into(folder).install()
     installation.add(begin(folder))
+    installation.start_rewriting()
 
 
 def hook_into(folder: Path) -> Hooks:

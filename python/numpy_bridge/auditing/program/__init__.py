@@ -1,0 +1,1 @@
+"""Copies at the lines of the program itself: its source is rewritten when it is loaded."""

@@ -1,0 +1,129 @@
+"""The table of calls that copy within one library, which only the program's own lines are watched for.
+
+They are disjoint from the calls of `judging.calls`, so that no copy is counted twice.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+
+from ..judging.calls import Call
+
+SUBSCRIPT = "[]"
+"""The name of `x[...]`."""
+
+_PICKED = "the elements are picked by an index, into new memory"
+_REPEATED = "the elements are repeated in new memory"
+_JOINED = "the arrays are put together in new memory"
+_CHOSEN = "the elements of both are put together in new memory"
+_MOVED = "the elements are arranged anew, in new memory"
+_BYTES = "bytes hold a copy"
+_LIST = "a list holds Python objects"
+_NO_STRIDES = "no strides describe the new shape, so its elements are copied together"
+_COLUMNS = "the columns are put together in one array"
+
+
+def _always(name: str) -> str:
+    return f"{name} always copies"
+
+
+_ASKED_METHODS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("numpy", "ndarray"): {
+        "astype": "",
+        "copy": _always("copy"),
+        "flatten": _always("flatten"),
+        "tolist": _LIST,
+        "tobytes": _BYTES,
+        **dict.fromkeys(("take", "compress", "choose", SUBSCRIPT), _PICKED),
+        "repeat": _REPEATED,
+    },
+    ("torch", "Tensor"): {
+        **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _REPEATED),
+        **dict.fromkeys(("index_select", "masked_select", "gather", "take", SUBSCRIPT), _PICKED),
+        "where": _CHOSEN,
+        "roll": _MOVED,
+        "pin_memory": "pinned memory is new memory",
+    },
+    ("builtins", "memoryview"): {"tobytes": _BYTES, "tolist": _LIST},
+    ("PIL", "Image"): {"tobytes": _BYTES},
+}
+
+_HIDDEN_METHODS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("numpy", "ndarray"): dict.fromkeys(("reshape", "ravel"), _NO_STRIDES),
+    ("torch", "Tensor"): dict.fromkeys(("reshape", "flatten", "ravel"), _NO_STRIDES),
+    ("pandas", "DataFrame"): dict.fromkeys(("to_numpy", "values"), _COLUMNS),
+    ("pandas", "Series"): dict.fromkeys(("to_numpy", "values"), "the values are converted"),
+    ("pandas", "Index"): dict.fromkeys(("to_numpy", "values"), "the values are converted"),
+}
+
+PROPERTIES = frozenset({"values"})
+"""Names that are read rather than called."""
+
+_STACKS = ("stack", "hstack", "vstack", "dstack", "column_stack")
+
+_ASKED_FUNCTIONS: Mapping[str, Mapping[str, str]] = {
+    "numpy": {
+        **dict.fromkeys((*_STACKS, "concatenate", "concat", "block", "append", "insert"), _JOINED),
+        **dict.fromkeys(("repeat", "tile", "resize"), _REPEATED),
+        **dict.fromkeys(("take", "take_along_axis", "compress", "extract", "delete"), _PICKED),
+        "where": _CHOSEN,
+        "roll": _MOVED,
+    },
+    "torch": {
+        **dict.fromkeys((*_STACKS, "row_stack", "cat", "concat", "concatenate"), _JOINED),
+        **dict.fromkeys(("repeat_interleave", "tile"), _REPEATED),
+        **dict.fromkeys(("index_select", "masked_select", "gather", "take", "take_along_dim"), _PICKED),
+        "where": _CHOSEN,
+        "roll": _MOVED,
+        "clone": _always("clone"),
+    },
+}
+
+_HIDDEN_FUNCTIONS: Mapping[str, Mapping[str, str]] = {
+    "numpy": dict.fromkeys(("reshape", "ravel"), _NO_STRIDES),
+    "torch": dict.fromkeys(("reshape", "flatten", "ravel"), _NO_STRIDES),
+    "PIL.Image": {"fromarray": "Pillow keeps the pixels of this mode in an order of its own"},
+}
+
+_SHORT = {"numpy": "np", "PIL.Image": "Image"}
+
+
+def _methods() -> Iterator[tuple[tuple[str, str], str, Call]]:
+    for asked, table in ((True, _ASKED_METHODS), (False, _HIDDEN_METHODS)):
+        for kind, names in table.items():
+            for name, reason in names.items():
+                label = f"{kind[1]}{name}" if name == SUBSCRIPT else f"{kind[1]}.{name}"
+                yield kind, name, Call(kind[0], name, label, copies=reason, asked=asked, own_lines=True)
+
+
+def _functions() -> Iterator[tuple[str, str, Call]]:
+    for asked, table in ((True, _ASKED_FUNCTIONS), (False, _HIDDEN_FUNCTIONS)):
+        for module, names in table.items():
+            for name, reason in names.items():
+                label = f"{_SHORT.get(module, module)}.{name}"
+                position = 1 if name == "where" else 0
+                call = Call(module, name, label, "", reason, asked, position=position, own_lines=True)
+                yield module, name, call
+
+
+METHODS: dict[tuple[str, str], dict[str, Call]] = {}
+"""The calls of each class, by its library and its name."""
+
+FUNCTIONS: dict[str, dict[str, Call]] = {}
+"""The calls of each module."""
+
+for _kind, _name, _call in _methods():
+    METHODS.setdefault(_kind, {})[_name] = _call
+for _module, _name, _call in _functions():
+    FUNCTIONS.setdefault(_module, {})[_name] = _call
+
+NAMES = frozenset(name for calls in (*METHODS.values(), *FUNCTIONS.values()) for name in calls)
+"""The names that rewriting looks for."""
+
+
+@functools.lru_cache(maxsize=512)
+def calls_of(kind: type) -> Mapping[str, Call]:
+    """Return the calls of a class by name: those of the first base that has any."""
+    found = (METHODS.get((base.__module__.partition(".")[0], base.__name__)) for base in kind.__mro__)
+    return next((calls for calls in found if calls), {})
