@@ -52,7 +52,7 @@ class Verification:
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[Any, ...], _Tally] = {}
-        self._open: list[weakref.finalize[..., Any]] = []
+        self._open: dict[object, tuple[weakref.ref[Any], Callable[[], None]]] = {}
         self._ended = False
 
     def __call__(self, conversion: Conversion, source: Any, result: Any) -> None:
@@ -67,8 +67,9 @@ class Verification:
     def finish(self, log: AuditLog) -> None:
         """Check the results that are still alive, and note in a log what was found."""
         self._ended = True
-        for check in self._open:
+        for _, check in tuple(self._open.values()):
             check()
+        self._open.clear()
         for c in log.conversions:
             c.checked = str(self._tallies.get(kind_of(c), ""))
 
@@ -89,10 +90,13 @@ class Verification:
                     tally.safe += 1
 
         owner = result.untyped_storage() if is_tensor(result) else result
-        finalizer = weakref.finalize(owner, check)
-        finalizer.atexit = False
-        self._open = [each for each in self._open if each.alive]
-        self._open.append(finalizer)
+        mark = object()
+
+        def end(_: object) -> None:
+            if self._open.pop(mark, None) is not None:
+                check()
+
+        self._open[mark] = weakref.ref(owner, end), check  # weakref.finalize ends with the exit functions
 
 
 def _checksum(x: Any) -> int | None:

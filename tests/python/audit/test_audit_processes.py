@@ -124,7 +124,7 @@ def test_every_way_to_start_a_process() -> None:
 
 def test_what_was_not_watched_is_said_and_fails() -> None:
     done = audit(UNWATCHED.replace("np.array", "np.asarray"), "--fail-on-copy", "--json", "report.json")
-    *_, last = done.stdout.split("no hidden copies\n")
+    *_, last = done.stdout.split("no hidden copies in watched calls\n")
     assert last.startswith("not watched: 4 processes (process ")
     number, status = next(line for line in done.stdout.splitlines() if line.endswith(" -9")).split()
     unwatched = json.loads(Path("report.json").read_text())["unwatched"]
