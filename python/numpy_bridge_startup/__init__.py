@@ -2,6 +2,8 @@
 
 `numpy_bridge_startup.pth` calls `start` if the environment names a folder for the findings. This is a package
 of its own, so that Python starts without NumPy. A process that never imports NumPy is not delayed.
+
+PYTEST_DONT_REWRITE: pytest rewrites the asserts of every plugin's distribution, and warns if it is too late.
 """
 
 from __future__ import annotations
