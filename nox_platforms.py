@@ -104,11 +104,11 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
     session.install("ziglang>=0.17")
     folder = Path(session.create_tmp(), "zig", architecture).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    python = Path(session.bin, "python")
+    (zig,) = steps.installed(session, "ziglang/zig")  # not by Python: builds of pip hide its packages
     target = f"{architecture}-linux-gnu.{OLDEST_GLIBC}"
     for tool, words in {"c++": f"c++ -target {target}", "ar": "ar", "ranlib": "ranlib"}.items():
         program = folder / tool
-        program.write_text(f'#!/bin/sh\nexec "{python}" -m ziglang {words} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{zig.absolute()}" {words} "$@"\n')
         program.chmod(0o755)
     defined = {
         "CMAKE_AR": folder / "ar",
@@ -128,7 +128,7 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
 def _cross_wheel(session: nox.Session, architecture: str, source: str, folder: Path) -> Path:
     """Make a wheel for glibc 2.17, with the headers of this Python."""
     zig = _zig(session, architecture)
-    build = f"--config-settings=build-dir={session.create_tmp()}/build-{architecture}"
+    build = f"--config-settings=build-dir={Path(session.create_tmp()).absolute()}/build-{architecture}"
     options = ("-q", "--no-deps", f"--wheel-dir={folder}", build, *zig.settings)
     session.run("pip", "wheel", *options, source, env=zig.env)
     (wheel,) = folder.glob(f"*linux_{architecture}.whl")
