@@ -110,7 +110,10 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
         program = folder / tool
         program.write_text(f'#!/bin/sh\nexec "{zig.absolute()}" {words} "$@"\n')
         program.chmod(0o755)
+    asked = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
+    suffix = steps.output_of(session, "python", "-c", asked)
     defined = {
+        "PYTHON_MODULE_EXTENSION": suffix.replace(platform.machine(), architecture),
         "CMAKE_AR": folder / "ar",
         "CMAKE_RANLIB": folder / "ranlib",
         "CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
@@ -118,11 +121,8 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
         "NUMPY_BRIDGE_CUDA": "OFF",
     }
     settings = tuple(f"--config-settings=cmake.define.{key}={value}" for key, value in defined.items())
-    asked = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
-    suffix = steps.output_of(session, "python", "-c", asked).replace(platform.machine(), architecture)
-    host = {"_PYTHON_HOST_PLATFORM": f"linux-{architecture}", "SETUPTOOLS_EXT_SUFFIX": suffix}
-    alone = {"CXX": str(folder / "c++"), "CMAKE_CXX_COMPILER_LAUNCHER": None}
-    return Zig({**alone, **host}, settings)
+    env = {"CXX": str(folder / "c++"), "_PYTHON_HOST_PLATFORM": f"linux-{architecture}"}
+    return Zig({**env, "CMAKE_CXX_COMPILER_LAUNCHER": None}, settings)
 
 
 def _cross_wheel(session: nox.Session, architecture: str, source: str, folder: Path) -> Path:
