@@ -104,13 +104,16 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
     session.install("ziglang>=0.17")
     folder = Path(session.create_tmp(), "zig", architecture).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    python = Path(session.bin, "python")
+    (zig,) = steps.installed(session, "ziglang/zig")  # not by Python: builds of pip hide its packages
     target = f"{architecture}-linux-gnu.{OLDEST_GLIBC}"
     for tool, words in {"c++": f"c++ -target {target}", "ar": "ar", "ranlib": "ranlib"}.items():
         program = folder / tool
-        program.write_text(f'#!/bin/sh\nexec "{python}" -m ziglang {words} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{zig.absolute()}" {words} "$@"\n')
         program.chmod(0o755)
+    asked = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
+    suffix = steps.output_of(session, "python", "-c", asked)
     defined = {
+        "PYTHON_MODULE_EXTENSION": suffix.replace(platform.machine(), architecture),
         "CMAKE_AR": folder / "ar",
         "CMAKE_RANLIB": folder / "ranlib",
         "CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
@@ -118,17 +121,14 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
         "NUMPY_BRIDGE_CUDA": "OFF",
     }
     settings = tuple(f"--config-settings=cmake.define.{key}={value}" for key, value in defined.items())
-    asked = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
-    suffix = steps.output_of(session, "python", "-c", asked).replace(platform.machine(), architecture)
-    host = {"_PYTHON_HOST_PLATFORM": f"linux-{architecture}", "SETUPTOOLS_EXT_SUFFIX": suffix}
-    alone = {"CXX": str(folder / "c++"), "CMAKE_CXX_COMPILER_LAUNCHER": None}
-    return Zig({**alone, **host}, settings)
+    env = {"CXX": str(folder / "c++"), "_PYTHON_HOST_PLATFORM": f"linux-{architecture}"}
+    return Zig({**env, "CMAKE_CXX_COMPILER_LAUNCHER": None}, settings)
 
 
 def _cross_wheel(session: nox.Session, architecture: str, source: str, folder: Path) -> Path:
     """Make a wheel for glibc 2.17, with the headers of this Python."""
     zig = _zig(session, architecture)
-    build = f"--config-settings=build-dir={session.create_tmp()}/build-{architecture}"
+    build = f"--config-settings=build-dir={Path(session.create_tmp()).absolute()}/build-{architecture}"
     options = ("-q", "--no-deps", f"--wheel-dir={folder}", build, *zig.settings)
     session.run("pip", "wheel", *options, source, env=zig.env)
     (wheel,) = folder.glob(f"*linux_{architecture}.whl")
