@@ -24,17 +24,27 @@
 
 namespace nanobind::detail {
 
-/// What a function returns as an object of the engine's, such as `to_torch(own(...))`.
+template <class T>
+inline constexpr auto array_name = numpy_bridge::detail::descriptor_of<numpy_bridge::detail::nanobind_text,
+                                                                       numpy_bridge::detail::array_annotation<T>>();
+
+/// What a function returns as an object of the engine's, such as `to_library_of(x, own(...))`.
 template <> struct type_caster<pybind11::object> {
     using Value = pybind11::object;
     static constexpr auto Name = const_name("object");
     static handle from_cpp(pybind11::object&& x, rv_policy, cleanup_list*) noexcept { return x.release().ptr(); }
 };
 
+template <> struct type_caster<numpy_bridge::tensor_object> {
+    using Value = numpy_bridge::tensor_object;
+    static constexpr auto Name = const_name("torch.Tensor");
+    static handle from_cpp(pybind11::object&& x, rv_policy, cleanup_list*) noexcept { return x.release().ptr(); }
+};
+
 /// Returned from a function it becomes a NumPy array.
 template <class T> struct type_caster<numpy_bridge::owned<T>> {
     using Value = numpy_bridge::owned<T>;
-    static constexpr auto Name = const_name("numpy.ndarray");
+    static constexpr auto Name = array_name<T>;
 
     /// Under `reference_internal`, the default of properties, the array keeps the object that it came from alive.
     static handle from_cpp(Value&& from, rv_policy policy, cleanup_list* call) noexcept {
@@ -49,7 +59,7 @@ template <class T> struct type_caster<numpy_bridge::owned<T>> {
 
 template <class T, class... Constraints> struct type_caster<numpy_bridge::fresh<T, Constraints...>> {
     using Value = numpy_bridge::fresh<T, Constraints...>;
-    static constexpr auto Name = const_name("numpy.ndarray");
+    static constexpr auto Name = array_name<T>;
     static handle from_cpp(const Value& from, rv_policy, cleanup_list*) noexcept {
         return handle(from.object().ptr()).inc_ref();
     }
@@ -57,7 +67,7 @@ template <class T, class... Constraints> struct type_caster<numpy_bridge::fresh<
 
 template <class T> struct type_caster<numpy_bridge::aliased<T>> {
     using Value = numpy_bridge::aliased<T>;
-    static constexpr auto Name = const_name("numpy.ndarray");
+    static constexpr auto Name = array_name<T>;
 
     static handle from_cpp(Value&& from, rv_policy policy, cleanup_list* call) noexcept {
         pybind11::object array;

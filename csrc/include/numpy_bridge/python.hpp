@@ -1,6 +1,7 @@
 /// Helpers for the CPython API that every protocol uses.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,7 +28,10 @@ using namespace detail;
 namespace detail {
 using namespace engine;
 
-}
+/// Text in signatures of pybind11.
+template <std::size_t N> using pybind11_text = py::detail::descr<N>;
+
+} // namespace detail
 
 namespace engine {
 

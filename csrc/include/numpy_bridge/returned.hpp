@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
+#include <numpy_bridge/arguments/words.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -164,12 +165,20 @@ template <class T, class Deleter> owned<T> own(T* data, std::vector<std::int64_t
     return owned<T>(data, std::move(shape), detail::owner_of(std::move(kept)));
 }
 
+/// A torch tensor; signatures of functions that return it say so.
+class tensor_object : public py::object {
+public:
+    explicit tensor_object(py::object tensor) noexcept : py::object(std::move(tensor)) {}
+};
+
 /// A NumPy array over the memory. Raises sharing_error for dtypes that NumPy lacks.
 template <class T> py::object to_numpy(owned<T> from) { return engine::numpy_array_of(std::move(from)); }
 
 /// A torch tensor over the memory. Imports torch; raises sharing_error for dtypes that it lacks and for
 /// const elements, because tensors are always writable.
-template <class T> py::object to_torch(owned<T> from) { return engine::torch_tensor_of(std::move(from)); }
+template <class T> tensor_object to_torch(owned<T> from) {
+    return tensor_object(engine::torch_tensor_of(std::move(from)));
+}
 
 /// A `numpy_bridge.View` of the memory. Imports numpy_bridge, which must be installed.
 template <class T> py::object to_view(owned<T> from) { return engine::view_of(std::move(from)); }
@@ -188,9 +197,14 @@ NUMPY_BRIDGE_NAMESPACE_END
 
 namespace pybind11::detail {
 
+template <> struct handle_type_name<numpy_bridge::tensor_object> {
+    static constexpr auto name = const_name("torch.Tensor");
+};
+
 /// Returned from a function it becomes a NumPy array.
 template <class T> struct type_caster<numpy_bridge::owned<T>> {
-    static constexpr auto name = const_name("numpy.ndarray");
+    static constexpr auto name = numpy_bridge::detail::descriptor_of<numpy_bridge::detail::pybind11_text,
+                                                                     numpy_bridge::detail::array_annotation<T>>();
 
     /// Under `reference_internal`, the default of properties, the array keeps the object that it came from alive.
     static handle cast(numpy_bridge::owned<T>&& from, return_value_policy policy, handle parent) {
@@ -200,7 +214,8 @@ template <class T> struct type_caster<numpy_bridge::owned<T>> {
 };
 
 template <class T> struct type_caster<numpy_bridge::aliased<T>> {
-    static constexpr auto name = const_name("numpy.ndarray");
+    static constexpr auto name = numpy_bridge::detail::descriptor_of<numpy_bridge::detail::pybind11_text,
+                                                                     numpy_bridge::detail::array_annotation<T>>();
 
     static handle cast(numpy_bridge::aliased<T>&& from, return_value_policy policy, handle parent) {
         const bool is_part = policy == return_value_policy::reference_internal;

@@ -138,6 +138,6 @@ def test_conversions_that_torch_cannot_do_are_refusals(extension: ModuleType) ->
 
 def test_signatures_spell_out_the_constraints(extension: ModuleType) -> None:
     assert (
-        'x: typing.Annotated[typing.Any, "float32, C-contiguous, 2-D, writable, CPU"]'
+        'x: typing.Annotated[numpy_bridge.typing.Shareable, "float32, C-contiguous, 2-D, writable, CPU"]'
         in extension.matrix.__doc__
     )

@@ -14,6 +14,7 @@
 #include <numpy_bridge/arguments/fast_path.hpp>
 #include <numpy_bridge/arguments/load.hpp>
 #include <numpy_bridge/arguments/overloads.hpp>
+#include <numpy_bridge/arguments/words.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -46,12 +47,7 @@ template <class Spec, bool OfWholeArgument = false> class argument_caster {
 public:
     argument_caster() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
 
-    static constexpr auto name = [] {
-        constexpr auto text = words_for(wanted);
-        py::detail::descr<text.size()> words;
-        for (std::size_t i = 0; i < text.size(); ++i) words.text[i] = text.view()[i];
-        return py::detail::const_name("typing.Annotated[typing.Any, \"") + words + py::detail::const_name("\"]");
-    }();
+    static constexpr auto name = descriptor_of<pybind11_text, argument_annotation<Spec>>();
 
     bool load(py::handle x, bool convert) {
         if constexpr (wanted.record != nullptr) wanted.record->dtype(); // raises if it is not registered

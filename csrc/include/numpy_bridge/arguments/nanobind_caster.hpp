@@ -29,6 +29,8 @@ namespace detail {
 
 namespace nb = nanobind;
 
+template <std::size_t N> using nanobind_text = nb::detail::descr<N>;
+
 /// An argument that is no array.
 template <class Caster> struct nanobind_other : Caster {
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
@@ -165,15 +167,9 @@ namespace nanobind::detail {
 
 /// Arrays in containers, those that `nanobind::cast` makes, and those that go back to Python.
 template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
-    static constexpr auto words = [] {
-        constexpr auto text = numpy_bridge::detail::words_for(Spec::wanted);
-        descr<text.size()> out;
-        for (std::size_t i = 0; i < text.size(); ++i) out.text[i] = text.view()[i];
-        return out;
-    }();
-
+    using annotation = numpy_bridge::detail::argument_annotation<Spec>;
     NB_TYPE_CASTER(numpy_bridge::array_argument<Spec>,
-                   const_name("typing.Annotated[typing.Any, \"") + words + const_name("\"]"))
+                   (numpy_bridge::detail::descriptor_of<numpy_bridge::detail::nanobind_text, annotation>()))
 
     bool from_python(handle x, std::uint32_t flags, cleanup_list* call) noexcept {
         bool fits = false;

@@ -99,6 +99,39 @@ constexpr fixed_text words_for(const requirements& r) noexcept {
     return out;
 }
 
+/// The type of an argument in signatures, which stubs and type checkers read.
+constexpr fixed_text annotation_for(const requirements& r) noexcept {
+    fixed_text out;
+    out << "typing.Annotated[" << (r.array_like ? "numpy.typing.ArrayLike" : "numpy_bridge.typing.Shareable");
+    return out << ", \"" << words_for(r).view() << "\"]";
+}
+
+/// The type of an array of these elements: "numpy.typing.NDArray[numpy.float32]".
+constexpr fixed_text annotation_for_array(dtype_set elements) noexcept {
+    fixed_text out;
+    out << "numpy.typing.NDArray[";
+    for (const dtype_info& row : dtype_table)
+        if (elements == set_of(row.id) && row.numpy_number >= 0)
+            return out << "numpy." << row.name << (row.id == dtype::boolean ? "_]" : "]");
+    return out << "typing.Any]";
+}
+
+/// The annotations of an argument and of an array with elements of type T.
+template <class Spec> struct argument_annotation {
+    static constexpr fixed_text text = annotation_for(Spec::wanted);
+};
+template <class T> struct array_annotation {
+    static constexpr fixed_text text = annotation_for_array(element_types<std::remove_const_t<T>>::set);
+};
+
+/// The text of an annotation as pybind11 and nanobind have it: `Descriptor<characters>`.
+template <template <std::size_t> class Descriptor, class Annotation> constexpr auto descriptor_of() noexcept {
+    constexpr std::size_t size = Annotation::text.size();
+    Descriptor<size> out;
+    for (std::size_t i = 0; i < size; ++i) out.text[i] = Annotation::text.view()[i];
+    return out;
+}
+
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
