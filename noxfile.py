@@ -122,7 +122,15 @@ def tests_without_torch(session: nox.Session) -> None:
 def downstream(session: nox.Session) -> None:
     """Other people's projects, built against the installed wheel: build systems, the example, the guide."""
     tools = ("pytest>=8", "pytest-timeout>=2.3", "pybind11>=3.1", "cmake>=3.24", "ninja")
-    others = ("scikit-build-core>=0.11", "meson-python", "setuptools", "jax", "nanobind", "mypy", "pybind11-stubgen")
+    others = (
+        "scikit-build-core>=0.11",
+        "meson-python",
+        "setuptools",
+        "jax",
+        "nanobind",
+        "mypy",
+        "pybind11-stubgen",
+    )
     steps.install_wheel(session, "[torch]", *tools, *others)
     session.run("pytest", "tests/downstream", *session.posargs)
 

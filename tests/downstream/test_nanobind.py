@@ -178,8 +178,14 @@ def test_differences_from_pybind11(expression: str, text: str, modules: dict[str
 
 
 def test_signatures_say_what_arrays_ask_for(module: ModuleType) -> None:
-    assert 'typing.Annotated[numpy_bridge.typing.Shareable, "float32, 2-D, writable, CPU"]' in module.scale.__doc__
-    assert 'typing.Annotated[numpy_bridge.typing.Shareable, "float32, writable, CPU"] | None' in module.size_or_none.__doc__
+    assert (
+        'typing.Annotated[numpy_bridge.typing.Shareable, "float32, 2-D, writable, CPU"]'
+        in module.scale.__doc__
+    )
+    assert (
+        'typing.Annotated[numpy_bridge.typing.Shareable, "float32, writable, CPU"] | None'
+        in module.size_or_none.__doc__
+    )
     assert "-> numpy.typing.NDArray[numpy.float64]" in module.grid.__doc__
 
 

@@ -67,7 +67,7 @@ def test_stubs_name_what_is_taken_and_returned(folder: Path) -> None:
     shareable = 'typing.Annotated[numpy_bridge.typing.Shareable, "float32, 1-D, writable, CPU"]'
     assert f"def gain(x: {shareable}, by: typing.SupportsFloat" in stub
     assert 'def total(x: typing.Annotated[numpy.typing.ArrayLike, "float64, CPU"]) -> float' in stub
-    assert "Shareable, \"float32, CPU\"] | None) -> None" in stub
+    assert 'Shareable, "float32, CPU"] | None) -> None' in stub
     assert "def grid() -> numpy.typing.NDArray[numpy.float64]" in stub
     assert "def fresh() -> numpy.typing.NDArray[numpy.bool_]" in stub
     assert "def tensor() -> torch.Tensor" in stub
