@@ -43,7 +43,7 @@ def sections(found: dict[str, Any]) -> list[Section]:
     """Return the result of `describe` as headings, each with pairs of a name and a text."""
     of_all = [("version", found["version"]), ("Python", found["python"]), ("platform", found["platform"])]
     of_all.append(("tensors", _of_fast_tensors(found["fast_tensors"])))
-    of_all.append(("tested with", ", ".join(f"{n} {a} to {b}" for n, (a, b) in found["tested"].items())))
+    of_all.append(("tested with", ", ".join(f"{name} {_range(*each)}" for name, each in found["tested"].items())))
     if found["newer"]:
         newer = ", ".join(f"{name} {version}" for name, version in found["newer"].items())
         of_all.append(("warning", f"newer than any that was tested: {newer}"))
@@ -52,6 +52,10 @@ def sections(found: dict[str, Any]) -> list[Section]:
         ("CUDA", _of_cuda(found["cuda"])),
         ("array libraries", list(found["libraries"].items())),
     ]
+
+
+def _range(oldest: str, newest: str) -> str:
+    return oldest if oldest == newest else f"{oldest} to {newest}"
 
 
 def _of_fast_tensors(found: dict[str, Any]) -> str:

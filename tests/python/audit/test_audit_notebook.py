@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,8 @@ shells = pytest.importorskip("IPython.core.interactiveshell", reason="the magic 
 
 
 @pytest.fixture
-def shell() -> Iterator[Any]:
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the shell's own takes its place
     found = shells.InteractiveShell.instance()
     found.run_line_magic("load_ext", "numpy_bridge")
     yield found
