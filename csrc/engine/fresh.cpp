@@ -14,7 +14,7 @@ namespace engine {
 NUMPY_BRIDGE_INLINE py::object allocate(const new_array& wanted, bool in_fortran_order, memory& out) {
     const numpy_library& numpy = numpy_library::get();
     memory m = host_memory(nullptr, {wanted.type, byte_order::native}, false, wanted.ndim, wanted.shape, nullptr);
-    if (wanted.record != nullptr) m.opaque = {wanted.record->itemsize, wanted.record->dtype()};
+    if (wanted.record) m.opaque = {wanted.record.itemsize, wanted.record.dtype()};
     py::object array = numpy.empty_array(m, in_fortran_order);
     const auto& fields = *reinterpret_cast<const numpy_abi::array*>(array.ptr());
     out = m;
@@ -38,7 +38,7 @@ NUMPY_BRIDGE_INLINE const dlpack::exchange_api* allocator_of(py::handle like) {
 NUMPY_BRIDGE_INLINE py::object allocate_like(py::handle like, device where, const new_array& wanted, memory& out,
                                              dims& strides) {
     const auto* api = numpy_library::get().is_array(like.ptr()) ? nullptr : allocator_of(like);
-    if (api == nullptr || wanted.record != nullptr) return allocate(wanted, false, out);
+    if (api == nullptr || wanted.record) return allocate(wanted, false, out);
     translate_refusals();
     validate_ndim(wanted.ndim, "fresh_like");
     const auto size = static_cast<std::int64_t>(itemsize(wanted.type));

@@ -10,7 +10,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, dtype type, const detail::record_type* record, bool readonly,
+NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, dtype type, const detail::record_type& record, bool readonly,
                                                std::vector<std::int64_t> shape, std::vector<std::int64_t> strides,
                                                owner release)
     : shape_(std::move(shape)),
@@ -19,7 +19,7 @@ NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, dtype type, const det
     translate_refusals();
     validate_ndim(static_cast<std::int64_t>(shape_.size()), "returned");
     const auto ndim = static_cast<int>(shape_.size());
-    const auto size = record != nullptr ? record->itemsize : static_cast<std::int64_t>(itemsize(type));
+    const auto size = record ? record.itemsize : static_cast<std::int64_t>(itemsize(type));
     validate_shape(ndim, shape_.data(), size, "returned");
     if (strides_.empty()) {
         strides_.resize(shape_.size());
@@ -29,7 +29,7 @@ NUMPY_BRIDGE_INLINE owned_memory::owned_memory(void* data, dtype type, const det
                std::to_string(strides_.size()));
     }
     memory_ = host_memory(data, {type, byte_order::native}, readonly, ndim, nullptr, nullptr); // the vectors move
-    if (record != nullptr) memory_.opaque = {size, record->dtype()};
+    if (record) memory_.opaque = {size, record.dtype()};
     validate(description(), "returned");
 }
 

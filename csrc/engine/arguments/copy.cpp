@@ -43,8 +43,8 @@ NUMPY_BRIDGE_INLINE py::object target_dtype_of_array(const py::object& values, c
     const py::object found = values.attr("dtype");
     if (r.as_bytes) return found;
     if (!r.may_convert) return found.attr("newbyteorder")("=");
-    if (r.record != nullptr) {
-        auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record->dtype()));
+    if (r.record) {
+        auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
         const char* rule = r.may_narrow ? "same_kind" : "equiv";
         if (!py::module_::import("numpy").attr("can_cast")(found, wanted, rule).cast<bool>())
             throw py::type_error("the elements cannot become what is asked for");
@@ -89,9 +89,9 @@ NUMPY_BRIDGE_INLINE std::optional<dtype> dtype_for_values(const requirements& r,
 NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& r) {
     const py::module_ numpy = py::module_::import("numpy");
     const auto values = py::reinterpret_borrow<py::object>(x);
-    if (r.record != nullptr)
+    if (r.record)
         return numpy.attr("array")(values,
-                                   py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record->dtype())));
+                                   py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype())));
     const py::object array = numpy.attr("asarray")(values);
     const auto found = from_numpy_number(array.attr("dtype").attr("num").cast<int>());
     if (!found) throw py::type_error("not numbers");

@@ -29,11 +29,11 @@ NUMPY_BRIDGE_INLINE std::string code_of(std::string_view dtypes, dtype id) {
 
 /// The dtype that `r` asks for, as it is registered.
 NUMPY_BRIDGE_INLINE std::string name_of_record(const requirements& r) {
-    return engine::to_text(py::str(static_cast<PyObject*>(r.record->dtype())));
+    return engine::to_text(py::str(static_cast<PyObject*>(r.record.dtype())));
 }
 
 NUMPY_BRIDGE_INLINE std::string expectation(const requirements& r) {
-    if (r.record == nullptr) return std::string(words_for(r).view());
+    if (!r.record) return std::string(words_for(r).view());
     fixed_text layout;
     write_layout(layout, r);
     return name_of_record(r) + std::string(layout.view());
@@ -81,7 +81,7 @@ NUMPY_BRIDGE_INLINE std::string remedies(const requirements& r, const memory& m,
     for_each_mismatch(r, m, [&](mismatch which) {
         std::string call = remedy(which, r, spelled);
         replace_all(call, "{x}", x);
-        replace_all(call, "{dtype}", r.record == nullptr ? code_of(spelled.dtypes, wanted) : name_of_record(r));
+        replace_all(call, "{dtype}", r.record ? name_of_record(r) : code_of(spelled.dtypes, wanted));
         if (r.writable) call.insert(0, x + " = ");
         if (text.find(call) == std::string::npos) text += (text.empty() ? "" : " and ") + call;
         return false;
@@ -106,7 +106,7 @@ NUMPY_BRIDGE_INLINE std::string remedy_without_memory(PyObject* x, const require
                          PyFloat_Check(x) != 0 || PyComplex_Check(x) != 0 || numpy_library::get().is_scalar(x);
     if (!numeric) return {};
     const bool any = r.as_bytes || r.dtypes == element_types<void>::set;
-    const std::string dtype = r.record == nullptr ? code_of("np.", first_of(r.dtypes)) : name_of_record(r);
+    const std::string dtype = r.record ? name_of_record(r) : code_of("np.", first_of(r.dtypes));
     return std::string("; ") + (r.writable ? assign_first + name + " = " : "call ") + "np.asarray(" + name +
            (any ? "" : ", " + dtype) + ")";
 }

@@ -17,7 +17,7 @@ namespace engine {
 /// What to allocate.
 struct new_array {
     dtype type;
-    const detail::record_type* record; ///< for opaque elements
+    detail::record_type record; ///< for opaque elements
     int ndim;
     const std::int64_t* shape;
 };

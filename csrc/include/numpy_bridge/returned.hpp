@@ -20,7 +20,7 @@ namespace engine {
 class owned_memory {
 public:
     /// Strides are in bytes; none are those of C order. `record` is that of elements without a row in the table.
-    owned_memory(void* data, dtype type, const detail::record_type* record, bool readonly,
+    owned_memory(void* data, dtype type, const detail::record_type& record, bool readonly,
                  std::vector<std::int64_t> shape, std::vector<std::int64_t> strides, owner release);
 
     /// The memory that Python will use.

@@ -106,10 +106,10 @@ public:
     /// The memory, described as it was passed; `strides` gives room for its byte strides. Bytes have lost the byte
     /// order and the dtype of the elements that they are of.
     memory description(dims& strides) const noexcept {
-        constexpr const auto* record = spec::wanted.record;
+        constexpr const auto& record = spec::wanted.record;
         const int ndim = this->ndim() - (spec::wanted.as_bytes ? 1 : 0);
         std::int64_t step = 1; // of one element, in bytes
-        if constexpr (record != nullptr) step = sizeof(typename Spec::element);
+        if constexpr (record) step = sizeof(typename Spec::element);
         else if constexpr (!spec::wanted.as_bytes) step = static_cast<std::int64_t>(itemsize(this->dtype()));
         for (int i = 0; i < ndim; ++i) strides[static_cast<std::size_t>(i)] = this->strides()[i] * step;
         const auto* data = reinterpret_cast<const std::byte*>(this->data());
@@ -121,7 +121,7 @@ public:
                  this->shape(),
                  strides.data(),
                  {}};
-        if constexpr (record != nullptr) m.opaque = {step, record->dtype()};
+        if constexpr (record) m.opaque = {step, record.dtype()};
         else if constexpr (spec::wanted.as_bytes) m.opaque.itemsize = this->shape(ndim);
         return m;
     }

@@ -50,7 +50,7 @@ public:
     static constexpr auto name = descriptor_of<pybind11_text, argument_annotation<Spec>>();
 
     bool load(py::handle x, bool convert) {
-        if constexpr (wanted.record != nullptr) wanted.record->dtype(); // raises if it is not registered
+        if constexpr (wanted.record) wanted.record.dtype(); // raises if it is not registered
         if constexpr (holds_nothing)
             if (load_plain(x.ptr())) return true;
         return load_anything(x.ptr(), convert);

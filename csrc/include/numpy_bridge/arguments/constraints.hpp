@@ -28,12 +28,14 @@ template <std::int64_t... E> struct extents {
 
 /// From First to Last dimensions.
 template <int First, int Last> struct ndim_between {
-    static_assert(0 <= First && First <= Last && Last <= max_ndim, "ndim_between<First, Last> needs 0 <= First <= Last <= 64");
+    static_assert(0 <= First && First <= Last && Last <= max_ndim,
+                  "ndim_between<First, Last> needs 0 <= First <= Last <= 64");
 };
 
 /// These extents of the last dimensions, after any number of others; -1 accepts any.
 template <std::int64_t... E> struct trailing_extents {
-    static_assert(sizeof...(E) > 0 && ((E >= -1) && ...), "trailing_extents<...> takes extents of 0 or more, or -1 for any");
+    static_assert(sizeof...(E) > 0 && ((E >= -1) && ...),
+                  "trailing_extents<...> takes extents of 0 or more, or -1 for any");
 };
 
 struct c_contiguous {};   ///< row-major and gap-free
@@ -80,11 +82,13 @@ namespace detail {
 enum class order : std::uint8_t { any, c, f, c_or_f };
 enum class place : std::uint8_t { host, cuda, anywhere };
 
-/// A C++ type whose dtype is NumPy's only: a struct, a long double.
+/// A C++ type whose dtype is NumPy's only: a struct, a long double. False if there is none.
 struct record_type {
-    std::int64_t itemsize;                  ///< bytes
-    void* (*dtype)();                       ///< borrowed; raises if it is not registered
-    bool (*describes)(const memory& found); ///< whether the elements of `found` have this dtype
+    std::int64_t itemsize = 0;                        ///< bytes
+    void* (*dtype)() = nullptr;                       ///< borrowed; raises if it is not registered
+    bool (*describes)(const memory& found) = nullptr; ///< whether the elements of `found` have this dtype
+
+    constexpr explicit operator bool() const noexcept { return itemsize != 0; }
 };
 
 using dtype_set = std::uint32_t; // a bit for each row of the dtype table
@@ -112,45 +116,45 @@ struct requirements {
     bool may_convert = true; ///< a copy may have another dtype
     bool array_like = false; ///< lists and numbers are copied, too
     bool as_bytes = false;   ///< elements of any dtype, as bytes along one more dimension
-    const record_type* record = nullptr;
+    record_type record{};
 };
 
-template <class T, class = void> inline constexpr const record_type* record_of_element = nullptr;
+template <class T, class = void> inline constexpr record_type record_of_element{};
 template <class T>
-inline constexpr const record_type* record_of_element<T, std::void_t<decltype(element<T>::record)>> =
-    &element<T>::record;
+inline constexpr record_type record_of_element<T, std::void_t<decltype(element<T>::record)>> = element<T>::record;
 
 template <class T, class = void> inline constexpr bool is_element = false;
 template <class T> inline constexpr bool is_element<T, std::void_t<decltype(element<T>::id)>> = true;
 
 /// The element types that T stands for.
 template <class T> struct element_types {
-    static_assert(is_element<T>, "not an element type: specialise numpy_bridge::element, or for structs and long double "
-                                 "include <numpy_bridge/records.hpp>");
+    static_assert(is_element<T>,
+                  "not an element type: specialise numpy_bridge::element, or for structs and long double "
+                  "include <numpy_bridge/records.hpp>");
     static constexpr dtype_set set = set_of(element<T>::id);
     static constexpr std::size_t alignment = alignof(T);
-    static constexpr const record_type* record = record_of_element<T>;
+    static constexpr record_type record = record_of_element<T>;
 };
 template <class... T> struct element_types<one_of<T...>> {
     static_assert(((element<T>::id != dtype::opaque) && ...), "one_of<...> takes numbers: no structs, no long doubles");
     static constexpr dtype_set set = (set_of(element<T>::id) | ...);
     static constexpr std::size_t alignment = 1; // that of the dtype found
-    static constexpr const record_type* record = nullptr;
+    static constexpr record_type record{};
 };
 template <> struct element_types<void> {
     static constexpr dtype_set set = set_of(dtype::opaque) - 1; // all others
     static constexpr std::size_t alignment = 1;
-    static constexpr const record_type* record = nullptr;
+    static constexpr record_type record{};
 };
 template <> struct element_types<char> { // text and bytes have either
     static constexpr dtype_set set = set_of(dtype::int8) | set_of(dtype::uint8);
     static constexpr std::size_t alignment = 1;
-    static constexpr const record_type* record = nullptr;
+    static constexpr record_type record{};
 };
 template <> struct element_types<std::byte> {
     static constexpr dtype_set set = element_types<void>::set | set_of(dtype::opaque);
     static constexpr std::size_t alignment = 1;
-    static constexpr const record_type* record = nullptr;
+    static constexpr record_type record{};
 };
 
 /// Elements whose type is known only at run time are reached through void pointers.

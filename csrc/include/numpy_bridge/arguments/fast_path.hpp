@@ -77,15 +77,15 @@ struct kept_for_call {
 };
 
 /// Elements of `record` are plain if they have the very dtype that it names.
-inline bool describe_plain_array(PyObject* x, const record_type* record, memory& out) {
+inline bool describe_plain_array(PyObject* x, const record_type& record, memory& out) {
     const auto& array = *reinterpret_cast<const numpy_abi::array*>(x);
-    const bool is_record = record != nullptr && array.descr == record->dtype();
+    const bool is_record = record && array.descr == record.dtype();
     const std::optional<dtype> id = is_record ? dtype::opaque : from_numpy_number(array.descr->number);
     if (!id || !numpy_abi::is_native(*array.descr)) return false;
     out = host_memory(array.data, {*id, byte_order::native}, (array.flags & numpy_abi::flag_writeable) == 0, array.ndim,
                       reinterpret_cast<const std::int64_t*>(array.shape),
                       reinterpret_cast<const std::int64_t*>(array.strides));
-    if (is_record) out.opaque = {record->itemsize, array.descr};
+    if (is_record) out.opaque = {record.itemsize, array.descr};
     return is_plainly_valid(out);
 }
 

@@ -86,7 +86,7 @@ inline bool alignment_fits(const requirements& r, const memory& m) noexcept {
 template <mismatch Which> bool meets(const requirements& r, const memory& m) noexcept {
     if constexpr (Which == mismatch::device) return place_fits(r.where, m.device);
     else if constexpr (Which == mismatch::dtype)
-        return (r.dtypes & set_of(m.type.id)) != 0 && (r.record == nullptr || r.record->describes(m));
+        return (r.dtypes & set_of(m.type.id)) != 0 && (!r.record || r.record.describes(m));
     else if constexpr (Which == mismatch::byte_order) return m.type.order == byte_order::native || r.as_bytes;
     else if constexpr (Which == mismatch::ndim)
         return (r.ndim < 0 || m.ndim == r.ndim) && m.ndim >= r.min_ndim && m.ndim <= r.max_ndim;

@@ -206,7 +206,7 @@ private:
 
     static std::int64_t in_elements(std::int64_t bytes, numpy_bridge::dtype id) noexcept {
         if constexpr (detail::is_byte<T>) return bytes;
-        else if constexpr (detail::element_types<value_type>::record != nullptr) return bytes / std::int64_t{sizeof(T)};
+        else if constexpr (detail::element_types<value_type>::record) return bytes / std::int64_t{sizeof(T)};
         else return bytes >> itemsize_exponent(id);
     }
 

@@ -40,8 +40,8 @@ constexpr void write_elements(fixed_text& out, const requirements& r) noexcept {
         out << (r.as_bytes ? "bytes of any dtype" : "any dtype");
         return;
     }
-    if (r.record != nullptr) {
-        out << "records of " << static_cast<std::uint64_t>(r.record->itemsize) << " bytes";
+    if (r.record) {
+        out << "records of " << static_cast<std::uint64_t>(r.record.itemsize) << " bytes";
         return;
     }
     const char* separator = "";
