@@ -28,12 +28,14 @@ template <std::int64_t... E> struct extents {
 
 /// From First to Last dimensions.
 template <int First, int Last> struct ndim_between {
-    static_assert(0 <= First && First <= Last && Last <= max_ndim, "ndim_between<First, Last> needs 0 <= First <= Last <= 64");
+    static_assert(0 <= First && First <= Last && Last <= max_ndim,
+                  "ndim_between<First, Last> needs 0 <= First <= Last <= 64");
 };
 
 /// These extents of the last dimensions, after any number of others; -1 accepts any.
 template <std::int64_t... E> struct trailing_extents {
-    static_assert(sizeof...(E) > 0 && ((E >= -1) && ...), "trailing_extents<...> takes extents of 0 or more, or -1 for any");
+    static_assert(sizeof...(E) > 0 && ((E >= -1) && ...),
+                  "trailing_extents<...> takes extents of 0 or more, or -1 for any");
 };
 
 struct c_contiguous {};   ///< row-major and gap-free
@@ -64,6 +66,7 @@ struct keep_dtype {};
 
 /// The same as `allow_copy`, and takes what has no memory of its own: numbers, lists, tuples, `range` and all else that
 /// `numpy.asarray` makes numbers of. Integers keep their values, or are refused; fractions are rounded as NumPy does.
+/// For structs: tuples of their fields, as `numpy.array(x, dtype)` reads them.
 struct array_like {};
 
 /// `numpy_bridge::element<T>::id` names the row of the dtype table for a C++ type. Specialise it for
@@ -125,8 +128,9 @@ template <class T> inline constexpr bool is_element<T, std::void_t<decltype(elem
 
 /// The element types that T stands for.
 template <class T> struct element_types {
-    static_assert(is_element<T>, "not an element type: specialise numpy_bridge::element, or for structs and long double "
-                                 "include <numpy_bridge/records.hpp>");
+    static_assert(is_element<T>,
+                  "not an element type: specialise numpy_bridge::element, or for structs and long double "
+                  "include <numpy_bridge/records.hpp>");
     static constexpr dtype_set set = set_of(element<T>::id);
     static constexpr std::size_t alignment = alignof(T);
     static constexpr const record_type* record = record_of_element<T>;
