@@ -80,7 +80,9 @@ def test_what_has_no_numbers(converted: Any, given: Any) -> None:
 
 
 def test_errors_of_constructors_and_setters(converted: Any) -> None:
-    with pytest.raises(TypeError, match=r"^Weights\(\): values: expected float64, 1-D, CPU; got str: not numbers$"):
+    with pytest.raises(
+        TypeError, match=r"^Weights\(\): values: expected float64, 1-D, CPU; got str: not numbers$"
+    ):
         converted.Weights("text")
     weights = converted.Weights([1])
     weights.values = [1, 2]
