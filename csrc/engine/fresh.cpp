@@ -15,6 +15,7 @@ NUMPY_BRIDGE_INLINE py::object allocate(const new_array& wanted, bool in_fortran
     const numpy_library& numpy = numpy_library::get();
     memory m = host_memory(nullptr, {wanted.type, byte_order::native}, false, wanted.ndim, wanted.shape, nullptr);
     if (wanted.record) m.opaque = {wanted.record.itemsize, wanted.record.dtype()};
+    else if (info(wanted.type).numpy_number < 0) translate_refusals(); // ml_dtypes may lack it
     py::object array = numpy.empty_array(m, in_fortran_order);
     const auto& fields = *reinterpret_cast<const numpy_abi::array*>(array.ptr());
     out = m;

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from support import HERE, compile_module
+from support import HERE, compile_module, python
 from test_build_systems import install
 
 LIBRARIES = ("by_pybind11", "by_nanobind")
@@ -89,6 +90,9 @@ ACCEPTED = [
     ("size_or_none", "t"),
     ("sizes", "[a, t, memoryview(a)]"),
     ("sizes", "[]"),
+    ("first_share", "[[1, 2]]"),
+    ("copied_shares", "[d[0], [1, 2], a[0]]"),
+    ("bytes_of", "a"),
     ("copied", "np.ones(3, np.float16)"),
     ("copied", "torch.ones(3).bfloat16()"),
     ("copied", "a[0]"),
@@ -133,6 +137,7 @@ REFUSED = [
     ("norm", "'text'"),
     ("mixed", "2, a[0] > 0"),
     ("wrong_shape", "2"),
+    ("bytes_of", "np.ones(3, np.float16)"),
 ]
 
 
@@ -175,6 +180,14 @@ def test_reasons_if_the_last_overload_takes_no_array(modules: dict[str, ModuleTy
 def test_differences_from_pybind11(expression: str, text: str, modules: dict[str, ModuleType]) -> None:
     with pytest.raises(TypeError, match=text):
         eval(expression, {"m": modules["by_nanobind"], "d": np.ones((2, 3))})
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_exceptions_of_a_function_before_any_refusal(name: str, modules: dict[str, ModuleType]) -> None:
+    code = f"import numpy, pytest, {name}\n"
+    code += "with pytest.raises(TypeError, match='visit: no C.. type for dtype float16'):\n"
+    code += f"    {name}.bytes_of(numpy.ones(3, numpy.float16))"
+    python(code, Path(modules[name].__file__ or "").parent)
 
 
 def test_signatures_say_what_arrays_ask_for(module: ModuleType) -> None:

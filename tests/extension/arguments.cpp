@@ -98,6 +98,13 @@ void register_eigen(py::module_& m) {
     m.def("eigen_double", [](borrowed<double, ndim<2>> x) { as_eigen(x) *= 2; });
     m.def("eigen_double_c", [](borrowed<double, ndim<2>, c_contiguous> x) { as_eigen(x) *= 2; });
     m.def("eigen_double_f", [](borrowed<double, ndim<2>, f_contiguous> x) { as_eigen(x) *= 2; });
+    m.def("eigen_columns", [](borrowed<double, ndim<2>> x) {
+        const Eigen::Ref<Eigen::MatrixXd, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>> columns =
+            as_eigen<Eigen::ColMajor>(x);
+        for (Eigen::Index i = 0; i < columns.rows(); ++i)
+            for (Eigen::Index j = 0; j < columns.cols(); ++j)
+                x(i, j) = columns(i, j) + 10 * static_cast<double>(i) + static_cast<double>(j);
+    });
     m.def("eigen_dot", [](borrowed<const double, ndim<1>> x, borrowed<const double, ndim<1>, c_contiguous> y) {
         return as_eigen(x).dot(as_eigen(y));
     });

@@ -2,7 +2,11 @@
 /// out of containers, by hand.
 #include <cstdint>
 #include <numeric>
+#include <type_traits>
 #include <utility>
+#include <vector>
+
+#include <pybind11/stl.h>
 
 #include <numpy_bridge/pybind11.hpp>
 
@@ -33,10 +37,17 @@ public:
         return sum;
     }
     const shared<const double, ndim<1>, array_like>& values() const { return values_; }
+    void set_values(shared<const double, ndim<1>, array_like> values) { values_ = std::move(values); }
 
 private:
     shared<const double, ndim<1>, array_like> values_;
 };
+
+/// A copy of a temporary borrow would be left without memory.
+using argument = borrowed<const float, ndim<1>>;
+using by_hand = decltype(borrow<const float, ndim<1>>(py::handle(), ""));
+static_assert(!std::is_constructible_v<argument, by_hand> && !std::is_assignable_v<argument&, by_hand>);
+static_assert(std::is_constructible_v<argument, const by_hand&> && std::is_trivially_copyable_v<argument>);
 
 void register_by_hand(py::module_& m) {
     m.def("total_of", [](const py::dict& named) {
@@ -93,9 +104,17 @@ void register_converted(py::module_& parent) {
         for (std::int64_t i = 0; i < part.shape(0); ++i)
             for (std::int64_t j = 0; j < part.shape(1); ++j) part(i, j) = 0;
     });
+    m.def("sliced",
+          [](const borrowed<const float, ndim<1>>& x, std::int64_t start, std::int64_t stop, std::int64_t step) {
+              const auto part = x.sliced(0, start, stop, step);
+              std::vector<float> values;
+              for (std::int64_t i = 0; i < part.size(); ++i) values.push_back(part(i));
+              return values;
+          });
+    m.def("dtype_of", [](const borrowed<const void, array_like>& x) { return info(x.dtype()).name; });
     py::class_<weights>(m, "Weights")
         .def(py::init<shared<const double, ndim<1>, array_like>>(), py::arg("values"))
         .def("total", &weights::total)
-        .def_property_readonly("values", &weights::values);
+        .def_property("values", &weights::values, &weights::set_values);
     register_by_hand(m);
 }

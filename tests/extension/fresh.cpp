@@ -27,6 +27,8 @@ template <class Out> Out counted(Out out) {
     return out;
 }
 
+double square(double x) noexcept { return x * x; }
+
 void register_fresh(py::module_& m) {
     m.def("table", [](std::int64_t n, std::int64_t k) { return counted(fresh<float, ndim<2>>({n, k})); });
     m.def("columns",
@@ -77,6 +79,10 @@ void register_fresh_results(py::module_& parent) {
     register_fresh(m);
     m.def("hypot", vectorize([](double a, double b) { return std::hypot(a, b); }));
     m.def("is_close", vectorize([](float a, float b, float by) { return std::abs(a - b) <= by; }));
+    m.def("square", vectorize(&square));
+    m.def("multiply_into", [](const borrowed<float>& out, const borrowed<float>& x, const borrowed<const float>& y) {
+        assign(out, [](float a, float b) { return a * b; }, x, y);
+    });
     m.def("add_into", [](const borrowed<float>& into, const borrowed<const float>& x) {
         const auto [a, b] = broadcast(into, x);
         for (std::int64_t i = 0; i < a.shape(0); ++i) a(i) += b(i);

@@ -64,6 +64,20 @@ void register_structs(py::module_& m) {
     m.def("total_after_cast", [](const borrowed<const sample, ndim<1>, allow_cast>& samples) {
         return samples.empty() ? 0.0 : samples(samples.shape(0) - 1).value;
     });
+    m.def(
+        "values_of",
+        [](const borrowed<const point, ndim<1>, array_like>& points) {
+            std::vector<float> values;
+            for (std::int64_t i = 0; i < points.size(); ++i) values.insert(values.end(), {points(i).x, points(i).y});
+            return values;
+        },
+        py::arg("points"));
+    m.def(
+        "long_doubles",
+        [](const borrowed<const long double, ndim<1>, array_like>& x) {
+            return std::vector<double>(x.data(), x.data() + x.size());
+        },
+        py::arg("x"));
     m.def("tags", [](const std::vector<borrowed<const sample, ndim<1>>>& parts) {
         std::vector<int> tags;
         for (const auto& part : parts) tags.push_back(part(0).tag);
@@ -95,9 +109,8 @@ void register_bytes(py::module_& m) {
     m.def("sum_of_bytes", &sum_of_bytes, py::arg("x"));
     m.def("sum_of_bytes_released", &sum_of_bytes, py::arg("x"), release());
     m.def("bytes_of", [](const borrowed<const std::byte>& x) {
-        const std::vector<std::int64_t> shape(x.shape(), x.shape() + x.ndim());
         const std::vector<std::int64_t> strides(x.strides(), x.strides() + x.ndim());
-        return py::make_tuple(shape, strides, x.size());
+        return py::make_tuple(x.shape_vector(), strides, x.size());
     });
     m.def("byte_at",
           [](const borrowed<const std::byte, ndim<1>>& x, int i, int j) { return std::to_integer<int>(x(i, j)); });

@@ -38,6 +38,14 @@ NUMPY_BRIDGE_INLINE dtype target_dtype(const requirements& r, dtype found) {
     return *best;
 }
 
+NUMPY_BRIDGE_INLINE bool has_same_fields(const py::object& found, const py::object& wanted) {
+    const py::object names = wanted.attr("names");
+    if (!names.equal(found.attr("names"))) return false;
+    for (const py::handle name : names.is_none() ? py::tuple() : py::tuple(names))
+        if (!has_same_fields(found[name].attr("base"), wanted[name].attr("base"))) return false;
+    return true;
+}
+
 /// NumPy's dtype to convert to. Records change only their byte order and padding, unless they may be narrowed.
 NUMPY_BRIDGE_INLINE py::object target_dtype_of_array(const py::object& values, const requirements& r) {
     const py::object found = values.attr("dtype");
@@ -46,7 +54,8 @@ NUMPY_BRIDGE_INLINE py::object target_dtype_of_array(const py::object& values, c
     if (r.record) {
         auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
         const char* rule = r.may_narrow ? "same_kind" : "equiv";
-        if (!py::module_::import("numpy").attr("can_cast")(found, wanted, rule).cast<bool>())
+        if (!has_same_fields(found, wanted) ||
+            !py::module_::import("numpy").attr("can_cast")(found, wanted, rule).cast<bool>())
             throw py::type_error("the elements cannot become what is asked for");
         return wanted;
     }
@@ -86,19 +95,37 @@ NUMPY_BRIDGE_INLINE std::optional<dtype> dtype_for_values(const requirements& r,
     return std::nullopt;
 }
 
+/// NumPy would give a number to each field of a struct, and read text as a long double.
+NUMPY_BRIDGE_INLINE py::object records_of_values(const py::object& values, const requirements& r) {
+    const py::module_ numpy = py::module_::import("numpy");
+    const auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
+    if (wanted.attr("names").is_none()) {
+        const py::object array = numpy.attr("asarray")(values);
+        if (!numpy.attr("can_cast")(array.attr("dtype"), wanted, "same_kind").cast<bool>())
+            throw py::type_error("not numbers of this kind");
+        return array.attr("astype")(wanted);
+    }
+    py::object array = numpy.attr("array")(values, wanted);
+    const py::object elements = numpy.attr("array")(values, py::arg("dtype") = "O");
+    const bool no_tuples = elements.attr("shape").equal(array.attr("shape"));
+    for (const py::handle element : no_tuples ? py::list(elements.attr("flat")) : py::list())
+        if (!py::hasattr(element, "dtype") || !has_same_fields(element.attr("dtype"), wanted))
+            throw py::type_error("not tuples of the fields");
+    return array;
+}
+
 NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& r) {
     const py::module_ numpy = py::module_::import("numpy");
     const auto values = py::reinterpret_borrow<py::object>(x);
-    if (r.record)
-        return numpy.attr("array")(values,
-                                   py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype())));
+    if (r.record) return records_of_values(values, r);
     const py::object array = numpy.attr("asarray")(values);
     const auto found = from_numpy_number(array.attr("dtype").attr("num").cast<int>());
     if (!found) throw py::type_error("not numbers");
     if (r.as_bytes) return array;
     const bool none = array.attr("size").cast<std::int64_t>() == 0; // of no particular dtype
-    const auto target = none ? std::optional(first_of(r.dtypes)) : dtype_for_values(r, *found);
-    if (!target) throw py::type_error("numbers of another kind");
+    auto target = dtype_for_values(r, *found);
+    if (none && !target) target = first_of(r.dtypes);
+    if (!target) throw py::type_error(std::string("numbers of another kind: ") + info(*found).name);
     const py::object type = numpy_library::get().descr_for({*target, byte_order::native});
     const py::object quietly = numpy.attr("errstate")(py::arg("over") = "ignore"); // what overflows is refused below
     py::object result = quietly(array.attr("astype"))(type, py::arg("order") = r.order == order::f ? "F" : "C");

@@ -53,12 +53,9 @@ NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_as_it_is(PyObje
 }
 
 /// The copy that meets `r`, or nothing if none can be made.
-NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r, refused_argument::cause why) {
-    using cause = refused_argument::cause;
-    if (why == cause::no_memory && !r.array_like) return {};
-    const bool as_values = r.array_like && (why == cause::no_memory || why == cause::no_protocol);
+NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r) {
     try {
-        return as_values ? array_of_values(x, r) : converted(x, r);
+        return converted(x, r);
     } catch (const sharing_error&) {
         return {};
     } catch (const py::type_error&) {
@@ -69,6 +66,31 @@ NUMPY_BRIDGE_INLINE py::object try_to_copy(PyObject* x, const requirements& r, r
     }
 }
 
+/// Loads the array that `numpy.asarray` makes of `x`, which has no memory of its own for the reason `what`.
+NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument> load_values(PyObject* x, const requirements& r,
+                                                                        const engine::request& wanted,
+                                                                        refused_argument::cause what,
+                                                                        loaded_argument& out) {
+    auto refused = refused_because(what);
+    try {
+        out.copy = array_of_values(x, r);
+        out.in.reset();
+        out.object = out.copy.ptr();
+        const auto misfit = load_as_it_is(out.object, r, wanted, out.in);
+        if (misfit == nullptr) return nullptr;
+        refused->why.got = misfit->what == refused_argument::cause::mismatch
+                               ? "an array of shape " + text_of(misfit->found.shape, misfit->found.ndim)
+                               : misfit->why.got;
+    } catch (const sharing_error& error) {
+        refused->why.got = error.why().got;
+    } catch (const py::type_error& error) {
+        refused->why.got = error.what();
+    } catch (py::error_already_set& error) {
+        refused->why.got = engine::text_of_error(error); // raises errors that are not about the argument
+    }
+    return refused;
+}
+
 NUMPY_BRIDGE_INLINE std::unique_ptr<const refused_argument>
 load_argument(PyObject* x, const requirements& r, engine::hold held, bool convert, loaded_argument& out) {
     const engine::request wanted{held, r.writable ? engine::use::writing : engine::use::reading, false, r.checked,
@@ -77,7 +99,11 @@ load_argument(PyObject* x, const requirements& r, engine::hold held, bool conver
     auto refused =
         has_no_memory(x) ? refused_because(refused_argument::cause::no_memory) : load_as_it_is(x, r, wanted, out.in);
     if (refused == nullptr || !r.may_copy || !convert || x == Py_None) return refused;
-    out.copy = try_to_copy(x, r, refused->what);
+    using cause = refused_argument::cause;
+    if (r.array_like && (refused->what == cause::no_memory || refused->what == cause::no_protocol))
+        return load_values(x, r, wanted, refused->what, out);
+    if (refused->what == cause::no_memory) return refused;
+    out.copy = try_to_copy(x, r);
     if (!out.copy) return refused;
     out.in.reset();
     out.object = out.copy.ptr();

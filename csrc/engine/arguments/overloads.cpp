@@ -45,8 +45,15 @@ NUMPY_BRIDGE_INLINE std::vector<std::pair<const py::detail::function_record*, re
     return refused;
 }
 
+/// "scale(): "; "Series(): " of a constructor; nothing of a setter, which has no name.
+NUMPY_BRIDGE_INLINE std::string title_of(const py::detail::function_record& f) {
+    std::string name = f.name == nullptr ? "" : f.name;
+    if (name == "__init__" && f.scope) name = py::str(f.scope.attr("__name__"));
+    return name.empty() ? "" : name + "(): ";
+}
+
 [[noreturn]] NUMPY_BRIDGE_INLINE void raise_refusal(const py::detail::function_record& first) {
-    std::string text = std::string(first.name) + "(): no overload accepts these arguments:";
+    std::string text = title_of(first) + "no overload accepts these arguments:";
     int number = 0;
     for (const auto* overload = &first; overload != nullptr; overload = overload->next) {
         text += "\n  " + std::to_string(++number) + ". " + overload->signature;
@@ -91,8 +98,8 @@ NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, co
     return out;
 }
 
-[[noreturn]] NUMPY_BRIDGE_INLINE void raise_reasons(const char* function, const reasons& why) {
-    std::string text = function == nullptr ? "" : std::string(function) + "(): ";
+[[noreturn]] NUMPY_BRIDGE_INLINE void raise_reasons(const py::detail::function_record& of, const reasons& why) {
+    std::string text = title_of(of);
     for (const std::string& reason : why) text += (&reason == &why.front() ? "" : "\n") + reason;
     throw py::type_error(text);
 }
@@ -107,7 +114,7 @@ NUMPY_BRIDGE_INLINE void refuse_call(const py::detail::function_call& call, cons
     reasons why = reasons_of(call, arguments, accepted);
     if (alone) {
         if (why.empty()) return; // an argument that is no array; pybind11 says so
-        raise_reasons(current.name, why);
+        raise_reasons(current, why);
     }
     refused_overloads().emplace_back(&current, std::move(why));
     for (const auto* later = current.next; later != nullptr; later = later->next)

@@ -46,6 +46,11 @@ NUMPY_BRIDGE_INLINE void replace_all(std::string& text, std::string_view from, c
         text.replace(at, from.size(), to);
 }
 
+NUMPY_BRIDGE_INLINE std::string on_one_line(std::string text) {
+    replace_all(text, "\n", "; ");
+    return text;
+}
+
 /// The call that makes an object meet a requirement.
 NUMPY_BRIDGE_INLINE const char* remedy(mismatch found, const requirements& r, const engine::dialect& spelled) noexcept {
     switch (found) {
@@ -71,6 +76,19 @@ NUMPY_BRIDGE_INLINE const char* remedy(mismatch found, const requirements& r, co
     return "";
 }
 
+/// The call that makes records of `m`. NumPy assigns fields by position: `astype` would mix up those of other names.
+NUMPY_BRIDGE_INLINE const char* remedy_for_records(const requirements& r, const memory& m,
+                                                   const engine::dialect& spelled) {
+    const auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
+    const py::object names = wanted.attr("names");
+    if (m.type.id != dtype::opaque) return names.is_none() ? spelled.convert : "";
+    const auto found = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(m.opaque.dtype));
+    if (has_same_fields(found, wanted)) return spelled.convert;
+    if (names.is_none() || found.attr("names").is_none()) return "";
+    const bool has_all = py::set(names).attr("issubset")(found.attr("names")).cast<bool>();
+    return has_all ? "numpy.lib.recfunctions.require_fields({x}, {dtype})" : "";
+}
+
 /// "call x.astype(np.float32) and np.ascontiguousarray(x)": a call for each requirement that is not met. If the
 /// function writes, the caller needs the new object, too: "assign it first, or the writes are lost: x =
 /// x.astype(np.float32)".
@@ -79,14 +97,17 @@ NUMPY_BRIDGE_INLINE std::string remedies(const requirements& r, const memory& m,
     const dtype wanted = best_dtype(r.dtypes, m.type.id, true).value_or(first_of(r.dtypes));
     std::string text;
     for_each_mismatch(r, m, [&](mismatch which) {
-        std::string call = remedy(which, r, spelled);
+        const bool of_records = which == mismatch::dtype && r.record;
+        std::string call = of_records ? remedy_for_records(r, m, spelled) : remedy(which, r, spelled);
+        if (call.empty()) return false;
         replace_all(call, "{x}", x);
         replace_all(call, "{dtype}", r.record ? name_of_record(r) : code_of(spelled.dtypes, wanted));
         if (r.writable) call.insert(0, x + " = ");
         if (text.find(call) == std::string::npos) text += (text.empty() ? "" : " and ") + call;
         return false;
     });
-    return (r.writable ? assign_first : "call ") + text;
+    if (!text.empty()) text.insert(0, r.writable ? assign_first : "call ");
+    return text;
 }
 
 /// Requirements of addresses that are not met and that a description of memory does not show.
@@ -125,20 +146,22 @@ NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObj
     const std::string start = name + ": expected " + expectation(r) + "; got ";
     switch (refused.what) {
     case cause::no_memory:
-        return start + engine::type_name(x) + remedy_without_memory(x, r, name);
     case cause::no_protocol:
+        if (!refused.why.got.empty()) return start + engine::type_name(x) + ": " + on_one_line(refused.why.got);
+        if (refused.what == cause::no_memory) return start + engine::type_name(x) + remedy_without_memory(x, r, name);
         return start + engine::type_name(x) + ", which supports no protocol for sharing memory";
-    case cause::mismatch:
+    case cause::mismatch: {
+        const std::string remedy = remedies(r, refused.found, engine::spelling_of(x), name);
         return start + words_for(refused.found) + unseen_faults(r, refused.found) + ", a " + engine::type_name(x) +
-               "; " + remedies(r, refused.found, engine::spelling_of(x), name);
+               (remedy.empty() ? "" : "; " + remedy);
+    }
     case cause::refusal:
         break;
     }
     refusal why = refused.why;
     engine::finish_hint(x, why, why.hint == engine::hint_to_copy ? call_that_copies(x) : "");
-    std::string got = why.got, hint = engine::hint_about(name, why.hint);
-    replace_all(got, "\n", "; ");
-    return start + engine::type_name(x) + ": " + got + (hint.empty() ? "" : "; " + hint);
+    const std::string hint = engine::hint_about(name, why.hint);
+    return start + engine::type_name(x) + ": " + on_one_line(why.got) + (hint.empty() ? "" : "; " + hint);
 }
 
 } // namespace detail

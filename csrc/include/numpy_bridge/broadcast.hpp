@@ -47,6 +47,12 @@ strided_array<T, -1, order::any> stretched(const strided_array<T, N, Order>& x,
     return {x.data(), x.dtype(), static_cast<int>(shape.size()), shape.data(), strides.data()};
 }
 
+/// `x` as an array that is only read, so that it may be stretched.
+template <class T, int N, order Order>
+strided_array<const T, N, Order> to_read(const strided_array<T, N, Order>& x) noexcept {
+    return {x.data(), x.dtype(), x.ndim(), x.shape(), x.strides()};
+}
+
 /// `out(i, j, ...) = f(in(i, j, ...)...)` for all indices of dimensions from `axis` on.
 template <class F, class Out, class... In>
 void assign_elements(F& f, int axis, const Out& out, typename Out::element_type* o, const std::tuple<const In&...>& in,
@@ -76,6 +82,9 @@ template <class F, class Out, class... In> void assign_stretched(F& f, const Out
 }
 
 template <class F, class R, class... A> class vectorized {
+    static_assert(!std::is_void_v<R> && (std::is_convertible_v<const std::decay_t<A>&, A> && ...),
+                  "vectorize takes functions of numbers that return a number");
+
 public:
     explicit vectorized(F f) : f_(std::move(f)) {}
 
@@ -91,11 +100,14 @@ private:
     F f_;
 };
 
-template <class F, class R, class... A> vectorized<F, R, A...> vectorize_as(F f, R (F::*)(A...) const) {
-    return vectorized<F, R, A...>(std::move(f));
+template <class F, class R, class... A> auto vectorize_as(F f, R (F::*)(A...) const) {
+    return vectorized<F, std::decay_t<R>, A...>(std::move(f));
 }
-template <class F, class R, class... A> vectorized<F, R, A...> vectorize_as(F f, R (F::*)(A...) const noexcept) {
-    return vectorized<F, R, A...>(std::move(f));
+template <class F, class R, class... A> auto vectorize_as(F f, R (F::*)(A...) const noexcept) {
+    return vectorized<F, std::decay_t<R>, A...>(std::move(f));
+}
+template <class R, class... A> auto vectorize_function(R (*f)(A...)) {
+    return vectorized<R (*)(A...), std::decay_t<R>, A...>(f);
 }
 
 } // namespace detail
@@ -118,12 +130,15 @@ template <class Out, class F, class... X> void assign(const Out& out, F f, const
     std::vector<std::int64_t> together = shape;
     (detail::broadcast_shape(together, x.shape(), x.ndim()), ...);
     if (together != shape) throw py::value_error("the arguments have more elements than the result");
-    if (!out.empty()) detail::assign_stretched(f, out, detail::stretched(x, shape)...);
+    if (!out.empty()) detail::assign_stretched(f, out, detail::stretched(detail::to_read(x), shape)...);
 }
 
 /// A function of numbers as a function of arrays, as `numpy.vectorize` and `pybind11::vectorize`: its arguments are
-/// broadcast, and may be lists and numbers; its result is a new array of NumPy. `f` has one `operator()`, which is
-/// const, takes numbers and returns one.
-template <class F> auto vectorize(F f) { return detail::vectorize_as(std::move(f), &F::operator()); }
+/// broadcast, and may be lists and numbers; its result is a new array of NumPy. `f` takes numbers and returns one:
+/// a function, or an object with one `operator()`, which is const. Needs the GIL, so no call guard may release it.
+template <class F> auto vectorize(F f) {
+    if constexpr (std::is_class_v<F>) return detail::vectorize_as(std::move(f), &F::operator());
+    else return detail::vectorize_function(f);
+}
 
 NUMPY_BRIDGE_NAMESPACE_END

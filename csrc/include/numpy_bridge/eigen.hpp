@@ -14,17 +14,21 @@
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 /// A map over the elements of a one- or two-dimensional argument, without a copy: a column vector or a
-/// matrix, const where the elements are. Valid as long as the argument is.
-template <class Spec> auto as_eigen(const array_argument<Spec>& x) {
+/// matrix, const where the elements are. Valid as long as the argument is. A matrix that has strides is of Eigen's
+/// row-major type; `as_eigen<Eigen::ColMajor>(x)` is of the other type, which `Eigen::Ref<Eigen::MatrixXd, 0, ...>`
+/// takes.
+template <int Major = Eigen::RowMajor, class Spec> auto as_eigen(const array_argument<Spec>& x) {
     using T = typename Spec::element;
     using value = std::remove_const_t<T>;
     constexpr int ndim = Spec::wanted.ndim;
     static_assert(ndim == 1 || ndim == 2, "as_eigen needs ndim<1> or ndim<2>");
-    constexpr bool row_major = ndim == 2 && Spec::wanted.order != detail::order::f;
+    constexpr auto order = Spec::wanted.order;
+    static_assert(order != detail::order::c || Major == Eigen::RowMajor, "as_eigen: c_contiguous arrays are RowMajor");
+    constexpr bool row_major = ndim == 2 && order != detail::order::f && Major == Eigen::RowMajor;
     using matrix = Eigen::Matrix<value, Eigen::Dynamic, ndim == 1 ? 1 : Eigen::Dynamic,
                                  row_major ? Eigen::RowMajor : Eigen::ColMajor>;
     using mapped = std::conditional_t<std::is_const_v<T>, const matrix, matrix>;
-    if constexpr (Spec::wanted.order == detail::order::c || Spec::wanted.order == detail::order::f) {
+    if constexpr (order == detail::order::c || order == detail::order::f) {
         if constexpr (ndim == 1) return Eigen::Map<mapped>(x.data(), x.shape(0));
         else return Eigen::Map<mapped>(x.data(), x.shape(0), x.shape(1));
     } else if constexpr (ndim == 1) {
@@ -32,8 +36,8 @@ template <class Spec> auto as_eigen(const array_argument<Spec>& x) {
         return Eigen::Map<mapped, Eigen::Unaligned, stride>(x.data(), x.shape(0), stride(x.stride(0)));
     } else {
         using stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
-        return Eigen::Map<mapped, Eigen::Unaligned, stride>(x.data(), x.shape(0), x.shape(1),
-                                                            stride(x.stride(0), x.stride(1)));
+        const auto outer = x.stride(row_major ? 0 : 1), inner = x.stride(row_major ? 1 : 0);
+        return Eigen::Map<mapped, Eigen::Unaligned, stride>(x.data(), x.shape(0), x.shape(1), stride(outer, inner));
     }
 }
 

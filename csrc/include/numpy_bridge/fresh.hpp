@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -45,6 +46,7 @@ namespace detail {
 
 template <class T, class... Constraints> struct fresh_parts {
     static_assert(!std::is_const_v<T>, "fresh<T> is there to be written");
+    static_assert(!std::is_same_v<T, std::byte>, "fresh<std::byte> has no dtype: take fresh<std::uint8_t>");
     using spec = argument_spec<borrow, T, Constraints...>;
     static constexpr requirements wanted = spec::wanted;
     static_assert(wanted.where == place::host && !wanted.has_extents && wanted.trailing_count == 0,

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <complex>
+#include <stdexcept>
 #include <type_traits>
 
+#include <pybind11/gil_safe_call_once.h>
 #include <pybind11/numpy.h>
 
 #include <numpy_bridge/arguments/constraints.hpp>
@@ -26,15 +28,16 @@ inline constexpr bool is_record = py::detail::is_pod_struct<T>::value || std::is
 
 /// What was registered for T; pybind11 keeps it alive. Raises RuntimeError if nothing was.
 template <class T> void* dtype_of_record() {
-    static void* const dtype = [] {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<void*> dtype;
+    const auto registered = []() -> void* {
         try {
-            return static_cast<void*>(py::dtype::of<T>().release().ptr());
+            return py::dtype::of<T>().release().ptr();
         } catch (const std::runtime_error&) {
             throw std::runtime_error(py::type_id<T>() + " has no dtype: register its fields in the module with " +
                                      "PYBIND11_NUMPY_DTYPE(" + py::type_id<T>() + ", ...)");
         }
-    }();
-    return dtype;
+    };
+    return dtype.call_once_and_store_result(registered).get_stored();
 }
 
 template <class T> bool describes_record(const memory& found) {

@@ -206,6 +206,9 @@ def test_eigen_maps_the_same_memory(extension: ModuleType) -> None:
     extension.eigen_double_c(y)
     extension.eigen_double_f(y.T)
     assert (y == 4).all()
+    z = np.zeros((4, 3))
+    extension.eigen_columns(z[::2, ::-1])
+    assert z.tolist() == [[2, 1, 0], [0, 0, 0], [12, 11, 10], [0, 0, 0]]
     assert extension.eigen_dot(np.arange(6.0)[::2], np.ones(3)) == 6
 
 

@@ -79,6 +79,50 @@ def test_what_has_no_numbers(converted: Any, given: Any) -> None:
         converted.floats(given)
 
 
+def test_errors_of_constructors_and_setters(converted: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^Weights\(\): values: expected float64, 1-D, CPU; got str: not numbers$"
+    ):
+        converted.Weights("text")
+    weights = converted.Weights([1])
+    weights.values = [1, 2]
+    assert weights.total() == 3
+    with pytest.raises(TypeError, match=r"^arg\d: expected float64, 1-D, CPU; got str: not numbers$"):
+        weights.values = "text"
+
+
+REASONS: list[tuple[str, Any, str]] = [
+    ("bytes", [256], "list: numbers out of range"),
+    ("bytes", [1.5], "list: numbers of another kind: float64"),
+    ("floats", "text", "str: not numbers"),
+    ("floats", ["text"], "list: not numbers"),
+    ("floats", object(), "object: not numbers"),
+    ("floats", [[1], [2, 3]], "list: ValueError: setting an array element with a sequence"),
+    ("floats", [[1, 2]], r"list: an array of shape \(1, 2\)"),
+    ("floats", None, "NoneType"),
+]
+
+
+@pytest.mark.parametrize(("function", "given", "reason"), REASONS)
+def test_reasons_are_those_of_the_values(converted: Any, function: str, given: Any, reason: str) -> None:
+    with pytest.raises(TypeError, match=f"x: expected .*, 1-D, CPU; got {reason}"):
+        getattr(converted, function)(given)
+
+
+def test_nothing_has_the_dtype_that_numpy_gives_it(converted: Any) -> None:
+    assert converted.dtype_of([]) == "float64"
+    assert converted.dtype_of([1]) == "int64"
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "step"), [(0, 7, 1), (1, 7, 2), (0, 7, 6), (0, 7, 7), (3, 3, 5), (1, 3, 2**63 - 1)]
+)
+def test_slices(converted: Any, start: int, stop: int, step: int) -> None:
+    x = np.arange(7, dtype=np.float32)
+    assert converted.sliced(x, start, stop, step) == x[start:stop:step].tolist()
+    assert converted.sliced(x[::-1], start, stop, step) == x[::-1][start:stop:step].tolist()
+
+
 def test_a_number_is_an_array_without_dimensions(converted: Any) -> None:
     assert converted.scalar(3) == ()
     assert converted.scalar(np.float32(3)) == ()

@@ -132,6 +132,18 @@ def test_shapes_that_do_not_go_together(fresh: Any) -> None:
         fresh.hypot("a", 1)
 
 
+def test_vectorize_of_a_function(fresh: Any) -> None:
+    assert fresh.square([1, 2, 3]).tolist() == [1, 4, 9]
+
+
+def test_arguments_that_are_only_read_are_repeated(fresh: Any) -> None:
+    out = np.empty((2, 3), np.float32)
+    fresh.multiply_into(out, np.float32([[2], [3]]), np.float32([1, 2, 3]))
+    assert out.tolist() == [[2, 4, 6], [3, 6, 9]]
+    with pytest.raises(ValueError, match="more elements than the result"):
+        fresh.multiply_into(out[0], out, np.ones(3, np.float32))
+
+
 def test_what_is_written_is_not_repeated(fresh: Any) -> None:
     into = np.zeros(3, np.float32)
     fresh.add_into(into, np.ones(1, np.float32))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.recfunctions import require_fields
 
 import numpy_bridge as bridge
 from support import needs_ml_dtypes, needs_torch
@@ -80,7 +82,8 @@ def test_other_dtypes_are_refused(records: Any, name: str) -> None:
     with pytest.raises(TypeError) as caught:
         records.total(_samples(OTHERS[name]))
     assert f"samples: expected {records.sample}, 1-D, CPU; got {OTHERS[name]} (3,)" in str(caught.value)
-    assert f"call samples.astype({records.sample})" in str(caught.value)
+    remedy = f"; call samples.astype({records.sample})"
+    assert str(caught.value).endswith("numpy.ndarray" if name == "other names" else remedy)
 
 
 @pytest.mark.parametrize(("name", "accepted"), list(zip(OTHERS, [True, True, False, False], strict=True)))
@@ -95,6 +98,62 @@ def test_a_copy_changes_padding_and_byte_order_only(records: Any, name: str, acc
 
 def test_a_cast_changes_the_types_of_fields(records: Any) -> None:
     assert records.total_after_cast(_samples(OTHERS["other types"])) == 2.5
+
+
+REQUIRE = "numpy.lib.recfunctions.require_fields"
+REORDERED = np.dtype([("y", "f4"), ("x", "f4")])
+
+
+@pytest.mark.parametrize("dtype", [REORDERED, np.dtype([*REORDERED.descr, ("z", "f4")])])
+def test_fields_are_not_mixed_up(records: Any, dtype: Any) -> None:
+    """NumPy's `astype` assigns fields by position."""
+    points = np.ones(2, dtype)
+    points["y"] = 2
+    with pytest.raises(TypeError, match=re.escape(f"; call {REQUIRE}(points, {POINT})")):
+        records.values_of(points)
+    assert records.values_of(require_fields(points, POINT)) == [1, 2, 1, 2]
+    with pytest.raises(
+        TypeError, match=re.escape(f"; assign it first, or the writes are lost: points = {REQUIRE}(points, ")
+    ):
+        records.shift(points, 1)
+
+
+def test_a_cast_does_not_rename_fields(records: Any) -> None:
+    with pytest.raises(TypeError, match=r"'label'.*numpy\.ndarray$"):
+        records.total_after_cast(_samples(OTHERS["other names"]))
+    nested = np.dtype([("tag", "u1"), ("value", "f8"), ("where", REORDERED)])
+    with pytest.raises(TypeError, match="'where'"):
+        records.total_after_cast(_samples(nested))
+
+
+def test_tuples_are_records(records: Any) -> None:
+    assert records.values_of([(1, 2), (3, 4)]) == [1, 2, 3, 4]
+    assert records.values_of(list(np.ones(2, POINT))) == [1] * 4
+    assert records.values_of([]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ([1, 2], "list: not tuples of the fields"),
+        ([[1, 2]], "list: not tuples of the fields"),
+        (list(np.ones(1, REORDERED)), "list: not tuples of the fields"),
+        ([(1,)], "list: ValueError: "),
+        ([(1, "a")], "list: ValueError: "),
+        ((1, 2), r"tuple: an array of shape \(\)"),
+    ],
+)
+def test_what_is_no_record(records: Any, given: Any, reason: str) -> None:
+    with pytest.raises(TypeError, match=f"points: expected .*; got {reason}"):
+        records.values_of(given)
+
+
+def test_long_doubles_of_numbers_only(records: Any) -> None:
+    for given in ([1, 2.5], [np.longdouble(1), np.float32(2.5)], []):
+        assert records.long_doubles(given) == given
+    for given in (["1.5"], [None], [b"2"], [1j]):
+        with pytest.raises(TypeError, match=r"x: expected .*; got list: not numbers of this kind"):
+            records.long_doubles(given)
 
 
 def test_no_copy_where_none_is_needed(records: Any) -> None:
@@ -185,6 +244,7 @@ ELEMENTS = {
     "text": np.array([b"ab", b"cde"]),
     "scalar": np.array(1.5),
     "none": np.zeros((0, 3)),
+    "most dimensions": np.ones((1,) * (32 if np.__version__ < "2" else 64), "f4"),
 }
 
 

@@ -16,6 +16,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
+template <class Spec> class pinned_borrow; // see `by_hand.hpp`
+
 /// A borrow keeps nothing: the caller holds the object, and the GIL keeps others from touching it.
 class borrow {
 public:
@@ -83,6 +85,13 @@ public:
         : elements(m),
           facts_{m.device, stream, m.readonly, copied},
           hold_(std::move(kept)) {}
+
+    /// A borrow by hand pins its memory until it is destroyed: keep it with `auto`, for a copy of a temporary one would
+    /// be left without memory.
+    template <class Temporary, class = std::enable_if_t<std::is_same_v<Temporary, detail::pinned_borrow<Spec>>>>
+    array_argument(Temporary&&) = delete;
+    template <class Temporary, class = std::enable_if_t<std::is_same_v<Temporary, detail::pinned_borrow<Spec>>>>
+    array_argument& operator=(Temporary&&) = delete;
 
     /// "cpu", or the CUDA device and its index.
     numpy_bridge::device device() const noexcept { return facts_.device; }

@@ -66,6 +66,7 @@ struct keep_dtype {};
 
 /// The same as `allow_copy`, and takes what has no memory of its own: numbers, lists, tuples, `range` and all else that
 /// `numpy.asarray` makes numbers of. Integers keep their values, or are refused; fractions are rounded as NumPy does.
+/// For structs: tuples of their fields, as `numpy.array(x, dtype)` reads them.
 struct array_like {};
 
 /// `numpy_bridge::element<T>::id` names the row of the dtype table for a C++ type. Specialise it for

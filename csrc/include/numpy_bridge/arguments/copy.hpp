@@ -21,7 +21,12 @@ inline dtype first_of(dtype_set accepted) noexcept {
     return dtype::float64;
 }
 
-/// A new ndarray of the numbers that `numpy.asarray(x)` has; see `array_like`. Raises TypeError if they do not fit.
+/// Whether two of NumPy's dtypes have fields of the same names, in the same order, or neither has any. NumPy assigns
+/// fields by their position, whatever their names are.
+bool has_same_fields(const py::object& found, const py::object& wanted);
+
+/// A new ndarray of the numbers that `numpy.asarray(x)` has; see `array_like`. Raises TypeError if they do not fit,
+/// and what NumPy raises.
 py::object array_of_values(PyObject* x, const requirements& r);
 
 /// A new tensor for a tensor, else a new ndarray, with the values of `x` as `r` requires. Raises TypeError or

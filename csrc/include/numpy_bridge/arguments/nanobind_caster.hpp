@@ -102,6 +102,7 @@ private:
     /// Called when all arguments are loaded.
     Argument& passed() {
         Caster::require_unmoved();
+        translate_refusals(); // those of the function's own
         passed_ = true;
         Argument& x = value();
         borrow_of_call::pass(x, *call_);
@@ -140,7 +141,8 @@ bool load_for_container(nb::handle x, std::uint32_t flags, nb::detail::cleanup_l
         out = array_argument<Spec>(m, stream_of(loaded.in), static_cast<bool>(loaded.copy), borrow(loaded.object));
         call->append(engine::capsule_over(loaded.in.anchored_to(loaded.object)).release().ptr());
     } else {
-        out = array_argument<Spec>(m, stream_of(loaded.in), false, share(loaded.in.anchored_to(x.ptr())));
+        out = array_argument<Spec>(m, stream_of(loaded.in), static_cast<bool>(loaded.copy),
+                                   share(loaded.in.anchored_to(loaded.object)));
     }
     if constexpr (wanted.writable) engine::note_write(x.ptr());
     return true;

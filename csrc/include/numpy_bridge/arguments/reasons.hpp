@@ -24,7 +24,7 @@ struct refused_argument {
     };
 
     cause what;
-    refusal why{};
+    refusal why{};                     ///< for the first two only `got`: why `array_like` did not help
     memory found{};                    ///< points into `extents`
     std::vector<std::int64_t> extents; ///< shape, then strides
     py::object elements{};             ///< NumPy's dtype of opaque elements

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #if defined(__has_include)
 #if __has_include(<version>)
@@ -58,7 +59,7 @@ public:
 
 private:
     int ndim_ = 0;
-    dims values_; // only the first `ndim_` are used
+    std::array<std::int64_t, max_ndim + 1> values_; // only the first `ndim_` are used; bytes have one more
 };
 
 template <class T> inline constexpr bool is_byte = std::is_same_v<std::remove_cv_t<T>, std::byte>;
@@ -132,6 +133,9 @@ public:
     }
     bool empty() const noexcept { return size() == 0; }
 
+    /// The shape as `own` and `fresh` take it.
+    std::vector<std::int64_t> shape_vector() const { return {shape(), shape() + ndim()}; }
+
     /// The element at these indices, one per dimension. Not checked, except by assertions.
     template <class... Index> auto& operator()(Index... index) const noexcept {
         static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
@@ -163,8 +167,8 @@ public:
         static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
         assert(axis >= 0 && axis < ndim() && 0 <= start && start <= stop && stop <= shape_[axis] && step > 0);
         strided_array<T, N, detail::order::any> part(data_ + start * stride(axis), dtype_, ndim(), shape(), strides());
-        part.shape_[axis] = (stop - start + step - 1) / step;
-        part.strides_[axis] *= step;
+        part.shape_[axis] = start == stop ? 0 : (stop - start - 1) / step + 1;
+        if (part.shape_[axis] > 1) part.strides_[axis] *= step; // else it is not used, and could overflow
         return part;
     }
 

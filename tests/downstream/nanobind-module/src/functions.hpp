@@ -5,6 +5,7 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -55,6 +56,17 @@ template <class Module> void bind_arguments(Module& m) {
         std::int64_t sum = 0;
         for (const auto& x : all) sum += x.size();
         return sum;
+    });
+    m.def("first_share", [](const std::vector<shared<const double, ndim<1>, array_like>>& all) { return all[0]; });
+    m.def("copied_shares", [](const std::vector<shared<const double, ndim<1>, array_like>>& all) {
+        std::vector<bool> copied;
+        for (const auto& x : all) copied.push_back(x.copied());
+        return copied;
+    });
+    m.def("bytes_of", [](borrowed<const void> x) {
+        return visit(x, [](const auto& typed) {
+            return typed.size() * std::int64_t{sizeof(typename std::decay_t<decltype(typed)>::value_type)};
+        });
     });
     m.def("copied", [](borrowed<const float, ndim<1>, allow_copy> x) { return x.copied() ? x(0) : -x(0); });
     m.def("same", [](borrowed<const void> x) { return x; });
