@@ -44,10 +44,10 @@ MODULES = {
 
 COMMANDS = {
     "info": "Show the build, this machine and its array libraries.",
-    "explain": "Explain the memory of an object and which calls share it, or how two objects overlap.",
-    "audit": "Run a program and show where it copies memory from one array library to another.",
+    "explain": "Explain the memory of an object, or how two objects overlap.",
+    "audit": "Run a program and show its hidden copies.",
     "matrix": "Try every installed array library with every other's memory.",
-    "tour": "Run the listings of an article on PyTorch and NumPy live, and check its statements.",
+    "tour": "Run an article on PyTorch and NumPy live, and check it.",
 }
 """The first line of each command's help."""
 

@@ -72,7 +72,10 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print each hidden copy once, and how many tests it failed."""
     reports = [each for kind in ("failed", "error") for each in terminalreporter.getreports(kind)]
-    texts = [text for report in reports for name, text in report.user_properties if name == _PROPERTY]
+    noted = (
+        pair for report in reports for pair in getattr(report, "user_properties", ())
+    )  # not of collection
+    texts = [text for name, text in noted if name == _PROPERTY]
     if texts:
         terminalreporter.section("hidden copies")
     for text in dict.fromkeys(texts):

@@ -96,7 +96,9 @@ def command(
     show_all: ShowAll = False,
     verify: Verify = False,
 ) -> None:
-    """Run a program and show where it copies memory from one array library to another.
+    """Run a program and show its hidden copies.
+
+    A copy of array memory is hidden if the call that makes it does not ask for one.
 
     The program runs as it does under python. When it ends, by itself, by an exception or by Ctrl-C, a table
     shows its hidden copies, most bytes first, with the reason for each and what to use instead. --all

@@ -256,10 +256,8 @@ class AuditLog:
         return "\n".join(map(str, self.conversions)) or "no conversions"
 
     def __repr__(self) -> str:
-        return (
-            f"<AuditLog: {len(self)} conversions, {self.copied_bytes:,} bytes copied, "
-            f"{self.shared_bytes:,} bytes shared>"
-        )
+        many = f"{len(self)} conversion{'' if len(self) == 1 else 's'}"
+        return f"<AuditLog: {many}, {self.copied_bytes:,} bytes copied, {self.shared_bytes:,} bytes shared>"
 
     def _repr_html_(self) -> str:
         from .notebook import to_html

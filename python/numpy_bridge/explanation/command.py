@@ -26,14 +26,16 @@ def command(
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with a memory map.")
     ] = None,
 ) -> None:
-    """Explain the memory of an object and which calls share it, or how two objects overlap.
+    """Explain the memory of an object, or how two objects overlap.
+
+    For one object, the calls of each library that share it follow.
 
     A file of NumPy is mapped, not read. MODULE:OBJECT is imported, for example data.loaders:train.images.
 
     Exit status: 0, or 2 if there is no such object.
     """
     if len(what) > 2:
-        raise misused("explain", "one object, or two to compare")
+        raise misused("explain", f"expected one object, or two to compare; got {len(what)}")
     require_place_for_file("explain", as_html)
     found = explain(*map(_object, what))
     if as_html:
@@ -45,10 +47,14 @@ def command(
 
 
 def _object(name: str) -> Any:
+    """Return the array in a file, or the object in a module. A name such as C:\\a.npy is a file's, too."""
     module, colon, path = name.partition(":")
+    is_file = Path(name).is_file()
+    if not colon and not is_file:
+        raise misused("explain", f"there is no file {name}; write FILE.npy or MODULE:OBJECT")
     try:
-        if not colon:
-            return np.load(name, mmap_mode="r", allow_pickle=False)
+        if is_file:
+            return np.lib.format.open_memmap(name, mode="r")
         sys.path.insert(0, str(Path.cwd()))
         found: Any = importlib.import_module(module)
         for part in path.split("."):

@@ -58,7 +58,7 @@ def of_object(what: Description, protocols: Sequence[Protocol], targets: Sequenc
         sections.append(Section("Protocols", spoken, ("protocol", "outcome", "why")))
     sections.append(Section("Who shares it", calls, ("for", "outcome", "call", "why", "instead")))
     if what.refusal:
-        return Outline(f"{_name(what)} cannot be shared: {what.refusal}", "bad", tuple(sections))
+        return Outline(f"{_name(what)} cannot be shared: {_refusal(what)}", "bad", tuple(sections))
     answers, instead = _verdict(targets)
     return Outline(f"{_name(what)}: {answers}{instead}", "note" if instead else "good", tuple(sections))
 
@@ -107,10 +107,15 @@ def _name(what: Description) -> str:
     return f"{'an' if what.type[0] in 'aeiou' else 'a'} {what.type}"
 
 
+def _refusal(what: Description) -> str:
+    """Return the reason, without the beginning that repeats the headline."""
+    return what.refusal.removeprefix(f"{what.type} has no memory to share: ")
+
+
 def _facts(what: Description) -> tuple[Cells, ...]:
     memory = what.memory
     if memory is None:
-        return (("type", f"{what.type}, of {what.library}"), ("memory", f"none: {what.refusal}"))
+        return (("type", f"{what.type}, of {what.library}"), ("memory", f"none: {_refusal(what)}"))
     facts = [
         ("type", f"{what.type}, of {what.library}"),
         ("elements", f"{memory.dtype}, {size(memory.itemsize)} each"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,9 +18,11 @@ from numpy_bridge.cli_errors import misused, require_place_for_file
 from numpy_bridge.document import STDOUT, JsonFile, write
 
 from . import processes, terminal
+from .consumers import CONSUMERS
 from .document import document
 from .libraries import BY_NAME
 from .model import Cell, Consumer, Matrix, Producer
+from .producers import PRODUCERS
 from .selection import known_as
 
 
@@ -49,18 +52,24 @@ def command(
     ] = False,
     why: Annotated[bool, typer.Option("--why", help="Show the reasons as well.")] = False,
     as_json: JsonFile = None,
-    as_html: Annotated[Path | None, typer.Option("--html", help="Write a page with everything.")] = None,
+    as_html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with everything.")
+    ] = None,
     as_markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="Write tables for a document.")
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write tables for a document.")
     ] = None,
     limit: Annotated[
         float | None,
         typer.Option(
             "--time-limit",
+            metavar="SECONDS",
             min=1,
             help=f"Seconds for one pair: {matrix.LIMIT:g}, or {processes.LIMIT:g} with --processes.",
         ),
     ] = None,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="List the libraries and transports, run nothing.")
+    ] = False,
 ) -> None:
     """Try every installed array library with every other's memory.
 
@@ -68,11 +77,14 @@ def command(
     own. Writing through each side and reading through the other proves which calls share memory.
 
     With --processes, arrays and tensors are sent to another process by pickle, queues, executors and shared
-    memory, by each library's own way and by ours. Tells what is shared, what memory it took, and how long.
+    memory, by each library's own way and by ours. The table shows what is shared, the memory and the time.
 
     Exit status: 0, or 1 if a call of ours did anything but share or refuse, or copy where it has to; 2 for
     wrong usage, 130 if interrupted.
     """
+    if only_list:
+        print(_listed())
+        return
     if between_processes and only:
         raise misused("matrix", "--only selects both sides: use --from and --to with --processes")
     if clusters and not between_processes:
@@ -103,6 +115,21 @@ def command(
         terminal.show(result, Console(highlight=False), why=why)
     if result.our_faults:
         raise typer.Exit(1)
+
+
+def _listed() -> str:
+    """Return a line for each library, and one with all transports."""
+    objects = Counter(producer.library for producer in PRODUCERS)
+    calls = Counter(consumer.library for consumer in CONSUMERS)
+    names = sorted(objects | calls)
+    width = max(map(len, names))
+    lines = [
+        f"{name:<{width}}  objects {objects[name]:2}, calls {calls[name]}"
+        f"{'' if BY_NAME[name].installed else ', not installed'}"
+        for name in names
+    ]
+    transports = dict.fromkeys(transport.library for transport in processes.TRANSPORTS)
+    return "\n".join((*lines, "", f"Transports of --processes: {', '.join(transports)}"))
 
 
 def _libraries_of(names: list[str] | None) -> list[str] | None:

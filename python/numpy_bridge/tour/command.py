@@ -38,10 +38,10 @@ def command(
     everything: Annotated[bool, typer.Option("--all", help="Run every step, not only five.")] = False,
     only_list: Annotated[bool, typer.Option("--list", help="List the steps, run nothing.")] = False,
 ) -> None:
-    """Run the listings of an article on PyTorch and NumPy live, and check its statements.
+    """Run an article on PyTorch and NumPy live, and check it.
 
-    Every listing shows its real output, proves by writing which objects share memory, and ends with a verdict
-    on each statement of the article.
+    Each of its listings shows the real output and which objects share memory, proved by writing. A verdict on
+    each statement of the article follows.
 
     Exit status: 0 if everything checked holds (or was skipped, with a reason), 1 if a check failed, 2 for an
     unknown step, missing PyTorch or a file that can't be written.
@@ -84,7 +84,9 @@ def _list(selected: tuple[Step, ...], as_json: Path | None) -> None:
     write(list_of(selected), as_json)
     if as_json != STDOUT:
         width = max(len(step.name) for step in selected)
-        print("\n".join(f"{step.name:<{width}}  {step.title}" for step in selected))
+        numbers = (tour.steps.index(step) + 1 for step in selected)
+        rows = zip(numbers, selected, strict=True)
+        print("\n".join(f"{number:2}  {step.name:<{width}}  {step.title}" for number, step in rows))
 
 
 def _run(selected: tuple[Step, ...], numbers: list[int], screen: Screen | None) -> list[Result]:

@@ -255,6 +255,9 @@ def test_log() -> None:
     assert (second.shared_bytes, second.copied_bytes) == (2400, 0)
     assert len(log) == 6
     assert repr(log) == "<AuditLog: 6 conversions, 48 bytes copied, 2,400 bytes shared>"
+    with bridge.audit() as one:
+        torch.tensor(np.ones(1))
+    assert repr(one) == "<AuditLog: 1 conversion, 8 bytes copied, 0 bytes shared>"
     assert (
         str(log)
         .splitlines()[0]

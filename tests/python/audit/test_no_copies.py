@@ -331,6 +331,13 @@ def test_a_setting_allows_modules_in_all_tests(tmp_path: Path) -> None:
     assert "hidden copies" not in printed
 
 
+def test_the_summary_counts_no_module_that_cannot_be_collected(tmp_path: Path) -> None:
+    (tmp_path / "test_broken.py").write_text("raise RuntimeError('not collected')\n")
+    printed = run_pytest(tmp_path, TESTS, "--continue-on-collection-errors")
+    assert "4 failed, 3 passed, 1 error" in printed
+    assert "= hidden copies =" in printed
+
+
 def test_the_marker_is_known_and_nothing_is_imported_for_others(tmp_path: Path) -> None:
     text = "import sys\ndef test_nothing(): assert not {'numpy', 'numpy_bridge'} & set(sys.modules)\n"
     assert "1 passed" in run_pytest(tmp_path, text)

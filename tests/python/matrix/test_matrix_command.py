@@ -170,6 +170,19 @@ def test_wrong_usage_exits_2(arguments: list[str], said: str) -> None:
     assert said in done.output
 
 
+def test_list_names_every_library_and_transport() -> None:
+    done = invoke("--list")
+    assert done.exit_code == 0
+    *rows, _, transports = done.output.splitlines()
+    assert re.fullmatch(
+        r"numpy +objects +\d+, calls \d", next(row for row in rows if row.startswith("numpy "))
+    )
+    installed = {row.split()[0] for row in rows if not row.endswith(", not installed")}
+    assert installed == {each.library for side in matrix.select() for each in side}
+    assert transports.startswith("Transports of --processes: ")
+    assert "queue" in transports
+
+
 def test_help_tells_the_exit_statuses() -> None:
     done = invoke("--help")
     assert done.exit_code == 0

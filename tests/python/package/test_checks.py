@@ -61,3 +61,16 @@ def test_the_platforms_page_names_sessions_and_workflows_that_exist() -> None:
     for word in named - in_noxfiles().keys():
         assert word.endswith(".yml"), word
         assert not workflows.exists() or (workflows / word).exists(), word
+
+
+def test_the_tests_of_wheels_find_the_files_that_they_read() -> None:
+    """cibuildwheel runs them in a folder with nothing but its `test-sources`."""
+    text = (ROOT / "pyproject.toml").read_text()
+    (sources,) = (ast.literal_eval(each) for each in re.findall(r"^test-sources = (\[.*\])$", text, re.M))
+    (command,) = re.findall(r"^test-command = (.*)$", text, re.M)
+    folders = [ROOT / each for each in re.findall(r"tests/python/\w+", command)]
+    files = [file for folder in folders for file in folder.glob("*.py")]
+    read = {path for file in files for path in re.findall(r'ROOT / "([\w./-]+)"', file.read_text())}
+    assert len(folders) > 1
+    assert "docs" in read
+    assert [path for path in read if not any(f"{path}/".startswith(f"{each}/") for each in sources)] == []

@@ -137,6 +137,7 @@ def test_info_and_help_need_no_extra(module: str) -> None:
 def test_the_short_help_is_the_first_line_of_the_long_one(command: str) -> None:
     text = " ".join(invoke(command, "--help").output.split())
     assert cli.COMMANDS[command] in text
+    assert cli.COMMANDS[command] in " ".join(invoke("--help").output.split()), "cut off"
 
 
 # explain
@@ -151,6 +152,7 @@ def test_explain_of_files_and_objects(tmp_path: Path, monkeypatch: pytest.Monkey
     assert of_file.stdout.startswith("numpy.memmap float64 (3,): NumPy read-only")
     pair = python("-m", "numpy_bridge", "explain", "held:room.x", "held:room.part")
     assert pair.stdout.startswith("a, numpy.ndarray float64 (4,), and b, numpy.ndarray float64 (3,): ")
+    assert invoke("explain", "held:room").stdout.startswith("a type cannot be shared: ")
     done = invoke("explain", "a.npy", "--html", "page.html")
     assert done.stdout.endswith("Written to page.html.\n")
     assert 'class="nb-map"' in Path("page.html").read_text(encoding="utf-8")
@@ -159,7 +161,8 @@ def test_explain_of_files_and_objects(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nope.npy", "nope.npy: [Errno 2] No such file"),
+        ("nope.npy", "there is no file nope.npy; write FILE.npy or MODULE:OBJECT"),
+        (__file__, f"{__file__}: the magic string is not correct"),
         ("nope:x", "nope:x: No module named 'nope'"),
         ("json:nope", "json:nope: module 'json' has no attribute 'nope'"),
     ],
@@ -168,6 +171,12 @@ def test_explain_of_nothing(name: str, said: str) -> None:
     done = invoke("explain", name)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"numpy-bridge explain: {said}")
+
+
+def test_explain_takes_two_at_most() -> None:
+    done = invoke("explain", "json:loads", "json:dumps", "json:load")
+    assert done.exit_code == 2
+    assert done.stderr == "numpy-bridge explain: expected one object, or two to compare; got 3\n"
 
 
 def test_another_missing_module_is_not_blamed_on_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +200,7 @@ def test_without_torch_one_line_says_what_to_install() -> None:
 def test_list_needs_no_torch() -> None:
     done = main_without("torch", "tour", "--list")
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == NAMES
+    assert [line.split()[1] for line in done.stdout.splitlines()] == NAMES
 
 
 def test_importing_numpy_bridge_imports_nothing_optional() -> None:
@@ -205,7 +214,8 @@ def test_importing_numpy_bridge_imports_nothing_optional() -> None:
 def test_list() -> None:
     done = invoke("tour", "--list")
     assert done.exit_code == 0
-    assert [line.split("  ")[0] for line in done.output.splitlines()] == NAMES
+    rows = [line.split(maxsplit=2)[:2] for line in done.output.splitlines()]
+    assert rows == [[str(number), name] for number, name in enumerate(NAMES, 1)]
 
 
 def test_list_as_json() -> None:

@@ -249,8 +249,9 @@ def parameters(signature: str) -> list[str]:
 
 
 def test_signatures_are_the_real_ones() -> None:
-    calls = re.findall(r"`([a-z_]+)\((.*?)\)`", "".join(row[0] for row in table("call")))
-    assert len(calls) == 19
+    calls = re.findall(r"`([a-z0-9_]+)\((.*?)\)`", "".join(row[0] for row in table("call")))
+    public = {name for name in bridge.__all__ if inspect.isroutine(getattr(bridge, name))}
+    assert {name for name, _ in calls} == public | {"audit", "no_copies"}
     for name, written in calls:
         function = getattr(bridge, name)
         if name in ("explain", "audit", "no_copies"):  # overloads, and blocks

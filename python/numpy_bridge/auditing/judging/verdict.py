@@ -133,7 +133,7 @@ def _reasons(
     if reasons:
         return reasons
     if Trait.NOT_CONTIGUOUS in given.traits - made.traits:
-        return ["it is not contiguous, and the result is"]
+        return ["the result is contiguous, the source is not"]
     if given.library == "python":
         return [f"{call.label} reads its elements one by one"]
     layout = [f"{name}={options[name]} asks for it" for name in _LAYOUTS if name in asked_for(options)]
