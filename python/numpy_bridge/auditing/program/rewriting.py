@@ -15,8 +15,9 @@ from typing import Any, cast
 from .copies import FUNCTIONS, NAMES, PROPERTIES
 from .integers import counters
 
-_WATCHED = "@numpy_bridge"
-"""The global name of `watched` in rewritten modules: no program can have it."""
+_WATCHED = "__@numpy_bridge__"
+"""The global name of `watched` in rewritten modules. No program can have it, and programs that list their
+global names skip it as they skip ``__name__``."""
 
 _COMPILERS = frozenset({"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil", "generated_jit"})
 """What compiles the bytecode of a function, by name. torch.compile is told to ignore `watched`."""
