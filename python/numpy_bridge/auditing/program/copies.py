@@ -126,11 +126,16 @@ NAMES = frozenset(name for calls in (*METHODS.values(), *FUNCTIONS.values()) for
 
 _NO_CALLS: Mapping[str, Call] = {}
 
-_by_class: dict[int, tuple[object, Mapping[str, Call]]] = {
-    id(kind): (kind, _NO_CALLS)
-    for kind in (dict, list, tuple, str, int, float, bool, bytes, set, type, type(None))
-}
-"""The calls of classes that are known, by `id`: classes of the program may not have a hash."""
+_PLAIN = (dict, list, tuple, str, int, float, bool, bytes, set, type(None))
+
+without_calls = set(map(id, _PLAIN))
+"""The classes that have no calls, by `id`: classes of the program may not have a hash.
+
+Those of objects that can be called are missing: such an object may be one of the functions.
+"""
+
+_by_class: dict[int, tuple[object, Mapping[str, Call]]] = {}
+"""The calls of all other classes that are known, by `id`."""
 
 
 def calls_of(kind: type) -> Mapping[str, Call]:
@@ -138,9 +143,16 @@ def calls_of(kind: type) -> Mapping[str, Call]:
     known = _by_class.get(id(kind))
     if known is not None:
         return known[1]
-    number, forget = id(kind), _by_class.pop  # at the end of Python, no global name may be left
     calls = next(filter(None, map(_own_calls, kind.__mro__)), _NO_CALLS)
-    _by_class[number] = weakref.ref(kind, lambda _: forget(number, None)), calls
+    number, forget, forget_too = id(kind), _by_class.pop, without_calls.discard  # for the end of Python
+
+    def died(_: object) -> None:
+        forget(number, None)
+        forget_too(number)
+
+    _by_class[number] = weakref.ref(kind, died), calls
+    if not calls and not any("__call__" in vars(base) for base in kind.__mro__):
+        without_calls.add(number)
     return calls
 
 

@@ -19,7 +19,7 @@ from numpy_bridge.unwatched import this_thread
 
 from ..install.installation import installation
 from ..judging.calls import Call
-from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of, calls_of_module
+from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of, calls_of_module, without_calls
 from .own_verdict import has_arrays
 
 _BASIC = frozenset({int, slice, type(None), type(Ellipsis), str, np.int64})
@@ -33,7 +33,7 @@ def watched(x: Any, name: str = SUBSCRIPT) -> Any:
     `name` is that of an attribute, or "numpy.stack" for `x` itself, a function that was imported by name.
     """
     kind: Any = type(x)
-    if not _dispatcher.listeners or this_thread.unwatched:
+    if id(kind) in without_calls or not _dispatcher.listeners or this_thread.unwatched:
         return x
     if "." in name:
         return _imported(x, name)
