@@ -6,6 +6,7 @@ stand-in in C. So the call remains the program's own: its line, its frame, its e
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -21,6 +22,7 @@ from ..install.installation import installation
 from ..judging.calls import Call
 from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of, calls_of_module, without_calls
 from .own_verdict import has_arrays
+from .rewriting import WATCHED
 
 _BASIC = frozenset({int, slice, type(None), type(Ellipsis), str, np.int64})
 
@@ -58,6 +60,7 @@ def _identity() -> Callable[..., Any]:
 
 
 watched._torchdynamo_inline = _identity()  # type: ignore[attr-defined]
+setattr(builtins, WATCHED, watched)  # for code that runs with other globals than those of its module
 
 
 def _imported(function: Any, path: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from .copies import FUNCTIONS, NAMES, PROPERTIES
 from .integers import counters
 
-_WATCHED = "__@numpy_bridge__"
+WATCHED = "__@numpy_bridge__"
 """The global name of `watched` in rewritten modules. No program can have it, and programs that list their
 global names skip it as they skip ``__name__``."""
 
@@ -65,7 +65,7 @@ def _rewrite(module: ast.Module) -> None:
     if not rewriter.changed:
         return
     place = next((i for i, each in enumerate(module.body) if not _is_first(each, i)), len(module.body))
-    names = [ast.alias("watched", _WATCHED)]
+    names = [ast.alias("watched", WATCHED)]
     first = module.body[place]
     above = [*getattr(first, "decorator_list", ()), first][0]
     start = ast.ImportFrom("numpy_bridge.auditing.program.receivers", names, 0)
@@ -120,7 +120,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(receiver, _LITERALS) or _is_super(receiver):
             return receiver
         self.changed = True
-        function = ast.copy_location(ast.Name(_WATCHED, ast.Load()), receiver)
+        function = ast.copy_location(ast.Name(WATCHED, ast.Load()), receiver)
         arguments: list[ast.expr] = [receiver, *map(ast.Constant, name)]
         return ast.copy_location(ast.Call(function, arguments, []), _place_of_last_step(receiver))
 
