@@ -70,8 +70,9 @@ class no_copies:
     def __enter__(self) -> None:
         from .install.installation import installation
 
-        self._blocks.append(_Forbid(self._scope))
-        installation.add(self._blocks[-1])
+        forbid = _Forbid(self._scope)
+        installation.add(forbid)
+        self._blocks.append(forbid)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -79,7 +80,9 @@ class no_copies:
         from .install.installation import installation
 
         __tracebackhide__ = True
-        forbid = self._blocks.pop()
+        blocks = self._blocks  # other threads and tasks may be in this one, too
+        forbid = next((each for each in reversed(blocks) if each.is_entered_here()), blocks[-1])
+        blocks.remove(forbid)
         installation.remove(forbid)
         forbid.leave()
         if forbid.elsewhere is not None and error is None:
@@ -160,6 +163,10 @@ class _Forbid:
         if self._mark is not None:
             _entered.set(_entered.get() | {self._mark})
 
+    def is_entered_here(self) -> bool:
+        """Whether the code that runs is in the block: in its thread, and in its task if it was in one."""
+        return get_ident() == self._thread and (self._mark is None or self._mark in _entered.get())
+
     def leave(self) -> None:
         """End the block for tasks that start from now on."""
         _entered.set(_entered.get() - {self._mark})
@@ -167,9 +174,8 @@ class _Forbid:
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         __tracebackhide__ = True
         here = get_ident() == self._thread
-        of_another_task = here and self._mark is not None and self._mark not in _entered.get()
         counts = conversion.hidden and self._scope.has(conversion.place)
-        if counts and not of_another_task:
+        if counts and (not here or self.is_entered_here()):
             error = _error(conversion)
             if not here and self.elsewhere is None:
                 self.elsewhere = error

@@ -87,6 +87,11 @@ class Conversion:
         return advice_for(self)
 
     @property
+    def instead(self) -> str:
+        """What to write at the line instead: a call that shares, or one that is faster; empty for neither."""
+        return self.advice.short if self.advice else self.faster
+
+    @property
     def why(self) -> str:
         """The reason, and the line of the library that made the copy."""
         through = f"in {self.place.through}, {self.place.library}" if self.place.in_library else ""

@@ -76,4 +76,4 @@ _HEADINGS = ("bytes", "line", "", "what", "why", "use instead")
 
 
 def _use(c: Conversion) -> str:
-    return c.advice.short if c.hidden and c.advice else ""
+    return c.instead if c.hidden or c.faster else ""

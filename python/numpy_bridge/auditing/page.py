@@ -16,7 +16,7 @@ from .model import Conversion, Line
 from .pictures import Pictures
 from .run import Run
 from .terminal import time_of
-from .totals import not_watched, totals
+from .totals import not_watched, share_of_time, totals
 
 MOST_MAPS = 12
 """The most memory maps on a page."""
@@ -43,7 +43,8 @@ def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
     maps = [_map(c, svg, run.folder) for c, svg in drawn if svg][:MOST_MAPS]
     parts = [_FINDINGS.format(_style(), table), listings(lines, run.folder)]
     parts += [page.section("Where memory lay, the first time", *maps)] if maps else []
-    said = "; ".join(filter(None, (totals(run.log), not_watched(run.others))))
+    took = share_of_time(run.log) if run.log.conversions else ""
+    said = "; ".join(filter(None, (totals(run.log), took, not_watched(run.others))))
     lead = f"{shlex.join(command)}: {said}"
     if any(c.advice and c.advice.condition for c in run.log.hidden):
         lead += f". What to use instead is right {CONDITION}."
@@ -66,6 +67,8 @@ def _row(line: Line, c: Conversion, folder: Path, most: int, timed: bool) -> lis
     if c.advice:
         first = f"{c.advice.first}, then " if c.advice.first else ""
         parts.append(_INSTEAD.format(first, _AS_CODE.format(c.advice.code)))
+    elif c.faster:
+        parts.append(_INSTEAD.format("", _AS_CODE.format(c.faster)))
     nbytes = size(c.nbytes).replace(" ", _NO_BREAK)
     return [
         page.Cell(_BAR.format(nbytes, c.tone, f"{100 * c.nbytes / most:.1f}"), c.nbytes),

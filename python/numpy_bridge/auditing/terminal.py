@@ -73,7 +73,7 @@ class _Findings(NamedTuple):
     folder: Path
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        advised = any(c.advice for c in self.conversions)
+        advised = any(c.instead for c in self.conversions)
         rows = [_texts(c, self.folder, advised) for c in self.conversions]
         if options.max_width < _NARROWEST:
             yield from self._blocks(rows)
@@ -125,9 +125,7 @@ def _texts(c: Conversion, folder: Path, advised: bool) -> list[Text]:
     place = f"{above}/\n{name}" if slash else name
     texts = [Text(place, "cyan"), Text(what), Text(c.why)]
     if advised:
-        texts.append(Text(c.advice.short, "green") if c.advice else Text("-", "dim"))
-    elif c.faster:
-        texts.append(Text(c.faster, "green"))
+        texts.append(Text(c.instead, "green") if c.instead else Text("-", "dim"))
     return texts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,3 +81,22 @@ def test_advice_keeps_the_arguments(call: Any, x: Any, alternative: str) -> None
     assert np.asarray(instead).tolist() == np.asarray(result).tolist()
     np.asarray(instead)[...] = 0
     assert not source.view(np.uint8).any()
+
+
+def test_every_report_names_the_faster_call() -> None:
+    console = pytest.importorskip("rich.console", reason="the table needs rich").Console(
+        file=io.StringIO(), width=300
+    )
+    from numpy_bridge.auditing.page import html
+    from numpy_bridge.auditing.pictures import Pictures
+    from numpy_bridge.auditing.run import Run
+    from numpy_bridge.auditing.terminal import table
+
+    with bridge.audit() as log:
+        np.array([torch.ones(2), torch.ones(2)])
+    (slow,), run = log, Run(log, 0, Path.cwd())
+    assert not slow.hidden
+    assert slow.instead == "torch.stack(x).numpy()"
+    console.print(table(run))
+    for report in (console.file.getvalue(), html(run, ["slow.py"], Pictures()), log._repr_html_(), str(slow)):
+        assert slow.instead in report

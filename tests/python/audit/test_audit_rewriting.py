@@ -84,11 +84,11 @@ def test_a_program_prints_the_same_and_runs_the_same_lines(name: str) -> None:
         assert run(changed)[:2] == (printed, lines)
     again, _, other = run(changed)  # no audit
     assert again == printed
-    assert list(names) == [each for each in other if each != "@numpy_bridge"]
+    assert list(names) == [each for each in other if each != "__@numpy_bridge__"]
 
 
 def test_the_forms_are_rewritten() -> None:
-    plain = {name for name in FORMS if "@numpy_bridge" not in codes(FORMS[name], name)[1].co_names}
+    plain = {name for name in FORMS if "__@numpy_bridge__" not in codes(FORMS[name], name)[1].co_names}
     assert plain == {"annotations", "deletes", "exec", "stores"}
 
 
@@ -117,7 +117,7 @@ def test_only_receivers_change() -> None:
     class Undo(ast.NodeTransformer):
         def visit_Call(self, node: ast.Call) -> ast.AST:
             self.generic_visit(node)
-            inserted = isinstance(node.func, ast.Name) and node.func.id == "@numpy_bridge"
+            inserted = isinstance(node.func, ast.Name) and node.func.id == "__@numpy_bridge__"
             return node.args[0] if inserted else node
 
     from numpy_bridge.auditing.program import rewriting
@@ -129,7 +129,7 @@ def test_only_receivers_change() -> None:
         tree.body = [
             each
             for each in tree.body
-            if not (isinstance(each, ast.ImportFrom) and each.names[0].asname == "@numpy_bridge")
+            if not (isinstance(each, ast.ImportFrom) and each.names[0].asname == "__@numpy_bridge__")
         ]
         back = ast.dump(Undo().visit(tree), include_attributes=True)
         assert back == ast.dump(ast.parse(source), include_attributes=True)
@@ -192,7 +192,7 @@ def test_what_numba_compiles_is_left_alone() -> None:
     text += "def g(x, i):\n    return x[i]\nh = njit(g)\n"
     changed = rewritten(text, "compiled.py")
     assert changed is not None
-    assert "@numpy_bridge" not in changed.co_names
+    assert "__@numpy_bridge__" not in changed.co_names
 
 
 def test_torch_compiles_rewritten_functions() -> None:

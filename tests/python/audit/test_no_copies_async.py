@@ -127,3 +127,25 @@ def test_other_threads_are_watched_whatever_task_has_sent_them() -> None:
 
     with pytest.raises(HiddenCopyError):
         asyncio.run(program())
+
+
+def test_one_block_object_in_several_tasks() -> None:
+    """The task that leaves first ends its own block, not that of the task which came last."""
+
+    async def program() -> tuple[str, str]:
+        block, ended, go = no_copies(), asyncio.Event(), asyncio.Event()
+
+        async def first() -> None:
+            with block:
+                await asyncio.sleep(0)
+            ended.set()
+
+        async def second() -> str:
+            with block:
+                return await copy_when(ended)
+
+        _, inside = await asyncio.gather(first(), second())
+        go.set()
+        return inside, await copy_when(go)
+
+    assert asyncio.run(program()) == ("raised", "passed")

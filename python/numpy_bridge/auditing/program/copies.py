@@ -5,8 +5,10 @@ They are disjoint from the calls of `judging.calls`, so that no copy is counted 
 
 from __future__ import annotations
 
-import functools
+import weakref
 from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
 
 from ..judging.calls import Call
 
@@ -122,8 +124,46 @@ NAMES = frozenset(name for calls in (*METHODS.values(), *FUNCTIONS.values()) for
 """The names that rewriting looks for."""
 
 
-@functools.lru_cache(maxsize=512)
+_NO_CALLS: Mapping[str, Call] = {}
+
+_PLAIN = (dict, list, tuple, str, int, float, bool, bytes, set, type(None))
+
+without_calls = set(map(id, _PLAIN))
+"""The classes that have no calls, by `id`: classes of the program may not have a hash.
+
+Those of objects that can be called are missing: such an object may be one of the functions.
+"""
+
+_by_class: dict[int, tuple[object, Mapping[str, Call]]] = {}
+"""The calls of all other classes that are known, by `id`."""
+
+
 def calls_of(kind: type) -> Mapping[str, Call]:
-    """Return the calls of a class by name: those of the first base that has any."""
-    found = (METHODS.get((base.__module__.partition(".")[0], base.__name__)) for base in kind.__mro__)
-    return next((calls for calls in found if calls), {})
+    """Return the calls of a class by name: those of the first base that has any. No class is kept alive."""
+    known = _by_class.get(id(kind))
+    if known is not None:
+        return known[1]
+    calls = next(filter(None, map(_own_calls, kind.__mro__)), _NO_CALLS)
+    number, forget, forget_too = id(kind), _by_class.pop, without_calls.discard  # for the end of Python
+
+    def died(_: object) -> None:
+        forget(number, None)
+        forget_too(number)
+
+    _by_class[number] = weakref.ref(kind, died), calls
+    if not calls and not any("__call__" in vars(base) for base in kind.__mro__):
+        without_calls.add(number)
+    return calls
+
+
+def _own_calls(kind: type) -> Mapping[str, Call]:
+    """Return the calls of the table's own classes."""
+    module: Any = kind.__module__  # anything in classes of the program
+    library = module.partition(".")[0] if type(module) is str else ""
+    return METHODS.get((library, kind.__name__), _NO_CALLS)
+
+
+def calls_of_module(module: ModuleType) -> Mapping[str, Call]:
+    """Return the calls of a module by name."""
+    name = vars(module).get("__name__")
+    return FUNCTIONS.get(name, _NO_CALLS) if type(name) is str else _NO_CALLS

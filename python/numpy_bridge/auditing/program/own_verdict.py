@@ -76,8 +76,9 @@ def _has_memory(x: Any) -> bool:
 
 def _shares(source: Any, result: Any) -> bool:
     """Whether the result is memory of a frame's column, of a series, or of the array that a picture shows."""
-    if getattr(result, "readonly", 0) == 1 and type(result).__module__.startswith("PIL."):
-        return True  # Pillow maps the memory of the array
+    image: Any = getattr(sys.modules.get("PIL.Image"), "Image", ())
+    if isinstance(result, image):
+        return bool(result.readonly == 1)  # Pillow maps the memory of the array
     if type(source).__module__.partition(".")[0] != "pandas" or not isinstance(result, np.ndarray):
         return False
     columns = source.iloc[:, 0] if result.ndim == 2 and hasattr(source, "iloc") else source

@@ -6,6 +6,7 @@ stand-in in C. So the call remains the program's own: its line, its frame, its e
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -19,12 +20,11 @@ from numpy_bridge.unwatched import this_thread
 
 from ..install.installation import installation
 from ..judging.calls import Call
-from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of
+from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of, calls_of_module, without_calls
 from .own_verdict import has_arrays
+from .rewriting import WATCHED
 
-_PLAIN = frozenset({dict, list, tuple, str, int, float, bool, bytes, set, type, type(None)})
 _BASIC = frozenset({int, slice, type(None), type(Ellipsis), str, np.int64})
-_NO_CALLS: Mapping[str, Call] = {}
 
 _dispatcher = installation.dispatcher
 
@@ -35,25 +35,21 @@ def watched(x: Any, name: str = SUBSCRIPT) -> Any:
     `name` is that of an attribute, or "numpy.stack" for `x` itself, a function that was imported by name.
     """
     kind: Any = type(x)
-    if kind in _PLAIN or not _dispatcher.listeners or this_thread.unwatched:
+    if id(kind) in without_calls or not _dispatcher.listeners or this_thread.unwatched:
         return x
-    if kind is ModuleType:
-        call = FUNCTIONS.get(x.__name__, _NO_CALLS).get(name)
-    elif "." in name:
+    if "." in name:
         return _imported(x, name)
-    else:
-        call = calls_of(kind).get(name)
+    call = (calls_of_module(x) if kind is ModuleType else calls_of(kind)).get(name)
     if call is None:
         return x
     if name == SUBSCRIPT:
         return _Subscripted(x, call)
     if name in PROPERTIES:
         return _read(x, call)
-    function = getattr(x, name, None)
-    if function is None:
-        return x
     source = () if kind is ModuleType else (x,)
-    return SimpleNamespace(**{name: _stand_in(call, function, source)})
+    if not callable(getattr(kind if source else x, name, None)):  # a property may run any code
+        return x
+    return SimpleNamespace(**{name: _stand_in(call, getattr(x, name), source)})
 
 
 def _identity() -> Callable[..., Any]:
@@ -64,6 +60,7 @@ def _identity() -> Callable[..., Any]:
 
 
 watched._torchdynamo_inline = _identity()  # type: ignore[attr-defined]
+setattr(builtins, WATCHED, watched)  # for code that runs with other globals than those of its module
 
 
 def _imported(function: Any, path: str) -> Any:

@@ -15,11 +15,17 @@ from typing import Any, cast
 from .copies import FUNCTIONS, NAMES, PROPERTIES
 from .integers import counters
 
-_WATCHED = "@numpy_bridge"
-"""The global name of `watched` in rewritten modules: no program can have it."""
+WATCHED = "__@numpy_bridge__"
+"""The global name of `watched` in rewritten modules. No program can have it, and programs that list their
+global names skip it as they skip ``__name__``."""
 
 _COMPILERS = frozenset({"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil", "generated_jit"})
 """What compiles the bytecode of a function, by name. torch.compile is told to ignore `watched`."""
+
+_CALLED = NAMES - PROPERTIES
+
+_OF_LISTS = frozenset({"append", "insert"})
+"""Names of functions of NumPy that lists have as methods: they count only after the name of a module."""
 
 _LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Dict, ast.Tuple, ast.Set, ast.ListComp, ast.DictComp)
 
@@ -59,7 +65,7 @@ def _rewrite(module: ast.Module) -> None:
     if not rewriter.changed:
         return
     place = next((i for i, each in enumerate(module.body) if not _is_first(each, i)), len(module.body))
-    names = [ast.alias("watched", _WATCHED)]
+    names = [ast.alias("watched", WATCHED)]
     first = module.body[place]
     above = [*getattr(first, "decorator_list", ()), first][0]
     start = ast.ImportFrom("numpy_bridge.auditing.program.receivers", names, 0)
@@ -81,15 +87,21 @@ class _Rewriter(ast.NodeTransformer):
         self.changed = False
         self._integers = counters(module)
         self._imported = dict(_imported(module))
+        self._modules = set(_modules(module))
         self._compiled = set(_compiled(module))
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
         function = node.func
-        if isinstance(function, ast.Attribute) and function.attr in NAMES:
+        if not isinstance(function, ast.Attribute):
+            self.generic_visit(node)
+            if isinstance(function, ast.Name) and function.id in self._imported:
+                node.func = self._watched(function, self._imported[function.id])
+            return node
+        self.generic_visit(function)  # it is called, not read
+        node.args = [self.visit(each) for each in node.args]
+        node.keywords = [self.visit(each) for each in node.keywords]
+        if function.attr in _CALLED and not self._is_of_list(function):
             function.value = self._watched(function.value, function.attr)
-        elif isinstance(function, ast.Name) and function.id in self._imported:
-            node.func = self._watched(function, self._imported[function.id])
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -108,7 +120,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(receiver, _LITERALS) or _is_super(receiver):
             return receiver
         self.changed = True
-        function = ast.copy_location(ast.Name(_WATCHED, ast.Load()), receiver)
+        function = ast.copy_location(ast.Name(WATCHED, ast.Load()), receiver)
         arguments: list[ast.expr] = [receiver, *map(ast.Constant, name)]
         return ast.copy_location(ast.Call(function, arguments, []), _place_of_last_step(receiver))
 
@@ -121,6 +133,11 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(index, ast.Name):
             return index.id in self._integers
         return isinstance(index, ast.Constant | ast.Slice | ast.JoinedStr)
+
+    def _is_of_list(self, method: ast.Attribute) -> bool:
+        """Whether a call is one of the commonest methods of lists, for all that can be seen."""
+        owner = method.value
+        return method.attr in _OF_LISTS and not (isinstance(owner, ast.Name) and owner.id in self._modules)
 
     def _visit_function(self, node: Any) -> ast.AST:
         if node.name in self._compiled:
@@ -171,6 +188,13 @@ def _imported(module: ast.Module) -> Iterator[tuple[str, str]]:
             for each in node.names:
                 if each.name in FUNCTIONS[node.module]:
                     yield each.asname or each.name, f"{node.module}.{each.name}"
+
+
+def _modules(module: ast.Module) -> Iterator[str]:
+    """Yield the names that `import` binds."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (each.asname or each.name.partition(".")[0] for each in node.names)
 
 
 def _compiled(module: ast.Module) -> Iterator[str]:
