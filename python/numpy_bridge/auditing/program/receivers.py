@@ -20,6 +20,7 @@ from numpy_bridge.unwatched import this_thread
 from ..install.installation import installation
 from ..judging.calls import Call
 from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of
+from .jitted import CALL, call_of, host_arrays
 from .own_verdict import has_arrays
 
 _PLAIN = frozenset({dict, list, tuple, str, int, float, bool, bytes, set, type, type(None)})
@@ -37,6 +38,8 @@ def watched(x: Any, name: str = SUBSCRIPT) -> Any:
     kind: Any = type(x)
     if kind in _PLAIN or not _dispatcher.listeners or this_thread.unwatched:
         return x
+    if name == CALL:
+        return _called(x)
     if kind is ModuleType:
         call = FUNCTIONS.get(x.__name__, _NO_CALLS).get(name)
     elif "." in name:
@@ -71,6 +74,23 @@ def _imported(function: Any, path: str) -> Any:
     if getattr(sys.modules.get(module), name, None) is not function:
         return function
     return _stand_in(FUNCTIONS[module][name], function, ())
+
+
+def _called(function: Any) -> Any:
+    """Return a function, or if `jax.jit` has made it, a callable that reports the arrays that it is given."""
+    call = call_of(function)
+    if call is None:
+        return function
+
+    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+        return host_arrays(arguments, keywords) or None
+
+    def after(arrays: Any, result: Any, returned: bool) -> None:
+        __tracebackhide__ = True
+        for each in arrays if returned else ():
+            _dispatcher.report(call, {}, each, result, sys._getframe().f_back)
+
+    return _core.stand_in(function, before, after)
 
 
 class _Subscripted:

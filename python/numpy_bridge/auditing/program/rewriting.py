@@ -7,6 +7,7 @@ call, its place in the source and the order of evaluation stay. Nothing is writt
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator
 from importlib.machinery import SourceFileLoader
 from types import CodeType
@@ -14,6 +15,7 @@ from typing import Any, cast
 
 from .copies import FUNCTIONS, NAMES, PROPERTIES
 from .integers import counters
+from .jitted import CALL
 
 _WATCHED = "@numpy_bridge"
 """The global name of `watched` in rewritten modules: no program can have it."""
@@ -82,6 +84,7 @@ class _Rewriter(ast.NodeTransformer):
         self._integers = counters(module)
         self._imported = dict(_imported(module))
         self._compiled = set(_compiled(module))
+        self._has_jax = _imports_jax(module)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -90,6 +93,10 @@ class _Rewriter(ast.NodeTransformer):
             function.value = self._watched(function.value, function.attr)
         elif isinstance(function, ast.Name) and function.id in self._imported:
             node.func = self._watched(function, self._imported[function.id])
+        elif isinstance(function, ast.Name) and hasattr(builtins, function.id):
+            return node
+        if self._has_jax:
+            node.func = self._watched(node.func, CALL)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -171,6 +178,16 @@ def _imported(module: ast.Module) -> Iterator[tuple[str, str]]:
             for each in node.names:
                 if each.name in FUNCTIONS[node.module]:
                     yield each.asname or each.name, f"{node.module}.{each.name}"
+
+
+def _imports_jax(module: ast.Module) -> bool:
+    """Whether a module has a name of jax. In other modules calls are left alone, as they are many."""
+    for node in ast.walk(module):
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        if any(name.partition(".")[0] == "jax" for name in names):
+            return True
+    return False
 
 
 def _compiled(module: ast.Module) -> Iterator[str]:
