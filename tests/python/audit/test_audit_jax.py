@@ -1,7 +1,8 @@
-"""jax in an audit. It shares memory of the host at multiples of 64 bytes: the truth is written through memory."""
+"""jax in an audit: it shares memory at multiples of 64 bytes. The truth is written through memory."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 import numpy_bridge as bridge
 from numpy_bridge.auditing.program.rewriting import rewritten
+from repository import ROOT
 
-jax = pytest.importorskip("jax", reason="jax is not installed: nox -s producers")
-jnp = pytest.importorskip("jax.numpy", reason="jax is not installed: nox -s producers")
-pytest.importorskip("jax.dlpack", reason="jax is not installed: nox -s producers")
+
+def library(name: str) -> Any:
+    """Import jax or a part of it when a test runs: its threads disturb forks of other tests."""
+    return pytest.importorskip(name, reason="jax is not installed: nox -s producers")
+
 
 ALIGNED = "jax shares memory only at multiples of 64 bytes; this starts at a multiple of "
 
@@ -29,7 +33,8 @@ def memory(dtype: str, offset: int = 0, shape: tuple[int, ...] = (32, 4)) -> np.
 
 def watched(text: str, **names: Any) -> tuple[dict[str, Any], bridge.auditing.AuditLog]:
     """Run the rewritten lines of a program."""
-    names |= {"jax": jax, "jnp": jnp, "np": np, "bridge": bridge}
+    names |= {"jax": library("jax"), "jnp": library("jax.numpy"), "np": np, "bridge": bridge}
+    library("jax.dlpack")
     changed = rewritten(f"import jax\n{text}\n", "/program/of_jax.py")
     assert changed is not None
     with bridge.audit() as log:
@@ -39,6 +44,7 @@ def watched(text: str, **names: Any) -> tuple[dict[str, Any], bridge.auditing.Au
 
 def reads_while_it_runs(x: np.ndarray[Any, Any]) -> bool:
     """Whether a jitted function reads what is written into its argument while it runs."""
+    jax = library("jax")
 
     def write(_: object) -> np.ndarray[Any, Any]:
         x[...] = 0
@@ -67,7 +73,7 @@ CASES = [
 
 
 def check_rule(dtype: str, offset: int, layout: str) -> str:
-    """Compare what is reported of a jitted function and of `device_put` with what jax does. Return the reason."""
+    """Compare what is reported of a jitted function and of `device_put` with what jax does."""
     x = LAYOUTS[layout](memory(dtype, offset))
     names, log = watched("f = jax.jit(lambda z: z)\nf(x)\ny = jax.device_put(x)", x=x)
     argument, put = log
@@ -94,6 +100,7 @@ def test_arguments_are_judged_as_jax_treats_them(dtype: str, offset: int, layout
 
 
 def test_wide_numbers_are_shared_where_jax_has_them() -> None:
+    jax = library("jax")
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     try:
@@ -122,7 +129,7 @@ jax.vmap(jnp.sin)(x)
 
 def test_every_array_of_the_arguments_counts_at_its_line() -> None:
     x = memory("f4", 16)
-    _, log = watched(PARTS, x=x, y=jnp.ones((32, 4)))
+    _, log = watched(PARTS, x=x, y=library("jax.numpy").ones((32, 4)))
     found = [(c.place.line, c.call, c.times, c.nbytes) for c in log if c.source.startswith("numpy float32")]
     assert found == [
         (8, "jit(<lambda>)", 6, 6 * x.nbytes),
@@ -183,16 +190,18 @@ def test_a_copy_to_a_device_that_is_named_is_asked_for() -> None:
     assert (found.outcome, found.hidden, found.reason) == ("copied", False, f"{ALIGNED}16")
 
 
+TAKE_TENSORS = ("jnp.asarray(x)", "jnp.array(x)", "jax.dlpack.from_dlpack(x)")
+IN_EMPTY = "create x in bridge.empty(x.shape, 'float32')"
 ADVICE = [
     # dtype, offset, call, first, then
     ("f4", 0, "jnp.asarray(x)", "", "bridge.to_jax(x, allow_mutable=True)"),
     ("f4", 0, "jnp.array(x)", "", "bridge.to_jax(x, allow_mutable=True)"),
     *(
-        (dtype, offset, call, "create x in bridge.empty(x.shape, 'float32')", "bridge.to_jax(x, allow_mutable=True)")
+        (dtype, offset, call, IN_EMPTY, "bridge.to_jax(x, allow_mutable=True)")
         for dtype, offset in (("f4", 16), ("f8", 0))
-        for call in ("jnp.asarray(x)", "jnp.array(x)", "jax.device_put(x)", "f(x)", "jax.dlpack.from_dlpack(x)")
+        for call in (*TAKE_TENSORS, "jax.device_put(x)", "f(x)")
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("dtype", "offset", "call", "first", "then"), ADVICE)
@@ -201,7 +210,7 @@ def test_the_advice_shares(dtype: str, offset: int, call: str, first: str, then:
     x: Any = memory(dtype, offset)
     if library == "torch":
         x = pytest.importorskip("torch", reason="tensors").from_numpy(x)
-        call = "jnp.asarray(x)" if call in ("jax.device_put(x)", "f(x)") else call  # these take no tensors
+        call = call if call in TAKE_TENSORS else TAKE_TENSORS[0]
     names, log = watched(f"f = jax.jit(lambda z: z)\nresult = {call}", x=x)
     (found,) = log.hidden
     assert found.advice is not None
@@ -243,3 +252,18 @@ def test_modules_without_jax_are_left_alone() -> None:
     plain, other = (compile(text, "f.py", "exec") for text in (source, f"import jax\n{source}"))
     assert rewritten(source, "f.py").co_code == plain.co_code  # type: ignore[union-attr]
     assert rewritten(f"import jax\n{source}", "f.py").co_code != other.co_code  # type: ignore[union-attr]
+
+
+GUIDE = (ROOT / "docs/audit.md").read_text().partition("### JAX\n")[2].partition("\n## ")[0]
+
+
+def test_the_guide_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    library("jax")
+    code, shown = (re.findall(rf"```{kind}\n(.*?)```", GUIDE, re.DOTALL)[0] for kind in ("python", "text"))
+    exec(code, {})
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize("code", re.findall(r"^\| `(.*?)` \|", GUIDE, re.MULTILINE))
+def test_what_cannot_be_seen_of_jax(code: str) -> None:
+    assert list(watched(code, a=memory("f4", 16, (2,)))[1]) == []

@@ -27,10 +27,10 @@ CALL = "()"
 def call_of(function: Any) -> Call | None:
     """Return what a report calls a function of `jax.jit`, or a method of it; None for all other functions."""
     made = function.__func__ if type(function) is MethodType else function
-    jit = getattr(sys.modules.get("jax"), "jit", None)
-    if jit is None or type(made) is FunctionType or type(made) is not _kind(jit):
+    if type(made) is FunctionType:
         return None
-    return _call(getattr(made, "__name__", ""))
+    jit = getattr(sys.modules.get("jax"), "jit", None)
+    return _call(getattr(made, "__name__", "")) if jit and type(made) is _kind(jit) else None
 
 
 @functools.lru_cache(maxsize=4)

@@ -95,7 +95,8 @@ class _Rewriter(ast.NodeTransformer):
             node.func = self._watched(function, self._imported[function.id])
         elif isinstance(function, ast.Name) and hasattr(builtins, function.id):
             return node
-        if self._has_jax:
+        chained = isinstance(function, ast.Attribute) and function.lineno != function.end_lineno
+        if self._has_jax and not chained:  # over several lines that would change the order of the lines
             node.func = self._watched(node.func, CALL)
         return node
 
