@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from numpy_bridge.auditing.judging import operands
 from numpy_bridge.auditing.program.rewriting import rewritten
 from repository import ROOT
 
@@ -267,3 +269,15 @@ def test_the_guide_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize("code", re.findall(r"^\| `(.*?)` \|", GUIDE, re.MULTILINE))
 def test_what_cannot_be_seen_of_jax(code: str) -> None:
     assert list(watched(code, a=memory("f4", 16, (2,)))[1]) == []
+
+
+@pytest.mark.parametrize("call", ["jax.jit(lambda z: z)(x)", "jax.device_put(x)"])
+def test_what_moves_to_another_device_is_asked_for(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operands, "_place", lambda _: "cuda:0")
+    (found,) = watched(call, x=memory("f4"))[1]
+    assert (found.outcome, found.hidden, found.reason) == ("copied", False, "it moves from cpu to cuda:0")
+
+
+def test_devices_are_named_as_torch_names_them() -> None:
+    devices = [SimpleNamespace(platform=platform, id=1) for platform in ("cpu", "gpu", "tpu")]
+    assert [operands._place(each) for each in devices] == ["cpu", "cuda:1", "tpu:1"]

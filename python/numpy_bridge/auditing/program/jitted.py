@@ -27,7 +27,7 @@ CALL = "()"
 def call_of(function: Any) -> Call | None:
     """Return what a report calls a function of `jax.jit`, or a method of it; None for all other functions."""
     made = function.__func__ if type(function) is MethodType else function
-    if type(made) is FunctionType:
+    if type(made) is FunctionType:  # the commonest, and what debugging aids make of `jax.jit`
         return None
     jit = getattr(sys.modules.get("jax"), "jit", None)
     return _call(getattr(made, "__name__", "")) if jit and type(made) is _kind(jit) else None
@@ -50,10 +50,14 @@ def host_arrays(arguments: Iterable[Any], keywords: Mapping[str, Any]) -> list[n
 
 def judge_argument(source: np.ndarray[Any, Any], result: object) -> Verdict | None:
     """Say what jax did with an argument of a call that gave `result`; None while jax traces."""
-    results = [operand_of(each) for each in leaves(result)]
-    if any(Trait.NO_MEMORY in each.traits for each in results):
+    jax: Any = sys.modules["jax"]
+    results = leaves(result)
+    if any(isinstance(each, jax.core.Tracer) for each in results):
         return None
-    given, made = operand_of(source), _made(source, results)
+    device = next((operand_of(each).device for each in results if isinstance(each, jax.Array)), "cpu")
+    dtype = np.dtype(jax.dtypes.canonicalize_dtype(source.dtype))
+    given = operand_of(source)
+    made = Operand("jax", f"jax {dtype.name}", dtype.name, device, source.size * dtype.itemsize)
     reason = _reason(source, given, made)
     if not reason:
         return Verdict(given, made, Outcome.SHARES.past, made.nbytes, "the same memory", "", asked=False)
@@ -71,13 +75,3 @@ def _reason(source: np.ndarray[Any, Any], given: Operand, made: Operand) -> str:
     if Trait.NOT_CONTIGUOUS in given.traits:
         return "it is not contiguous, and jax's arrays are"
     return alignment_reason(source)
-
-
-def _made(source: np.ndarray[Any, Any], results: Iterable[Operand]) -> Operand:
-    """Describe the argument as jax has it: on the device of the results."""
-    jax: Any = sys.modules["jax"]
-    dtype = np.dtype(jax.dtypes.canonicalize_dtype(source.dtype))
-    devices = [each.device for each in results if each.library == "jax"]
-    return Operand(
-        "jax", f"jax {dtype.name}", dtype.name, (devices or ["cpu"])[0], source.size * dtype.itemsize
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def watched(x: Any, name: str = SUBSCRIPT) -> Any:
     if kind in _PLAIN or not _dispatcher.listeners or this_thread.unwatched:
         return x
     if name == CALL:
-        return _called(x)
+        return x if kind is FunctionType else _called(x)
     if kind is ModuleType:
         call = FUNCTIONS.get(x.__name__, _NO_CALLS).get(name)
     elif "." in name:
