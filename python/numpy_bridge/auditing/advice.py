@@ -18,6 +18,7 @@ _LONGEST = 40
 """Longer arguments are not repeated: the advice has `x` for them."""
 
 _CREATED = " with x created as "
+_IN_MEMORY = " with x in "
 
 _INDICES = {"argmax", "argmin", "argsort", "argpartition", "argwhere", "nonzero", "flatnonzero"}
 _INDICES |= {"searchsorted", "digitize", "bincount", "count_nonzero", "lexsort"}
@@ -71,7 +72,10 @@ def advice_for(c: Conversion) -> Advice | None:
         return Advice(c.alternative, condition="")
     file, line = c.place.caller
     given = argument(file, line, c.call)
-    code, _, dtype = c.alternative.partition(_CREATED)
+    code, _, memory = c.alternative.partition(_IN_MEMORY)
+    if memory:
+        return Advice(_named(code, given), f"create {_text(given)} in {_named(memory, given)}")
+    code, _, dtype = code.partition(_CREATED)
     if not dtype:
         return Advice(_named(code, given))
     array = None if given is None else whole(given)

@@ -29,6 +29,7 @@ def names(*libraries: str) -> dict[str, Any]:
 
 JAX, ARROW, PANDAS, POLARS = ("jax.numpy", "jax.dlpack", "jax"), ("pyarrow",), ("pandas",), ("polars",)
 SAME = "the same memory"
+TO_JAX = "bridge.to_jax(x, allow_mutable=True)"
 ROWS: list[tuple[tuple[str, ...], str, str, str, str, str]] = [
     # libraries, x, call, outcome, reason, what shares
     (JAX, "jnp.ones(64)", "np.asarray(x)", "shared", SAME, ""),
@@ -42,9 +43,14 @@ ROWS: list[tuple[tuple[str, ...], str, str, str, str, str]] = [
         *(JAX, "jnp.ones(64)", "torch.tensor(x)", "copied"),
         *("torch.tensor always copies", "bridge.to_torch(x, allow_readonly=True)"),
     ),
-    (JAX, "np.ones(3, np.float32)", "jnp.asarray(x)", "copied", "jnp.asarray copies from numpy here", ""),
-    (JAX, "torch.ones(64)", "jnp.asarray(x)", "copied", "jnp.asarray copies from torch here", ""),
-    (JAX, "torch.ones(64)", "jnp.array(x)", "copied", "jnp.array copies unless it is told not to", ""),
+    (
+        *(JAX, "torch.ones(64)", "jnp.asarray(x)", "copied"),
+        *("jnp.asarray copies memory of torch, even where jax could share it", TO_JAX),
+    ),
+    (
+        *(JAX, "torch.ones(64)", "jnp.array(x)", "copied"),
+        *("jnp.array copies unless it is told not to", TO_JAX),
+    ),
     (JAX, "torch.ones(64)", "jax.dlpack.from_dlpack(x)", "shared", SAME, ""),
     (ARROW, "np.ones(3)", "pyarrow.array(x)", "shared", SAME, ""),
     (ARROW, "pyarrow.array(np.ones(3))", "np.asarray(x)", "shared", SAME, ""),

@@ -21,6 +21,7 @@ from ..dispatch import Dispatcher
 from ..judging.addresses import before_the_call
 from ..judging.call_site import Code, code_of
 from ..judging.calls import Call, Sends
+from ..judging.jax_rule import each_of
 from ..judging.messages import outgoing
 
 
@@ -55,7 +56,13 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
         this_thread.unwatched = False
         if returned:
             source, options, _ = noted
-            dispatcher.report(call, options, source, result, sys._getframe().f_back, seconds)
+            frame = sys._getframe().f_back
+            if not call.trees:
+                dispatcher.report(call, options, source, result, frame, seconds)
+                return
+            found = list(each_of(call, source, result))
+            for part, given, made in found:
+                dispatcher.report(part, options, given, made, frame, seconds / len(found))
 
     watched: Any = _core.stand_in(original, before, after)
     functools.update_wrapper(watched, original)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy_bridge import _core, libraries
 from numpy_bridge.tensors import unpinned_view
 
+from . import jax_rule
 from .calls import Call
 from .operands import Operand, Trait
 
@@ -65,6 +66,8 @@ def alternative(
     asked = asked_for(options)
     if asked.keys() - {"dtype"} or _arranges(call, given, made):
         return ""
+    if made.library == "jax":
+        return jax_rule.to_jax(_shareable(given), source, given, made)
     code = _alternative(given, made)
     if "dtype" in asked:
         code = _with_dtype(code, given, made)

@@ -48,6 +48,8 @@ class Call:
         True if it is watched at the program's own lines only, see `program.copies`.
     stays : bool
         True if the result is in the library of `module`, and on the device of an argument of that library.
+    trees : bool
+        True if the argument may be nested containers of jax, each array of which is converted by itself.
     """
 
     module: str
@@ -62,6 +64,7 @@ class Call:
     sends: Sends = Sends.NOTHING
     own_lines: bool = False
     stays: bool = False
+    trees: bool = False
 
     @property
     def function(self) -> str:
@@ -136,6 +139,7 @@ CALLS: tuple[Call, ...] = (
     *_functions("numpy_bridge", "bridge", to_numpy="x", to_torch="x", view="x"),
     Call("jax.numpy", "array", "jnp.array", "object", "jnp.array copies unless it is told not to"),
     Call("jax.numpy", "asarray", "jnp.asarray", "a"),
+    Call("jax", "device_put", "jax.device_put", "x", trees=True),
     *_functions("jax.dlpack", "jax.dlpack", from_dlpack="external_array"),
     *_functions("pyarrow", "pa", array="obj"),
     *_functions("tensorflow", "tf", convert_to_tensor="value", constant="value"),

@@ -206,6 +206,8 @@ def _arrow_dtype(x: Any) -> str:
 def _of_foreign(x: Any, library: str) -> Operand:
     if library == "tensorflow":
         return _of_tensorflow(x)
+    if library == "jax":
+        return _of_jax(x)
     dtype = _arrow_dtype(x) if library == "pyarrow" else _foreign_dtype(x)
     kind = f"{library} {dtype}".strip() if dtype else f"{library}.{type(x).__name__}"
     nbytes = getattr(x, "nbytes", 0)
@@ -213,6 +215,24 @@ def _of_foreign(x: Any, library: str) -> Operand:
         str(x.device) if library == "numpy_bridge" else f"cuda:{x.device.id}" if library == "cupy" else "cpu"
     )
     return Operand(library, kind, dtype, device, nbytes if isinstance(nbytes, int) else 0)
+
+
+def _of_jax(x: Any) -> Operand:
+    """Describe an array of jax. While jax traces a function, its arrays have no memory."""
+    dtype = _foreign_dtype(x)
+    kind = f"jax {dtype}" if dtype else f"jax.{type(x).__name__}"
+    if isinstance(x, sys.modules["jax"].core.Tracer):
+        return Operand("jax", kind, dtype, traits=frozenset({Trait.NO_MEMORY}))
+    places = sorted({_place(each) for each in x.devices()} if hasattr(x, "devices") else {"cpu"})
+    device = ", ".join(places)
+    return Operand("jax", kind if device == "cpu" else f"{kind} {device}", dtype, device, x.nbytes)
+
+
+def _place(device: Any) -> str:
+    """Return the device of jax as torch writes it. Those of the host are one memory."""
+    if device.platform == "cpu":
+        return "cpu"
+    return f"{'cuda' if device.platform == 'gpu' else device.platform}:{device.id}"
 
 
 def _of_tensorflow(x: Any) -> Operand:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy_bridge import _core, libraries
 from numpy_bridge.outcome import Outcome
 
+from . import jax_rule
 from .addresses import Capsule, scalar_shares, share
 from .alternative import NOT_FOR_NUMPY, NOT_FOR_TORCH, alternative, asked_for, changes_dtype
 from .calls import Call
@@ -49,8 +50,9 @@ def judge(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> V
     explicit = _explicit(options)
     moved = given.is_array and given.device != made.device
     values = not given.is_array or _is_number(made)
-    asked = bool(call.asked or explicit or moved or values or call.label.startswith(_OURS))
-    reason = "; ".join(_reasons(call, options, explicit, given, made))
+    placed = call.name == "device_put" and asked_for(options)
+    asked = bool(call.asked or explicit or moved or values or placed or call.label.startswith(_OURS))
+    reason = "; ".join(_reasons(call, options, explicit, source, given, made))
     instead = "" if asked else alternative(call, options, source, given, made)
     return Verdict(given, made, outcome.past, made.nbytes, reason, instead, asked)
 
@@ -113,7 +115,7 @@ def _explicit(options: Mapping[str, Any]) -> str:
 
 
 def _reasons(
-    call: Call, options: Mapping[str, Any], explicit: str, given: Operand, made: Operand
+    call: Call, options: Mapping[str, Any], explicit: str, source: Any, given: Operand, made: Operand
 ) -> list[str]:
     if not given.is_array:
         return [call.copies if call.registry else _no_block(given)]
@@ -122,8 +124,11 @@ def _reasons(
     reasons = [f"{explicit} asks for it"] if explicit else []
     if given.device != made.device:
         reasons.append(f"it moves from {given.device} to {made.device}")
+    elif made.library == "jax" and given.dtype == made.dtype:
+        reasons += filter(None, [jax_rule.alignment_reason(source)])
     if changes_dtype(given, made):
-        reasons.append(f"the dtype changes from {given.dtype} to {made.dtype}")
+        change = f"the dtype changes from {given.dtype} to {made.dtype}"
+        reasons.append(jax_rule.dtype_reason(given, made) if made.library == "jax" else change)
     if given.dtype == made.dtype == "bool" and made.library == "pyarrow":
         reasons.append("Arrow keeps a bit for each bool")
     if call.copies and not explicit:
@@ -139,6 +144,8 @@ def _reasons(
     layout = [f"{name}={options[name]} asks for it" for name in _LAYOUTS if name in asked_for(options)]
     if layout:
         return layout
+    if made.library == "jax":
+        return [f"{call.label} copies memory of {given.library}, even where jax could share it"]
     return [f"{call.label} copies from {given.library} here"]
 
 

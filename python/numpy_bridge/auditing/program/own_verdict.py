@@ -17,12 +17,15 @@ from ..judging.addresses import share
 from ..judging.calls import Call
 from ..judging.operands import Operand, Trait, operand_of
 from ..judging.verdict import Verdict
+from .jitted import CALL, judge_argument
 
 _NOTHING = Operand("", "", is_array=False)
 
 
 def judge_own(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> Verdict | None:
     """Describe the copy that a call made; None if it made none."""
+    if call.name == CALL:
+        return judge_argument(source, result)
     if result is source or options.get("out") is not None or _is_view(source, result):
         return None
     made = _made(source, result)

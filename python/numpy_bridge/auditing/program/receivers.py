@@ -10,7 +10,7 @@ import builtins
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy_bridge.unwatched import this_thread
 from ..install.installation import installation
 from ..judging.calls import Call
 from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of, calls_of_module, without_calls
+from .jitted import CALL, call_of, host_arrays
 from .own_verdict import has_arrays
 from .rewriting import WATCHED
 
@@ -37,6 +38,8 @@ def watched(x: Any, name: str = SUBSCRIPT) -> Any:
     kind: Any = type(x)
     if id(kind) in without_calls or not _dispatcher.listeners or this_thread.unwatched:
         return x
+    if name == CALL:
+        return x if kind is FunctionType else _called(x)
     if "." in name:
         return _imported(x, name)
     call = (calls_of_module(x) if kind is ModuleType else calls_of(kind)).get(name)
@@ -68,6 +71,23 @@ def _imported(function: Any, path: str) -> Any:
     if getattr(sys.modules.get(module), name, None) is not function:
         return function
     return _stand_in(FUNCTIONS[module][name], function, ())
+
+
+def _called(function: Any) -> Any:
+    """Return a function, or if `jax.jit` has made it, a callable that reports the arrays that it is given."""
+    call = call_of(function)
+    if call is None:
+        return function
+
+    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+        return host_arrays(arguments, keywords) or None
+
+    def after(arrays: Any, result: Any, returned: bool) -> None:
+        __tracebackhide__ = True
+        for each in arrays if returned else ():
+            _dispatcher.report(call, {}, each, result, sys._getframe().f_back)
+
+    return _core.stand_in(function, before, after)
 
 
 class _Subscripted:

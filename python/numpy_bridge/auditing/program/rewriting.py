@@ -7,6 +7,7 @@ call, its place in the source and the order of evaluation stay. Nothing is writt
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator
 from importlib.machinery import SourceFileLoader
 from types import CodeType
@@ -14,6 +15,7 @@ from typing import Any, cast
 
 from .copies import FUNCTIONS, NAMES, PROPERTIES
 from .integers import counters
+from .jitted import CALL
 
 WATCHED = "__@numpy_bridge__"
 """The global name of `watched` in rewritten modules. No program can have it, and programs that list their
@@ -89,19 +91,26 @@ class _Rewriter(ast.NodeTransformer):
         self._imported = dict(_imported(module))
         self._modules = set(_modules(module))
         self._compiled = set(_compiled(module))
+        self._has_jax = _imports_jax(module)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         function = node.func
-        if not isinstance(function, ast.Attribute):
+        if isinstance(function, ast.Attribute):
+            self.generic_visit(function)  # it is called, not read
+            node.args = [self.visit(each) for each in node.args]
+            node.keywords = [self.visit(each) for each in node.keywords]
+            if function.attr in _CALLED and not self._is_of_list(function):
+                function.value = self._watched(function.value, function.attr)
+            if function.lineno != function.end_lineno:  # to watch it would change the order of the lines
+                return node
+        else:
             self.generic_visit(node)
             if isinstance(function, ast.Name) and function.id in self._imported:
                 node.func = self._watched(function, self._imported[function.id])
-            return node
-        self.generic_visit(function)  # it is called, not read
-        node.args = [self.visit(each) for each in node.args]
-        node.keywords = [self.visit(each) for each in node.keywords]
-        if function.attr in _CALLED and not self._is_of_list(function):
-            function.value = self._watched(function.value, function.attr)
+            elif isinstance(function, ast.Name) and hasattr(builtins, function.id):
+                return node
+        if self._has_jax:
+            node.func = self._watched(node.func, CALL)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -195,6 +204,16 @@ def _modules(module: ast.Module) -> Iterator[str]:
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
             yield from (each.asname or each.name.partition(".")[0] for each in node.names)
+
+
+def _imports_jax(module: ast.Module) -> bool:
+    """Whether a module has a name of jax. In other modules calls are left alone, as they are many."""
+    for node in ast.walk(module):
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        if any(name.partition(".")[0] == "jax" for name in names):
+            return True
+    return False
 
 
 def _compiled(module: ast.Module) -> Iterator[str]:
