@@ -21,6 +21,7 @@ enum class copy_mode { never, if_needed, always };
 copy_mode copy_mode_of(PyObject* argument) {
     if (argument == nullptr) return copy_mode::never;
     if (argument == Py_None) return copy_mode::if_needed;
+    if (PyUnicode_Check(argument) != 0) throw py::type_error("copy: expected True, False or None, got text");
     return is_true(argument, false) ? copy_mode::always : copy_mode::never;
 }
 

@@ -43,10 +43,8 @@ def sections(found: dict[str, Any]) -> list[Section]:
     """Return the result of `describe` as headings, each with pairs of a name and a text."""
     of_all = [("version", found["version"]), ("Python", found["python"]), ("platform", found["platform"])]
     of_all.append(("tensors", _of_fast_tensors(found["fast_tensors"])))
-    of_all.append(
     tested = (f"{name} {_range(*each)}" for name, each in found["tested"].items())
     of_all.append(("tested with", ", ".join(tested)))
-    )
     if found["newer"]:
         newer = ", ".join(f"{name} {version}" for name, version in found["newer"].items())
         of_all.append(("warning", f"newer than any that was tested: {newer}"))
