@@ -48,7 +48,7 @@ NUMPY_BRIDGE_INLINE bool has_same_fields(const py::object& found, const py::obje
 
 /// NumPy's dtype to convert to. Records change only their byte order and padding, unless they may be narrowed.
 NUMPY_BRIDGE_INLINE py::object target_dtype_of_array(const py::object& values, const requirements& r) {
-    const py::object found = values.attr("dtype");
+    py::object found = values.attr("dtype");
     if (r.as_bytes) return found;
     if (!r.may_convert) return found.attr("newbyteorder")("=");
     if (r.record) {
@@ -100,7 +100,7 @@ NUMPY_BRIDGE_INLINE py::object records_of_values(const py::object& values, const
     const py::module_ numpy = py::module_::import("numpy");
     const auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
     if (wanted.attr("names").is_none()) {
-        const py::object array = numpy.attr("asarray")(values);
+        py::object array = numpy.attr("asarray")(values);
         if (!numpy.attr("can_cast")(array.attr("dtype"), wanted, "same_kind").cast<bool>())
             throw py::type_error("not numbers of this kind");
         return array.attr("astype")(wanted);
@@ -118,7 +118,7 @@ NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& 
     const py::module_ numpy = py::module_::import("numpy");
     const auto values = py::reinterpret_borrow<py::object>(x);
     if (r.record) return records_of_values(values, r);
-    const py::object array = numpy.attr("asarray")(values);
+    py::object array = numpy.attr("asarray")(values);
     const auto found = from_numpy_number(array.attr("dtype").attr("num").cast<int>());
     if (!found) throw py::type_error("not numbers");
     if (r.as_bytes) return array;
