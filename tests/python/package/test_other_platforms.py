@@ -9,7 +9,7 @@ import pytest
 HIDE = dedent(
     """
     import asyncio, ctypes.util, logging, mmap, multiprocessing.reduction, os, random, select, signal, sys
-    import concurrent.futures, multiprocessing.util, shutil, subprocess, tempfile, threading, uuid
+    import concurrent.futures, multiprocessing.util, subprocess, tempfile, threading, uuid
     import numpy as np
 
     lacking = ("fcntl", "resource", "pwd", "grp", "termios")
@@ -71,7 +71,8 @@ USES = {
         assert np.load(path)[0] == 0
         bridge.to_numpy(bridge.open_npy(path, mode="r+"))[0] = 9
         assert np.load(path)[0] == 9
-        shutil.rmtree(folder)
+        os.remove(path)
+        os.rmdir(folder)
         """,
     "messages": "assert bridge.loads(bridge.dumps(np.arange(9)))[8] == 8",
     "shared blocks": """
