@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from .judging.operands import same_kind
 from .source_line import argument, maker, whole
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def advice_for(c: Conversion) -> Advice | None:
         return Advice(_named(code, given))
     array = None if given is None else whole(given)
     able = None if array is None else _can_choose_dtype(maker(file, line, array))
-    if not (_same_kind(c.source.rpartition(" ")[2], dtype) if able is None else able):
+    if not (same_kind(c.source.rpartition(" ")[2], dtype) if able is None else able):
         return None
     return Advice(_named(code, given), f"create {_text(array)} as {dtype}")
 
@@ -100,11 +101,6 @@ def _named(code: str, given: ast.expr | None) -> str:
         return code
     before, dot = found.groups()
     return f"{before}{text if atom or not dot else f'({text})'}{dot}{code[found.end() :]}"
-
-
-def _same_kind(dtype: str, other: str) -> bool:
-    """Whether two dtypes differ in nothing but their size, as float64 and float32."""
-    return dtype.rstrip("0123456789") == other.rstrip("0123456789")
 
 
 def _can_choose_dtype(made: ast.expr) -> bool | None:

@@ -25,7 +25,6 @@ from .model import Conversion
 from .pictures import Pictures
 from .run import Run, run
 from .scope import Scope
-from .totals import not_watched
 from .verification import Verification
 
 SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": False}
@@ -112,7 +111,7 @@ def command(
     program = [script, *(arguments or ())]
     if not as_module and not Path(script).exists():
         raise misused("audit", f"there is no file {script}")
-    limits = Limits(fail_on_copy, max_bytes, _known(baseline))
+    limits = Limits(fail_on_copy, max_bytes, _known(baseline), allow_unwatched)
     alone, as_json, as_html, as_sarif = as_json == STDOUT, *map(_absolute, (as_json, as_html, as_sarif))
     process, stdout = os.getpid(), _take_stdout() if alone else sys.stdout
     pictures, verification = Pictures() if as_html else None, Verification() if verify else None
@@ -134,7 +133,7 @@ def command(
         stdout.flush()
     else:
         _show(done, [each for each in (as_json, as_html, as_sarif) if each], stdout, show_all)
-    raise typer.Exit(_status(done, limits, allow_unwatched, _on_github(github)))
+    raise typer.Exit(_status(done, limits, _on_github(github)))
 
 
 def _known(baseline: Path | None) -> frozenset[Known] | None:
@@ -159,13 +158,11 @@ def _on_github(asked: bool | None) -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true" if asked is None else asked
 
 
-def _status(done: Run, limits: Limits, allow_unwatched: bool, annotate: bool) -> int:
+def _status(done: Run, limits: Limits, annotate: bool) -> int:
     """Return the exit status, after a sentence on standard error if it is not the program's own."""
     if annotate:
         print(github_annotations(limits.new(done.log, done.folder), done.folder), end="", file=sys.stderr)
-    exceeded = limits.exceeded(done.log, done.folder)
-    if not exceeded and limits != Limits() and done.others.unwatched and not allow_unwatched:
-        exceeded = f"without --allow-unwatched: {not_watched(done.others)}"
+    exceeded = limits.exceeded(done.log, done.folder, done.others)
     if done.status or not exceeded:
         return done.status
     _say(f"exit status 1 {exceeded}")

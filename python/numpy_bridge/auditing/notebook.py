@@ -42,15 +42,14 @@ def to_html(log: AuditLog) -> str:
     """Return one element with its own style: hidden copies, and everything else folded."""
     from numpy_bridge.page.markup import Markup
 
-    from .advice import CONDITION
-    from .totals import totals
+    from .totals import condition, totals
 
     hidden, others = log.hidden, [c for c in log.conversions if not c.hidden]
     parts = [Markup("<p><b>{}</b></p>").format(totals(log))]
     if hidden:
         parts.append(_table(hidden))
-    if any(c.advice and c.advice.condition for c in hidden):
-        parts.append(Markup("<p>What to use instead is right {}.</p>").format(CONDITION))
+    if condition(hidden):
+        parts.append(Markup("<p>{}</p>").format(condition(hidden)))
     if others:
         rest = Markup("<details><summary>Everything else</summary>{}</details>")
         parts.append(rest.format(_table(others)))
@@ -62,10 +61,12 @@ def _table(conversions: Iterable[Conversion]) -> Markup:
     from numpy_bridge.page.markup import Markup
     from numpy_bridge.units import size
 
+    from .totals import heaviest_first
+
     heads = Markup("").join(map(Markup("<th>{}</th>").format, _HEADINGS))
     rows = (
         (size(c.nbytes), str(c.place), c.place.text, f"{c.call}: {c.source} → {c.result}", c.why, _use(c))
-        for c in sorted(conversions, key=lambda c: (-c.nbytes, c.place))
+        for c in heaviest_first(conversions)
     )
     cells = (Markup("").join(map(Markup("<td>{}</td>").format, row)) for row in rows)
     body = Markup("").join(map(Markup("<tr>{}</tr>").format, cells))

@@ -10,13 +10,11 @@ from numpy_bridge import page
 from numpy_bridge.page.markup import Markup
 from numpy_bridge.units import size
 
-from .advice import CONDITION
 from .listing import listings
 from .model import Conversion, Line
 from .pictures import Pictures
 from .run import Run
-from .terminal import time_of
-from .totals import not_watched, share_of_time, totals
+from .totals import condition, not_watched, share_of_time, time_of, totals
 
 MOST_MAPS = 12
 """The most memory maps on a page."""
@@ -45,9 +43,7 @@ def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
     parts += [page.section("Where memory lay, the first time", *maps)] if maps else []
     took = share_of_time(run.log) if run.log.conversions else ""
     said = "; ".join(filter(None, (totals(run.log), took, not_watched(run.others))))
-    lead = f"{shlex.join(command)}: {said}"
-    if any(c.advice and c.advice.condition for c in run.log.hidden):
-        lead += f". What to use instead is right {CONDITION}."
+    lead = ". ".join(filter(None, (f"{shlex.join(command)}: {said}", condition(run.log.hidden))))
     return page.document("numpy-bridge audit", *filter(None, parts), lead=lead)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_INSTALLED = ("/site-packages/", "/dist-packages/")
+INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+"""The folders of installed code, as paths contain them."""
 
 
 class CallSite(NamedTuple):
@@ -75,7 +77,7 @@ def shown_path(file: str, folder: Path | None) -> str:
 
 def module_path(file: str) -> str:
     """Return the path of an installed file without the folder that it is installed in."""
-    for folder in _INSTALLED:
+    for folder in INSTALLED:
         file = file.rpartition(folder)[2]
     return file
 

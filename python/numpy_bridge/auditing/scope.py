@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,5 +48,5 @@ def _is_in(place: CallSite, module: str) -> bool:
     file = getattr(sys.modules.get(module), "__file__", None)
     if not isinstance(file, str):
         return False
-    folder, _, name = file.rpartition("/")
-    return place.file == file or (name == "__init__.py" and place.file.startswith(f"{folder}/"))
+    folder, name = os.path.split(file)
+    return place.file == file or (name == "__init__.py" and place.file.startswith(folder + os.sep))

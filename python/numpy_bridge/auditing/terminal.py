@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from numpy_bridge.outcome import STYLES, Outcome
-from numpy_bridge.units import duration, size
+from numpy_bridge.units import size
 
-from .advice import CONDITION
 from .model import Conversion
 from .run import Run
-from .totals import not_watched, share_of_time, totals
+from .totals import condition, heaviest_first, not_watched, share_of_time, time_of, totals
 
 _WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
-
 
 _NARROWEST = 60
 """The least width of a table."""
@@ -33,13 +31,13 @@ def table(run: Run, *, show_all: bool = False) -> RenderableType:
     slow, others = [c for c in rest if c.faster], [c for c in rest if not c.faster]
     parts: list[RenderableType] = []
     if hidden:
-        parts.append(_Findings("Hidden copies", _heaviest_first(hidden), run.folder))
-    if any(c.advice and c.advice.condition for c in hidden):
-        parts.append(Text(f"What to use instead is right {CONDITION}.\n", "dim"))
+        parts.append(_Findings("Hidden copies", heaviest_first(hidden), run.folder))
+    if condition(hidden):
+        parts.append(Text(f"{condition(hidden)}\n", "dim"))
     if slow:
-        parts.append(_Findings("Slow", _heaviest_first(slow), run.folder))
+        parts.append(_Findings("Slow", heaviest_first(slow), run.folder))
     if others and show_all:
-        parts.append(_Findings("Everything else", _heaviest_first(others), run.folder))
+        parts.append(_Findings("Everything else", heaviest_first(others), run.folder))
     elif others:
         parts.append(Text(f"Not shown: {_sums(others)}; --all lists them.", "dim"))
     if run.log.conversions:
@@ -48,10 +46,6 @@ def table(run: Run, *, show_all: bool = False) -> RenderableType:
     if run.others.unwatched:
         parts.append(Text(not_watched(run.others), "bold red"))
     return Group(*parts)
-
-
-def _heaviest_first(conversions: Iterable[Conversion]) -> list[Conversion]:
-    return sorted(conversions, key=lambda c: (-c.nbytes, c.place))
 
 
 def _sums(conversions: Sequence[Conversion]) -> str:
@@ -127,8 +121,3 @@ def _texts(c: Conversion, folder: Path, advised: bool) -> list[Text]:
     if advised:
         texts.append(Text(c.instead, "green") if c.instead else Text("-", "dim"))
     return texts
-
-
-def time_of(c: Conversion) -> str:
-    """Return how long all calls took together; empty if that was not measured."""
-    return f"{duration(c.seconds):>6}" if c.seconds else ""

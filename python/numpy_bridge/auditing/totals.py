@@ -1,10 +1,13 @@
-"""An audit in one sentence, for every report."""
+"""The words and numbers that all reports of an audit share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from numpy_bridge.units import duration, size
 
-from .model import AuditLog
+from .advice import CONDITION
+from .model import AuditLog, Conversion
 from .processes.parts import Parts
 
 LITTLE = 0.02
@@ -19,9 +22,29 @@ def totals(log: AuditLog) -> str:
 
 def hidden_copies(log: AuditLog) -> str:
     """Return how many copies were hidden, and their size."""
-    times = sum(c.times for c in log.hidden)
-    many = f"{count(times, 'hidden copy', 'hidden copies')} of {size(log.hidden_bytes)}"
-    return many if times else "no hidden copies in watched calls"
+    return counted(log.hidden) if log.hidden else "no hidden copies in watched calls"
+
+
+def counted(hidden: Sequence[Conversion]) -> str:
+    """Return how many hidden copies these are, and their size."""
+    times, nbytes = sum(c.times for c in hidden), sum(c.nbytes for c in hidden)
+    return f"{count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"
+
+
+def condition(hidden: Sequence[Conversion]) -> str:
+    """Return when the advice for these is right; empty if always, or if there is none."""
+    conditional = any(c.advice and c.advice.condition for c in hidden)
+    return f"What to use instead is right {CONDITION}." if conditional else ""
+
+
+def heaviest_first(conversions: Iterable[Conversion]) -> list[Conversion]:
+    """Return conversions in the order of tables."""
+    return sorted(conversions, key=lambda c: (-c.nbytes, c.place))
+
+
+def time_of(c: Conversion) -> str:
+    """Return how long all calls took together; empty if that was not measured."""
+    return f"{duration(c.seconds):>6}" if c.seconds else ""
 
 
 def share_of_time(log: AuditLog) -> str:

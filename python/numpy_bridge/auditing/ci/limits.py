@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from numpy_bridge.units import size
 
 from ..model import AuditLog, Conversion
-from ..totals import count
+from ..processes.parts import Parts
+from ..totals import counted, not_watched
 from .baseline import Known, known_as
 
 
@@ -24,30 +24,34 @@ class Limits(NamedTuple):
         The most bytes of all together.
     known : frozenset of Known, optional
         Those of an earlier run: only others are new. None if there is no such run.
+    allow_unwatched : bool
+        Whether copies may go unseen although there is another limit: in processes that were not watched.
     """
 
     none: bool = False
     most_bytes: int | None = None
     known: frozenset[Known] | None = None
+    allow_unwatched: bool = False
 
     def new(self, log: AuditLog, folder: Path) -> list[Conversion]:
         """Return the hidden copies that an earlier run did not have."""
         known = self.known or frozenset()
         return [c for c in log.hidden if known_as(c, folder) not in known]
 
-    def exceeded(self, log: AuditLog, folder: Path) -> str:
-        """Return which limit a log exceeds, in one sentence; empty if it is within all."""
+    def exceeded(self, log: AuditLog, folder: Path, others: Parts | None = None) -> str:
+        """Return which limit a log exceeds, in one sentence; empty if it is within all.
+
+        `others` are the findings of other processes.
+        """
         new = self.new(log, folder)
         if self.known is not None and new:
-            return f"by --baseline: {_count(new)} not there before, first at {new[0].place.shown(folder)}"
+            return f"by --baseline: {counted(new)} not there before, first at {new[0].place.shown(folder)}"
         if self.none and new:
-            return f"by --fail-on-copy: {_count(new)}, first at {new[0].place.shown(folder)}"
+            return f"by --fail-on-copy: {counted(new)}, first at {new[0].place.shown(folder)}"
         if self.most_bytes is not None and log.hidden_bytes > self.most_bytes:
             most = size(self.most_bytes)
-            return f"by --max-bytes: {_count(log.hidden)}, where {most} are accepted"
+            return f"by --max-bytes: {counted(log.hidden)}, where {most} are accepted"
+        limited = self.none or self.known is not None or self.most_bytes is not None
+        if limited and others is not None and others.unwatched and not self.allow_unwatched:
+            return f"without --allow-unwatched: {not_watched(others)}"
         return ""
-
-
-def _count(hidden: Sequence[Conversion]) -> str:
-    times, nbytes = sum(c.times for c in hidden), sum(c.nbytes for c in hidden)
-    return f"{count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"

@@ -19,7 +19,7 @@ import numpy as np
 
 import numpy_bridge
 
-from ..model import CallSite
+from ..place import INSTALLED, CallSite
 
 
 class Code(Enum):
@@ -39,7 +39,6 @@ _SCRIPTS = sysconfig.get_path("scripts") + os.sep
 _STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _OURS = _folder(numpy_bridge.__file__)
 _NUMPY = _folder(np.__file__)
-_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 _MOST_WORDS = 4096
 _known_words: dict[tuple[CodeType, int], frozenset[str]] = {}
@@ -55,7 +54,7 @@ def code_of(file: str) -> Code:
     internal = (_OURS, _NUMPY, _SCRIPTS, _folder(getattr(torch, "__file__", None) or "/-/-"))
     if file.startswith(internal):
         return Code.INTERNAL
-    if any(part in file for part in _INSTALLED):
+    if any(part in file for part in INSTALLED):
         return Code.LIBRARY
     return Code.INTERNAL if file.startswith(_STANDARD) else Code.USER
 

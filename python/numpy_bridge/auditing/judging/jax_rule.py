@@ -11,7 +11,7 @@ from numpy_bridge import _core, libraries
 from numpy_bridge.errors import SharingError
 
 from .calls import Call
-from .operands import Operand
+from .operands import Operand, same_kind
 
 IN_MEMORY = " with x in bridge.empty(x.shape, "
 """What follows the call that shares, if memory has to be made for it."""
@@ -42,7 +42,7 @@ def to_jax(x: str, source: object, given: Operand, made: Operand) -> str:
     Memory at another address, or of another size of numbers, has to be made anew.
     """
     memory = _described(source)
-    if memory is None or given.library not in ("numpy", "torch") or not _same_kind(given.dtype, made.dtype):
+    if memory is None or given.library not in ("numpy", "torch") or not same_kind(given.dtype, made.dtype):
         return ""
     as_it_is = memory["ptr"] % ALIGNMENT == 0 and given.dtype == made.dtype
     writable = not (as_it_is and memory["readonly"])
@@ -73,7 +73,3 @@ def _described(source: object) -> Any:
         return _core.describe(source)
     except (SharingError, TypeError):
         return None
-
-
-def _same_kind(dtype: str, other: str) -> bool:
-    return dtype.rstrip("0123456789") == other.rstrip("0123456789")

@@ -20,6 +20,11 @@ TEXT_OF_TENSORFLOW = "tensorflow string"
 _PROTOCOLS = ("__dlpack__", "__array_interface__", "__cuda_array_interface__", "__array__")
 
 
+def same_kind(dtype: str, other: str) -> bool:
+    """Whether two dtypes differ in nothing but their size, as float64 and float32."""
+    return dtype.rstrip("0123456789") == other.rstrip("0123456789")
+
+
 class Trait(Enum):
     """Properties that can prevent sharing."""
 
