@@ -52,7 +52,7 @@ NUMPY_BRIDGE_INLINE py::object target_dtype_of_array(const py::object& values, c
     if (r.as_bytes) return found;
     if (!r.may_convert) return found.attr("newbyteorder")("=");
     if (r.record) {
-        auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
+        py::object wanted = record_dtype(r);
         const char* rule = r.may_narrow ? "same_kind" : "equiv";
         if (!has_same_fields(found, wanted) ||
             !py::module_::import("numpy").attr("can_cast")(found, wanted, rule).cast<bool>())
@@ -90,7 +90,7 @@ NUMPY_BRIDGE_INLINE py::object converted_tensor(py::object values, const require
 NUMPY_BRIDGE_INLINE std::optional<dtype> dtype_for_values(const requirements& r, dtype found) noexcept {
     if (auto same_kind = best_dtype(r.dtypes, found, true)) return same_kind;
     for (const dtype unsigned_integer : {dtype::uint64, dtype::uint32, dtype::uint16, dtype::uint8})
-        if (range_of(found).what == number_range::kind::integer && (r.dtypes & set_of(unsigned_integer)) != 0)
+        if (kind_of(found) == number_range::kind::integer && (r.dtypes & set_of(unsigned_integer)) != 0)
             return unsigned_integer;
     return std::nullopt;
 }
@@ -98,7 +98,7 @@ NUMPY_BRIDGE_INLINE std::optional<dtype> dtype_for_values(const requirements& r,
 /// NumPy would give a number to each field of a struct, and read text as a long double.
 NUMPY_BRIDGE_INLINE py::object records_of_values(const py::object& values, const requirements& r) {
     const py::module_ numpy = py::module_::import("numpy");
-    const auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
+    const py::object wanted = record_dtype(r);
     if (wanted.attr("names").is_none()) {
         py::object array = numpy.attr("asarray")(values);
         if (!numpy.attr("can_cast")(array.attr("dtype"), wanted, "same_kind").cast<bool>())
@@ -130,7 +130,7 @@ NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& 
     const py::object quietly = numpy.attr("errstate")(py::arg("over") = "ignore"); // what overflows is refused below
     py::object result = quietly(array.attr("astype"))(type, py::arg("order") = r.order == order::f ? "F" : "C");
     const bool whole =
-        range_of(*target).what == number_range::kind::integer || range_of(*target).what == number_range::kind::natural;
+        kind_of(*target) == number_range::kind::integer || kind_of(*target) == number_range::kind::natural;
     const auto comparable = [&](const py::object& a) { return whole ? a : py::object(numpy.attr("isfinite")(a)); };
     if (!numpy.attr("array_equal")(comparable(result), comparable(array)).cast<bool>())
         throw py::type_error("numbers out of range");

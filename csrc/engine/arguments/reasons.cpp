@@ -29,7 +29,7 @@ NUMPY_BRIDGE_INLINE std::string code_of(std::string_view dtypes, dtype id) {
 
 /// The dtype that `r` asks for, as it is registered.
 NUMPY_BRIDGE_INLINE std::string name_of_record(const requirements& r) {
-    return engine::to_text(py::str(static_cast<PyObject*>(r.record.dtype())));
+    return engine::to_text(py::str(record_dtype(r)));
 }
 
 NUMPY_BRIDGE_INLINE std::string expectation(const requirements& r) {
@@ -79,7 +79,7 @@ NUMPY_BRIDGE_INLINE const char* remedy(mismatch found, const requirements& r, co
 /// The call that makes records of `m`. NumPy assigns fields by position: `astype` would mix up those of other names.
 NUMPY_BRIDGE_INLINE const char* remedy_for_records(const requirements& r, const memory& m,
                                                    const engine::dialect& spelled) {
-    const auto wanted = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
+    const py::object wanted = record_dtype(r);
     const py::object names = wanted.attr("names");
     if (m.type.id != dtype::opaque) return names.is_none() ? spelled.convert : "";
     const auto found = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(m.opaque.dtype));

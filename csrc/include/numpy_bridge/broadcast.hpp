@@ -126,7 +126,7 @@ template <class... X> auto broadcast(const X&... x) {
 ///
 ///     assign(out, [](float a, float b) { return a + b; }, x, y);
 template <class Out, class F, class... X> void assign(const Out& out, F f, const X&... x) {
-    const std::vector<std::int64_t> shape(out.shape(), out.shape() + out.ndim());
+    const std::vector<std::int64_t> shape = out.shape_vector();
     std::vector<std::int64_t> together = shape;
     (detail::broadcast_shape(together, x.shape(), x.ndim()), ...);
     if (together != shape) throw py::value_error("the arguments have more elements than the result");

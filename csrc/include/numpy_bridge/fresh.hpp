@@ -119,7 +119,7 @@ template <class Spec> auto fresh_like(const array_argument<Spec>& like) {
         for (int i = 0; i < n; ++i) shape[static_cast<std::size_t>(i)] = like.shape(i);
         return fresh_like<ndim<n>>(like, shape);
     } else {
-        return fresh_like<>(like, std::vector<std::int64_t>(like.shape(), like.shape() + like.ndim()));
+        return fresh_like<>(like, like.shape_vector());
     }
 }
 

@@ -22,6 +22,21 @@
 #include <numpy_bridge/returned.hpp>
 #include <numpy_bridge/visit.hpp>
 
+NUMPY_BRIDGE_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// What `make` returns; null with an exception set if it throws.
+template <class Make> nb::handle made_by(Make make) noexcept {
+    py::object array;
+    runs([&] { array = make(); });
+    return array.release().ptr();
+}
+
+} // namespace detail
+
+NUMPY_BRIDGE_NAMESPACE_END
+
 namespace nanobind::detail {
 
 template <class T>
@@ -48,12 +63,10 @@ template <class T> struct type_caster<numpy_bridge::owned<T>> {
 
     /// Under `reference_internal`, the default of properties, the array keeps the object that it came from alive.
     static handle from_cpp(Value&& from, rv_policy policy, cleanup_list* call) noexcept {
-        pybind11::object array;
-        numpy_bridge::detail::runs([&] {
+        return numpy_bridge::detail::made_by([&] {
             if (PyObject* self = numpy_bridge::detail::self_of(policy, call)) from.keep(self);
-            array = numpy_bridge::to_numpy(std::move(from));
+            return numpy_bridge::to_numpy(std::move(from));
         });
-        return array.release().ptr();
     }
 };
 
@@ -70,11 +83,9 @@ template <class T> struct type_caster<numpy_bridge::aliased<T>> {
     static constexpr auto Name = array_name<T>;
 
     static handle from_cpp(Value&& from, rv_policy policy, cleanup_list* call) noexcept {
-        pybind11::object array;
-        numpy_bridge::detail::runs([&] {
-            array = numpy_bridge::to_numpy(std::move(from).kept_by(numpy_bridge::detail::self_of(policy, call)));
+        return numpy_bridge::detail::made_by([&] {
+            return numpy_bridge::to_numpy(std::move(from).kept_by(numpy_bridge::detail::self_of(policy, call)));
         });
-        return array.release().ptr();
     }
 };
 

@@ -152,8 +152,7 @@ private:
 ///
 /// T is the element type: `float`, `const float` (read-only memory is accepted too), `one_of<float,
 /// double>`, `void` (any dtype of numbers), `std::byte` (the bytes of any elements), a struct (see `records.hpp`), or
-/// const ones of them. Memory is on the CPU unless `cuda` or
-/// `any_device` is among the constraints.
+/// const ones of them. Memory is on the CPU unless `cuda` or `any_device` is among the constraints.
 ///
 /// Valid while the function runs and holds the GIL. To release the GIL, use `py::call_guard<
 /// py::gil_scoped_release>()` or `gil_released`, which pin the memory first; to keep the memory, take

@@ -21,6 +21,11 @@ inline dtype first_of(dtype_set accepted) noexcept {
     return dtype::float64;
 }
 
+/// NumPy's dtype that `r.record` names. Raises RuntimeError if it is not registered.
+inline py::object record_dtype(const requirements& r) {
+    return py::reinterpret_borrow<py::object>(static_cast<PyObject*>(r.record.dtype()));
+}
+
 /// Whether two of NumPy's dtypes have fields of the same names, in the same order, or neither has any. NumPy assigns
 /// fields by their position, whatever their names are.
 bool has_same_fields(const py::object& found, const py::object& wanted);
