@@ -113,6 +113,7 @@ class Installation:
         new = [module for name, module in list(sys.modules.items()) if name not in self._modules_before]
         originals = {id(p.stand_in): p.original for p in self.patches}
         self.patches.clear()
+        self._dispatcher.forget()
         rebind([*user_modules(), *new], originals)
 
     @contextmanager
