@@ -1,7 +1,7 @@
 """Calls that are made again: by the same instruction, with the same kinds of operands and the same outcome.
 
-All that a report says of such calls is the same, but for bytes and time. So only the first one is judged. Each
-call is asked whether it shared. Arrays and tensors on the CPU are known so, and numbers and lists. Calls with
+All that a report says of such calls is the same, but for bytes and time. So only the first one is judged. In
+each call memory is compared. Arrays and tensors on the CPU are known so, and numbers and lists. Calls with
 other operands, subclasses among them, are judged each time.
 """
 
