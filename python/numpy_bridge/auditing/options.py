@@ -1,7 +1,7 @@
 """The words of `numpy-bridge audit`.
 
-They are read by argparse, because the program runs in this process: typer imports pydantic, which takes a tenth
-of a second and several megabytes.
+They are read by argparse, because the program runs in this process: typer imports pydantic, which takes time
+and memory.
 """
 
 from __future__ import annotations
