@@ -16,7 +16,7 @@ from .judging.faster import faster
 from .judging.messages import Outgoing, judge_message
 from .judging.modes import is_tracing, torch_functions_disabled
 from .judging.operands import Operand, Trait
-from .judging.repeats import Key, key_of, stays_in_library
+from .judging.repeats import Key, key_of, nbytes_of, stays_in_library
 from .judging.verdict import Verdict, judge
 from .model import Conversion
 from .program.own_verdict import is_view, judge_own
@@ -80,7 +80,7 @@ class Dispatcher:
         key, kept = found
         known = self._known.get(key)
         if known is not None:
-            return known[0] and known[0].again(result.nbytes)
+            return known[0] and known[0].again(nbytes_of(source, result))
         conversion = _judged(call, options, source, result, frame)
         if len(self._known) >= _MOST:
             self._known.clear()

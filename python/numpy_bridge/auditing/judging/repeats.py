@@ -17,6 +17,7 @@ import numpy as np
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
 
+from .addresses import scalar_shares
 from .call_site import Code, code_of
 from .calls import Call, Sends
 
@@ -41,15 +42,15 @@ def key_of(
     """
     if call.sends is not Sends.NOTHING:
         return None
-    made = _array(result)
-    given = _operand(source) if made else None
+    made = _operand(result)
+    given = _operand(source) if made and _has_bytes(source, result) else None
     asked = _options(call, options) if given else None
     place = _place(frame) if asked is not None else None
     if place is None:
         return None
     numbers, codes = place
     try:
-        shared = given[0] is not None and not call.own_lines and _share(source, result)  # type: ignore[index]
+        shared = not call.own_lines and _share(source, result)
     except (SharingError, RuntimeError):  # no memory of its own, as inside torch.func
         return None
     even = type(source) is type(result) is np.ndarray and source.strides == result.strides
@@ -63,15 +64,27 @@ def stays_in_library(call: Call, source: Any, result: Any, frame: FrameType | No
     if _array(result) is None:
         return False
     given = _operand(source)
-    if given is None or given[0] is None:
-        return isinstance(source, np.generic) or (given is not None and given[-1] in _OF_PYTHON)
+    if given is None:
+        return False
+    if given[0] is None:
+        return given[-1] in _OF_PYTHON or isinstance(source, np.generic)
     return (type(source) is np.ndarray) is (type(result) is np.ndarray)
 
 
+def nbytes_of(source: Any, result: Any) -> int:
+    """Return the bytes of a result, or of the array that a list has the elements of."""
+    return int(source.nbytes if type(result) is list else result.nbytes)
+
+
+def _has_bytes(source: Any, result: Any) -> bool:
+    """Whether `nbytes_of` knows what counts."""
+    return type(result) not in _OF_PYTHON or (type(result) is list and type(source) not in _OF_PYTHON)
+
+
 def _operand(x: Any) -> Key | None:
-    """Describe an argument: an array by its dtype first, other objects by None."""
+    """Describe an argument or result: an array by its dtype first, other objects by None."""
     kind = type(x)
-    if kind in _NUMBERS:
+    if kind in _NUMBERS or issubclass(kind, np.generic):
         return None, kind
     if kind in _LISTS:
         return _list(x)
@@ -104,7 +117,11 @@ def _is_plain_tensor(kind: type) -> bool:
 
 
 def _share(source: Any, result: Any) -> bool:
-    """Whether two arrays have memory in common. Gradients do not matter to that."""
+    """Whether two objects have memory in common. Gradients do not matter to that."""
+    if type(result) is list or type(source) in _OF_PYTHON:
+        return False
+    if isinstance(source, np.generic):
+        return scalar_shares(source, result)
     return _core.may_share_memory(_without_gradient(source), _without_gradient(result))
 
 

@@ -19,6 +19,9 @@ from ..judging.operands import Operand, Trait, operand_of
 from ..judging.verdict import Verdict
 from .jitted import CALL, judge_argument
 
+_OBJECTS = frozenset({list, tuple, bytes, bool, int, float, complex, str, type(None)})
+"""Types whose objects lie in no array. It takes long to find that out by asking for their memory."""
+
 _NOTHING = Operand("", "", is_array=False)
 
 
@@ -52,7 +55,7 @@ def has_arrays(x: Any) -> bool:
 
 def is_view(call: Call, source: Any, result: Any) -> bool:
     """Whether a result lies in the memory of an array, as the commonest results do."""
-    if call.name == CALL or type(source) in (list, tuple):
+    if call.name == CALL or type(source) in _OBJECTS or type(result) in _OBJECTS:
         return False
     try:
         return _core.may_share_memory(source, result)
