@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy_bridge.errors import HiddenCopyError
 from numpy_bridge.outcome import Outcome
 from numpy_bridge.unwatched import this_thread
 
-from .judging.call_site import find_call_site
+from .judging.call_site import Code, code_of, find_call_site
 from .judging.calls import Call, Sends
 from .judging.faster import faster
 from .judging.messages import Outgoing, judge_message
@@ -70,9 +70,10 @@ class Dispatcher:
         self, call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
     ) -> Conversion | None:
         """Return the conversion that a call made, known or judged; None if there is none to report."""
-        if stays_in_library(call, source, result, frame) or (
-            call.own_lines and is_view(call, source, result)
-        ):
+        if frame is not None and code_of(frame.f_code.co_filename) is not Code.USER:
+            if stays_in_library(call, source, result):
+                return None
+        elif call.own_lines and is_view(call, source, result):
             return None
         found = key_of(call, options, source, result, frame)
         if found is None:
@@ -88,9 +89,12 @@ class Dispatcher:
         return conversion
 
 
-def _notify(listeners: Iterable[Listener], conversion: Conversion, source: Any, result: Any) -> None:
+def _notify(listeners: Sequence[Listener], conversion: Conversion, source: Any, result: Any) -> None:
     """Notify all listeners, and then raise the first error."""
     __tracebackhide__ = True
+    if len(listeners) == 1:
+        listeners[0](conversion, source, result)
+        return
     errors: list[HiddenCopyError] = []
     for listener in listeners:
         try:

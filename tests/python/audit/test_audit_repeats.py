@@ -74,6 +74,7 @@ FORMS: list[tuple[str, list[Any]]] = [
     ("np.stack(x)", [[F4, F4], [F8, F8], [T4, T4], [1, 2], ([1.0], [2.0])]),
     ("torch.cat(x)", [[T4, T4], [T4.double()], [LEARNED, T4]]),
     ("np.where(x > 3, x, y)", [(x, y) for x in ARRAYS[:4] for y in (0, F4[0, 0])]),
+    ("np.frombuffer(x, np.uint8)", [np.float64(2), np.float32(1), np.ones(2), bytearray(4)]),
     ("np.asarray(memoryview(x))", [F4, F8, READ_ONLY]),
 ]
 

@@ -8,7 +8,7 @@ other operands, subclasses among them, are judged each time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -42,29 +42,31 @@ def key_of(
     """
     if call.sends is not Sends.NOTHING:
         return None
-    made = _operand(result)
-    given = _operand(source) if made and _has_bytes(source, result) else None
-    asked = _options(call, options) if given else None
+    made, given = _described(result), _described(source)
+    if made is None or given is None or (made[0] is None and not _has_bytes(source, result)):
+        return None
+    asked = _options(call, options) if options else ()
     place = _place(frame) if asked is not None else None
     if place is None:
         return None
     numbers, codes = place
     try:
-        shared = not call.own_lines and _share(source, result)
+        shared = not call.own_lines and type(source) not in _OF_PYTHON and _share(source, result)
     except (SharingError, RuntimeError):  # no memory of its own, as inside torch.func
         return None
     even = type(source) is type(result) is np.ndarray and source.strides == result.strides
     return (id(call), numbers, asked, given, made, shared, source is result, even), (call, codes)
 
 
-def stays_in_library(call: Call, source: Any, result: Any, frame: FrameType | None) -> bool:
-    """Whether a library has made such an array of its own one, or of a number: that is never reported."""
-    if frame is None or call.registry or call.own_lines or code_of(frame.f_code.co_filename) is Code.USER:
+def stays_in_library(call: Call, source: Any, result: Any) -> bool:
+    """Whether the code of a library has made such an array of its own one, or of a number.
+
+    That is never reported.
+    """
+    if call.registry or call.own_lines:
         return False
-    if _array(result) is None:
-        return False
-    given = _operand(source)
-    if given is None:
+    made, given = _described(result), _described(source)
+    if made is None or given is None or made[0] is None:
         return False
     if given[0] is None:
         return given[-1] in _OF_PYTHON or isinstance(source, np.generic)
@@ -77,38 +79,51 @@ def nbytes_of(source: Any, result: Any) -> int:
 
 
 def _has_bytes(source: Any, result: Any) -> bool:
-    """Whether `nbytes_of` knows what counts."""
+    """Whether `nbytes_of` knows what counts, for a result that is no array."""
     return type(result) not in _OF_PYTHON or (type(result) is list and type(source) not in _OF_PYTHON)
 
 
-def _operand(x: Any) -> Key | None:
+def _described(x: Any) -> Key | None:
     """Describe an argument or result: an array by its dtype first, other objects by None."""
     kind = type(x)
-    if kind in _NUMBERS or issubclass(kind, np.generic):
+    describe = _DESCRIBE.get(kind)
+    if describe is not None:
+        return describe(x)
+    if issubclass(kind, np.generic):
         return None, kind
-    if kind in _LISTS:
-        return _list(x)
-    return _array(x)
+    return _of_tensor(x) if _is_plain_tensor(kind) else None
 
 
-def _list(x: Any) -> Key | None:
+def _of_ndarray(x: Any) -> Key:
+    """Describe an array by all that matters to a verdict, except its memory and its size."""
+    flags = x.flags.num
+    return x.dtype, flags, not x.nbytes, None if flags & _C_CONTIGUOUS else (x.shape, x.strides)
+
+
+def _of_tensor(x: Any) -> Key | None:
+    """Describe a tensor on the CPU in the same way."""
+    if not (x.is_cpu and x.layout is sys.modules["torch"].strided):
+        return None
+    bits = x.is_contiguous(), x.is_neg(), x.is_conj(), x.requires_grad, not x.numel()
+    return x.dtype, type(x), bits
+
+
+def _of_list(x: Any) -> Key | None:
     """Describe a list as reports do, by its first element."""
     first = type(x[0]) if x else type(None)
     known = first in _OF_PYTHON or first is np.ndarray or _is_plain_tensor(first)
     return (None, type(x), bool(x), first) if known else None
 
 
-def _array(x: Any) -> Key | None:
-    """Describe an array by all that matters to a verdict, except its memory and its size."""
-    kind = type(x)
-    if kind is np.ndarray:
-        flags = x.flags.num
-        scattered = None if flags & _C_CONTIGUOUS else (x.shape, x.strides)
-        return x.dtype, flags, not x.nbytes, scattered
-    if not (_is_plain_tensor(kind) and x.is_cpu and x.layout is sys.modules["torch"].strided):
-        return None
-    bits = x.is_contiguous(), x.is_neg(), x.is_conj(), x.requires_grad, not x.numel()
-    return x.dtype, kind, *bits
+def _of_number(x: Any) -> Key:
+    return None, type(x)
+
+
+_DESCRIBE: Mapping[type, Callable[[Any], Key | None]] = {
+    np.ndarray: _of_ndarray,
+    **dict.fromkeys(_LISTS, _of_list),
+    **dict.fromkeys(_NUMBERS, _of_number),
+}
 
 
 def _is_plain_tensor(kind: type) -> bool:
@@ -118,7 +133,7 @@ def _is_plain_tensor(kind: type) -> bool:
 
 def _share(source: Any, result: Any) -> bool:
     """Whether two objects have memory in common. Gradients do not matter to that."""
-    if type(result) is list or type(source) in _OF_PYTHON:
+    if type(result) is list:
         return False
     if isinstance(source, np.generic):
         return scalar_shares(source, result)
@@ -134,8 +149,6 @@ def _without_gradient(x: Any) -> Any:
 
 def _options(call: Call, options: Mapping[str, Any]) -> Key | None:
     """Describe the other arguments of a call; None if they may be anything."""
-    if not options:
-        return ()
     if call.own_lines:  # of which two count
         return None if options.get("out") is not None else (options.get("copy") is True,)
     if not all(map(_is_plain, options.values())):
