@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     if os.getpid() != process:  # forked by the program, which the parent reports
         return done.status
     finish(done.log)
-    done = done._replace(log=done.log.within(Scope(options.only_mine, tuple(options.ignore))))
+    done = done._replace(log=done.log.within(Scope(options.only_mine, tuple(options.allow))))
     _write(done, options, pictures, stdout)
     if alone:
         stdout.flush()

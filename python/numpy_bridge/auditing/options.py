@@ -51,7 +51,7 @@ class Options(argparse.Namespace):
     baseline: Path | None
     max_bytes: int | None
     allow_unwatched: bool
-    ignore: list[str]
+    allow: list[str]
     only_mine: bool
     show_all: bool
     verify: bool
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-m", dest="as_module", action="store_true", help="SCRIPT is the name of a module, as for python -m.")
     _add_documents(parser)
     _add_limits(parser)
-    add("--ignore", action="append", default=[], metavar="MODULE", help=_IGNORE)
+    add("--allow", "--ignore", action="append", default=[], metavar="MODULE", help=_ALLOW)
     add("--only-mine", action="store_true", help="Leave out what installed libraries do.")
     add("--all", dest="show_all", action="store_true", help="Show everything, not hidden copies alone.")
     add("--verify", action="store_true", help=_VERIFY)
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _ARGUMENTS = "The program's own arguments."
-_IGNORE = "Leave out what this module or package does; repeatable."
+_ALLOW = "Leave out what this module or package does; repeatable."
 _VERIFY = "Find out which hidden copies are needed. Keeps their sources."
 _GITHUB = "Mark lines with hidden copies on GitHub. The default under GITHUB_ACTIONS."
 
