@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,10 +97,9 @@ def of_scalene(file: Path, _output: str) -> dict[int, float]:
 
 
 def of_memray(file: Path, _output: str) -> dict[int, float]:
-    from memray import FileReader
-
+    reader = import_module("memray").FileReader
     found: dict[int, float] = {}
-    for record in FileReader(file).get_allocation_records():
+    for record in reader(file).get_allocation_records():
         frame = next((each for each in record.stack_trace() if each[1].endswith(COPIES.name)), None)
         if frame is not None and record.size > 1_000_000:
             found[frame[2]] = found.get(frame[2], 0) + record.size

@@ -23,8 +23,8 @@ from .calls import Call, Sends
 
 Key = tuple[Any, ...]
 
-_NUMBERS = frozenset({int, float, bool, complex, str, type(None)})
-_LISTS = frozenset({list, tuple})
+_NUMBERS: frozenset[type] = frozenset({int, float, bool, complex, str, type(None)})
+_LISTS: frozenset[type] = frozenset({list, tuple})
 _OF_PYTHON = _NUMBERS | _LISTS
 _NAMES = frozenset({"dtype", "device", "memory_format", "layout"})
 """The classes of torch that describe tensors."""
