@@ -37,7 +37,7 @@ _FAILS = "Exit with status 1 "
 
 SarifFile = Annotated[
     Path | None,
-    typer.Option("--sarif", metavar="FILE", help="Write hidden copies as SARIF, for code scanning."),
+    typer.Option("--sarif", metavar="FILE", help="Write hidden copies and transfers as SARIF."),
 ]
 Github = Annotated[
     bool | None,
@@ -56,6 +56,12 @@ MaxBytes = Annotated[
     int | None,
     typer.Option("--max-bytes", metavar="N", min=0, help=f"{_FAILS}if hidden copies have more bytes."),
 ]
+MaxTransfers = Annotated[
+    int | None,
+    typer.Option(
+        "--max-transfer-bytes", metavar="N", min=0, help=f"{_FAILS}if more bytes move to or from devices."
+    ),
+]
 Ignore = Annotated[
     list[str] | None,
     typer.Option(
@@ -63,7 +69,7 @@ Ignore = Annotated[
     ),
 ]
 OnlyMine = Annotated[bool, typer.Option("--only-mine", help="Leave out what installed libraries do.")]
-ShowAll = Annotated[bool, typer.Option("--all", help="Show everything, not hidden copies alone.")]
+ShowAll = Annotated[bool, typer.Option("--all", help="Show what was asked for and shared, too.")]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Find out which hidden copies are needed. Keeps their sources.")
 ]
@@ -89,6 +95,7 @@ def command(
     fail_on_copy: FailOnCopy = False,
     baseline: Baseline = None,
     max_bytes: MaxBytes = None,
+    max_transfers: MaxTransfers = None,
     allow_unwatched: AllowUnwatched = False,
     ignore: Ignore = None,
     only_mine: OnlyMine = False,
@@ -111,7 +118,7 @@ def command(
     program = [script, *(arguments or ())]
     if not as_module and not Path(script).exists():
         raise misused("audit", f"there is no file {script}")
-    limits = Limits(fail_on_copy, max_bytes, _known(baseline), allow_unwatched)
+    limits = Limits(fail_on_copy, max_bytes, _known(baseline), allow_unwatched, max_transfers)
     alone, as_json, as_html, as_sarif = as_json == STDOUT, *map(_absolute, (as_json, as_html, as_sarif))
     process, stdout = os.getpid(), _take_stdout() if alone else sys.stdout
     pictures, verification = Pictures() if as_html else None, Verification() if verify else None
@@ -124,7 +131,7 @@ def command(
     done = done._replace(log=done.log.within(Scope(only_mine, tuple(ignore or ()))))
     words = ["-m", *program] if as_module else program
     write(document(done, words), as_json, stdout)
-    write(sarif(done.log.hidden, done.folder), as_sarif)
+    write(sarif([*done.log.hidden, *done.log.transfers], done.folder), as_sarif)
     if as_html is not None and pictures is not None:
         from .page import html
 

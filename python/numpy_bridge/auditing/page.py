@@ -14,7 +14,7 @@ from .listing import listings
 from .model import Conversion, Line
 from .pictures import Pictures
 from .run import Run
-from .totals import condition, not_watched, share_of_time, time_of, totals
+from .totals import condition, not_watched, share_of_time, time_of, totals, transfers
 
 MOST_MAPS = 12
 """The most memory maps on a page."""
@@ -42,8 +42,10 @@ def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
     parts = [_FINDINGS.format(_style(), table), listings(lines, run.folder)]
     parts += [page.section("Where memory lay, the first time", *maps)] if maps else []
     took = share_of_time(run.log) if run.log.conversions else ""
-    said = "; ".join(filter(None, (totals(run.log), took, not_watched(run.others))))
-    lead = ". ".join(filter(None, (f"{shlex.join(command)}: {said}", condition(run.log.hidden))))
+    said = "; ".join(filter(None, (totals(run.log), transfers(run.log), took, not_watched(run.others))))
+    lead = ". ".join(
+        filter(None, (f"{shlex.join(command)}: {said}", condition([*run.log.hidden, *run.log.transfers])))
+    )
     return page.document("numpy-bridge audit", *filter(None, parts), lead=lead)
 
 

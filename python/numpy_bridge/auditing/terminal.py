@@ -16,7 +16,7 @@ from numpy_bridge.units import size
 
 from .model import Conversion
 from .run import Run
-from .totals import condition, heaviest_first, not_watched, share_of_time, time_of, totals
+from .totals import condition, heaviest_first, not_watched, share_of_time, time_of, totals, transfers
 
 _WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
@@ -27,7 +27,8 @@ _NARROWEST = 60
 
 def table(run: Run, *, show_all: bool = False) -> RenderableType:
     """Return the hidden copies, heaviest first, and below them how much else there was."""
-    hidden, rest = run.log.hidden, [c for c in run.log.conversions if not c.hidden]
+    hidden, moved = run.log.hidden, run.log.transfers
+    rest = [c for c in run.log.conversions if not (c.hidden or c.transfer)]
     slow, others = [c for c in rest if c.faster], [c for c in rest if not c.faster]
     parts: list[RenderableType] = []
     if hidden:
@@ -36,12 +37,18 @@ def table(run: Run, *, show_all: bool = False) -> RenderableType:
         parts.append(Text(f"{condition(hidden)}\n", "dim"))
     if slow:
         parts.append(_Findings("Slow", heaviest_first(slow), run.folder))
+    if moved:
+        parts.append(_Findings("Transfers", heaviest_first(moved), run.folder))
+    if condition(moved):
+        parts.append(Text(f"{condition(moved)}\n", "dim"))
     if others and show_all:
         parts.append(_Findings("Everything else", heaviest_first(others), run.folder))
     elif others:
         parts.append(Text(f"Not shown: {_sums(others)}; --all lists them.", "dim"))
     if run.log.conversions:
         parts.append(Text(share_of_time(run.log)))
+    if moved:
+        parts.append(Text(transfers(run.log)))
     parts.append(Text(("\n" if parts else "") + totals(run.log), "bold"))
     if run.others.unwatched:
         parts.append(Text(not_watched(run.others), "bold red"))
@@ -114,7 +121,7 @@ def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
 def _texts(c: Conversion, folder: Path, advised: bool) -> list[Text]:
     """Return the cells of a row, without numbers."""
     times = "" if c.times == 1 else f", {c.times:,} times"
-    what = f"{c.call}\n{c.source} → {c.result}{times}" + ("" if c.hidden else f", {c.outcome}")
+    what = f"{c.call}\n{c.source} → {c.result}{times}" + ("" if c.hidden or c.transfer else f", {c.outcome}")
     above, slash, name = c.place.shown(folder).rpartition("/")
     place = f"{above}/\n{name}" if slash else name
     texts = [Text(place, "cyan"), Text(what), Text(c.why)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from numpy_bridge.units import duration, size
 
-from .advice import CONDITION
+from .judging.transfers import BETWEEN, TO_DEVICE, TO_HOST
 from .model import AuditLog, Conversion
 from .processes.parts import Parts
 
@@ -20,6 +20,15 @@ def totals(log: AuditLog) -> str:
     return f"{count(len(log), 'conversion')}: {copied} copied, {shared} shared; {hidden_copies(log)}"
 
 
+def transfers(log: AuditLog) -> str:
+    """Return how much moved to and from devices, and how long the host waited; empty if nothing did."""
+    directions = {TO_DEVICE: "to devices", TO_HOST: "to the host", BETWEEN: "between devices"}
+    moved = [f"{size(n)} {words}" for way, words in directions.items() if (n := log.moved_bytes(way))]
+    waited = sum(c.seconds for c in log.transfers if c.transfer and c.transfer.waits)
+    words = f"; the host waited {duration(waited)}" if waited else ""
+    return f"transfers: {', '.join(moved)}{words}" if moved else ""
+
+
 def hidden_copies(log: AuditLog) -> str:
     """Return how many copies were hidden, and their size."""
     return counted(log.hidden) if log.hidden else "no hidden copies in watched calls"
@@ -31,10 +40,10 @@ def counted(hidden: Sequence[Conversion]) -> str:
     return f"{count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"
 
 
-def condition(hidden: Sequence[Conversion]) -> str:
+def condition(shown: Sequence[Conversion]) -> str:
     """Return when the advice for these is right; empty if always, or if there is none."""
-    conditional = any(c.advice and c.advice.condition for c in hidden)
-    return f"What to use instead is right {CONDITION}." if conditional else ""
+    conditions = {c.advice.condition: None for c in shown if c.advice and c.advice.condition}
+    return f"What to use instead is right {'; or '.join(conditions)}." if conditions else ""
 
 
 def heaviest_first(conversions: Iterable[Conversion]) -> list[Conversion]:

@@ -96,7 +96,7 @@ def test_sarif(tmp_path: Path) -> None:
     log = sarif(done.log.hidden, done.folder)
     assert (log["version"], log["$schema"].endswith("sarif-2.1.0.json")) == ("2.1.0", True)
     (found,) = log["runs"]
-    (rule,) = found["tool"]["driver"]["rules"]
+    (rule, _) = found["tool"]["driver"]["rules"]
     (result,) = found["results"]
     assert (result["ruleId"], result["level"]) == (rule["id"], "warning")
     assert result["message"]["text"] == done.log.hidden[0].message

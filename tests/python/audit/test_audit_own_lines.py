@@ -176,7 +176,8 @@ def test_what_copies_no_array_is_not_told(setup: str, code: str) -> None:
 def test_every_call_of_the_table_has_a_row() -> None:
     rows = {call for _, _, call, _ in COPIES}
     calls = {
-        call.label for table in (METHODS, FUNCTIONS) for calls in table.values() for call in calls.values()
+        *(call.label for calls in METHODS.values() for call in calls.values() if not call.moves),
+        *(call.label for calls in FUNCTIONS.values() for call in calls.values()),
     }
     elsewhere = {"Tensor.pin_memory", "Image.fromarray", "Image.tobytes"} | {"np.concat"}
     elsewhere |= {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -59,6 +60,14 @@ _HIDDEN_METHODS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("pandas", "Index"): dict.fromkeys(("to_numpy", "values"), "the values are converted"),
 }
 
+_MOVING_METHODS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("torch", "Tensor"): ("copy_", "item"),
+    ("cupy", "ndarray"): ("get", "item", "tolist"),
+}
+
+OF_CUPY = frozenset({"get"})
+"""Names that are too common to be looked for in modules without CuPy: dicts have them."""
+
 PROPERTIES = frozenset({"values"})
 """Names that are read rather than called."""
 
@@ -97,6 +106,11 @@ def _methods() -> Iterator[tuple[tuple[str, str], str, Call]]:
             for name, reason in names.items():
                 label = f"{kind[1]}{name}" if name == SUBSCRIPT else f"{kind[1]}.{name}"
                 yield kind, name, Call(kind[0], name, label, copies=reason, asked=asked, own_lines=True)
+    for kind, moving in _MOVING_METHODS.items():
+        for name in moving:
+            label = f"{'cupy.' if kind[0] == 'cupy' else ''}{kind[1]}.{name}"
+            call = Call(kind[0], name, label, asked=True, own_lines=True, moves=True)
+            yield kind, name, replace(call, parameter="other", position=1) if name == "copy_" else call
 
 
 def _functions() -> Iterator[tuple[str, str, Call]]:
