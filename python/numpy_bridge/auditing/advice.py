@@ -160,7 +160,7 @@ def _named(code: str, given: ast.expr | None) -> str:
 
 def _can_choose_dtype(made: ast.expr) -> bool | None:
     """Whether an expression can be told the dtype of its result; None if that is unknown."""
-    if isinstance(made, ast.Compare):
+    if isinstance(made, ast.Compare) or (isinstance(made, ast.Attribute) and made.attr == "values"):
         return False
     if not isinstance(made, ast.Call):
         return None

@@ -117,6 +117,8 @@ def test_every_call_of_own_lines_is_listed() -> None:
     assert rows["others"] == {
         *(f"memoryview.{name}" for name in methods["memoryview"]),
         *(f"Image.{name}" for name in (*methods["Image"], *FUNCTIONS["PIL.Image"])),
+        *(f"F.{name}" for name in FUNCTIONS["torch.nn.functional"]),
+        *(f"rnn.{name}" for name in FUNCTIONS["torch.nn.utils.rnn"]),
     }
 
 
