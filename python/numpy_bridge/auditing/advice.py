@@ -13,7 +13,7 @@ from .source_line import argument, call_at, maker, whole
 if TYPE_CHECKING:
     from .model import Conversion
 
-CONDITION = "if neither side is written while the other is in use"
+CONDITION = "if neither array is written while the other is in use"
 """When sharing gives what copying gave."""
 
 _LONGEST = 40

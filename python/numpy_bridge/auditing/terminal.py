@@ -16,7 +16,17 @@ from numpy_bridge.units import size
 
 from .model import Conversion
 from .run import Run
-from .totals import condition, heaviest_first, not_watched, share_of_time, time_of, totals, transfers
+from .totals import (
+    condition,
+    count,
+    heaviest_first,
+    not_watched,
+    sentence,
+    share_of_time,
+    time_of,
+    totals,
+    transfers,
+)
 
 _WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
@@ -46,9 +56,9 @@ def table(run: Run, *, show_all: bool = False) -> RenderableType:
     elif others:
         parts.append(Text(f"Not shown: {_sums(others)}; --all lists them.", "dim"))
     if run.log.conversions:
-        parts.append(Text(share_of_time(run.log)))
+        parts.append(Text(sentence(share_of_time(run.log))))
     if moved:
-        parts.append(Text(transfers(run.log)))
+        parts.append(Text(sentence(transfers(run.log))))
     parts.append(Text(("\n" if parts else "") + totals(run.log), "bold"))
     if run.others.unwatched:
         parts.append(Text(not_watched(run.others), "bold red"))
@@ -57,10 +67,12 @@ def table(run: Run, *, show_all: bool = False) -> RenderableType:
 
 def _sums(conversions: Sequence[Conversion]) -> str:
     """Return how often each outcome was, and of how many bytes."""
-    words = {Outcome.COPIES.past: "asked for", Outcome.SHARES.past: "shared", Outcome.UNKNOWN.past: "unknown"}
+    asked = ("copy that was asked for", "copies that were asked for")
+    words = {Outcome.COPIES.past: asked, Outcome.SHARES.past: ("shared",) * 2}
+    words[Outcome.UNKNOWN.past] = ("unknown",) * 2
     found = {word: [c for c in conversions if c.outcome == outcome] for outcome, word in words.items()}
     return ", ".join(
-        f"{sum(c.times for c in those):,} {word} ({size(sum(c.nbytes for c in those))})"
+        f"{count(sum(c.times for c in those), *word)} ({size(sum(c.nbytes for c in those))})"
         for word, those in found.items()
         if those
     )

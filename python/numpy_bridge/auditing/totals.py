@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from numpy_bridge.units import duration, size
 
@@ -37,13 +38,19 @@ def hidden_copies(log: AuditLog) -> str:
 def counted(hidden: Sequence[Conversion]) -> str:
     """Return how many hidden copies these are, and their size."""
     times, nbytes = sum(c.times for c in hidden), sum(c.nbytes for c in hidden)
-    return f"{count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}"
+    in_all = "" if times == 1 else " in all"
+    return f"{count(times, 'hidden copy', 'hidden copies')} of {size(nbytes)}{in_all}"
 
 
 def condition(shown: Sequence[Conversion]) -> str:
     """Return when the advice for these is right; empty if always, or if there is none."""
-    conditions = {c.advice.condition: None for c in shown if c.advice and c.advice.condition}
-    return f"What to use instead is right {'; or '.join(conditions)}." if conditions else ""
+    found: dict[str, dict[str, None]] = {}  # the lines of each
+    for c in shown:
+        if c.advice and c.advice.condition:
+            found.setdefault(c.advice.condition, {})[f"{Path(c.place.file).name}:{c.place.line}"] = None
+    words = [f"at {', '.join(lines)} {condition}" for condition, lines in found.items()]
+    which = "; ".join(words) if len(found) > 1 else next(iter(found), "")
+    return f"What to use instead is right {which}." if found else ""
 
 
 def heaviest_first(conversions: Iterable[Conversion]) -> list[Conversion]:
@@ -59,7 +66,7 @@ def time_of(c: Conversion) -> str:
 def share_of_time(log: AuditLog) -> str:
     """Return how much of the program's time the conversions took, and whether that is worth a change."""
     share = log.seconds / log.elapsed if log.elapsed else 0.0
-    words = f"{duration(log.seconds)}, {share:.1%} of the program's time"
+    words = f"conversions took {duration(log.seconds)}, {share:.1%} of the program's time"
     return words if share >= LITTLE else f"{words}: little to gain"
 
 
@@ -68,6 +75,11 @@ def not_watched(others: Parts) -> str:
     missing = others.unwatched
     processes = count(len(missing), "process", "processes")
     return f"not watched: {processes} ({'; '.join(missing)})" if missing else ""
+
+
+def sentence(words: str) -> str:
+    """Return words with a capital at the beginning."""
+    return words[:1].upper() + words[1:]
 
 
 def count(n: int, one: str, many: str = "") -> str:

@@ -221,7 +221,7 @@ def test_reports(tmp_path: Path) -> None:
     from numpy_bridge.auditing.pictures import Pictures
     from numpy_bridge.auditing.terminal import table
 
-    log = program_after("t.to('cuda'); d.cpu(); bytes(t.numpy())", tmp_path)
+    log = program_after("t.to('cuda'); d.cpu(); bytes(t.numpy())\nfor _ in range(2): n.item()", tmp_path)
     log.end()
     done = Run(log, 0, tmp_path)
     console = Console(file=io.StringIO(), width=120)
@@ -229,14 +229,16 @@ def test_reports(tmp_path: Path) -> None:
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "\nHidden copies" not in shown
     assert shown.startswith("Transfers")
-    assert "transfers: 24 bytes to devices, 24 bytes to the host; the host waited" in shown
-    assert READ in " ".join(shown.split())
+    assert "Transfers: 24 bytes to devices, 32 bytes to the host; the host waited" in shown
+    when = f"right at program.py:2 {READ}; at program.py:3 if the number is not needed at once."
+    assert when in " ".join(shown.split())
     assert "Not shown: 1 shared (24 bytes)" in shown
     for page in (html(done, ["program.py"], Pictures()), to_html(log)):
         assert "t.to('cuda', non_blocking=True)" in unescape(page)
-        assert "24 bytes to devices, 24 bytes to the host" in page
+        assert "24 bytes to devices, 32 bytes to the host" in page
+        assert READ in page
     written = json.loads(json.dumps(document(done, [])))
-    assert written["moved_bytes"] == {"host_to_device": 24, "device_to_host": 24, "device_to_device": 0}
+    assert written["moved_bytes"] == {"host_to_device": 24, "device_to_host": 32, "device_to_device": 0}
     found = {c["call"]: c["transfer"] for c in written["lines"][0]["conversions"]}
     assert found["Tensor.numpy"] is None
     assert found["Tensor.to"] == {
@@ -248,7 +250,7 @@ def test_reports(tmp_path: Path) -> None:
         "waits": True,
     }
     results = sarif(log.transfers, tmp_path)["runs"][0]["results"]
-    assert [(each["ruleId"], each["level"]) for each in results] == [("transfer", "note")] * 2
+    assert [(each["ruleId"], each["level"]) for each in results] == [("transfer", "note")] * 3
 
 
 @pytest.mark.usefixtures("on_devices")
