@@ -83,7 +83,7 @@ def _write(done: Run, options: Options, pictures: Pictures | None, stdout: TextI
     if options.as_sarif:
         from .ci.annotations import sarif
 
-        write(sarif(done.log.hidden, done.folder), options.as_sarif)
+        write(sarif([*done.log.hidden, *done.log.transfers], done.folder), options.as_sarif)
     if options.as_html and pictures is not None:
         from .page import html
 
@@ -94,7 +94,13 @@ def _status(done: Run, options: Options) -> int:
     """Return the exit status, after a sentence on standard error if it is not the program's own."""
     from .ci.limits import Limits
 
-    limits = Limits(options.fail_on_copy, options.max_bytes, options.known, options.allow_unwatched)
+    limits = Limits(
+        none=options.fail_on_copy,
+        most_bytes=options.max_bytes,
+        known=options.known,
+        allow_unwatched=options.allow_unwatched,
+        most_moved=options.max_transfer_bytes,
+    )
     if os.environ.get("GITHUB_ACTIONS") == "true" if options.github is None else options.github:
         from .ci.annotations import github
 

@@ -134,6 +134,7 @@ def _judged(
     given, made = v.source.kind, v.result.kind
     conversion = Conversion(site, call.label, given, made, v.outcome, v.reason, v.alternative, v.asked)
     conversion.times, conversion.nbytes, conversion.faster = 1, v.nbytes, faster(call, options, v)
+    conversion.transfer = v.transfer
     return conversion
 
 

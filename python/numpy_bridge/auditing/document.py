@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy_bridge
 
+from .judging.transfers import BETWEEN, TO_DEVICE, TO_HOST
 from .model import Conversion, Line
 from .run import Run
 
@@ -31,6 +32,9 @@ def document(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "other_processes": run.others.processes,
         "unwatched": run.others.unwatched,
         "hidden_bytes": run.log.hidden_bytes,
+        "moved_bytes": {
+            way.replace(" ", "_"): run.log.moved_bytes(way) for way in (TO_DEVICE, TO_HOST, BETWEEN)
+        },
         "lines": [_line(line) for line in run.log.lines()],
     }
 
@@ -53,4 +57,5 @@ def _conversion(c: Conversion) -> dict[str, Any]:
     place, fields = c.place._asdict(), asdict(c)
     del place["file"], place["line"], fields["place"]
     fields["seconds"] = round(c.seconds, 9)
+    fields["transfer"] = c.transfer and c.transfer._asdict()
     return {**place, **fields, "advice": str(c.advice or ""), "hidden": c.hidden, "allowed": c.allowed}

@@ -183,7 +183,7 @@ class _Forbid:
 
 
 def _error(c: Conversion) -> HiddenCopyError:
-    got = f"{c.nbytes:,} bytes copied, {c.source} to {c.result}: {c.why}"
+    got = f"{c.nbytes:,} bytes, {c.source} to {c.result}: {c.why}"
     return HiddenCopyError(str(c.place), c.call, got, str(c.advice or ""))
 
 

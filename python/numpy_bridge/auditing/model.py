@@ -11,6 +11,7 @@ from typing import Any
 from numpy_bridge.outcome import Outcome, Tone
 
 from .advice import Advice, advice_for
+from .judging.transfers import Transfer
 from .place import CallSite as CallSite
 from .scope import Scope
 from .source_line import is_allowed
@@ -46,6 +47,9 @@ class Conversion:
         A call that does the same in less time, where ``x`` is the argument; empty if none is known.
     checked : str
         Whether sharing would have given the same values, if the audit has tried to find out.
+    transfer : Transfer, optional
+        How memory moved, if it moved to or from a device; `nbytes` are then the bytes that moved. None if
+        it stayed where it is.
     """
 
     place: CallSite
@@ -61,6 +65,7 @@ class Conversion:
     seconds: float = field(default=0.0, compare=False)
     faster: str = ""
     checked: str = field(default="", compare=False)
+    transfer: Transfer | None = None
 
     def again(self, nbytes: int) -> Conversion:
         """Return a conversion of the same kind, which was made once, with a result of `nbytes`."""
@@ -84,12 +89,14 @@ class Conversion:
 
     @property
     def verdict(self) -> str:
-        """The outcome; "hidden copy" for those, and "shared, but slow" where a faster call is known."""
-        return "hidden copy" if self.hidden else f"{self.outcome}, but slow" if self.faster else self.outcome
+        """The outcome; "hidden copy" and "transfer" for those, "…, but slow" where a faster call is known."""
+        if self.hidden or self.transfer:
+            return "hidden copy" if self.hidden else "transfer"
+        return f"{self.outcome}, but slow" if self.faster else self.outcome
 
     @property
     def advice(self) -> Advice | None:
-        """What to write at the line instead; None if nothing shares there."""
+        """What to write at the line instead; None if nothing shares there, or moves memory in less time."""
         return advice_for(self)
 
     @property
@@ -124,7 +131,8 @@ class Conversion:
 
 def kind_of(c: Conversion) -> tuple[Any, ...]:
     """Return what equal conversions have in common."""
-    return c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked, c.faster
+    what = c.place, c.call, c.source, c.result, c.outcome, c.reason, c.alternative, c.asked, c.faster
+    return *what, c.transfer
 
 
 @dataclass(frozen=True)
@@ -208,6 +216,16 @@ class AuditLog:
     def hidden_bytes(self) -> int:
         """Bytes of hidden copies."""
         return sum(c.nbytes for c in self.hidden)
+
+    @property
+    def transfers(self) -> list[Conversion]:
+        """The copies that moved memory to or from a device."""
+        return [c for c in self.copies if c.transfer]
+
+    def moved_bytes(self, direction: str = "") -> int:
+        """Bytes that moved in one direction, such as "host to device"; in all of them by default."""
+        moved = [c for c in self.transfers if direction in ("", c.transfer and c.transfer.direction)]
+        return sum(c.nbytes for c in moved)
 
     @property
     def copied_bytes(self) -> int:

@@ -42,14 +42,17 @@ def to_html(log: AuditLog) -> str:
     """Return one element with its own style: hidden copies, and everything else folded."""
     from numpy_bridge.page.markup import Markup
 
-    from .totals import condition, totals
+    from .totals import condition, totals, transfers
 
-    hidden, others = log.hidden, [c for c in log.conversions if not c.hidden]
+    shown, others = (
+        [*log.hidden, *log.transfers],
+        [c for c in log.conversions if not (c.hidden or c.transfer)],
+    )
     parts = [Markup("<p><b>{}</b></p>").format(totals(log))]
-    if hidden:
-        parts.append(_table(hidden))
-    if condition(hidden):
-        parts.append(Markup("<p>{}</p>").format(condition(hidden)))
+    if shown:
+        parts.append(_table(shown))
+    for said in filter(None, (condition(shown), transfers(log))):
+        parts.append(Markup("<p>{}</p>").format(said))
     if others:
         rest = Markup("<details><summary>Everything else</summary>{}</details>")
         parts.append(rest.format(_table(others)))
@@ -77,4 +80,4 @@ _HEADINGS = ("bytes", "line", "", "what", "why", "use instead")
 
 
 def _use(c: Conversion) -> str:
-    return c.instead if c.hidden or c.faster else ""
+    return c.instead if c.hidden or c.faster or c.transfer else ""

@@ -50,6 +50,7 @@ class Options(argparse.Namespace):
     fail_on_copy: bool
     baseline: Path | None
     max_bytes: int | None
+    max_transfer_bytes: int | None
     allow_unwatched: bool
     allow: list[str]
     only_mine: bool
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_limits(parser)
     add("--allow", "--ignore", action="append", default=[], metavar="MODULE", help=_ALLOW)
     add("--only-mine", action="store_true", help="Leave out what installed libraries do.")
-    add("--all", dest="show_all", action="store_true", help="Show everything, not hidden copies alone.")
+    add("--all", dest="show_all", action="store_true", help="Show what was asked for and shared, too.")
     add("--verify", action="store_true", help=_VERIFY)
     return parser
 
@@ -110,7 +111,7 @@ def _add_documents(parser: argparse.ArgumentParser) -> None:
     for name, help in (
         ("json", HELP),
         ("html", "Write one self-contained page."),
-        ("sarif", "Write hidden copies as SARIF, for code scanning."),
+        ("sarif", "Write hidden copies and transfers as SARIF."),
     ):
         parser.add_argument(f"--{name}", dest=f"as_{name}", type=Path, metavar="FILE", help=help)
     parser.add_argument("--github", action=argparse.BooleanOptionalAction, help=_GITHUB)
@@ -121,8 +122,9 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     add("--fail-on-copy", action="store_true", help=f"{_FAILS} if there was a hidden copy.")
     earlier = f"{_FAILS} if there is a hidden copy that this earlier --json FILE does not have."
     add("--baseline", type=Path, metavar="FILE", help=earlier)
-    more = f"{_FAILS} if hidden copies have more bytes."
-    add("--max-bytes", type=_natural, metavar="N", help=more)
+    add("--max-bytes", type=_natural, metavar="N", help=f"{_FAILS} if hidden copies have more bytes.")
+    moved = f"{_FAILS} if more bytes move to or from devices."
+    add("--max-transfer-bytes", type=_natural, metavar="N", help=moved)
     add("--allow-unwatched", action="store_true", help="Accept processes that were not watched.")
 
 

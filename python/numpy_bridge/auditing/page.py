@@ -14,7 +14,7 @@ from .listing import listings
 from .model import Conversion, Line
 from .pictures import Pictures
 from .run import Run
-from .totals import condition, not_watched, share_of_time, time_of, totals
+from .totals import condition, not_watched, share_of_time, time_of, totals, transfers
 
 MOST_MAPS = 12
 """The most memory maps on a page."""
@@ -25,7 +25,7 @@ _CELL = Markup('<div class="findings">{}</div>')
 _BAR = Markup('{}<div class="bar {}" style="width: {}%"></div>')
 _IN_BOLD = Markup("<b>{}</b>")
 _AS_CODE = Markup("<code>{}</code>")
-_INSTEAD = Markup("use instead: {}{}")
+_INSTEAD = Markup("use instead: {}{}{}")
 
 
 def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
@@ -42,7 +42,7 @@ def html(run: Run, command: Sequence[str], pictures: Pictures) -> str:
     parts = [_FINDINGS.format(_style(), table), listings(lines, run.folder)]
     parts += [page.section("Where memory lay, the first time", *maps)] if maps else []
     took = share_of_time(run.log) if run.log.conversions else ""
-    said = "; ".join(filter(None, (totals(run.log), took, not_watched(run.others))))
+    said = "; ".join(filter(None, (totals(run.log), transfers(run.log), took, not_watched(run.others))))
     lead = ". ".join(filter(None, (f"{shlex.join(command)}: {said}", condition(run.log.hidden))))
     return page.document("numpy-bridge audit", *filter(None, parts), lead=lead)
 
@@ -62,9 +62,10 @@ def _row(line: Line, c: Conversion, folder: Path, most: int, timed: bool) -> lis
     parts += [f"{c.call}: {c.source} → {c.result}", c.why]
     if c.advice:
         first = f"{c.advice.first}, then " if c.advice.first else ""
-        parts.append(_INSTEAD.format(first, _AS_CODE.format(c.advice.code)))
+        when = f", {c.advice.condition}" if c.transfer and c.advice.condition else ""
+        parts.append(_INSTEAD.format(first, _AS_CODE.format(c.advice.code), when))
     elif c.faster:
-        parts.append(_INSTEAD.format("", _AS_CODE.format(c.faster)))
+        parts.append(_INSTEAD.format("", _AS_CODE.format(c.faster), ""))
     nbytes = size(c.nbytes).replace(" ", _NO_BREAK)
     return [
         page.Cell(_BAR.format(nbytes, c.tone, f"{100 * c.nbytes / most:.1f}"), c.nbytes),

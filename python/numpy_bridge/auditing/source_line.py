@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from typing import cast
 
 from .judging.calls import CALLS
+from .program.copies import METHODS
 
 _COMMENT = re.compile(r"#\s*numpy-bridge:\s*allow\b")
-_PARAMETERS = {call.label: call.parameter for call in CALLS}
+_METHODS = (call for calls in METHODS.values() for call in calls.values())
+_PARAMETERS = {call.label: call.parameter for call in (*CALLS, *_METHODS)}
 _KEEPS_DTYPE = ("copy", "ravel", "flatten", "reshape", "squeeze", "transpose", "detach")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Module)
 
@@ -33,11 +35,20 @@ def argument(file: str, line: int, label: str) -> ast.expr | None:
 
     None if no such call is there, or if several have different arguments.
     """
-    name = label.rpartition(".")[2]
-    nodes = [node for node in _around(file, line) if isinstance(node, ast.Call) and _name(node.func) == name]
-    given = [_argument(node, label) for node in nodes]
+    given = [_argument(node, label) for node in _calls(file, line, label)]
     found = {ast.unparse(each): each for each in given if each is not None}
     return next(iter(found.values())) if len(found) == 1 and None not in given else None
+
+
+def call_at(file: str, line: int, label: str) -> ast.Call | None:
+    """Return the call at a line that reports name `label`; None as for `argument`."""
+    found = {ast.unparse(node): node for node in _calls(file, line, label)}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _calls(file: str, line: int, label: str) -> list[ast.Call]:
+    name = label.rpartition(".")[2]
+    return [node for node in _around(file, line) if isinstance(node, ast.Call) and _name(node.func) == name]
 
 
 def _argument(node: ast.Call, label: str) -> ast.expr | None:

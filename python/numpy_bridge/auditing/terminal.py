@@ -16,7 +16,17 @@ from numpy_bridge.units import size
 
 from .model import Conversion
 from .run import Run
-from .totals import condition, heaviest_first, not_watched, share_of_time, time_of, totals
+from .totals import (
+    condition,
+    count,
+    heaviest_first,
+    not_watched,
+    sentence,
+    share_of_time,
+    time_of,
+    totals,
+    transfers,
+)
 
 _WORDS = {"line": 16, "what": 16, "why": 10, "use instead": 24}
 """Headings, and how long a word may be before it is broken where there is little room."""
@@ -27,7 +37,8 @@ _NARROWEST = 60
 
 def table(run: Run, *, show_all: bool = False) -> RenderableType:
     """Return the hidden copies, heaviest first, and below them how much else there was."""
-    hidden, rest = run.log.hidden, [c for c in run.log.conversions if not c.hidden]
+    hidden, moved = run.log.hidden, run.log.transfers
+    rest = [c for c in run.log.conversions if not (c.hidden or c.transfer)]
     slow, others = [c for c in rest if c.faster], [c for c in rest if not c.faster]
     parts: list[RenderableType] = []
     if hidden:
@@ -36,12 +47,18 @@ def table(run: Run, *, show_all: bool = False) -> RenderableType:
         parts.append(Text(f"{condition(hidden)}\n", "dim"))
     if slow:
         parts.append(_Findings("Slow", heaviest_first(slow), run.folder))
+    if moved:
+        parts.append(_Findings("Transfers", heaviest_first(moved), run.folder))
+    if condition(moved):
+        parts.append(Text(f"{condition(moved)}\n", "dim"))
     if others and show_all:
         parts.append(_Findings("Everything else", heaviest_first(others), run.folder))
     elif others:
         parts.append(Text(f"Not shown: {_sums(others)}; --all lists them.", "dim"))
     if run.log.conversions:
-        parts.append(Text(share_of_time(run.log)))
+        parts.append(Text(sentence(share_of_time(run.log))))
+    if moved:
+        parts.append(Text(sentence(transfers(run.log))))
     parts.append(Text(("\n" if parts else "") + totals(run.log), "bold"))
     if run.others.unwatched:
         parts.append(Text(not_watched(run.others), "bold red"))
@@ -50,10 +67,12 @@ def table(run: Run, *, show_all: bool = False) -> RenderableType:
 
 def _sums(conversions: Sequence[Conversion]) -> str:
     """Return how often each outcome was, and of how many bytes."""
-    words = {Outcome.COPIES.past: "asked for", Outcome.SHARES.past: "shared", Outcome.UNKNOWN.past: "unknown"}
+    asked = ("copy that was asked for", "copies that were asked for")
+    words = {Outcome.COPIES.past: asked, Outcome.SHARES.past: ("shared",) * 2}
+    words[Outcome.UNKNOWN.past] = ("unknown",) * 2
     found = {word: [c for c in conversions if c.outcome == outcome] for outcome, word in words.items()}
     return ", ".join(
-        f"{sum(c.times for c in those):,} {word} ({size(sum(c.nbytes for c in those))})"
+        f"{count(sum(c.times for c in those), *word)} ({size(sum(c.nbytes for c in those))})"
         for word, those in found.items()
         if those
     )
@@ -114,7 +133,7 @@ def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int]:
 def _texts(c: Conversion, folder: Path, advised: bool) -> list[Text]:
     """Return the cells of a row, without numbers."""
     times = "" if c.times == 1 else f", {c.times:,} times"
-    what = f"{c.call}\n{c.source} → {c.result}{times}" + ("" if c.hidden else f", {c.outcome}")
+    what = f"{c.call}\n{c.source} → {c.result}{times}" + ("" if c.hidden or c.transfer else f", {c.outcome}")
     above, slash, name = c.place.shown(folder).rpartition("/")
     place = f"{above}/\n{name}" if slash else name
     texts = [Text(place, "cyan"), Text(what), Text(c.why)]

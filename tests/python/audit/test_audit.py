@@ -264,7 +264,7 @@ def test_log() -> None:
         .endswith(
             "torch.tensor: copied 48 bytes, 3 times, numpy float64 to torch float64: "
             "torch.tensor always copies; bridge.to_torch(np.ones(i + 1)) shares, "
-            "if neither side is written while the other is in use"
+            "if neither array is written while the other is in use"
         )
     )
     assert [c.call for c in log.copies] == [c.call for c in log.hidden] == ["torch.tensor"]

@@ -83,7 +83,7 @@ def test_the_advice_gives_the_same(setup: str, call: str, advice: str, tmp_path:
     scope, found = advised(f"{setup}\nresult = {call}\n", tmp_path)
     assert found.advice is not None
     assert found.advice.short == advice
-    assert str(found.advice) == f"{advice} shares, if neither side is written while the other is in use"
+    assert str(found.advice) == f"{advice} shares, if neither array is written while the other is in use"
     if found.advice.first:
         scope["a"] = scope["a"].astype(found.advice.first.removeprefix("create a as "))
     result, instead = scope["result"], eval(found.advice.code, scope)
@@ -113,6 +113,8 @@ def test_the_advice_gives_the_same(setup: str, call: str, advice: str, tmp_path:
         ("b = np.zeros(3, bool)\na = b | b", "torch.Tensor(a)"),
         ("a = 1", "torch.Tensor(np.isnan(np.ones(3)))"),
         ("class C: pass\nc = C()\nc.a = np.ones(3) < 2", "torch.Tensor(c.a)"),
+        # a frame has the dtypes of its columns
+        ("class F: values = np.ones(3)", "torch.tensor(F.values[1:], dtype=torch.float32)"),
         # the layout changes
         ("a = np.ones((3, 2))", "torch.tensor(a[:, 0])"),
     ],

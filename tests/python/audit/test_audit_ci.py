@@ -66,7 +66,7 @@ def test_only_new_copies_count_after_a_run_elsewhere(tmp_path: Path, monkeypatch
     assert (new.place.line, new.times) == (7, 2)
     assert known_as(new, done.folder).text == "np.array(block[:10])"
     said = limits.exceeded(done.log, done.folder)
-    assert said == "by --baseline: 2 hidden copies of 20 bytes not there before, first at script.py:7"
+    assert said == "by --baseline: 2 hidden copies of 20 bytes in all not there before, first at script.py:7"
     assert not limits.exceeded(audited(COPY).log, done.folder)
 
 
@@ -87,7 +87,7 @@ def test_github_gets_a_line_for_each_copy() -> None:
     assert head == "warning file=a%2Cb/100%25.py,line=3,title=hidden copy"
     assert message == (
         "np.array: copied 1,024 bytes, bytearray to numpy uint8: np.array copies unless it is told not to; "
-        "bridge.to_numpy(block) shares, if neither side is written while the other is in use"
+        "bridge.to_numpy(block) shares, if neither array is written while the other is in use"
     )
 
 
@@ -96,7 +96,7 @@ def test_sarif(tmp_path: Path) -> None:
     log = sarif(done.log.hidden, done.folder)
     assert (log["version"], log["$schema"].endswith("sarif-2.1.0.json")) == ("2.1.0", True)
     (found,) = log["runs"]
-    (rule,) = found["tool"]["driver"]["rules"]
+    (rule, _) = found["tool"]["driver"]["rules"]
     (result,) = found["results"]
     assert (result["ruleId"], result["level"]) == (rule["id"], "warning")
     assert result["message"]["text"] == done.log.hidden[0].message
@@ -139,7 +139,9 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, said = done.stderr.splitlines()
     assert first.startswith("::warning file=script.py,line=3,title=hidden copy::np.array: copied 1,024 bytes")
     assert second.startswith("::warning file=script.py,line=4,")
-    assert said.endswith("exit status 1 by --max-bytes: 2 hidden copies of 2 KiB, where 9 bytes are accepted")
+    assert said.endswith(
+        "exit status 1 by --max-bytes: 2 hidden copies of 2 KiB in all, where 9 bytes are accepted"
+    )
     assert len(json.loads(Path("report.sarif").read_text())["runs"][0]["results"]) == 2
     Path("old.json").write_text(done.stdout)
     arguments = ["--baseline", "old.json", "--no-github", "script.py"]

@@ -46,9 +46,11 @@ def test_table() -> None:
     text = " ".join(lines[4:-3])
     for words in ("np.array ", "bytearray →", "copies unless", "bridge.to_numpy(block)"):
         assert words in text
-    assert re.fullmatch(r"[\d.]+ .?s, \d+\.\d% of the program's time(: little to gain)?", lines.pop(-2))
+    assert re.fullmatch(
+        r"Conversions took [\d.]+ .?s, \d+\.\d% of the program's time(: little to gain)?", lines.pop(-2)
+    )
     assert lines[-3:] == [
-        "What to use instead is right if neither side is written while the other is in use.",
+        "What to use instead is right if neither array is written while the other is in use.",
         "Not shown: 1 shared (1 KiB); --all lists them.",
         "2 conversions: 1 KiB copied, 1 KiB shared; 1 hidden copy of 1 KiB",
     ]
@@ -109,7 +111,7 @@ def test_json() -> None:
         "nbytes": 1024,
         "faster": "",
         "checked": "",
-        "advice": "bridge.to_numpy(block) shares, if neither side is written while the other is in use",
+        "advice": "bridge.to_numpy(block) shares, if neither array is written while the other is in use",
         "hidden": True,
         "allowed": False,
     }

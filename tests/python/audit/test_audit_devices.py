@@ -31,7 +31,8 @@ class OnDevice:
 
 
 THERE, ELSEWHERE, HERE = OnDevice(1 << 40), OnDevice(1 << 41), np.ones(4, np.float32)
-MOVED, MOVED_BACK = "it moves from cpu to cuda:1", "it moves from cuda:1 to cpu"
+MOVED = "it moves from cpu to cuda:1; the host does not wait"
+MOVED_BACK = "it moves from cuda:1 to cpu; the host waits"
 COPIES = "cupy.array copies unless it is told not to"
 SAME = "the same memory"
 

@@ -1,4 +1,7 @@
-"""The examples say at the end of each line what an audit must report for it: compared line by line."""
+"""Programs that say at the end of each line what an audit must report for it: compared line by line.
+
+They are the examples, and pipelines whose numbers were found by another program, which compares addresses.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from numpy_bridge.auditing.document import document
 from numpy_bridge.auditing.run import run
 from repository import ROOT
 
-EXAMPLES = ROOT / "examples/audit"
+PROGRAMS = [*(ROOT / "examples/audit").glob("*.py"), *(Path(__file__).parent / "pipelines").glob("*.py")]
 
 
 def stated(script: Path, scope: dict[str, Any]) -> dict[int, set[str]]:
@@ -42,7 +45,7 @@ def reported(lines: list[dict[str, Any]]) -> dict[int, set[str]]:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", sorted(PROGRAMS), ids=lambda path: path.stem)
 def test_each_line_is_reported_as_it_says(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(script), run_name="__main__")
     printed = capsys.readouterr().out

@@ -104,13 +104,21 @@ def test_a_program_sees_what_a_block_cannot(code: str, why: str) -> None:
 
 def test_every_call_of_own_lines_is_listed() -> None:
     rows = {of: set(re.findall(r"`([\w.]+)`", calls)) for of, calls in table("of")}
-    methods = {name: set(calls) - {"[]"} for (_, name), calls in METHODS.items()}
+    methods = {
+        kind: {name for name, call in calls.items() if not (call.moves or name == "[]")}
+        for (library, kind), calls in METHODS.items()
+        if library != "cupy"
+    }
+    moving = {call.label for calls in METHODS.values() for call in calls.values() if call.moves}
+    assert rows["transfers"] == moving
     assert (rows["arrays"], rows["tensors"]) == (methods["ndarray"], methods["Tensor"])
     assert (rows["`np`"], rows["`torch`"]) == (set(FUNCTIONS["numpy"]), set(FUNCTIONS["torch"]))
     assert rows["pandas"] == methods["DataFrame"] == methods["Series"] == methods["Index"]
     assert rows["others"] == {
         *(f"memoryview.{name}" for name in methods["memoryview"]),
         *(f"Image.{name}" for name in (*methods["Image"], *FUNCTIONS["PIL.Image"])),
+        *(f"F.{name}" for name in FUNCTIONS["torch.nn.functional"]),
+        *(f"rnn.{name}" for name in FUNCTIONS["torch.nn.utils.rnn"]),
     }
 
 

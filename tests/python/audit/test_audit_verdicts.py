@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from numpy_bridge.auditing.judging import operands, verdict
 from numpy_bridge.auditing.judging.calls import CALLS
-from numpy_bridge.auditing.judging.operands import Operand
 
 torch = pytest.importorskip("torch", reason="most watched calls are torch's")
 
@@ -268,21 +266,3 @@ def test_every_watched_call_has_a_row() -> None:
     here = [call for call in CALLS if call.module.partition(".")[0] in ("numpy", "torch", "numpy_bridge")]
     names = {call.function for call in here if not call.registry} - {"cuda"}
     assert {name for name in names if f".{name}(" not in rows} == set()
-
-
-def test_a_move_to_another_device_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no other device here: the result is said to be on one."""
-
-    def operand_of(x: Any) -> Operand:
-        found = operands.operand_of(x)
-        return found._replace(device="cuda:0") if x is moved else found
-
-    monkeypatch.setattr(verdict, "operand_of", operand_of)
-    x = torch.ones(2)
-    moved = x.clone()
-    call = next(call for call in CALLS if call.label == "Tensor.cuda")
-    judged = verdict.judge(call, {}, x, moved)
-    assert (judged.outcome, judged.reason) == ("copied", "it moves from cpu to cuda:0")
-    assert (judged.asked, judged.alternative, judged.nbytes) == (True, "", 8)
-    as_tensor = next(call for call in CALLS if call.label == "torch.as_tensor")
-    assert verdict.judge(as_tensor, {}, np.ones(2, np.float32), moved).asked

@@ -41,9 +41,9 @@ def test_the_error_tells_everything() -> None:
         "no copy",
     )
     assert str(error) == (
-        f"{place}: np.array: copy: expected no copy, got 8 bytes copied, bytearray to numpy uint8: "
+        f"{place}: np.array made a hidden copy: 8 bytes, bytearray to numpy uint8: "
         "np.array copies unless it is told not to; "
-        "bridge.to_numpy(BUFFER) shares, if neither side is written while the other is in use"
+        "bridge.to_numpy(BUFFER) shares, if neither array is written while the other is in use"
     )
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), vars(again)) == (str(error), vars(error))

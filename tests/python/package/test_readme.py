@@ -300,6 +300,12 @@ def test_the_recording_of_the_tour_shows_what_it_prints() -> None:
     assert committed == found
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_recording_of_the_audit_shows_what_it_reports() -> None:
+    pytest.importorskip("rich", reason="records the terminal")
+    assert (ROOT / "docs/pictures/audit.svg").read_text() == drawing("record").audited() + "\n"
+
+
 def test_the_program_of_the_tutorial_is_audited_as_it_says(tmp_path: Path) -> None:
     pytest.importorskip("typer", reason="runs the command")
     (code,) = (block for block in blocks("python", PAGES["docs/tutorial.md"]) if block.startswith("# images"))

@@ -1,4 +1,4 @@
-"""Hidden copies as annotations of GitHub, and as SARIF, which code scanning reads.
+"""Hidden copies as annotations of GitHub; as SARIF, which code scanning reads, with transfers.
 
 The forms are those of "Workflow commands for GitHub Actions" and of OASIS SARIF 2.1.0.
 """
@@ -24,6 +24,13 @@ _RULE = {
     "defaultConfiguration": {"level": "warning"},
 }
 
+_TRANSFER = {
+    "id": "transfer",
+    "name": "Transfer",
+    "shortDescription": {"text": "Array memory moves to or from a device."},
+    "defaultConfiguration": {"level": "note"},
+}
+
 
 def github(hidden: Iterable[Conversion], folder: Path) -> str:
     """Return a workflow command a line, each of which marks a line of the program."""
@@ -42,20 +49,20 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def sarif(hidden: Iterable[Conversion], folder: Path) -> dict[str, Any]:
-    """Return a SARIF log with one result for each hidden copy."""
-    driver = {"name": "numpy-bridge", "version": numpy_bridge.__version__, "rules": [_RULE]}
+def sarif(found: Iterable[Conversion], folder: Path) -> dict[str, Any]:
+    """Return a SARIF log with one result for each hidden copy and each transfer."""
+    driver = {"name": "numpy-bridge", "version": numpy_bridge.__version__, "rules": [_RULE, _TRANSFER]}
     results = [
         {
-            "ruleId": _RULE["id"],
-            "level": "warning",
+            "ruleId": _TRANSFER["id"] if c.transfer else _RULE["id"],
+            "level": "note" if c.transfer else "warning",
             "message": {"text": c.message},
             "locations": [_location(c.place.file, c.place.line, folder)],
             "relatedLocations": [_location(c.place.through_file, c.place.through_line, folder)]
             if c.place.in_library
             else [],
         }
-        for c in hidden
+        for c in found
     ]
     root = {_ROOT: {"uri": f"{folder.as_uri()}/"}}
     run = {"tool": {"driver": driver}, "originalUriBaseIds": root, "results": results}

@@ -24,6 +24,8 @@ class Limits(NamedTuple):
         The most bytes of all together.
     known : frozenset of Known, optional
         Those of an earlier run: only others are new. None if there is no such run.
+    most_moved : int, optional
+        The most bytes that may move between host and devices.
     allow_unwatched : bool
         Whether copies may go unseen although there is another limit: in processes that were not watched.
     """
@@ -32,6 +34,7 @@ class Limits(NamedTuple):
     most_bytes: int | None = None
     known: frozenset[Known] | None = None
     allow_unwatched: bool = False
+    most_moved: int | None = None
 
     def new(self, log: AuditLog, folder: Path) -> list[Conversion]:
         """Return the hidden copies that an earlier run did not have."""
@@ -51,7 +54,11 @@ class Limits(NamedTuple):
         if self.most_bytes is not None and log.hidden_bytes > self.most_bytes:
             most = size(self.most_bytes)
             return f"by --max-bytes: {counted(log.hidden)}, where {most} are accepted"
-        limited = self.none or self.known is not None or self.most_bytes is not None
+        moved = log.moved_bytes()
+        if self.most_moved is not None and moved > self.most_moved:
+            return f"by --max-transfer-bytes: {size(moved)}, where {size(self.most_moved)} are accepted"
+        numbers = (self.known, self.most_bytes, self.most_moved)
+        limited = self.none or any(limit is not None for limit in numbers)
         if limited and others is not None and others.unwatched and not self.allow_unwatched:
             return f"without --allow-unwatched: {not_watched(others)}"
         return ""

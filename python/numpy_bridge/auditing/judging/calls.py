@@ -48,6 +48,8 @@ class Call:
         True if it is watched at the program's own lines only, see `program.copies`.
     stays : bool
         True if the result is in the library of `module`, and on the device of an argument of that library.
+    moves : bool
+        True if only transfers to or from a device are reported, see `transfers`.
     trees : bool
         True if the argument may be nested containers of jax, each array of which is converted by itself.
     """
@@ -65,6 +67,7 @@ class Call:
     own_lines: bool = False
     stays: bool = False
     trees: bool = False
+    moves: bool = False
 
     @property
     def function(self) -> str:

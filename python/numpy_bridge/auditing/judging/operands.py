@@ -216,10 +216,15 @@ def _of_foreign(x: Any, library: str) -> Operand:
     dtype = _arrow_dtype(x) if library == "pyarrow" else _foreign_dtype(x)
     kind = f"{library} {dtype}".strip() if dtype else f"{library}.{type(x).__name__}"
     nbytes = getattr(x, "nbytes", 0)
-    device = (
-        str(x.device) if library == "numpy_bridge" else f"cuda:{x.device.id}" if library == "cupy" else "cpu"
-    )
+    device = _device_of_view(x) if library == "numpy_bridge" else "cpu"
+    device = f"cuda:{x.device.id}" if library == "cupy" else device
     return Operand(library, kind, dtype, device, nbytes if isinstance(nbytes, int) else 0)
+
+
+def _device_of_view(x: Any) -> str:
+    """Return the device of a View. Pinned memory is memory of the host."""
+    device = str(x.device)
+    return "cpu" if device.startswith(("cuda_host", "rocm_host")) else device
 
 
 def _of_jax(x: Any) -> Operand:

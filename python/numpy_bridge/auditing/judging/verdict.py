@@ -15,6 +15,8 @@ from .addresses import Capsule, scalar_shares, share
 from .alternative import NOT_FOR_NUMPY, NOT_FOR_TORCH, alternative, asked_for, changes_dtype
 from .calls import Call
 from .operands import TEXT_OF_TENSORFLOW, Operand, Trait, operand_of
+from .transfers import Transfer, moved_bytes, transfer_of
+from .transfers import reason as reason_of_transfer
 
 _OURS = "bridge."
 _LAYOUTS = ("memory_format", "order", "ndmin")
@@ -31,6 +33,7 @@ class Verdict(NamedTuple):
     reason: str
     alternative: str
     asked: bool
+    transfer: Transfer | None = None
 
 
 def judge(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> Verdict:
@@ -39,6 +42,7 @@ def judge(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> V
     `options` are the other arguments of the call.
     """
     given, made = operand_of(source), operand_of(result)
+    transfer = transfer_of(call, options, source, result, given, made)
     if not made.is_array:  # a list, or a capsule
         made = made._replace(nbytes=given.nbytes, dtype=given.dtype, device=given.device)
     outcome, reason = _outcome(source, result, given, made)
@@ -48,13 +52,14 @@ def judge(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> V
     if reason:
         return Verdict(given, made, outcome.past, made.nbytes, reason, "", asked=True)
     explicit = _explicit(options)
-    moved = given.is_array and given.device != made.device
+    moved = transfer is not None
     values = not given.is_array or _is_number(made)
     placed = call.name == "device_put" and asked_for(options)
     asked = bool(call.asked or explicit or moved or values or placed or call.label.startswith(_OURS))
-    reason = "; ".join(_reasons(call, options, explicit, source, given, made))
+    reasons = _reasons(call, options, explicit, source, given, made, transfer)
     instead = "" if asked else alternative(call, options, source, given, made)
-    return Verdict(given, made, outcome.past, made.nbytes, reason, instead, asked)
+    nbytes = made.nbytes if transfer is None else moved_bytes(transfer, source, result, made)
+    return Verdict(given, made, outcome.past, nbytes, "; ".join(reasons), instead, asked, transfer)
 
 
 def _outcome(source: Any, result: Any, given: Operand, made: Operand) -> tuple[Outcome, str]:
@@ -115,16 +120,21 @@ def _explicit(options: Mapping[str, Any]) -> str:
 
 
 def _reasons(
-    call: Call, options: Mapping[str, Any], explicit: str, source: Any, given: Operand, made: Operand
+    call: Call,
+    options: Mapping[str, Any],
+    explicit: str,
+    source: Any,
+    given: Operand,
+    made: Operand,
+    transfer: Transfer | None,
 ) -> list[str]:
+    reasons = [] if transfer is None else [reason_of_transfer(transfer)]
     if not given.is_array:
-        return [call.copies if call.registry else _no_block(given)]
+        return [*reasons, call.copies if call.registry else _no_block(given)]
     if _is_number(made):
-        return [_no_block(made)]
-    reasons = [f"{explicit} asks for it"] if explicit else []
-    if given.device != made.device:
-        reasons.append(f"it moves from {given.device} to {made.device}")
-    elif made.library == "jax" and given.dtype == made.dtype:
+        return reasons or [_no_block(made)]
+    reasons += [f"{explicit} asks for it"] if explicit else []
+    if transfer is None and made.library == "jax" and given.dtype == made.dtype:
         reasons += filter(None, [jax_rule.alignment_reason(source)])
     if changes_dtype(given, made):
         change = f"the dtype changes from {given.dtype} to {made.dtype}"

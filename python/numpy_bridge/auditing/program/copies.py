@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,8 @@ _REPEATED = "the elements are repeated in new memory"
 _JOINED = "the arrays are put together in new memory"
 _CHOSEN = "the elements of both are put together in new memory"
 _MOVED = "the elements are arranged anew, in new memory"
+_REPLACED = "all elements are copied, and some of them replaced"
+_PADDED = "the elements are copied into larger memory"
 _BYTES = "bytes hold a copy"
 _LIST = "a list holds Python objects"
 _NO_STRIDES = "no strides describe the new shape, so its elements are copied together"
@@ -29,6 +32,9 @@ _COLUMNS = "the columns are put together in one array"
 def _always(name: str) -> str:
     return f"{name} always copies"
 
+
+_FLIPS = ("flip", "fliplr", "flipud", "rot90", "roll")
+_REPLACING = ("masked_fill", "masked_scatter", "index_fill", "index_copy", "index_put", "scatter")
 
 _ASKED_METHODS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("numpy", "ndarray"): {
@@ -44,7 +50,8 @@ _ASKED_METHODS: Mapping[tuple[str, str], Mapping[str, str]] = {
         **dict.fromkeys(("repeat", "repeat_interleave", "tile"), _REPEATED),
         **dict.fromkeys(("index_select", "masked_select", "gather", "take", SUBSCRIPT), _PICKED),
         "where": _CHOSEN,
-        "roll": _MOVED,
+        **dict.fromkeys(_FLIPS, _MOVED),
+        **dict.fromkeys(_REPLACING, _REPLACED),
         "pin_memory": "pinned memory is new memory",
     },
     ("builtins", "memoryview"): {"tobytes": _BYTES, "tolist": _LIST},
@@ -59,6 +66,14 @@ _HIDDEN_METHODS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("pandas", "Index"): dict.fromkeys(("to_numpy", "values"), "the values are converted"),
 }
 
+_MOVING_METHODS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("torch", "Tensor"): ("copy_", "item"),
+    ("cupy", "ndarray"): ("get", "item", "tolist"),
+}
+
+OF_CUPY = frozenset({"get"})
+"""Names that are too common to be looked for in modules without CuPy: dicts have them."""
+
 PROPERTIES = frozenset({"values"})
 """Names that are read rather than called."""
 
@@ -69,17 +84,21 @@ _ASKED_FUNCTIONS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys((*_STACKS, "concatenate", "concat", "block", "append", "insert"), _JOINED),
         **dict.fromkeys(("repeat", "tile", "resize"), _REPEATED),
         **dict.fromkeys(("take", "take_along_axis", "compress", "extract", "delete"), _PICKED),
-        "where": _CHOSEN,
+        **dict.fromkeys(("where", "select", "choose"), _CHOSEN),
         "roll": _MOVED,
+        "pad": _PADDED,
     },
     "torch": {
         **dict.fromkeys((*_STACKS, "row_stack", "cat", "concat", "concatenate"), _JOINED),
         **dict.fromkeys(("repeat_interleave", "tile"), _REPEATED),
         **dict.fromkeys(("index_select", "masked_select", "gather", "take", "take_along_dim"), _PICKED),
         "where": _CHOSEN,
-        "roll": _MOVED,
+        **dict.fromkeys(_FLIPS, _MOVED),
+        **dict.fromkeys(_REPLACING, _REPLACED),
         "clone": _always("clone"),
     },
+    "torch.nn.functional": {"pad": _PADDED},
+    "torch.nn.utils.rnn": {"pad_sequence": _JOINED},
 }
 
 _HIDDEN_FUNCTIONS: Mapping[str, Mapping[str, str]] = {
@@ -88,7 +107,10 @@ _HIDDEN_FUNCTIONS: Mapping[str, Mapping[str, str]] = {
     "PIL.Image": {"fromarray": "Pillow keeps the pixels of this mode in an order of its own"},
 }
 
-_SHORT = {"numpy": "np", "PIL.Image": "Image"}
+_SHORT = {"numpy": "np", "PIL.Image": "Image", "torch.nn.functional": "F", "torch.nn.utils.rnn": "rnn"}
+
+_SECOND = ("where", "select", "choose")
+"""Functions whose first argument chooses among the others."""
 
 
 def _methods() -> Iterator[tuple[tuple[str, str], str, Call]]:
@@ -97,6 +119,11 @@ def _methods() -> Iterator[tuple[tuple[str, str], str, Call]]:
             for name, reason in names.items():
                 label = f"{kind[1]}{name}" if name == SUBSCRIPT else f"{kind[1]}.{name}"
                 yield kind, name, Call(kind[0], name, label, copies=reason, asked=asked, own_lines=True)
+    for kind, moving in _MOVING_METHODS.items():
+        for name in moving:
+            label = f"{'cupy.' if kind[0] == 'cupy' else ''}{kind[1]}.{name}"
+            call = Call(kind[0], name, label, asked=True, own_lines=True, moves=True)
+            yield kind, name, replace(call, parameter="other", position=1) if name == "copy_" else call
 
 
 def _functions() -> Iterator[tuple[str, str, Call]]:
@@ -104,7 +131,7 @@ def _functions() -> Iterator[tuple[str, str, Call]]:
         for module, names in table.items():
             for name, reason in names.items():
                 label = f"{_SHORT.get(module, module)}.{name}"
-                position = 1 if name == "where" else 0
+                position = 1 if name in _SECOND else 0
                 call = Call(module, name, label, "", reason, asked, position=position, own_lines=True)
                 yield module, name, call
 

@@ -18,6 +18,7 @@ from numpy_bridge.outcome import Outcome
 from ..judging.calls import Call
 from ..judging.jax_rule import alignment_reason, dtype_reason, leaves, to_jax
 from ..judging.operands import Operand, Trait, operand_of
+from ..judging.transfers import TO_DEVICE, Transfer
 from ..judging.verdict import Verdict
 
 CALL = "()"
@@ -61,9 +62,10 @@ def judge_argument(source: np.ndarray[Any, Any], result: object) -> Verdict | No
     reason = _reason(source, given, made)
     if not reason:
         return Verdict(given, made, Outcome.SHARES.past, made.nbytes, "the same memory", "", asked=False)
-    asked = given.device != made.device
+    moved = None if given.device == made.device else Transfer(TO_DEVICE, given.device, made.device)
+    asked = moved is not None
     instead = "" if asked or Trait.NOT_CONTIGUOUS in given.traits else to_jax("x", source, given, made)
-    return Verdict(given, made, Outcome.COPIES.past, made.nbytes, reason, instead, asked)
+    return Verdict(given, made, Outcome.COPIES.past, made.nbytes, reason, instead, asked, moved)
 
 
 def _reason(source: np.ndarray[Any, Any], given: Operand, made: Operand) -> str:

@@ -16,7 +16,7 @@ from numpy_bridge.tensors import is_tensor
 from ..judging.addresses import share
 from ..judging.calls import Call
 from ..judging.operands import Operand, Trait, operand_of
-from ..judging.verdict import Verdict
+from ..judging.verdict import Verdict, judge
 from .jitted import CALL, judge_argument
 
 _OBJECTS = frozenset({list, tuple, bytes, bool, int, float, complex, str, type(None)})
@@ -29,6 +29,8 @@ def judge_own(call: Call, options: Mapping[str, Any], source: Any, result: Any) 
     """Describe the copy that a call made; None if it made none."""
     if call.name == CALL:
         return judge_argument(source, result)
+    if call.moves:
+        return _judge_transfer(call, options, source, result)
     if options.get("out") is not None or is_view(call, source, result):
         return None
     made = _made(source, result)
@@ -44,6 +46,15 @@ def judge_own(call: Call, options: Mapping[str, Any], source: Any, result: Any) 
     elif options.get("copy") is True:
         reason, asked = "copy=True asks for it", True
     return Verdict(given, made, Outcome.COPIES.past, nbytes, reason, instead, asked)
+
+
+def _judge_transfer(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> Verdict | None:
+    """Describe how a call moved memory; None if it stayed on its device."""
+    device = operand_of(source).device
+    if device == operand_of(result).device:
+        return None
+    found = judge(call, options, source, result)
+    return found if found.transfer else None
 
 
 def has_arrays(x: Any) -> bool:

@@ -45,6 +45,8 @@ def watched(x: Any, name: str = SUBSCRIPT) -> Any:
     call = (calls_of_module(x) if kind is ModuleType else calls_of(kind)).get(name)
     if call is None:
         return x
+    if call.moves and not _has_devices(call):
+        return x
     if name == SUBSCRIPT:
         return _Subscripted(x, call)
     if name in PROPERTIES:
@@ -64,6 +66,12 @@ def _identity() -> Callable[..., Any]:
 
 watched._torchdynamo_inline = _identity()  # type: ignore[attr-defined]
 setattr(builtins, WATCHED, watched)  # for code that runs with other globals than those of its module
+
+
+def _has_devices(call: Call) -> bool:
+    """Whether the library of a call has memory on a device by now."""
+    cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
+    return call.module == "cupy" or (cuda is not None and cuda.is_initialized())
 
 
 def _imported(function: Any, path: str) -> Any:

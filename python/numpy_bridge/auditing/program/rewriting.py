@@ -13,7 +13,7 @@ from importlib.machinery import SourceFileLoader
 from types import CodeType
 from typing import Any, cast
 
-from .copies import FUNCTIONS, NAMES, PROPERTIES
+from .copies import FUNCTIONS, NAMES, OF_CUPY, PROPERTIES
 from .integers import counters
 from .jitted import CALL
 
@@ -99,7 +99,8 @@ class _Rewriter(ast.NodeTransformer):
         self._imported = dict(_imported(module))
         self._modules = set(_modules(module))
         self._compiled = set(_compiled(module))
-        self._has_jax = _imports_jax(module)
+        self._has_jax = _imports(module, "jax")
+        self._called = _CALLED if _imports(module, "cupy") else _CALLED - OF_CUPY
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         function = node.func
@@ -107,7 +108,7 @@ class _Rewriter(ast.NodeTransformer):
             self.generic_visit(function)  # it is called, not read
             node.args = [self.visit(each) for each in node.args]
             node.keywords = [self.visit(each) for each in node.keywords]
-            if function.attr in _CALLED and not self._is_of_list(function):
+            if function.attr in self._called and not self._is_of_list(function):
                 function.value = self._watched(function.value, function.attr)
             if function.lineno != function.end_lineno:  # to watch it would change the order of the lines
                 return node
@@ -221,12 +222,12 @@ def _modules(module: ast.Module) -> Iterator[str]:
             yield from (each.asname or each.name.partition(".")[0] for each in node.names)
 
 
-def _imports_jax(module: ast.Module) -> bool:
-    """Whether a module has a name of jax. In other modules calls are left alone, as they are many."""
+def _imports(module: ast.Module, library: str) -> bool:
+    """Whether a module imports a library, jax or CuPy. In others its calls are left alone: they are many."""
     for node in ast.walk(module):
         names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-        if any(name.partition(".")[0] == "jax" for name in names):
+        if any(name.partition(".")[0] == library for name in names):
             return True
     return False
 
