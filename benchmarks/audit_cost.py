@@ -2,8 +2,8 @@
 
     python benchmarks/audit_cost.py [--rounds N] [--json FILE] [--without-tools]
 
-Every program of `audit_programs` runs under python and under `numpy-bridge audit` in turn. CPU time is that of
-a process and its children, user and system. Other tools run two of the programs: pip install scalene memray.
+Every program of `audit_programs` runs under python and under `numpy-bridge audit` in turn. CPU time is of
+a process and its children, user and system. Other tools run five_copies.py once: pip install scalene memray.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,10 +97,9 @@ def of_scalene(file: Path, _output: str) -> dict[int, float]:
 
 
 def of_memray(file: Path, _output: str) -> dict[int, float]:
-    from memray import FileReader
-
+    reader = import_module("memray").FileReader
     found: dict[int, float] = {}
-    for record in FileReader(file).get_allocation_records():
+    for record in reader(file).get_allocation_records():
         frame = next((each for each in record.stack_trace() if each[1].endswith(COPIES.name)), None)
         if frame is not None and record.size > 1_000_000:
             found[frame[2]] = found.get(frame[2], 0) + record.size
@@ -160,20 +160,18 @@ def costs(rounds: int, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def beside_others(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each tool: how many times as long both programs take, and which lines it finds."""
-    slow = PROGRAMS / "inference.py"
-    plain = {program: run([sys.executable, str(program)]).cpu for program in (COPIES, slow)}
+    """Yield a row for each tool: how many times as long five_copies.py takes, and the lines that it finds."""
+    plain = run([sys.executable, str(COPIES)])
     for name, tool in TOOLS.items():
-        done = {
-            program: run(tool.command(program, folder / name.partition(" ")[0])) for program in (slow, COPIES)
-        }
-        found = tool.lines(folder / name.partition(" ")[0], done[COPIES].output)
+        file = folder / name.partition(" ")[0]
+        done = run(tool.command(COPIES, file))
+        found = tool.lines(file, done.output)
         yield {
             "tool": name,
-            "ratio_inference": done[slow].cpu / plain[slow],
-            "ratio_five_copies": done[COPIES].cpu / plain[COPIES],
+            "ratio": done.cpu / plain.cpu,
+            "added_mib": done.memory - plain.memory,
             "lines": sum(0.99 <= found.get(line, 0) / COPIED <= 1.01 for line in LINES),
-            "bytes": sum(found.get(line, 0) for line in LINES) / (COPIED * len(LINES)),
+            "of_all_bytes": sum(found.get(line, 0) for line in LINES) / (COPIED * len(LINES)),
         }
 
 
@@ -192,7 +190,7 @@ def main() -> None:
     parser.add_argument("--without-programs", action="store_true")
     parser.add_argument("--json", type=Path, help="write the rows to this file as well")
     arguments = parser.parse_args()
-    console = Console()
+    console = Console(width=110)
     with tempfile.TemporaryDirectory() as folder:
         programs = [] if arguments.without_programs else list(costs(arguments.rounds, Path(folder)))
         if programs:

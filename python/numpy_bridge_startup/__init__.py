@@ -61,7 +61,7 @@ class _UntilNumPyIsThere:
     ) -> ModuleSpec | None:
         following: list[Any] = sys.meta_path[sys.meta_path.index(self) + 1 :]
         specs = (finder.find_spec(name, path, target) for finder in following if hasattr(finder, "find_spec"))
-        spec = next((found for found in specs if found is not None), None)
+        spec: ModuleSpec | None = next((found for found in specs if found is not None), None)
         file = (spec and spec.origin) or ""
         if spec is None or type(spec.loader) not in _LOADERS:
             return spec

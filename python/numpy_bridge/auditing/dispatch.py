@@ -63,6 +63,8 @@ class Dispatcher:
                 if conversion is not None:
                     conversion.seconds = seconds
                     _notify(listeners, conversion, source, result)
+        except HiddenCopyError as error:
+            raise error.with_traceback(None) from None  # without the frames from here to the listener
         finally:
             this_thread.unwatched = False
 

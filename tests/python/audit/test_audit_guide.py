@@ -152,3 +152,26 @@ def test_numbers_are_the_measured_ones() -> None:
         assert inside == f"{row['inside'] / 1e3:.1f} µs"
         assert ratio == f"{row['ratio']:.1f}"
     assert f"takes {measured['block_milliseconds']:.1f} ms once torch" in GUIDE
+
+
+def test_costs_of_programs_are_the_measured_ones() -> None:
+    measured = json.loads(max((ROOT / "benchmarks/results").glob("audit_cost-*.json")).read_text())
+    columns = "python | audit | times as long | conversions | memory"
+    rows = {
+        f"`{row['program']}`": [
+            *(f"{row['plain_seconds']:.2f} s", f"{row['audit_seconds']:.2f} s", f"{row['ratio']:.2f}"),
+            *(f"{row['conversions']:,}", f"{row['added_mib']:+.1f} MiB"),
+        ]
+        for row in measured["programs"]
+    }
+    assert {name: cells for name, *cells in table(f"of programs | {columns}")} == rows
+    tools = {
+        row["tool"]: [
+            *(f"{row['ratio']:.2f}", f"{row['added_mib']:+.0f} MiB"),
+            *(f"{row['lines']} of 5", f"{row['of_all_bytes']:.0%}"),
+        ]
+        for row in measured["tools"]
+    }
+    heading = "tool | times as long | memory | lines with the right bytes | bytes of all"
+    assert {name: cells for name, *cells in table(heading)} == tools
+    assert measured["versions"] in GUIDE

@@ -71,7 +71,7 @@ FORMS: list[tuple[str, list[Any]]] = [
     ("x.astype(np.float32, copy=y)", [(x, y) for x in ARRAYS for y in (True, False)]),
     ("x.copy()", [*ARRAYS, [1], {1: 2}]),
     ("x[y]", [(x, y) for x in (F4, F8, T4, LEARNED) for y in (0, [0, 1], slice(1), np.array([0]), ...)]),
-    ("np.stack(x)", [[F4, F4], [F8, F8], [T4, T4], [1, 2], ([1.0], [2.0])]),
+    ("np.stack(x)", [[F4, F4], [F8, F8], [T4, T4], [1, 2], ([1.0], [2.0]), [[F4, F4]], [[1], [2]], [[T4]]]),
     ("torch.cat(x)", [[T4, T4], [T4.double()], [LEARNED, T4]]),
     ("np.where(x > 3, x, y)", [(x, y) for x in ARRAYS[:4] for y in (0, F4[0, 0])]),
     ("np.frombuffer(x, np.uint8)", [np.float64(2), np.float32(1), np.ones(2), bytearray(4)]),

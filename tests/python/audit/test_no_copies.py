@@ -60,6 +60,16 @@ def test_what_shares_and_what_is_asked_for_passes() -> None:
 
 
 @needs_torch
+@pytest.mark.parametrize("convert", [lambda: torch.tensor(np.ones(3)), lambda: torch.FloatTensor(np.ones(3))])
+def test_the_traceback_has_few_frames_below_the_line(convert: Callable[[], object]) -> None:
+    with pytest.raises(HiddenCopyError) as caught, no_copies():
+        convert()
+    ours = [each for each in traceback.extract_tb(caught.tb) if "auditing" in Path(each.filename).parts]
+    assert 0 < len(ours) <= 3
+    assert (caught.value.__context__, caught.value.__cause__) == (None, None)
+
+
+@needs_torch
 @pytest.mark.parametrize(
     "call",
     [

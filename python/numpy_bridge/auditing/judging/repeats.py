@@ -23,8 +23,8 @@ from .calls import Call, Sends
 
 Key = tuple[Any, ...]
 
-_NUMBERS = frozenset({int, float, bool, complex, str, type(None)})
-_LISTS = frozenset({list, tuple})
+_NUMBERS: frozenset[type] = frozenset({int, float, bool, complex, str, type(None)})
+_LISTS: frozenset[type] = frozenset({list, tuple})
 _OF_PYTHON = _NUMBERS | _LISTS
 _NAMES = frozenset({"dtype", "device", "memory_format", "layout"})
 """The classes of torch that describe tensors."""
@@ -111,8 +111,9 @@ def _of_tensor(x: Any) -> Key | None:
 def _of_list(x: Any) -> Key | None:
     """Describe a list as reports do, by its first element."""
     first = type(x[0]) if x else type(None)
-    known = first in _OF_PYTHON or first is np.ndarray or _is_plain_tensor(first)
-    return (None, type(x), bool(x), first) if known else None
+    inner = _of_list(x[0]) if first in _LISTS else None
+    known = inner or first in _NUMBERS or first is np.ndarray or _is_plain_tensor(first)
+    return (None, type(x), bool(x), inner, first) if known else None
 
 
 def _of_number(x: Any) -> Key:
