@@ -38,6 +38,12 @@ needs_ml_dtypes = pytest.mark.skipif(
     ml_dtypes is None, reason="ml_dtypes is not installed: pip install 'numpy-bridge[ml-dtypes]'"
 )
 
+
+def is_torch(oldest: str) -> bool:
+    """Whether torch is of that version or newer."""
+    return bool(torch.__version__ >= torch.torch_version.TorchVersion(oldest))
+
+
 needs_numpy_2 = pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) < "2.1.0",
     reason="NumPy before 2.1 takes unversioned capsules only, and always for read-only",
