@@ -59,7 +59,14 @@ FLOAT8_OF_BOTH = ["float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m
 FLOAT8_OF_ML_DTYPES = ["float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz"]
 EXTENSIONS = ["bfloat16", *FLOAT8_OF_BOTH]
 
-TORCH_DTYPES = [*NUMBERS, *(pytest.param(name, marks=needs_ml_dtypes) for name in EXTENSIONS)]
+needs_float8 = pytest.mark.skipif(
+    torch is not None and not is_torch("2.10"), reason="DLPack of torch before 2.10 has no float8"
+)
+TORCH_DTYPES = [
+    *NUMBERS,
+    pytest.param("bfloat16", marks=needs_ml_dtypes),
+    *(pytest.param(name, marks=[needs_ml_dtypes, needs_float8]) for name in FLOAT8_OF_BOTH),
+]
 ARRAY_DTYPES = [*TORCH_DTYPES, *(pytest.param(name, marks=needs_ml_dtypes) for name in FLOAT8_OF_ML_DTYPES)]
 
 
