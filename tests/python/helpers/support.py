@@ -60,7 +60,7 @@ FLOAT8_OF_ML_DTYPES = ["float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz"]
 EXTENSIONS = ["bfloat16", *FLOAT8_OF_BOTH]
 
 needs_float8 = pytest.mark.skipif(
-    torch is not None and not is_torch("2.10"), reason="DLPack of torch before 2.10 has no float8"
+    torch is not None and not is_torch("2.10"), reason="DLPack of torch before 2.10 has no float8 or float4"
 )
 TORCH_DTYPES = [
     *NUMBERS,
