@@ -68,7 +68,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(tags=["nightly"])
 def aarch64(session: nox.Session) -> None:
     """Tests that need no torch on aarch64: a wheel cross-compiled here, Debian's Python under qemu-user."""
-    # Threads that end with the interpreter crash there; the stand-in for a driver is compiled for this machine.
+    # Threads that end with the interpreter crash there; a stand-in for a driver is compiled for this machine.
     natively = "not interpreter_ends and not driver_knows"
     _run_emulated(session, "-k", natively, *(session.posargs or _tests(ROOMS)))
 
