@@ -45,6 +45,7 @@ extensions = [
 if html_baseurl:
     extensions.append("sphinx_sitemap")
 html_theme = "furo"
+pygments_dark_style = "a11y-dark"  # the usual one underlines modules like links
 templates_path = ["templates"]
 html_sidebars = {
     "**": [
