@@ -9,10 +9,16 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 import numpy_bridge
 
@@ -20,8 +26,11 @@ project = "numpy-bridge"
 author = "the numpy-bridge developers"
 version = release = numpy_bridge.__version__
 html_title = f"{project} {release}"
-html_baseurl = os.environ.get("DOCS_URL", "https://example.org/numpy-bridge/")
-REPOSITORY = os.environ.get("DOCS_REPOSITORY", "")  # where files outside of docs/ can be read, if anywhere
+# Addresses are in one place, [project.urls] of pyproject.toml. Without them, links to the repository are
+# plain text, and there is no sitemap.
+URLS = dict(line.split(", ", 1) for line in metadata(project).get_all("Project-URL") or ())
+REPOSITORY = URLS.get("Repository", "")
+html_baseurl = os.environ.get("DOCS_URL", URLS.get("Documentation", ""))
 
 extensions = [
     "breathe",
@@ -31,10 +40,19 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_llms_txt",
-    "sphinx_sitemap",
     "sphinxext.opengraph",
 ]
+if html_baseurl:
+    extensions.append("sphinx_sitemap")
 html_theme = "furo"
+pygments_dark_style = "a11y-dark"  # the usual one underlines modules like links
+templates_path = ["templates"]
+html_sidebars = {
+    "**": [
+        *("sidebar/brand.html", "versions.html", "sidebar/search.html", "sidebar/scroll-start.html"),
+        *("sidebar/navigation.html", "sidebar/scroll-end.html"),
+    ]
+}
 html_static_path = ["pictures/overlap.svg"]
 html_favicon = "pictures/overlap.svg"
 html_theme_options = {"source_repository": REPOSITORY, "source_branch": "main", "source_directory": "docs/"}
@@ -68,6 +86,18 @@ if tags.has("online"):  # type: ignore[name-defined] # noqa: F821 Sphinx puts it
         "torch": ("https://docs.pytorch.org/docs/stable", None),
     }
 
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other libraries.
+    ("cpp:identifier", r"(py|pybind11|Eigen)(::.*)?|Py\w+|visitproc|cuda\w+_t"),
+    ("py:.*", r"(numpy|torch|multiprocessing)\..*|SynchronizedBase.*"),
+    # What may change, as cpp-reference.md says, and private aliases in public signatures.
+    ("cpp:identifier", r"(detail|engine)(::.*)?|parts(::\w+)?|hold"),
+    # What Sphinx does not look up: others' template parameters, scopes with an alias or a member so named.
+    ("cpp:identifier", r"N|Order|fresh<.*>::shape_type|device_type::cpu|dlpack::data_type"),
+]
+
+CPP_PAGE = "cpp-reference"
 XML = Path(__file__).parent.parent / "build/doxygen"
 breathe_projects = {project: str(XML / "xml")}
 breathe_default_project = project
@@ -105,10 +135,26 @@ def run_doxygen() -> None:
     subprocess.run(["doxygen", "Doxyfile"], cwd=Path(__file__).parent, env=environment, check=True)
     for file in (XML / "xml").glob("*.xml"):
         public = re.sub(r'<sectiondef kind="private.*?</sectiondef>', "", file.read_text(), flags=re.DOTALL)
-        file.write_text(public)
+        file.write_text(public.replace("numpy_bridge::", ""))  # the page leaves the namespace out
+
+
+def remember_cpp_targets(app: Sphinx, document: nodes.document) -> None:
+    """Note what comments of C++ can link to; all of it is on one page."""
+    if app.env.docname == CPP_PAGE:
+        app.env.cpp_targets = {name for each in document.findall(Element) for name in each["ids"]}
+
+
+def cpp_link(app: Sphinx, env: BuildEnvironment, link: pending_xref, text: Element) -> Element | None:
+    """Link comments of C++ to classes, whose labels Sphinx leaves out. Links to files become plain text."""
+    target = link["reftarget"]
+    if link.get("refdoc") != CPP_PAGE or link["reftype"] != "ref":
+        return None
+    return make_refnode(app.builder, CPP_PAGE, CPP_PAGE, target, text) if target in env.cpp_targets else text
 
 
 def setup(app: Sphinx) -> None:
     run_doxygen()
+    app.connect("doctree-read", remember_cpp_targets)
+    app.connect("missing-reference", cpp_link)
     app.connect("source-read", outside_links)
     app.connect("autodoc-process-docstring", compiled_docstring, priority=100)

@@ -85,6 +85,13 @@ See Also
 --------
 may_share_memory : compares address ranges only.
 numpy.shares_memory : the same for NumPy arrays.
+
+Examples
+--------
+>>> block = bytearray(64)
+>>> array, view = np.frombuffer(block, "f4"), bridge.view(block)
+>>> bridge.shares_memory(array[::2], array[1::2]), bridge.shares_memory(array, view)
+(False, True)
 )";
 
 constexpr const char* may_share_memory_doc =
@@ -111,6 +118,14 @@ Raises
 ------
 TypeError, SharingError
     As for `shares_memory`.
+
+Examples
+--------
+>>> array = np.zeros(8)
+>>> bridge.may_share_memory(array[::2], array[1::2])  # their ranges intersect
+True
+>>> bridge.shares_memory(array[::2], array[1::2])
+False
 )";
 
 } // namespace

@@ -35,9 +35,9 @@ py::object owner_of(const py::object& self) {
 int get_buffer_of_array(PyObject* self, Py_buffer* out, int flags) {
     const py::object array = array_of_view(py::reinterpret_borrow<py::object>(self));
     if (PyObject_GetBuffer(array.ptr(), out, flags) == 0) return 0;
+    const std::string reason = engine::text_of_pending_error(); // first: naming the dtype may call Python
     engine::refuse("buffer", "request", "a dtype that PEP 3118 has a format for",
-                   name_of(py::handle(self).cast<const view&>().description()) + ": " +
-                       engine::text_of_pending_error());
+                   name_of(py::handle(self).cast<const view&>().description()) + ": " + reason);
 }
 
 int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {

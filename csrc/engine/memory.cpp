@@ -47,7 +47,7 @@ NUMPY_BRIDGE_INLINE bool fits_address_space(const memory& m, byte_bounds bounds)
     const auto below = static_cast<std::uint64_t>(-bounds.low), above = static_cast<std::uint64_t>(bounds.high);
     if (has_opaque_handles(m.device)) return below + above <= address_limit;
     const std::uint64_t address = untagged_address(m.data);
-    return address >= below && above <= address_limit && address <= address_limit - above;
+    return address != 0 && address >= below && above <= address_limit && address <= address_limit - above;
 }
 
 NUMPY_BRIDGE_INLINE void validate_thoroughly(const memory& m, const char* protocol) {

@@ -403,6 +403,14 @@ def may_share_memory(a: Shareable, b: Shareable) -> bool:
     ------
     TypeError, SharingError
         As for `shares_memory`.
+    
+    Examples
+    --------
+    >>> array = np.zeros(8)
+    >>> bridge.may_share_memory(array[::2], array[1::2])  # their ranges intersect
+    True
+    >>> bridge.shares_memory(array[::2], array[1::2])
+    False
     """
 def reads_tensors_fast() -> bool:
     """
@@ -452,6 +460,13 @@ def shares_memory(a: Shareable, b: Shareable, *, tree: typing.Literal[False] = F
     --------
     may_share_memory : compares address ranges only.
     numpy.shares_memory : the same for NumPy arrays.
+    
+    Examples
+    --------
+    >>> block = bytearray(64)
+    >>> array, view = np.frombuffer(block, "f4"), bridge.view(block)
+    >>> bridge.shares_memory(array[::2], array[1::2]), bridge.shares_memory(array, view)
+    (False, True)
     """
 @typing.overload
 def shares_memory(a: typing.Any, b: typing.Any, *, tree: bool | str) -> bool: ...

@@ -13,6 +13,12 @@ def get_include() -> str:
     See Also
     --------
     get_cmake_dir : for CMake, which then finds the headers.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path(bridge.get_include(), "numpy_bridge/pybind11.hpp").is_file()
+    True
     """
     return f"{_PACKAGE}/include"
 

@@ -60,6 +60,14 @@ def from_pointer(
         strides, an unknown dtype or device, or memory that CUDA reports on another device.
     TypeError
         If an argument has the wrong type.
+
+    Examples
+    --------
+    >>> owner = np.arange(6, dtype="f4")
+    >>> view = bridge.from_pointer(owner.ctypes.data, (2, 3), "float32", owner=owner)
+    >>> bridge.to_numpy(view)[1, 0] = 50
+    >>> owner.tolist()
+    [0.0, 1.0, 2.0, 50.0, 4.0, 5.0]
     """
     extents = _integers("shape", shape)
     steps = None if strides is None else _integers("strides", strides)

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <numpy_bridge/dtype_reasons.hpp>
 
@@ -90,17 +91,23 @@ NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& oth
                            : "share the bytes of this dtype: t.view(torch.uint8)");
 }
 
-[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_tensor_without_memory(py::handle tensor, const dlpack::tensor& seen) {
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_tensor_without_memory(py::handle tensor, int ndim,
+                                                                   const std::int64_t* shape) {
     refuse("torch", "data", "a pointer to memory",
-           "NULL for a " + type_name(tensor) + " of shape " + text_of(seen.shape, seen.ndim),
+           "NULL for a " + type_name(tensor) + " of shape " + text_of(shape, ndim),
            "fake, functional, wrapped and emptied tensors have a shape but no memory; share the real tensor");
+}
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void refuse_storage(int ndim, const std::int64_t* shape, std::int64_t size) {
+    refuse("torch", "storage", "a storage with room for shape " + text_of(shape, ndim), std::to_string(size) + " bytes",
+           "a resize_ that failed has left a wrong shape on this tensor; make a new one");
 }
 
 NUMPY_BRIDGE_INLINE dlpack::tensor read_tensor(const torch_library& torch, PyObject* x) {
     dlpack::tensor seen{};
     if (torch.exchange_api()->tensor_from_object(x, &seen) != 0) refuse_tensor(x, text_of_pending_error());
     const layout extents{seen.ndim, seen.shape, nullptr, 1};
-    if (seen.data == nullptr && element_count(extents) != 0) refuse_tensor_without_memory(x, seen);
+    if (seen.data == nullptr && element_count(extents) != 0) refuse_tensor_without_memory(x, seen.ndim, seen.shape);
     return seen;
 }
 
@@ -109,10 +116,7 @@ NUMPY_BRIDGE_INLINE void check_inside_storage(const torch_library& torch, PyObje
     const py::object storage = torch.untyped_storage(x), address = torch.data_ptr(storage.ptr());
     const auto* start = static_cast<const std::byte*>(PyLong_AsVoidPtr(address.ptr()));
     const Py_ssize_t size = PyObject_Size(storage.ptr());
-    if (!lies_inside(m, {start, size}))
-        refuse("torch", "storage", "a storage with room for shape " + text_of(m.shape, m.ndim),
-               std::to_string(size) + " bytes",
-               "a resize_ that failed has left a wrong shape on this tensor; make a new one");
+    if (!lies_inside(m, {start, size})) refuse_storage(m.ndim, m.shape, size);
 }
 
 NUMPY_BRIDGE_INLINE void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes) {
@@ -159,6 +163,25 @@ NUMPY_BRIDGE_INLINE py::object pinned_storage(const torch_library& torch, PyObje
     return storage;
 }
 
+/// Refuses a tensor whose storage has no room for it. Only for torch versions without the exchange API: some export it
+/// all the same, and copying it crashes.
+NUMPY_BRIDGE_INLINE void require_room(const torch_library& torch, PyObject* x) {
+    const py::handle tensor(x);
+    if (!tensor_flag(tensor, "is_cpu") || py::str(tensor.attr("layout")).cast<std::string>() != "torch.strided") return;
+    const py::tuple extents = tensor.attr("shape"), steps = tensor.attr("stride")();
+    std::vector<std::int64_t> shape, strides;
+    for (const py::handle each : extents) shape.push_back(each.cast<std::int64_t>());
+    for (const py::handle each : steps) strides.push_back(each.cast<std::int64_t>());
+    const auto ndim = static_cast<int>(shape.size());
+    const auto size = tensor.attr("element_size")().cast<std::int64_t>();
+    const auto bounds = bounds_of({ndim, shape.data(), strides.data(), 1}); // in elements
+    if (!bounds || bounds->high == 0) return;
+    const std::int64_t room = PyObject_Size(torch.untyped_storage(x).ptr());
+    if (room == 0) refuse_tensor_without_memory(tensor, ndim, shape.data());
+    const auto offset = tensor.attr("storage_offset")().cast<std::int64_t>();
+    if ((offset + bounds->high) * size > room) refuse_storage(ndim, shape.data(), room);
+}
+
 /// For torch versions without the exchange API: a capsule of a detached alias, which `set_` on the
 /// original cannot re-point.
 NUMPY_BRIDGE_INLINE void import_tensor_by_capsule(const torch_library& torch, PyObject* x, const request& wanted,
@@ -168,6 +191,7 @@ NUMPY_BRIDGE_INLINE void import_tensor_by_capsule(const torch_library& torch, Py
     if (read && wanted.checked) {
         if (conjugated || torch.is_neg.is_true(x)) refuse_tensor(x, "");
         if (wanted.used == use::writing && torch.requires_grad.is_true(x)) refuse_tensor(x, "");
+        require_room(torch, x);
     } else if (conjugated) {
         alias = alias.attr("conj")(); // the same memory, which torch then agrees to export
     }

@@ -64,8 +64,12 @@ std::string text_of(const std::int64_t* values, int count);
 
 namespace detail {
 
-/// The end of the addresses that a process can have: x86-64 gives 57 bits at most, and 64-bit Arm less.
+/// The end of the addresses that a process can have: 64-bit Arm gives 52 bits at most, and x86-64 57.
+#if defined(__aarch64__) || defined(_M_ARM64)
+inline constexpr std::uint64_t address_limit = std::uint64_t{1} << 52;
+#else
 inline constexpr std::uint64_t address_limit = std::uint64_t{1} << 57;
+#endif
 
 /// The address, without the tag that 64-bit Arm lets programs keep in the top byte.
 inline std::uint64_t untagged_address(const void* data) noexcept {

@@ -54,6 +54,14 @@ def explain(
     Explanation, Relation or TreeExplanation
         Of one object, true if `view` shares it. Of two, true if they have a byte in common. Of a tree, true
         if `view` shares each array. Print it, show it in a notebook, save its ``svg``, or use its fields.
+
+    Examples
+    --------
+    >>> array = np.zeros(10)
+    >>> print(str(bridge.explain(array[::-1])).splitlines()[0])
+    numpy.ndarray float64 (10,): NumPy yes, torch no; use bridge.to_torch(x[::-1])
+    >>> print(str(bridge.explain(array[:6], array[4:])).splitlines()[0])
+    a, numpy.ndarray float64 (6,), and b, numpy.ndarray float64 (6,): partial overlap
     """
     if tree:
         if b is not _NOT_GIVEN:

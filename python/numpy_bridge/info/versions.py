@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-TESTED: Final = {"python": ("3.10", "3.13"), "numpy": ("1.26", "2.4"), "torch": ("2.13", "2.13")}
+TESTED: Final = {"python": ("3.10", "3.13"), "numpy": ("1.26", "2.4"), "torch": ("2.13", "2.14")}
 """The oldest and the newest version of each."""
 
 

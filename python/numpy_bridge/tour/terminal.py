@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 
 from rich import box
@@ -46,7 +47,10 @@ class Screen:
         boxes = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
         self.plain = plain or not boxes
         if self.plain:
-            self.console = Console(highlight=False, force_terminal=False, color_system=None, width=WIDTH)
+            width, _lines = shutil.get_terminal_size((WIDTH, 0))  # that of no terminal, such as a file
+            self.console = Console(
+                highlight=False, force_terminal=False, color_system=None, width=min(width, WIDTH)
+            )
         else:
             console.width = min(console.width, WIDTH)
 

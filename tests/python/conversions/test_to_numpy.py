@@ -34,6 +34,7 @@ from support import (
     dtype_layouts,
     dtype_named,
     ml_dtypes,
+    needs_float8,
     needs_ml_dtypes,
     needs_torch,
     peek,
@@ -275,6 +276,7 @@ def test_without_ml_dtypes_the_hint_says_what_to_install(monkeypatch: Any, name:
 
 
 @needs_torch
+@needs_float8
 def test_dtype_that_only_torch_has() -> None:
     tensor = torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
     with refused("dtype", "NumPy", hint="t.view(torch.uint8)"):

@@ -38,6 +38,12 @@ needs_ml_dtypes = pytest.mark.skipif(
     ml_dtypes is None, reason="ml_dtypes is not installed: pip install 'numpy-bridge[ml-dtypes]'"
 )
 
+
+def is_torch(oldest: str) -> bool:
+    """Whether torch is of that version or newer."""
+    return bool(torch.__version__ >= torch.torch_version.TorchVersion(oldest))
+
+
 needs_numpy_2 = pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) < "2.1.0",
     reason="NumPy before 2.1 takes unversioned capsules only, and always for read-only",
@@ -53,7 +59,14 @@ FLOAT8_OF_BOTH = ["float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m
 FLOAT8_OF_ML_DTYPES = ["float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz"]
 EXTENSIONS = ["bfloat16", *FLOAT8_OF_BOTH]
 
-TORCH_DTYPES = [*NUMBERS, *(pytest.param(name, marks=needs_ml_dtypes) for name in EXTENSIONS)]
+needs_float8 = pytest.mark.skipif(
+    torch is not None and not is_torch("2.10"), reason="DLPack of torch before 2.10 has no float8 or float4"
+)
+TORCH_DTYPES = [
+    *NUMBERS,
+    pytest.param("bfloat16", marks=needs_ml_dtypes),
+    *(pytest.param(name, marks=[needs_ml_dtypes, needs_float8]) for name in FLOAT8_OF_BOTH),
+]
 ARRAY_DTYPES = [*TORCH_DTYPES, *(pytest.param(name, marks=needs_ml_dtypes) for name in FLOAT8_OF_ML_DTYPES)]
 
 

@@ -106,8 +106,15 @@ for name in NUMBERS + EXTENSIONS:
         array = make(base_array(name))
         assert_aliases(array, bridge.to_torch(array))
 assert bridge.to_torch(readonly(np.ones(2)), allow_readonly=True).tolist() == [1, 1]
-emptied = torch.ones(4)
+emptied, cut, grown = torch.ones(4), torch.ones(4), torch.ones(8)[2:]
 emptied.untyped_storage().resize_(0)
+cut.untyped_storage().resize_(15)
+bridge.to_numpy(grown)
+with pytest.raises(RuntimeError, match="resiz"):
+    grown.resize_(7)
+for field, tensor in (("data", emptied), ("storage", cut), ("storage", grown)):
+    with refused(field):
+        bridge.to_torch(tensor, copy=True)
 for field, unshareable in {
     "requires_grad": torch.ones(2, requires_grad=True),
     "is_neg": torch.ones(2)._neg_view(),
@@ -115,6 +122,7 @@ for field, unshareable in {
     "is_sparse": torch.eye(2).to_sparse(),
     "is_meta": torch.ones(2, device="meta"),
     "data": emptied,
+    "storage": cut,
 }.items():
     for function in (bridge.view, bridge.to_numpy):
         with refused(field):

@@ -18,6 +18,7 @@ import pytest
 from numpy_bridge import tour
 from numpy_bridge.libraries import Library
 from numpy_bridge.tour import Claim, Pair, Result, Step, Verdict
+from support import run_python
 
 torch = pytest.importorskip("torch", reason="the tour runs on PyTorch")
 
@@ -269,3 +270,13 @@ def test_json_form() -> None:
         assert [list(check) for check in (claim["statement"], *claim["facts"])] == [CHECK_FIELDS.split()] * (
             1 + len(claim["facts"])
         )
+
+
+def test_plain_text_fits_a_narrow_terminal() -> None:
+    pytest.importorskip("typer", reason="the command line needs it: pip install 'numpy-bridge[cli]'")
+    arguments = "import sys; sys.argv[1:] = ['tour', 'autograd', '--plain']\n"
+    lines = run_python(arguments + "from numpy_bridge.cli import main; main()", COLUMNS="60").splitlines()
+    (heading,) = (line for line in lines if "read via" in line)
+    assert heading.split()[-1] == "memory"
+    assert "address" not in heading
+    assert [line for line in lines if len(line) > 60] == []

@@ -21,6 +21,7 @@ from support import (
     assert_independent,
     base_array,
     dtype_layouts,
+    needs_float8,
     needs_ml_dtypes,
     needs_numpy_2,
     needs_torch,
@@ -55,7 +56,7 @@ def test_torch(name: str, layout: str) -> None:
 
 
 @needs_torch
-@pytest.mark.parametrize("name", [*NUMBERS, "bfloat16", "float8_e5m2"])
+@pytest.mark.parametrize("name", [*NUMBERS, "bfloat16", pytest.param("float8_e5m2", marks=needs_float8)])
 def test_tensor_to_tensor(name: str) -> None:
     tensor = torch.ones(6).to(getattr(torch, name))[::2]
     assert_aliases(tensor, torch.from_dlpack(view(tensor)))
