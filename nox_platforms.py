@@ -1,6 +1,6 @@
-"""Sessions about other platforms: compiled for them, run where an emulator can, and wheels.
+"""Sessions about other compilers and platforms: compiled for them, run where an emulator can, and wheels.
 
-The compiler is PyPI's `ziglang`: a Clang with the libc, libc++ and headers of every target.
+For other platforms it is PyPI's `ziglang`: a Clang with the libc, libc++ and headers of every target.
 """
 
 from __future__ import annotations
@@ -14,6 +14,12 @@ import nox
 import nox_steps as steps
 from nox_steps import CONSTRAINTS
 
+# Compilers with their packages, of which each release of Debian and Ubuntu has some.
+COMPILERS = {
+    **{f"g++-{version}": f"g++-{version}" for version in (11, 12, 13, 14)},
+    **{f"clang++-{version}": f"clang-{version}" for version in (14, 19)},
+}
+LIBCXX = {f"/usr/lib/llvm-19/lib/{name}.so": f"{name}-19-dev" for name in ("libc++", "libc++abi")}
 MOST_DIFFERENT = ("x86_64-windows-gnu", "aarch64-macos", "aarch64-linux-musl")
 OLDEST_GLIBC = "2.17"  # of manylinux2014
 ARM_PYTHON = ("python3.11", "python3.11-distutils", "libstdc++6")  # of Debian 12, for arm64
@@ -42,6 +48,24 @@ def platforms_all(session: nox.Session) -> None:
     """The same for every target of the wheels."""
     session.install("ziglang>=0.17", "pybind11>=3.1")
     session.run("python", "tests/platforms/compile.py", *session.posargs)
+
+
+@nox.session(tags=["nightly"])
+def compilers(session: nox.Session) -> None:
+    """The headers by other versions of GCC and Clang, and by Clang with libc++; an extension runs with it."""
+    steps.install_wheel(session, "[test]")
+    steps.install_cpp_tools(session)
+    for compiler, package in COMPILERS.items():
+        if steps.install_system_package(session, compiler, package, optional=True):
+            steps.compile_headers(session, compiler)
+    for needed, package in {"clang++-19": "clang-19", **LIBCXX}.items():
+        steps.install_system_package(session, needed, package)
+    flags = "-stdlib=libc++"
+    steps.compile_headers(session, "clang++-19", flags)
+    hardened = f"{flags} -D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_EXTENSIVE"
+    env = {"CXX": "clang++-19", "CXXFLAGS": hardened, "LDFLAGS": flags}
+    build = "--extension-build=build/libcxx-extension"
+    session.run("pytest", build, "tests/python/arguments", *session.posargs, env=env)
 
 
 @nox.session(tags=["nightly"])

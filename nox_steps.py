@@ -80,6 +80,16 @@ def build(session: nox.Session, preset: str) -> None:
     session.run("cmake", "--build", "--preset", preset)
 
 
+def compile_headers(session: nox.Session, compiler: str, flags: str = "") -> None:
+    """Compile every header alone and all together, by this compiler."""
+    build = f"build/headers-{compiler}{flags}"
+    python = Path(session.virtualenv.location, "bin", "python")
+    defined = {"CMAKE_CXX_COMPILER": compiler, "CMAKE_CXX_FLAGS": flags, "Python_EXECUTABLE": python}
+    options = (f"-D{name}={value}" for name, value in defined.items())
+    session.run("cmake", "--preset", "dev", "-B", build, *options, silent=True)
+    session.run("cmake", "--build", build, "--target", "headers")
+
+
 def cuda_compiler(session: nox.Session) -> dict[str, str]:
     """The environment in which CMake finds a CUDA compiler: the machine's, or else one from wheels."""
     if shutil.which("nvcc"):
@@ -141,12 +151,23 @@ def preloaded(session: nox.Session, *libraries: str) -> dict[str, str]:
     }
 
 
-def install_system_package(session: nox.Session, needed: str, package: str) -> None:
-    """Install a package with apt-get where there is one, unless the program or file `needed` exists."""
-    if shutil.which(needed) or Path(needed).exists() or shutil.which("apt-get") is None:
-        return
+def install_system_package(
+    session: nox.Session, needed: str, package: str, *, optional: bool = False
+) -> bool:
+    """Install a package with apt-get where there is one, unless the program or file `needed` exists.
+
+    Returns whether it exists then. An optional package may be one that apt-get does not know.
+    """
+
+    def exists() -> bool:
+        return shutil.which(needed) is not None or Path(needed).exists()
+
+    if exists() or shutil.which("apt-get") is None:
+        return exists()
     as_root = [] if os.geteuid() == 0 else ["sudo"]
     # One at a time: apt-get fails where another one is at work.
     apt_get = (*as_root, "flock", "/run/lock/numpy-bridge-apt-get", "apt-get")
+    codes = [0, 100] if optional else [0]
     session.run(*apt_get, "update", "-qq", external=True)
-    session.run(*apt_get, "install", "-y", "-qq", package, external=True)
+    session.run(*apt_get, "install", "-y", "-qq", package, external=True, success_codes=codes)
+    return exists()

@@ -102,12 +102,8 @@ def headers(session: nox.Session) -> None:
     """Every header alone as C++17, all together as C++20 and 23, without a warning, by GCC and by Clang."""
     steps.install_system_package(session, "clang++", "clang")
     steps.install_cpp_tools(session)
-    python = Path(session.virtualenv.location, "bin", "python")
     for compiler in session.posargs or ("g++", "clang++"):
-        build = f"build/headers-{compiler}"
-        defined = (f"-DCMAKE_CXX_COMPILER={compiler}", f"-DPython_EXECUTABLE={python}")
-        session.run("cmake", "--preset", "dev", "-B", build, *defined, silent=True)
-        session.run("cmake", "--build", build, "--target", "headers")
+        steps.compile_headers(session, compiler)
 
 
 @nox.session(python=["3.13", "3.13t"], tags=["ci"])
@@ -130,6 +126,7 @@ def downstream(session: nox.Session) -> None:
         "nanobind",
         "mypy",
         "pybind11-stubgen",
+        "pytest-benchmark",
     )
     steps.install_wheel(session, "[torch]", *tools, *others)
     session.run("pytest", "tests/downstream", *session.posargs)

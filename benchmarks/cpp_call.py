@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 import timeit
-from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib import import_module
@@ -25,73 +24,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 
-import numpy_bridge as bridge
+from cpp_calls import TARGETS, Calls
 from extensions import Build, build_rows
-from side_by_side import Callee, Row, compare_calls, print_rows
+from side_by_side import Row, print_rows
 
 SIDE = 4096
 LOOPS = 15
-
-
-def call_rows(build: Build, libtorch: bool) -> list[Row]:
-    """Calls with three arrays of shape (5, 2)."""
-    ours, nanobind, array_t = (import_module(f"call_{name}") for name in ("ours", "nanobind", "array_t"))
-    tvm = import_module("tvm_ffi").load_module(str(build.folder / "call_tvm_ffi.so"))
-    jax_ones = import_module("jax.numpy").ones
-
-    arrays = [np.ones((5, 2), np.float32) for _ in range(3)]
-    tensors = [torch.ones(5, 2) for _ in range(3)]
-    others: dict[str, tuple[Callee, float | None]] = {
-        "nanobind": (nanobind.arrays, 12),
-        "tvm-ffi, without these checks": (tvm.arrays, None),
-        "py::array_t, a silent copy": (array_t.arrays, None),
-    }
-    if libtorch:
-        others["libtorch's own caster"] = (import_module("call_libtorch").arrays, None)
-
-    def beside_nanobind(what: str, arguments: Sequence[object], function: str = "arrays") -> list[Row]:
-        return compare_calls(
-            what, arguments, getattr(ours, function), {"nanobind": (getattr(nanobind, function), 1)}
-        )
-
-    by_nanobind = import_module("call_ours_nanobind")
-    views = [bridge.view(array) for array in arrays]
-    return [
-        *compare_calls("tensors", tensors, ours.arrays, others),
-        *compare_calls(
-            "tensors, unchecked",
-            tensors,
-            ours.unchecked,
-            {"nanobind": (nanobind.arrays, 25), "tvm-ffi": (tvm.arrays, 1.3)},
-        ),
-        *compare_calls(
-            "ndarrays",
-            arrays,
-            ours.arrays,
-            {
-                "nanobind": (nanobind.arrays, 2.5),
-                "tvm-ffi": (tvm.arrays, 3),
-                "py::array_t": (array_t.arrays, 4),
-            },
-        ),
-        *compare_calls(
-            "tensors, bound by nanobind", tensors, by_nanobind.arrays, {"nanobind": (nanobind.arrays, 12)}
-        ),
-        *compare_calls(
-            "ndarrays, bound by nanobind", arrays, by_nanobind.arrays, {"nanobind": (nanobind.arrays, 2)}
-        ),
-        *beside_nanobind("Views", views),
-        *beside_nanobind("memoryviews", [memoryview(array.data) for array in arrays]),
-        *beside_nanobind("jax arrays", [jax_ones((5, 2)) for _ in range(3)], "inputs"),
-        *beside_nanobind("bytes", [b"0123456789"] * 3, "bytes"),
-        *beside_nanobind("bytearrays", [bytearray(10) for _ in range(3)], "bytes"),
-        *compare_calls(
-            "any objects: calls alone", arrays, ours.objects, {"nanobind": (nanobind.objects, None)}
-        ),
-    ]
 
 
 def element_rows() -> list[Row]:
@@ -154,15 +94,9 @@ def main() -> None:
         tables: dict[str, list[Row]] = {}
         sys.path.insert(0, str(build.folder))
         if "calls" in wanted:
-            build.make(
-                "call_ours",
-                "call_ours_nanobind",
-                "call_nanobind",
-                "call_array_t",
-                "call_tvm_ffi",
-                *(["call_libtorch"] if arguments.libtorch else []),
-            )
-            tables["A call with three arrays, (5, 2) float32"] = call_rows(build, arguments.libtorch)
+            build.make(*TARGETS, *(["call_libtorch"] if arguments.libtorch else []))
+            rows = Calls(build, arguments.libtorch).rows()
+            tables["A call with three arrays, (5, 2) float32"] = list(rows)
         if "elements" in wanted:
             build.make("elements")
             tables[f"Elements of a {SIDE} x {SIDE} array"] = element_rows()

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <pybind11/numpy.h>
 
 namespace py = pybind11;
@@ -18,5 +20,15 @@ PYBIND11_MODULE(call_array_t, m) {
         check(y);
         check(z);
         *z.mutable_data(0, 0) = *x.data(0, 0) + *y.data(0, 0);
+    });
+    m.def("small", [] {
+        py::array_t<float> out({5, 2});
+        std::fill_n(out.mutable_data(), out.size(), 1.0F);
+        return out;
+    });
+    m.def("large", [] {
+        py::array_t<float> out(16 << 20);
+        std::fill_n(out.mutable_data(), out.size(), 1.0F);
+        return out;
     });
 }

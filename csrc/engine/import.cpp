@@ -1,5 +1,6 @@
 #include <numpy_bridge/import.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <iterator>
 #include <string>
@@ -97,7 +98,7 @@ NUMPY_BRIDGE_INLINE bool try_protocol(const protocol& with, PyObject* x, const r
     try {
         return with.import(x, wanted, out);
     } catch (const sharing_error& error) {
-        refusals.push_back(error.why());
+        refusals.push_back(refusal(error.why())); // moved, as the other one: each way would be compiled
     } catch (py::error_already_set& error) {
         refusals.push_back({with.name, "import", "memory", text_of_error(error), {}});
     }
@@ -147,13 +148,24 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
     throw py::type_error(type_name(x) + " has no memory to share: " + reason);
 }
 
+/// Whether the library of `x` forbids writes, which takes long to find out. An exchange table belongs to one library,
+/// so the table that was last found to be of a mutable one is remembered.
+NUMPY_BRIDGE_INLINE bool forbids_writes(PyObject* x, const witness& seen) {
+    static std::atomic<std::uintptr_t> of_mutable{0};
+    const std::uintptr_t table = seen.still_there != nullptr ? seen.marks[0] : 0; // of `import_exchange_api`
+    if (table != 0 && table == of_mutable.load(std::memory_order_relaxed)) return false;
+    const bool immutable = is_immutable(x);
+    if (table != 0 && !immutable) of_mutable.store(table, std::memory_order_relaxed);
+    return immutable;
+}
+
 /// Completes what a protocol has described. Objects of immutable libraries come in read-only; that check is skipped for
 /// bare tensors that are only read.
 NUMPY_BRIDGE_INLINE void accept(PyObject* x, const request& wanted, imported& out) {
     check_class(x);
     out.own_extents();
     const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
-    if (!out.description.readonly && !only_read) out.description.readonly = is_immutable(x);
+    if (!out.description.readonly && !only_read) out.description.readonly = forbids_writes(x, out.seen);
     prefer_the_producers_stream(x, out);
 }
 
@@ -168,7 +180,7 @@ NUMPY_BRIDGE_INLINE bool import_opaque(PyObject* x, const request& wanted, impor
         if (!try_protocol(*made.refused[i], x, wanted, out, again)) continue;
         made.succeeded = made.refused[i];
         made.refused.resize(i);
-        made.refusals.resize(i);
+        made.refusals.erase(made.refusals.begin() + static_cast<std::ptrdiff_t>(i), made.refusals.end());
         return true;
     }
     return false;

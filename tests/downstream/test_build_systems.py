@@ -26,10 +26,10 @@ print(scale.standard)
 """
 
 
-def install(project: Path, target: Path) -> None:
+def install(project: Path, target: Path, *options: str) -> None:
     """Build and install a project with what is installed here."""
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps")
-    run(*pip, "--target", target, project, cwd=project.parent)
+    run(*pip, "--target", target, *options, project, cwd=project.parent)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,11 @@ def test_build_system(build_system: str, standard: str, tmp_path: Path) -> None:
     assert python(USE, tmp_path / "installed").startswith(standard)
 
 
-def test_example(tmp_path: Path) -> None:
-    """`examples/extension` where it knows nothing of this tree: pip builds it, its own tests pass."""
-    project = shutil.copytree(HERE.parents[1] / "examples/extension", tmp_path / "imgnorm")
-    install(project, tmp_path / "installed")
-    tests = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+@pytest.mark.parametrize("example", ["extension", "nearest", "biquad"])
+def test_example(example: str, tmp_path: Path) -> None:
+    """An example that knows nothing of this tree: pip builds it, its tests and its benchmark run."""
+    project = shutil.copytree(HERE.parents[1] / "examples" / example, tmp_path / example)
+    install(project, tmp_path / "installed", "-C", "cmake.define.BY_ARRAY_T=ON")
+    shutil.rmtree(project / example, ignore_errors=True)  # the package is the installed one
+    tests = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-disable")
     print(run(*tests, cwd=project, PYTHONPATH=str(tmp_path / "installed")))

@@ -126,7 +126,7 @@ void register_arguments(py::module_& m) {
     register_borrows(m);
     register_containers(m);
     register_eigen(m);
-    py::class_<keeper>(m, "Keeper")
+    py::class_<keeper>(m, "Keeper", py::module_local())
         .def(py::init<shared<const float, ndim<1>>>(), py::arg("x"))
         .def("at", &keeper::at)
         .def("source", &keeper::source)

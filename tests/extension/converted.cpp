@@ -112,7 +112,7 @@ void register_converted(py::module_& parent) {
               return values;
           });
     m.def("dtype_of", [](const borrowed<const void, array_like>& x) { return info(x.dtype()).name; });
-    py::class_<weights>(m, "Weights")
+    py::class_<weights>(m, "Weights", py::module_local())
         .def(py::init<shared<const double, ndim<1>, array_like>>(), py::arg("values"))
         .def("total", &weights::total)
         .def_property("values", &weights::values, &weights::set_values);

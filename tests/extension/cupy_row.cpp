@@ -86,7 +86,7 @@ const engine::library row = {"cupy", is_mine, import_array, still_there, make, s
 } // namespace
 
 void register_cupy_row(py::module_& m) {
-    py::class_<array> type(m, "ndarray");
+    py::class_<array> type(m, "ndarray", py::module_local());
     type.def(py::init<std::size_t>())
         .def("resize", &array::resize)
         .def_readwrite("readonly", &array::readonly)

@@ -122,7 +122,7 @@ void register_errors(py::module_& m) {
     register_constraints(m);
     register_overloads(m);
     register_positions(m);
-    py::class_<operand>(m, "Operand")
+    py::class_<operand>(m, "Operand", py::module_local())
         .def(py::init<>())
         .def(
             "__add__", [](const operand&, borrowed<const float> x) { return x.size(); }, py::is_operator())

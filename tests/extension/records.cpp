@@ -133,7 +133,9 @@ void register_records(py::module_& parent) {
     py::module_ m = parent.def_submodule("records");
     register_structs(m);
     register_bytes(m);
-    py::class_<track>(m, "Track").def(py::init<shared<point, ndim<1>>>()).def("move", &track::move, py::arg("by"));
+    py::class_<track>(m, "Track", py::module_local())
+        .def(py::init<shared<point, ndim<1>>>())
+        .def("move", &track::move, py::arg("by"));
     m.attr("point") = py::dtype::of<point>();
     m.attr("sample") = py::dtype::of<sample>();
     m.def("halve", [](const borrowed<long double>& x) {

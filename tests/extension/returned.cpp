@@ -71,7 +71,7 @@ void register_matrices(py::module_& m) {
 
 void register_aliases(py::module_& m) {
     constexpr auto part = py::return_value_policy::reference_internal;
-    py::class_<sound>(m, "Sound")
+    py::class_<sound>(m, "Sound", py::module_local())
         .def(py::init())
         .def_property_readonly("owned", [](sound& s) { return own(s.data(), {6}, [](float*) {}); })
         .def_property_readonly("aliased", [](sound& s) { return alias(s.data(), {2, 3}); })

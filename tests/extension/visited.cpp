@@ -35,7 +35,7 @@ void register_visited(py::module_& m) {
         py::arg("x"));
     m.def(
         "visit_double",
-        [](borrowed<one_of<float, double>> x) {
+        [](borrowed<one_of<float, double>, ndim_between<1, 3>> x) {
             visit(x, [](auto typed) {
                 visit_ndim<1, 2>(typed, [](auto fixed) {
                     if constexpr (decltype(fixed)::spec::wanted.ndim == 1)

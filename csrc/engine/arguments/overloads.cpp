@@ -52,7 +52,14 @@ NUMPY_BRIDGE_INLINE std::string title_of(const py::detail::function_record& f) {
     return name.empty() ? "" : name + "(): ";
 }
 
-[[noreturn]] NUMPY_BRIDGE_INLINE void raise_refusal(const py::detail::function_record& first) {
+/// Sets a TypeError.
+NUMPY_BRIDGE_INLINE void set_type_error(const std::string& text) {
+    const py::object message =
+        stolen(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+    PyErr_SetObject(PyExc_TypeError, message.ptr());
+}
+
+NUMPY_BRIDGE_INLINE void set_refusal(const py::detail::function_record& first) {
     std::string text = title_of(first) + "no overload accepts these arguments:";
     int number = 0;
     for (const auto* overload = &first; overload != nullptr; overload = overload->next) {
@@ -61,7 +68,7 @@ NUMPY_BRIDGE_INLINE std::string title_of(const py::detail::function_record& f) {
             for (const std::string& reason : refused == overload ? why : reasons{}) text += "\n     " + reason;
     }
     refused_overloads().clear();
-    throw py::type_error(text);
+    set_type_error(text);
 }
 
 /// Whether the round of overloads that `call` belongs to is the last one.
@@ -71,6 +78,13 @@ NUMPY_BRIDGE_INLINE bool is_last_round(const py::detail::function_call& call) {
     return false;
 }
 
+/// Whether no argument of the function is ever converted: then its rounds look alike.
+NUMPY_BRIDGE_INLINE bool converts_nothing(const py::detail::function_record& f) {
+    for (const py::detail::argument_record& argument : f.args)
+        if (argument.convert) return false;
+    return !f.args.empty();
+}
+
 /// The name of argument `i` in the function's signature; "arg0" where it was given none.
 NUMPY_BRIDGE_INLINE std::string argument_name(const py::detail::function_record& f, std::size_t i) {
     if (i < f.args.size() && f.args[i].name != nullptr) return f.args[i].name;
@@ -78,7 +92,7 @@ NUMPY_BRIDGE_INLINE std::string argument_name(const py::detail::function_record&
     return "arg" + std::to_string(i - (f.is_method ? 1 : 0));
 }
 
-/// The reasons of all arrays that do not fit; those behind the first one are loaded here.
+/// The reasons of all arrays that do not fit. Those behind the first one are loaded here.
 NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, const argument_of_call* arguments,
                                        std::size_t accepted) {
     reasons out;
@@ -88,7 +102,7 @@ NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, co
         if (argument.wanted == nullptr || (argument.may_be_none && x == Py_None)) continue;
         std::unique_ptr<const refused_argument> loaded;
         const refused_argument* refused = argument.refused;
-        if (i > accepted) {
+        if (refused == nullptr) {
             loaded_argument scratch;
             loaded = load_argument(x, *argument.wanted, argument.held, call.args_convert[i], scratch);
             refused = loaded.get();
@@ -98,29 +112,40 @@ NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, co
     return out;
 }
 
-[[noreturn]] NUMPY_BRIDGE_INLINE void raise_reasons(const py::detail::function_record& of, const reasons& why) {
+NUMPY_BRIDGE_INLINE void set_reasons(const py::detail::function_record& of, const reasons& why) {
     std::string text = title_of(of);
     for (const std::string& reason : why) text += (&reason == &why.front() ? "" : "\n") + reason;
-    throw py::type_error(text);
+    set_type_error(text);
 }
 
-NUMPY_BRIDGE_INLINE void refuse_call(const py::detail::function_call& call, const argument_of_call* arguments,
+NUMPY_BRIDGE_INLINE bool refuse_call(const py::detail::function_call& call, const argument_of_call* arguments,
                                      std::size_t accepted) {
     const py::detail::function_record& current = call.func;
+    const bool last_round = is_last_round(call);
+    if (!last_round && !converts_nothing(current)) {
+        refused_overloads().clear();
+        return false;
+    }
     const auto* first = first_overload(current);
-    if (first == nullptr || first->is_operator) return;
+    if (first == nullptr || first->is_operator) return false;
     const bool alone = first->next == nullptr;
-    if (!alone && !is_last_round(call)) return refused_overloads().clear();
+    if (!alone && !last_round) {
+        refused_overloads().clear();
+        return false;
+    }
     reasons why = reasons_of(call, arguments, accepted);
     if (alone) {
-        if (why.empty()) return; // an argument that is no array; pybind11 says so
-        raise_reasons(current, why);
+        if (!why.empty()) set_reasons(current, why); // else an argument that is no array: pybind11 says so
+        return !why.empty();
     }
     refused_overloads().emplace_back(&current, std::move(why));
     for (const auto* later = current.next; later != nullptr; later = later->next)
-        if (arity(*later).intersects(arity(current))) return;
-    raise_refusal(*first);
+        if (arity(*later).intersects(arity(current))) return false;
+    set_refusal(*first);
+    return true;
 }
+
+[[noreturn]] NUMPY_BRIDGE_INLINE void raise_refusal() { throw py::error_already_set(); }
 
 } // namespace detail
 

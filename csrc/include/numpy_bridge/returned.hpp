@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -150,6 +151,12 @@ owned<T> own(Container&& container, std::optional<std::vector<std::int64_t>> sha
     auto kept = std::make_unique<std::decay_t<Container>>(std::forward<Container>(container));
     T* data = kept->data();
     return owned<T>(data, *std::move(shape), detail::owner_of(std::move(kept)), std::move(strides));
+}
+
+/// The same for a shape in braces: `own(std::move(values), {rows, columns})`.
+template <class Container, class T = std::remove_reference_t<decltype(*std::declval<Container&>().data())>>
+owned<T> own(Container&& container, std::initializer_list<std::int64_t> shape) {
+    return own(std::forward<Container>(container), std::optional<std::vector<std::int64_t>>(shape));
 }
 
 /// Takes over an array of `shape`'s number of elements.

@@ -52,7 +52,7 @@ py::object normalize(const image& in, const per_channel& mean, const per_channel
         const nb::gil_released others_may_run(in);
         normalize_into(fresh.data(), in, mean, std);
     }
-    return nb::to_library_of(in, nb::own(std::move(fresh), {{3, height, width}}));
+    return nb::to_library_of(in, nb::own(std::move(fresh), {3, height, width}));
 }
 
 } // namespace

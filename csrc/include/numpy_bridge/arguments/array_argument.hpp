@@ -56,8 +56,9 @@ template <class Hold, class T, class... Constraints> struct argument_spec {
     static constexpr int ndim = wanted.ndim + (wanted.as_bytes && wanted.ndim >= 0 ? 1 : 0);
     using elements = strided_array<typename stored_element<T>::type, ndim, wanted.order>;
 
-    /// The same with another element type and more constraints.
-    template <class U, class... More> using with = argument_spec<Hold, U, Constraints..., More...>;
+    /// The same with another element type and more constraints, which supersede those that decide the same.
+    template <class U, class... More>
+    using with = argument_spec<Hold, U, unless_superseded<Constraints, More...>..., More...>;
 
     static_assert(!wanted.may_copy || std::is_const_v<T>,
                   "allow_copy, allow_cast and array_like need const elements: writes to a copy would be lost");

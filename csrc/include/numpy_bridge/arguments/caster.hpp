@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
@@ -51,8 +52,11 @@ public:
 
     bool load(py::handle x, bool convert) {
         if constexpr (wanted.record) wanted.record.dtype(); // raises if it is not registered
-        if constexpr (holds_nothing)
-            if (load_plain(x.ptr())) return true;
+        if constexpr (holds_nothing) {
+            const plain found = load_plain(x.ptr());
+            if (found == plain::fits) return true;
+            if (found == plain::misfit && !convert) return false; // whoever wants the reason loads it again
+        }
         return load_anything(x.ptr(), convert);
     }
 
@@ -64,6 +68,7 @@ public:
         return x.handle() ? x.handle().inc_ref() : py::none().release();
     }
 
+    /// Its `refused` is null as well if the fast path has refused the argument.
     argument_of_call described() const noexcept {
         return {&wanted, held, false, kept_.imported ? kept_.imported->refused.get() : nullptr};
     }
@@ -86,28 +91,31 @@ public:
     explicit operator argument&&() noexcept { return std::move(value_); }
 
 private:
-    /// If false, `load_anything` decides.
-    bool load_plain(PyObject* x) {
+    /// What the fast path makes of an argument. If it is not `no`, nothing but a copy could change the answer.
+    enum class plain : std::uint8_t { no, misfit, fits };
+
+    plain load_plain(PyObject* x) {
         if (numpy_library::get().is_exact_array(x)) {
             memory m;
-            if (!describe_plain_array(x, wanted.record, m) || !fits(m)) return false;
+            if (!describe_plain_array(x, wanted.record, m)) return plain::no;
+            if (!fits(m)) return plain::misfit;
             accept(m, x);
             seen_.object = x;
             seen_.still_there = engine::is_array_unmoved;
-            return true;
+            return plain::fits;
         }
         return load_plain_tensor_or_buffer(x);
     }
 
-    PYBIND11_NOINLINE bool load_plain_tensor_or_buffer(PyObject* x) {
+    PYBIND11_NOINLINE plain load_plain_tensor_or_buffer(PyObject* x) {
         dims strides;
         const memory m = describe_plain(x, wanted, kept_.buffer, strides, seen_);
         if (m.ndim >= 0 && fits(m)) {
             accept(m, x);
-            return true;
+            return plain::fits;
         }
         kept_.buffer.reset();
-        return false;
+        return m.ndim >= 0 ? plain::misfit : plain::no;
     }
 
     static bool fits(const memory& m) noexcept { return meets_every<wanted>(m); }

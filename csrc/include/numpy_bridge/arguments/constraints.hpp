@@ -221,6 +221,14 @@ template <> inline constexpr decides decided_by<array_like> = decides::copies;
 template <decides What, class... Constraints>
 inline constexpr int count_deciding = ((decided_by<Constraints> == What ? 1 : 0) + ... + 0);
 
+/// Takes the place of a constraint where a later one decides the same.
+struct superseded {};
+constexpr void apply(requirements& /*r*/, superseded) {}
+template <class C, class... Later>
+inline constexpr bool is_superseded = ((decided_by<C> != decides::other && decided_by<C> == decided_by<Later>) || ...);
+template <class C, class... Later>
+using unless_superseded = std::conditional_t<is_superseded<C, Later...>, superseded, C>;
+
 template <class T, class... Constraints> constexpr requirements make_requirements() {
     static_assert(count_deciding<decides::order, Constraints...> <= 1,
                   "one of c_contiguous, f_contiguous and any_contiguous, not several");

@@ -21,6 +21,10 @@ public:
         if (const py::object object = x.object(); object && !x.copied()) keep(object.ptr(), x);
     }
 
+    // Both, since the first constructor would take a pointer to either.
+    template <class T, class... C> explicit pin(const borrowed<T, C...>* const& x) : pin(*x) {}
+    template <class T, class... C> explicit pin(borrowed<T, C...>* const& x) : pin(*x) {}
+
     template <class T, class... C> explicit pin(const std::optional<borrowed<T, C...>>& x) {
         if (x && !x->copied()) keep(x->object().ptr(), *x);
     }

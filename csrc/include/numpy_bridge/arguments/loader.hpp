@@ -64,7 +64,7 @@ private:
         std::size_t accepted = 0;
         if (((std::get<I>(casters_).load(call.args[I], call.args_convert[I]) && ++accepted > 0) && ...)) return true;
         const argument_of_call arguments[] = {described<Args>(std::get<I>(casters_))...};
-        refuse_call(call, arguments, accepted);
+        if (refuse_call(call, arguments, accepted)) raise_refusal();
         return false;
     }
 

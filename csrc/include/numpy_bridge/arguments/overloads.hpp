@@ -17,16 +17,20 @@ struct argument_of_call {
     const requirements* wanted = nullptr; ///< null if it is no array
     engine::hold held = engine::hold::nothing;
     bool may_be_none = false;
-    const refused_argument* refused = nullptr; ///< null if it was accepted, or has not been loaded
+    const refused_argument* refused = nullptr; ///< null if it was accepted, or its reason is not known yet
 };
 
 /// Called when an overload with array arguments has refused a call: its first `accepted` arguments fit, the next one
-/// does not, and those behind it have not been loaded. Raises TypeError with the reasons if nothing else can accept
-/// the call; otherwise records them, and pybind11 tries the next overload.
+/// does not, and those behind it have not been loaded. Returns true and sets a TypeError with the reasons if nothing
+/// else can accept the call; otherwise records them, and pybind11 tries the next overload.
 ///
 /// pybind11 tries all overloads without conversions first, then again with. Only the second round, or the only one of
 /// a function without overloads, is final.
-void refuse_call(const py::detail::function_call& call, const argument_of_call* arguments, std::size_t accepted);
+bool refuse_call(const py::detail::function_call& call, const argument_of_call* arguments, std::size_t accepted);
+
+/// Raises the error that `refuse_call` has set. Another exception than this one would be thrown again by each of
+/// pybind11's translators, and from further down it would pass more frames: half the time of a refusal.
+[[noreturn]] void raise_refusal();
 
 } // namespace detail
 

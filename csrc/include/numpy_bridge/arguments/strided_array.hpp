@@ -139,7 +139,7 @@ public:
     /// The element at these indices, one per dimension. Not checked, except by assertions.
     template <class... Index> auto& operator()(Index... index) const noexcept {
         static_assert(!std::is_void_v<T>, "the dtype is known at run time only: use visit(x, f)");
-        static_assert(N == -1 || sizeof...(Index) == N, "one index for each dimension");
+        static_assert(N == -1 || static_cast<int>(sizeof...(Index)) == N, "one index for each dimension");
         static_assert((std::is_convertible_v<Index, std::int64_t> && ...), "indices are integers");
         assert(static_cast<int>(sizeof...(Index)) == ndim());
         std::int64_t offset = 0;
