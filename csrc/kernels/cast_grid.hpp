@@ -4,75 +4,55 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <tuple>
 #include <type_traits>
-#include <utility>
 
-#include "cast.hpp"
-#include "grid.hpp"
+#include "quick_casts.hpp"
+#include "row_groups.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// Packed rows, aligned to groups of elements.
-struct packed_cast {
-    std::byte* target;
-    const std::byte* source;
-    std::uint32_t elements;
-};
-
-/// Elements that are converted at once: 16 bytes of the narrower type, but at most two vectors of the wider.
+/// Elements that are converted at once: 16 bytes of the wider type.
 template <class To, class From>
-inline constexpr std::uint32_t group_of = std::min(2 * std::min(items_per_vector<To>, items_per_vector<From>),
-                                                   std::max(items_per_vector<To>, items_per_vector<From>));
+inline constexpr std::uint32_t lanes_of_cast = std::min(items_per_vector<To>, items_per_vector<From>);
 
-/// The work of one thread of `blocks_for_cast` blocks.
+/// The work of one thread of `blocks_for(groups.items())` blocks.
 template <class To, class From>
-NUMPY_BRIDGE_HOST_DEVICE inline void cast_packed(position at, const packed_cast& p) noexcept {
-    constexpr std::uint32_t lanes = group_of<To, From>;
-    const std::uint32_t groups = p.elements / lanes;
-    pack<From, lanes> values[turns_per_thread];
+NUMPY_BRIDGE_HOST_DEVICE inline void cast_rows(position at, const row_groups& rows) noexcept {
+    constexpr std::uint32_t lanes = lanes_of_cast<To, From>;
+    using raw_source = raw_group<From, lanes>;
+    using raw_target = raw_group<To, lanes>;
+    const thread_groups<To, From, lanes> groups(at, rows);
+    raw_source values[turns_per_thread];
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+        if (groups.whole[turn]) values[turn] = *reinterpret_cast<const raw_source*>(groups.at[turn].source);
+    NUMPY_BRIDGE_UNROLLED
     for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-        const std::uint32_t i = item_of(at, turn);
-        if (i < groups) values[turn] = reinterpret_cast<const pack<From, lanes>*>(p.source)[i];
+        if (!groups.whole[turn]) continue;
+        const auto numbers = bits_as<pack<From, lanes>>(values[turn]);
+        pack<To, lanes> results;
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t lane = 0; lane < lanes; ++lane) results.items[lane] = cast<To>(numbers.items[lane]);
+        *reinterpret_cast<raw_target*>(groups.at[turn].target) = bits_as<raw_target>(results);
     }
-    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-        const std::uint32_t i = item_of(at, turn);
-        if (i < groups) {
-            pack<To, lanes> results;
-            for (std::uint32_t lane = 0; lane < lanes; ++lane) results.items[lane] = cast<To>(values[turn].items[lane]);
-            reinterpret_cast<pack<To, lanes>*>(p.target)[i] = results;
-        }
-    }
-    const std::uint32_t element = groups * lanes + item_of(at, 0); // after the last group
-    if (element < p.elements && item_of(at, 0) < lanes)
-        reinterpret_cast<To*>(p.target)[element] = cast<To>(reinterpret_cast<const From*>(p.source)[element]);
+    groups.for_each_cut(at, rows, [](To* to, const From* from, std::uint32_t) { *to = cast<To>(*from); });
 }
 
-/// The conversions that have a kernel of their own. All others share `cast_strided`.
-using quick_casts =
-    std::tuple<std::pair<float, double>, std::pair<double, float>, std::pair<float, float16>, std::pair<float16, float>,
-               std::pair<float, bfloat16>, std::pair<bfloat16, float>, std::pair<float16, bfloat16>,
-               std::pair<bfloat16, float16>, std::pair<std::int32_t, std::int64_t>,
-               std::pair<std::int64_t, std::int32_t>, std::pair<float, std::uint8_t>, std::pair<float, std::int32_t>>;
-
-template <class To, class From> std::uint32_t blocks_for_cast(std::uint32_t elements) noexcept {
-    return blocks_for(std::max(elements / group_of<To, From>, 1U));
-}
-
-namespace detail {
-
-template <class Body, class... To, class... From>
-bool with_quick_cast(dtype to, dtype from, const Body& body, const std::tuple<std::pair<To, From>...>*) {
-    return ((to == dtype_of_number<To> && from == dtype_of_number<From> && (body(To{}, From{}), true)) || ...);
-}
-
-} // namespace detail
-
-/// Calls `body` with a zero of each type if the pair is one of `quick_casts`; otherwise returns false.
-template <class Body> bool with_quick_cast(dtype to, dtype from, const Body& body) {
-    return detail::with_quick_cast(to, from, body, static_cast<const quick_casts*>(nullptr));
+/// The work of one thread of `blocks_for(elements)` blocks. Converts aligned elements at any strides.
+template <class To, class From>
+NUMPY_BRIDGE_HOST_DEVICE inline void cast_strided(position at, const strided_walk& walk) noexcept {
+    const element_places<turns_per_thread> places(at, walk);
+    raw_group<From, 1> values[turns_per_thread];
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+        if (places.valid[turn])
+            values[turn] = *reinterpret_cast<const raw_group<From, 1>*>(walk.source + places.at[turn].source);
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+        if (places.valid[turn])
+            *reinterpret_cast<To*>(walk.target + places.at[turn].target) = cast<To>(bits_as<From>(values[turn]));
 }
 
 /// A number in the widest type of its kind, which holds it exactly.
@@ -133,11 +113,15 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline T narrow(const widest& x) noe
 
 } // namespace detail
 
-NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_codec from, const std::byte* source) noexcept {
+/// `from` has the size of `Bits`.
+template <class Bits> NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_codec from, Bits bits) noexcept {
     widest value{};
     with_number(from.id, [&](auto typed) {
-        auto x = *reinterpret_cast<const decltype(typed)*>(source);
-        value = detail::widen(from.swapped ? detail::swapped_bytes(x) : x);
+        using From = decltype(typed);
+        if constexpr (sizeof(From) == sizeof(Bits)) {
+            const auto x = bits_as<From>(bits);
+            value = detail::widen(from.swapped ? detail::swapped_bytes(x) : x);
+        }
     });
     return value;
 }
@@ -149,17 +133,29 @@ NUMPY_BRIDGE_HOST_DEVICE inline void encode(element_codec to, const widest& valu
     });
 }
 
-/// Converts aligned elements at any strides and in either byte order, between types known at run time.
-NUMPY_BRIDGE_HOST_DEVICE inline void cast_strided(position at, const strided_walk& walk, element_codec to,
-                                                  element_codec from) noexcept {
-#if defined(__CUDACC__)
-#pragma unroll 1 // the code for all types is long
-#endif
+/// The work of one thread of `blocks_for(elements)` blocks. Converts aligned elements at any strides and in either byte
+/// order, between types known at run time; those of the source have the size of `Bits`. The code for all types is long,
+/// so that there is one copy of it: after the last load the elements are converted one after the other.
+template <class Bits>
+NUMPY_BRIDGE_HOST_DEVICE inline void cast_any(position at, const strided_walk& walk, element_codec to,
+                                              element_codec from) noexcept {
+    const element_places<turns_per_thread> places(at, walk);
+    Bits values[turns_per_thread];
+    std::byte* targets[turns_per_thread];
+    NUMPY_BRIDGE_UNROLLED
     for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-        const std::uint32_t i = item_of(at, turn);
-        if (i >= walk.elements) return;
-        const offsets offset = walk.of(i);
-        encode(to, decode(from, walk.source + offset.source), walk.target + offset.target);
+        targets[turn] = places.valid[turn] ? walk.target + places.at[turn].target : nullptr;
+        if (places.valid[turn]) values[turn] = *reinterpret_cast<const Bits*>(walk.source + places.at[turn].source);
+    }
+    NUMPY_BRIDGE_ROLLED
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
+        if (targets[0] == nullptr) return;
+        encode(to, decode<Bits>(from, values[0]), targets[0]);
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t next = 1; next < turns_per_thread; ++next) { // else they would be indexed, in local memory
+            values[next - 1] = values[next];
+            targets[next - 1] = targets[next];
+        }
     }
 }
 
