@@ -116,7 +116,7 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline T narrow(const widest& x) noe
 /// `from` has the size of `Bits`.
 template <class Bits> NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_codec from, Bits bits) noexcept {
     widest value{};
-    with_number(from.id, [&](auto typed) {
+    with_number_or_float8(from.id, [&](auto typed) {
         using From = decltype(typed);
         if constexpr (sizeof(From) == sizeof(Bits)) {
             const auto x = bits_as<From>(bits);
@@ -127,7 +127,7 @@ template <class Bits> NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_code
 }
 
 NUMPY_BRIDGE_HOST_DEVICE inline void encode(element_codec to, const widest& value, std::byte* target) noexcept {
-    with_number(to.id, [&](auto typed) {
+    with_number_or_float8(to.id, [&](auto typed) {
         const auto x = detail::narrow<decltype(typed)>(value);
         *reinterpret_cast<decltype(typed)*>(target) = to.swapped ? detail::swapped_bytes(x) : x;
     });

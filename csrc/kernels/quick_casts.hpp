@@ -38,7 +38,7 @@ constexpr bool is_move(cast_pair cast) noexcept {
     return same.to == same.from;
 }
 
-/// True if the pair has kernels: of real numbers, to the same kind or a wider one, and its own representative.
+/// True if the pair has kernels: of real numbers that `can_cast`, whatever their signs, and its own representative.
 constexpr bool has_kernels(cast_pair cast) noexcept {
     const cast_pair same = representative(cast);
     const bool integers = is_integer(cast.to) && is_integer(cast.from); // whose signs may be dropped here
@@ -53,9 +53,9 @@ inline constexpr bool is_quick_cast = has_kernels({dtype_of_number<To>, dtype_of
 template <class Body> bool with_quick_cast(cast_pair cast, const Body& body) {
     const cast_pair same = representative(cast);
     bool found = false;
-    with_number(same.to, [&](auto to) {
+    with_number_or_float8(same.to, [&](auto to) {
         using To = decltype(to);
-        with_number(same.from, [&](auto from) {
+        with_number_or_float8(same.from, [&](auto from) {
             if constexpr (is_quick_cast<To, decltype(from)>) {
                 body(To{}, from);
                 found = true;
