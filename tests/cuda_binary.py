@@ -31,11 +31,12 @@ IN_FLIGHT = {
     r"move_transposed<tile<uint16, 1u>": 12,
     r"move_transposed<tile<bits128": 48,
     r"move_transposed<": 16,
-    r"cast_rows<\w+64, (boolean|u?int8)>": 6,  # which mostly writes
-    r"cast_rows<\w+, (boolean|u?int8)>": 16,
+    r"cast_rows<uint\d+, uint64>": 8,  # of which the compiler loads the bytes that are kept
+    r"cast_rows<\w+64, (boolean|u?int8)>": 6,  # the rest of the traffic is written
+    r"cast_rows<\w+, (boolean|u?int8|float8_\w+)>": 16,
     r"cast_rows<\w+64, \w+>": 16,
     r"cast_rows<": 32,
-    r"cast_strided<\w+, (boolean|u?int8)>": 4,
+    r"cast_strided<(\w+, (boolean|u?int8|float8_\w+)|uint8, \w+)>": 4,
     r"cast_strided<": 8,
     r"cast_any<": 4,
 }

@@ -94,11 +94,12 @@ bool is_aligned(const iteration& it, const std::byte* first, std::int64_t loop::
     return bits % alignment == 0;
 }
 
-/// Misaligned operands are staged through an aligned block; only the move kernel takes any address.
+/// Misaligned operands are staged through an aligned block; only the move kernel takes any address. Kernels read whole
+/// elements, complex ones too, and write the parts of these.
 void cast(element_type target, element_type source, const iteration& it, device_stream where) {
     const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
     const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
-    if (!is_aligned(it, it.source, &loop::source, info(source.id).alignment)) {
+    if (!is_aligned(it, it.source, &loop::source, static_cast<unsigned>(from_size))) {
         const stream_block block(it.elements() * from_size, where);
         move(from_size, kernels::into_block(it, block.data(), from_size), where.handle);
         return cast(target, source, kernels::out_of_block(it, block.data(), from_size), where);

@@ -77,7 +77,8 @@ template <class T>
 NUMPY_BRIDGE_HOST_DEVICE inline void add_strided(position at, const strided_walk& walk,
                                                  const constant& value) noexcept {
     constexpr std::uint32_t turns = turns_of_elements<T>;
-    using raw = raw_group<T, 1>;
+    // Complex numbers are aligned to their parts only.
+    using raw = std::conditional_t<has_parts<T>, T, raw_group<T, 1>>;
     const element_places<turns> places(at, walk);
     raw xs[turns], ys[turns];
     NUMPY_BRIDGE_UNROLLED
