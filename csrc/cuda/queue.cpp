@@ -46,7 +46,7 @@ void add_part(dtype id, const iteration& it, const std::byte* value, cudaStream_
     };
     const iteration parts = with_parts(it, static_cast<std::int64_t>(size), static_cast<std::int64_t>(part));
     if (const auto rows = kernels::row_groups::of(parts, static_cast<std::uint32_t>(16 / part), part, part))
-        kernels::add_rows_on_cuda(id, {*rows, constant(rows->skipped)}, stream);
+        kernels::add_rows_on_cuda(id, {*rows, it.source != nullptr, constant(rows->skipped)}, stream);
     else kernels::add_strided_on_cuda(id, kernels::strided_walk::of(it), constant(0), stream);
     check_cuda(cudaGetLastError(), "launch of add_");
 }

@@ -47,7 +47,8 @@ NUMPY_BRIDGE_HOST_DEVICE inline raw_group<T, items_per_vector<T>> sum_of(raw_gro
 /// The operands, in groups of 16 bytes.
 struct row_addition {
     row_groups groups;
-    constant value; ///< what is added to a whole group if there is no source
+    bool reads;     ///< whether there is a source
+    constant value; ///< what is added to a whole group if there is none
 };
 
 /// The work of one thread of `blocks_for(groups.items())` blocks. T is the type of a part.
@@ -55,20 +56,20 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline void add_rows(position at, co
     constexpr std::uint32_t lanes = items_per_vector<T>;
     using raw = raw_group<T, lanes>;
     const thread_groups<T, T, lanes> groups(at, a.groups);
-    const bool reads = a.groups.rows.source != nullptr;
     const raw value = *reinterpret_cast<const raw*>(a.value.bytes);
     raw xs[turns_per_thread], ys[turns_per_thread];
     NUMPY_BRIDGE_UNROLLED
     for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
         if (!groups.whole[turn]) continue;
         xs[turn] = *reinterpret_cast<const raw*>(groups.at[turn].target);
-        ys[turn] = reads ? *reinterpret_cast<const raw*>(groups.at[turn].source) : value;
+        ys[turn] = a.reads ? *reinterpret_cast<const raw*>(groups.at[turn].source) : value;
     }
     NUMPY_BRIDGE_UNROLLED
     for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
         if (groups.whole[turn]) *reinterpret_cast<raw*>(groups.at[turn].target) = sum_of<T>(xs[turn], ys[turn]);
-    groups.for_each_cut(
-        at, a.groups, [&](T* x, const T* y, std::uint32_t lane) { *x = sum(*x, reads ? *y : a.value.part<T>(lane)); });
+    groups.for_each_cut(at, a.groups, [&](T* x, const T* y, std::uint32_t lane) {
+        *x = sum(*x, a.reads ? *y : a.value.part<T>(lane));
+    });
 }
 
 /// The work of one thread of `blocks_for<turns_of_elements<T>>(elements)` blocks, at any strides. Without a source,

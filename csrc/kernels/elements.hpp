@@ -85,6 +85,14 @@ template <class T>
 inline constexpr bool is_float8_type = std::is_same_v<T, float8_e4m3fn> || std::is_same_v<T, float8_e5m2>;
 
 constexpr bool is_number(dtype id) noexcept { return static_cast<std::size_t>(id) < number_type_count; }
+constexpr bool is_integer(dtype id) noexcept { return id >= dtype::int8 && id <= dtype::uint64; }
+
+/// The unsigned integer of the same size.
+constexpr dtype as_unsigned(dtype id) noexcept {
+    constexpr int to_unsigned = static_cast<int>(dtype::uint8) - static_cast<int>(dtype::int8);
+    static_assert(static_cast<int>(dtype::uint64) - static_cast<int>(dtype::int64) == to_unsigned);
+    return id >= dtype::int8 && id <= dtype::int64 ? static_cast<dtype>(static_cast<int>(id) + to_unsigned) : id;
+}
 constexpr bool is_complex(dtype id) noexcept { return info(id).dlpack.code == dlpack::type_code::complex; }
 
 namespace detail {

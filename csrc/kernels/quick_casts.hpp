@@ -15,15 +15,6 @@ struct cast_pair {
     dtype to, from;
 };
 
-constexpr bool is_integer(dtype id) noexcept { return id >= dtype::int8 && id <= dtype::uint64; }
-
-/// The unsigned integer of the same size.
-constexpr dtype as_unsigned(dtype id) noexcept {
-    constexpr int to_unsigned = static_cast<int>(dtype::uint8) - static_cast<int>(dtype::int8);
-    static_assert(static_cast<int>(dtype::uint64) - static_cast<int>(dtype::int64) == to_unsigned);
-    return id >= dtype::int8 && id <= dtype::int64 ? static_cast<dtype>(static_cast<int>(id) + to_unsigned) : id;
-}
-
 /// The conversion that results in the same bits, and stands for several: integers keep their low bits, so that a sign
 /// matters only where it is extended.
 constexpr cast_pair representative(cast_pair cast) noexcept {

@@ -46,8 +46,8 @@ struct row_groups {
     std::int32_t elements; ///< in a row
     std::int32_t skipped;  ///< elements of a row's first group that lie before the row
 
-    /// None if `it` has no such rows, or if most of a row would lie outside whole groups. Needs aligned elements. A
-    /// null source is not looked at.
+    /// None if `it` has no such rows, or if most of a row would lie outside whole groups. Needs aligned elements. In
+    /// the place of a null source is the target, which is not to be read so.
     static std::optional<row_groups> of(const iteration& it, std::uint32_t lanes, std::size_t target_size,
                                         std::size_t source_size) noexcept;
 
@@ -61,8 +61,8 @@ struct row_groups {
         NUMPY_BRIDGE_UNROLLED
         for (std::uint32_t n = 0; n < N; ++n) {
             row[n] = groups.quotient(items[n]);
-            const auto group = static_cast<std::int32_t>(items[n] - row[n] * groups.divisor);
-            found[n].first = group * static_cast<std::int32_t>(Lanes) - skipped;
+            const std::uint32_t group = items[n] - row[n] * groups.divisor;
+            found[n].first = static_cast<std::int32_t>(group * Lanes - static_cast<std::uint32_t>(skipped));
         }
         rows.find(row, start);
         NUMPY_BRIDGE_UNROLLED
@@ -73,10 +73,11 @@ struct row_groups {
     }
 
     template <std::uint32_t Lanes> NUMPY_BRIDGE_HOST_DEVICE bool is_whole(std::int32_t first) const noexcept {
-        return first >= 0 && first + static_cast<std::int32_t>(Lanes) <= elements;
+        return first >= 0 && first <= elements - static_cast<std::int32_t>(Lanes);
     }
-    NUMPY_BRIDGE_HOST_DEVICE bool contains(std::int32_t element) const noexcept {
-        return element >= 0 && element < elements;
+    /// Whether the element of a lane is in the row.
+    NUMPY_BRIDGE_HOST_DEVICE bool contains(std::int32_t first, std::uint32_t lane) const noexcept {
+        return static_cast<std::uint32_t>(first) + lane < static_cast<std::uint32_t>(elements);
     }
 };
 
@@ -98,6 +99,7 @@ inline std::optional<row_groups> row_groups::of(const iteration& it, std::uint32
     const std::int32_t skipped = detail::into_group(it.target, lanes, target_size);
     if (reads && detail::into_group(it.source, lanes, source_size) != skipped) return {};
     iteration rest = it;
+    rest.source = reads ? it.source : it.target;
     rest.count = std::max(it.count - 1, 0);
     for (int i = 0; i < rest.count; ++i) {
         const loop& l = rest.loops[static_cast<std::size_t>(i)] = it.loops[static_cast<std::size_t>(i) + 1];
@@ -143,7 +145,7 @@ template <class To, class From, std::uint32_t Lanes> struct thread_groups {
             groups.template find<sizeof(To), sizeof(From), Lanes>(item, place);
             NUMPY_BRIDGE_ROLLED
             for (std::uint32_t lane = 0; lane < Lanes; ++lane)
-                if (groups.contains(place[0].first + static_cast<std::int32_t>(lane)))
+                if (groups.contains(place[0].first, lane))
                     body(reinterpret_cast<To*>(place[0].target) + lane,
                          reinterpret_cast<const From*>(place[0].source) + lane, lane);
         }

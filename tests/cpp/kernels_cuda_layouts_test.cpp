@@ -104,6 +104,33 @@ TEST_F(CudaKernels, RowsApartTakeVectors) {
         }
 }
 
+/// The longest rows, at the worst alignment: no index leaves 31 bits, and the last group has the last element.
+TEST(RowGroups, ReachTheEndOfTheLongestRow) {
+    constexpr std::int32_t elements = 0x7fffffff;
+    for (std::uintptr_t address = 0x10000; address < 0x10010; ++address) {
+        iteration it;
+        it.target = reinterpret_cast<std::byte*>(address);
+        it.source = it.target;
+        it.count = 1;
+        it.loops[0] = {elements, 1, 1};
+        const auto groups = row_groups::of(it, 16, 1, 1);
+        ASSERT_TRUE(groups);
+        const std::uint32_t items[] = {0, groups->items() - 1};
+        group_place places[2];
+        groups->find<1, 1, 16>(items, places);
+        const std::int32_t first = places[0].first, last = places[1].first;
+        EXPECT_EQ(first, -static_cast<std::int32_t>(address % 16));
+        EXPECT_EQ(groups->contains(first, 0), first == 0);
+        EXPECT_EQ(groups->is_whole<16>(first), first == 0);
+        const auto lane = static_cast<std::uint32_t>(elements - 1 - last);
+        EXPECT_LT(lane, 16U);
+        EXPECT_TRUE(groups->contains(last, lane));
+        EXPECT_FALSE(groups->contains(last, lane + 1));
+        EXPECT_EQ(groups->is_whole<16>(last), lane == 15);
+        EXPECT_EQ(places[1].target, it.target + last);
+    }
+}
+
 /// Transposes of narrow elements are moved four bytes at a time where that is possible, and are right anyway.
 TEST_F(CudaKernels, TransposesOfEverySize) {
     dice random(14);
