@@ -31,14 +31,13 @@ IN_FLIGHT = {
     r"move_transposed<tile<uint16, 1u>": 12,
     r"move_transposed<tile<bits128": 48,
     r"move_transposed<": 16,
-    r"cast_rows<uint\d+, uint64>": 8,  # of which the compiler loads the bytes that are kept
-    r"cast_rows<\w+64, (boolean|u?int8)>": 6,  # the rest of the traffic is written
-    r"cast_rows<\w+, (boolean|u?int8|float8_\w+)>": 16,
-    r"cast_rows<\w+64, \w+>": 16,
-    r"cast_rows<": 32,
-    r"cast_strided<(\w+, (boolean|u?int8|float8_\w+)|uint8, \w+)>": 4,
+    r"cast_rows<\w+64, (boolean|u?int8)>": 4,  # the rest of the traffic is written
+    r"cast_rows<\w+, (boolean|u?int8|float8_\w+)>": 8,
+    r"cast_rows<\w+64, \w+>": 8,
+    r"cast_rows<": 16,
+    r"cast_strided<\w+, (boolean|u?int8|float8_\w+)>": 4,
     r"cast_strided<": 8,
-    r"cast_any<": 4,
+    r"cast_any": 16,
 }
 TYPES = {
     **{"unsigned char": "uint8", "signed char": "int8", "unsigned short": "uint16", "short": "int16"},

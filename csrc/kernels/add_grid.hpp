@@ -55,7 +55,7 @@ struct row_addition {
 template <class T> NUMPY_BRIDGE_HOST_DEVICE inline void add_rows(position at, const row_addition& a) noexcept {
     constexpr std::uint32_t lanes = items_per_vector<T>;
     using raw = raw_group<T, lanes>;
-    const thread_groups<T, T, lanes> groups(at, a.groups);
+    const thread_groups<T, T, lanes, turns_per_thread> groups(at, a.groups);
     const raw value = *reinterpret_cast<const raw*>(a.value.bytes);
     raw xs[turns_per_thread], ys[turns_per_thread];
     NUMPY_BRIDGE_UNROLLED

@@ -17,19 +17,22 @@ namespace kernels {
 template <class To, class From>
 inline constexpr std::uint32_t lanes_of_cast = std::min(items_per_vector<To>, items_per_vector<From>);
 
-/// The work of one thread of `blocks_for(groups.items())` blocks.
+/// Groups of a thread. More would keep no more bytes in flight on a multiprocessor that is full of threads.
+inline constexpr std::uint32_t turns_of_cast = 2;
+
+/// The work of one thread of `blocks_for<turns_of_cast>(groups.items())` blocks.
 template <class To, class From>
 NUMPY_BRIDGE_HOST_DEVICE inline void cast_rows(position at, const row_groups& rows) noexcept {
     constexpr std::uint32_t lanes = lanes_of_cast<To, From>;
     using raw_source = raw_group<From, lanes>;
     using raw_target = raw_group<To, lanes>;
-    const thread_groups<To, From, lanes> groups(at, rows);
-    raw_source values[turns_per_thread];
+    const thread_groups<To, From, lanes, turns_of_cast> groups(at, rows);
+    raw_source values[turns_of_cast];
     NUMPY_BRIDGE_UNROLLED
-    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+    for (std::uint32_t turn = 0; turn < turns_of_cast; ++turn)
         if (groups.whole[turn]) values[turn] = *reinterpret_cast<const raw_source*>(groups.at[turn].source);
     NUMPY_BRIDGE_UNROLLED
-    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
+    for (std::uint32_t turn = 0; turn < turns_of_cast; ++turn) {
         if (!groups.whole[turn]) continue;
         const auto numbers = bits_as<pack<From, lanes>>(values[turn]);
         pack<To, lanes> results;
@@ -113,15 +116,13 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline T narrow(const widest& x) noe
 
 } // namespace detail
 
-/// `from` has the size of `Bits`.
-template <class Bits> NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_codec from, Bits bits) noexcept {
+/// Of an element in the first bytes of `bits`.
+NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_codec from, const bits128& bits) noexcept {
     widest value{};
     with_number_or_float8(from.id, [&](auto typed) {
-        using From = decltype(typed);
-        if constexpr (sizeof(From) == sizeof(Bits)) {
-            const auto x = bits_as<From>(bits);
-            value = detail::widen(from.swapped ? detail::swapped_bytes(x) : x);
-        }
+        auto x = typed;
+        memcpy(&x, &bits, sizeof x);
+        value = detail::widen(from.swapped ? detail::swapped_bytes(x) : x);
     });
     return value;
 }
@@ -134,23 +135,28 @@ NUMPY_BRIDGE_HOST_DEVICE inline void encode(element_codec to, const widest& valu
 }
 
 /// The work of one thread of `blocks_for(elements)` blocks. Converts aligned elements at any strides and in either byte
-/// order, between types known at run time; those of the source have the size of `Bits`. The code for all types is long,
-/// so that there is one copy of it: after the last load the elements are converted one after the other.
-template <class Bits>
+/// order, between types known at run time; those of the source have `size` bytes. The code for all types is long, so
+/// there is one copy of it: after the last load the elements are converted one after the other.
 NUMPY_BRIDGE_HOST_DEVICE inline void cast_any(position at, const strided_walk& walk, element_codec to,
-                                              element_codec from) noexcept {
+                                              element_codec from, std::int64_t size) noexcept {
     const element_places<turns_per_thread> places(at, walk);
-    Bits values[turns_per_thread];
+    bits128 values[turns_per_thread];
     std::byte* targets[turns_per_thread];
+    with_bits(size, [&](auto bits) {
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+            if (places.valid[turn]) {
+                bits = *reinterpret_cast<const decltype(bits)*>(walk.source + places.at[turn].source);
+                memcpy(&values[turn], &bits, sizeof bits);
+            }
+    });
     NUMPY_BRIDGE_UNROLLED
-    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
         targets[turn] = places.valid[turn] ? walk.target + places.at[turn].target : nullptr;
-        if (places.valid[turn]) values[turn] = *reinterpret_cast<const Bits*>(walk.source + places.at[turn].source);
-    }
     NUMPY_BRIDGE_ROLLED
     for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
         if (targets[0] == nullptr) return;
-        encode(to, decode<Bits>(from, values[0]), targets[0]);
+        encode(to, decode(from, values[0]), targets[0]);
         NUMPY_BRIDGE_UNROLLED
         for (std::uint32_t next = 1; next < turns_per_thread; ++next) { // else they would be indexed, in local memory
             values[next - 1] = values[next];

@@ -30,10 +30,10 @@ __global__ void __launch_bounds__(threads_per_block) cast_strided_kernel(const _
     cast_strided<To, From>(position::here(), walk);
 }
 
-template <class Bits>
 __global__ void __launch_bounds__(threads_per_block)
-    cast_any_kernel(const __grid_constant__ strided_walk walk, element_codec to, element_codec from) {
-    cast_any<Bits>(position::here(), walk, to, from);
+    cast_any_kernel(const __grid_constant__ strided_walk walk, element_codec to, element_codec from,
+                    std::int64_t size) {
+    cast_any(position::here(), walk, to, from, size);
 }
 
 } // namespace
@@ -59,7 +59,8 @@ bool cast_on_cuda(cast_pair cast, const iteration& it, cudaStream_t stream) {
         using To = decltype(target);
         using From = decltype(source);
         if (const auto rows = row_groups::of(it, lanes_of_cast<To, From>, sizeof(To), sizeof(From))) {
-            cast_rows_kernel<To, From><<<blocks_for(rows->items()), threads_per_block, 0, stream>>>(*rows);
+            cast_rows_kernel<To, From>
+                <<<blocks_for<turns_of_cast>(rows->items()), threads_per_block, 0, stream>>>(*rows);
         } else {
             const strided_walk walk = strided_walk::of(it);
             cast_strided_kernel<To, From><<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk);
@@ -68,9 +69,8 @@ bool cast_on_cuda(cast_pair cast, const iteration& it, cudaStream_t stream) {
 }
 
 void cast_any_on_cuda(element_codec to, element_codec from, const strided_walk& walk, cudaStream_t stream) {
-    with_bits(static_cast<std::int64_t>(itemsize(from.id)), [&](auto bits) {
-        cast_any_kernel<decltype(bits)><<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk, to, from);
-    });
+    const auto size = static_cast<std::int64_t>(itemsize(from.id));
+    cast_any_kernel<<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk, to, from, size);
 }
 
 } // namespace kernels

@@ -138,7 +138,8 @@ template <class Body> NUMPY_BRIDGE_HOST_DEVICE inline void with_number_or_float8
 }
 
 /// Calls `body` with a zero of the unsigned type of `size` bytes, a power of two up to 16.
-template <class Body> void with_bits(std::int64_t size, const Body& body) {
+NUMPY_BRIDGE_ANY_BODY
+template <class Body> NUMPY_BRIDGE_HOST_DEVICE inline void with_bits(std::int64_t size, const Body& body) {
     switch (size) {
     case 1:
         return body(std::uint8_t{});

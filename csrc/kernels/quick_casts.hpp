@@ -1,4 +1,4 @@
-/// The conversions that have kernels of their own.
+/// The conversions that have kernels of their own. All others share one, which decodes each element.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +29,24 @@ constexpr bool is_move(cast_pair cast) noexcept {
     return same.to == same.from;
 }
 
-/// True if the pair has kernels: of real numbers that `can_cast`, whatever their signs, and its own representative.
+constexpr bool is_floating(dtype id) noexcept {
+    return is_float8(id) || is_partner_of_float8(id) || id == dtype::float64;
+}
+
+/// True for what masks, pictures, quantised numbers, indices and counts are made of.
+constexpr bool is_common_integer(dtype id) noexcept {
+    return id == dtype::boolean || id == dtype::uint8 || id == dtype::int8 || id == dtype::int32 || id == dtype::int64;
+}
+
+/// True if the pair has kernels: every two floats, common integers to floats and to integers of 32 and 64 bits, and
+/// int64 to int32. Kernels for all pairs would be the larger part of the wheel.
 constexpr bool has_kernels(cast_pair cast) noexcept {
     const cast_pair same = representative(cast);
-    const bool integers = is_integer(cast.to) && is_integer(cast.from); // whose signs may be dropped here
-    return same.to == cast.to && same.from == cast.from && cast.to != cast.from && !is_complex(cast.to) &&
-           !is_complex(cast.from) && (integers || can_cast(cast.from, cast.to));
+    if (same.to != cast.to || same.from != cast.from || cast.to == cast.from) return false;
+    if (is_floating(cast.to))
+        return can_cast(cast.from, cast.to) && (is_floating(cast.from) || is_common_integer(cast.from));
+    if (cast.to == dtype::uint32 && cast.from == dtype::uint64) return true;
+    return (cast.to == dtype::uint32 || cast.to == dtype::uint64) && is_common_integer(cast.from);
 }
 
 template <class To, class From>

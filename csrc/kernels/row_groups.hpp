@@ -112,23 +112,23 @@ inline std::optional<row_groups> row_groups::of(const iteration& it, std::uint32
 }
 
 /// A thread's groups, at its turns: whole ones, and the turns of those that are cut short by an end of their row.
-template <class To, class From, std::uint32_t Lanes> struct thread_groups {
-    group_place at[turns_per_thread];
-    bool whole[turns_per_thread];
+template <class To, class From, std::uint32_t Lanes, std::uint32_t Turns> struct thread_groups {
+    group_place at[Turns];
+    bool whole[Turns];
     std::uint32_t cut = 0; ///< a bit for each turn
 
     NUMPY_BRIDGE_HOST_DEVICE thread_groups(position where, const row_groups& groups) noexcept {
         const std::uint32_t items = groups.items();
-        std::uint32_t numbers[turns_per_thread];
+        std::uint32_t numbers[Turns];
         NUMPY_BRIDGE_UNROLLED
-        for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-            const std::uint32_t item = item_of(where, turn);
+        for (std::uint32_t turn = 0; turn < Turns; ++turn) {
+            const std::uint32_t item = item_of<Turns>(where, turn);
             numbers[turn] = item < items ? item : items - 1;
         }
         groups.template find<sizeof(To), sizeof(From), Lanes>(numbers, at);
         NUMPY_BRIDGE_UNROLLED
-        for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-            const bool exists = item_of(where, turn) < items, fits = groups.is_whole<Lanes>(at[turn].first);
+        for (std::uint32_t turn = 0; turn < Turns; ++turn) {
+            const bool exists = item_of<Turns>(where, turn) < items, fits = groups.is_whole<Lanes>(at[turn].first);
             whole[turn] = exists && fits;
             if (exists && !fits) cut |= 1U << turn;
         }
@@ -140,7 +140,7 @@ template <class To, class From, std::uint32_t Lanes> struct thread_groups {
         NUMPY_BRIDGE_ROLLED
         for (std::uint32_t turn = 0; cut >> turn != 0; ++turn) {
             if ((cut >> turn & 1U) == 0) continue;
-            const std::uint32_t item[1] = {item_of(where, turn)};
+            const std::uint32_t item[1] = {item_of<Turns>(where, turn)};
             group_place place[1];
             groups.template find<sizeof(To), sizeof(From), Lanes>(item, place);
             NUMPY_BRIDGE_ROLLED

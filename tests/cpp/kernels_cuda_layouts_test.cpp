@@ -74,10 +74,10 @@ TEST_F(CudaKernels, QuickCasts) {
                 ASSERT_EQ(std::memcmp(result.data(), expected.data(), elements * sizeof(bits128)), 0)
                     << from << " to " << to << ", " << n << " from " << first << " by " << step;
             }
-    EXPECT_GT(kernels["cast_rows"], 300);
-    EXPECT_GT(kernels["cast_strided"], 150);
+    EXPECT_GT(kernels["cast_rows"], 150);
+    EXPECT_GT(kernels["cast_strided"], 80);
+    EXPECT_GT(kernels["cast_any"], 80) << "of rarer types";
     EXPECT_GT(kernels["move_strided"], 10) << "integers of one size";
-    EXPECT_EQ(kernels["cast_any"], 0);
 }
 
 /// Rows that are alike within their vectors are added and converted in vectors, whatever lies between the rows.

@@ -65,7 +65,7 @@ bool cast_on_cuda(cast_pair cast, const iteration& it, cudaStream_t stream) {
         using To = decltype(target);
         using From = decltype(source);
         if (const auto rows = row_groups::of(it, lanes_of_cast<To, From>, sizeof(To), sizeof(From))) {
-            launch(blocks_for(rows->items()), "cast_rows", stream,
+            launch(blocks_for<turns_of_cast>(rows->items()), "cast_rows", stream,
                    [rows = *rows](position at) { cast_rows<To, From>(at, rows); });
         } else {
             const strided_walk walk = strided_walk::of(it);
@@ -76,10 +76,8 @@ bool cast_on_cuda(cast_pair cast, const iteration& it, cudaStream_t stream) {
 }
 
 void cast_any_on_cuda(element_codec to, element_codec from, const strided_walk& walk, cudaStream_t stream) {
-    with_bits(static_cast<std::int64_t>(itemsize(from.id)), [&](auto bits) {
-        launch(blocks_for(walk.elements), "cast_any", stream,
-               [=](position at) { cast_any<decltype(bits)>(at, walk, to, from); });
-    });
+    const auto size = static_cast<std::int64_t>(itemsize(from.id));
+    launch(blocks_for(walk.elements), "cast_any", stream, [=](position at) { cast_any(at, walk, to, from, size); });
 }
 
 } // namespace kernels
