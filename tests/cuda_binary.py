@@ -23,7 +23,7 @@ from pathlib import Path
 # runs 1,000 to 2,000 threads. Memory is busy while some 25,000 bytes are in flight there, read and written.
 IN_FLIGHT = {
     r"add_rows<": 128,
-    r"add_strided<uint8>": 16,
+    r"add_strided<(uint8|b?float16|complex<float16>)>": 16,  # 32 where loads and conversions are not mixed
     r"add_strided<": 32,
     r"move_strided<uint8>": 8,
     r"move_strided<": 16,

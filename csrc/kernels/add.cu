@@ -6,8 +6,9 @@ namespace kernels {
 
 namespace {
 
+// Four blocks of a multiprocessor have enough bytes in flight. With room for five, registers would be spilled.
 template <class T>
-__global__ void __launch_bounds__(threads_per_block) add_rows_kernel(const __grid_constant__ row_addition a) {
+__global__ void __launch_bounds__(threads_per_block, 4) add_rows_kernel(const __grid_constant__ row_addition a) {
     add_rows<T>(position::here(), a);
 }
 

@@ -38,15 +38,19 @@ constexpr bool is_common_integer(dtype id) noexcept {
     return id == dtype::boolean || id == dtype::uint8 || id == dtype::int8 || id == dtype::int32 || id == dtype::int64;
 }
 
-/// True if the pair has kernels: every two floats, common integers to floats and to integers of 32 and 64 bits, and
-/// int64 to int32. Kernels for all pairs would be the larger part of the wheel.
+/// True if the pair has kernels. Kernels for all pairs would be the larger part of the wheel: these are every two
+/// floats, common integers to floats, but only the long ones to float64, and the conversions to int32 and int64 that
+/// indices and counts take.
 constexpr bool has_kernels(cast_pair cast) noexcept {
     const cast_pair same = representative(cast);
     if (same.to != cast.to || same.from != cast.from || cast.to == cast.from) return false;
-    if (is_floating(cast.to))
-        return can_cast(cast.from, cast.to) && (is_floating(cast.from) || is_common_integer(cast.from));
+    if (is_floating(cast.to) && is_floating(cast.from)) return can_cast(cast.from, cast.to);
+    const bool is_long = info(cast.from).itemsize >= 4;
+    if (is_float8(cast.to) || (is_integer(cast.to) && cast.from == dtype::int8)) return false;
     if (cast.to == dtype::uint32 && cast.from == dtype::uint64) return true;
-    return (cast.to == dtype::uint32 || cast.to == dtype::uint64) && is_common_integer(cast.from);
+    const bool to_integer = cast.to == dtype::uint32 || cast.to == dtype::uint64;
+    return is_common_integer(cast.from) &&
+           (is_partner_of_float8(cast.to) || to_integer || (cast.to == dtype::float64 && is_long));
 }
 
 template <class To, class From>
