@@ -5,9 +5,10 @@
 Every round times a plain copy of memory, our call and torch's, one after the other, by events of the device.
 The copy's bandwidth gives the floor: the least time in which the bytes that a call reads and writes can be
 moved. What is launched on little memory is timed on the host instead: from Python to the queue. Before
-anything is timed, both calls must have given the same result.
+anything is timed, both calls must have given the same result. `cuda_cases.py` has the calls.
 
-Writes FOLDER/<gpu>-<date>.json. Exit status: 0, or 2 where there is no device to measure.
+Writes FOLDER/<gpu>-<date>.json. Exit status: 0, 1 if an aim was missed, or 2 where there is no device to
+measure.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import datetime
 import json
 import platform
 import re
+import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,34 +33,21 @@ from rich.console import Console
 from rich.table import Table
 
 import numpy_bridge as bridge
+from cuda_cases import Case, large_cases, middle_cases, require_same_results, small_cases
 from numpy_bridge.info import describe_cuda
 
 LAUNCHES = 200  # in a row, so that reading the clock costs nothing; fewer than a device's queue holds
 WARM_UP = 3  # rounds that do not count
-
-
-@dataclass(frozen=True)
-class Case:
-    """`call` ("add_" or "copy_") of `x` and `y`, ours and torch's, and how many bytes that reads and writes.
-
-    `of_floor` is the part of the memory's speed aimed at, `times_torch` how many times faster than torch.
-    """
-
-    what: str
-    call: str
-    x: Any
-    y: Any
-    moved_bytes: int
-    of_floor: float | None = None
-    times_torch: float | None = 1.0
-
-    def ours(self) -> object:
-        """Call ours."""
-        return getattr(bridge, self.call)(self.x, self.y)
-
-    def theirs(self) -> object:
-        """Call torch's."""
-        return getattr(self.x, self.call)(self.y)
+CARD = (
+    "name",
+    "uuid",
+    "driver_version",
+    "clocks.sm",
+    "clocks.mem",
+    "clocks.max.sm",
+    "clocks.max.mem",
+    "power.limit",
+)
 
 
 @dataclass(frozen=True)
@@ -103,50 +93,6 @@ class Row:
         if self.times_torch < (self.times_torch_aim or 0):
             found.append(f"{self.what}: {self.times_torch:.2f} times torch, aim {self.times_torch_aim:.2f}")
         return found
-
-
-def large_cases(a: Any, b: Any) -> list[Case]:
-    """Calls on two blocks of bytes that no cache holds."""
-    size = a.numel()
-    x, y = a.view(torch.float32), b.view(torch.float32)
-    half, more = a.view(torch.bfloat16), b.view(torch.bfloat16)
-    wide, narrow = b.view(torch.float64), x[: size // 8]
-    side = int(len(x) ** 0.5) // 64 * 64
-    square, other = (block[: side * side].view(side, side) for block in (x, y))
-    # Of every second element whole sectors are moved.
-    return [
-        Case("add_(x, 1)", "add_", x, 1, 2 * size, 0.95),
-        Case("add_(x, y)", "add_", x, y, 3 * size, 0.95),
-        Case("add_(x, y), bfloat16", "add_", half, more, 3 * size, 0.95),
-        Case("add_(x[1::2], y[::2])", "add_", x[1::2], y[::2], 3 * size),
-        Case("add_(x[1:], y[:-1])", "add_", x[1:], y[:-1], 3 * size),
-        Case("add_(rows, row)", "add_", x.view(-1, 1024), y[:1024], 2 * size),
-        Case("copy_(x, y)", "copy_", x, y, 2 * size, 0.95),
-        Case("copy_(x[1::2], y[::2])", "copy_", x[1::2], y[::2], 3 * size),
-        Case("copy_(float32, float64)", "copy_", narrow, wide, 3 * size // 2, 0.92),
-        Case("copy_(x, y.T)", "copy_", square, other.T, 8 * side * side, 0.80),
-        Case("copy_(x, y.permute(2, 1, 0))", "copy_", *_permuted(x, y), 2 * size),
-    ]
-
-
-def _permuted(x: Any, y: Any) -> tuple[Any, Any]:
-    return x.view(64, -1, 256), y.view(256, -1, 64).permute(2, 1, 0)
-
-
-def small_case() -> Case:
-    """A call that does next to nothing."""
-    return Case("add_(x, 1), 1 KiB, to the queue", "add_", torch.ones(256, device="cuda"), 1, 2048)
-
-
-def require_same_results(case: Case) -> None:
-    """Raise unless both calls do the same to what holds ones."""
-    case.x.fill_(1)
-    case.ours()
-    ours = case.x.clone()
-    case.x.fill_(1)
-    case.theirs()
-    if not torch.equal(ours, case.x):
-        raise AssertionError(f"{case.what}: our result is not torch's")
 
 
 def measure_large(case: Case, a: Any, b: Any, rounds: int) -> Row:
@@ -203,12 +149,24 @@ def table(rows: Iterable[Row]) -> Table:
     return shown
 
 
+def card(nvidia_smi: str = "nvidia-smi") -> dict[str, str]:
+    """What `nvidia-smi` says of the device: card, driver, clocks. Empty where it does not run."""
+    if shutil.which(nvidia_smi) is None:
+        return {}
+    command = (nvidia_smi, f"--query-gpu={','.join(CARD)}", "--format=csv,noheader", "--id=0")
+    done = subprocess.run(command, capture_output=True, text=True)
+    values = [value.strip() for value in done.stdout.partition("\n")[0].split(",")]
+    return dict(zip(CARD, values, strict=True)) if len(values) == len(CARD) else {}
+
+
 def document(
     rows: Sequence[Row], cuda: dict[str, Any], gpu: str, copy_gb_per_second: float
 ) -> dict[str, Any]:
     """Everything about a run, for `json.dumps`."""
     return {
         "gpu": gpu,
+        "card": card(),
+        "date": f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
         "copy_gb_per_second": copy_gb_per_second,
         "versions": {
             "numpy_bridge": bridge.__version__,
@@ -240,6 +198,23 @@ def why_not(cuda: dict[str, Any], needed_bytes: int) -> str | None:
     return None
 
 
+def measure(size: int, rounds: int) -> list[Row]:
+    """All cases, on two blocks of `size` bytes."""
+    a, b = (torch.arange(size, dtype=torch.uint8, device="cuda") for _ in range(2))
+    b.view(torch.float32).copy_(torch.arange(size // 4, device="cuda") % 251)
+    rows = []
+    for case in large_cases(a, b):
+        require_same_results(case)
+        rows.append(measure_large(case, a, b, rounds))
+    for case, small, other in middle_cases(a, b):
+        require_same_results(case)
+        rows.append(measure_large(case, small, other, rounds))
+    for case in small_cases():
+        require_same_results(case)
+        rows.append(measure_small(case, rounds))
+    return rows
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -253,18 +228,10 @@ def main() -> None:
         print(f"nothing measured: {reason}", file=sys.stderr)
         raise SystemExit(2)
 
-    a, b = (torch.arange(size, dtype=torch.uint8, device="cuda") for _ in range(2))
-    b.view(torch.float32).copy_(torch.arange(size // 4, device="cuda") % 251)
-    rows = []
-    for case in (*large_cases(a, b), small_case()):
-        require_same_results(case)
-        small = case.moved_bytes < size
-        rows.append(
-            measure_small(case, arguments.rounds) if small else measure_large(case, a, b, arguments.rounds)
-        )
-
+    rows = measure(size, arguments.rounds)
     gpu = torch.cuda.get_device_name()
-    speed = statistics.median(row.moved_bytes / row.floor / 1e3 for row in rows if row.floor is not None)
+    large = [row for row in rows if row.floor is not None and row.moved_bytes > size]
+    speed = statistics.median(row.moved_bytes / (row.floor or 1) / 1e3 for row in large)
     found = document(rows, cuda, gpu, speed)
     console = Console()
     console.print(table(rows))
@@ -274,6 +241,7 @@ def main() -> None:
     path = arguments.folder / f"{slug(gpu)}-{datetime.date.today():%Y-%m-%d}.json"
     path.write_text(json.dumps(found, indent=2) + "\n")
     console.print(f"written to {path}")
+    raise SystemExit(1 if found["missed"] else 0)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # Finds the CUDA compiler as NUMPY_BRIDGE_CUDA asks, sets NUMPY_BRIDGE_HAS_CUDA, and names the architectures to build
-# for: machine code for those that the toolkit knows, and PTX of the newest for what comes.
+# for: machine code for those that the toolkit knows, and PTX of the newest for what comes. Devices of 8.6 and 8.9 run the
+# code for 8.0: it is bound by memory.
 
 set(NUMPY_BRIDGE_HAS_CUDA OFF)
 if(NUMPY_BRIDGE_CUDA STREQUAL "OFF")
@@ -18,7 +19,7 @@ endif()
 
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND "$ENV{CUDAARCHS}" STREQUAL "")
   execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE known COMMAND_ERROR_IS_FATAL ANY)
-  foreach(architecture IN ITEMS 75 80 86 89 90 100 120)
+  foreach(architecture IN ITEMS 75 80 90 100 120)
     if(known MATCHES "compute_${architecture}\n")
       list(APPEND architectures ${architecture}-real)
       set(newest ${architecture}-virtual)

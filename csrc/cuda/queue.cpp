@@ -22,33 +22,32 @@ loop row_of(const iteration& it, std::int64_t size) noexcept {
     return it.count > 0 ? it.loops[0] : loop{1, size, size};
 }
 
-/// The element, repeated to fill 16 bytes.
-kernels::constant repeated(const std::byte* value, std::size_t size) noexcept {
+/// The element at `value`, repeated to fill 16 bytes. `skipped` bytes of it come before the first.
+kernels::constant repeated(const std::byte* value, std::size_t size, std::size_t skipped) noexcept {
     kernels::constant result{};
-    for (std::size_t at = 0; at < sizeof result.bytes; at += size) std::memcpy(result.bytes + at, value, size);
+    for (std::size_t at = 0; at < sizeof result.bytes; ++at) result.bytes[(at + skipped) % 16] = value[at % size];
     return result;
 }
 
-/// True if both addresses have the same distance from a multiple of 16.
-bool congruent(const void* a, const void* b) noexcept {
-    return (reinterpret_cast<std::uintptr_t>(a) ^ reinterpret_cast<std::uintptr_t>(b)) % 16 == 0;
+/// The same sums, of the parts of complex numbers, if these lie side by side.
+iteration with_parts(iteration it, std::int64_t size, std::int64_t part) noexcept {
+    const loop row = row_of(it, size);
+    if (part == size || row.target != size || (it.source != nullptr && row.source != size)) return it;
+    it.loops[0] = {row.extent * (size / part), part, part};
+    it.count = std::max(it.count, 1);
+    return it;
 }
 
-void add_part(dtype id, const iteration& it, const kernels::constant& value, cudaStream_t stream) {
-    const auto size = static_cast<std::int64_t>(itemsize(id));
-    const loop row = row_of(it, size);
-    const bool packed = it.count <= 1 && row.target == size &&
-                        (it.source == nullptr || (row.source == size && congruent(it.target, it.source)));
-    if (!packed) {
-        kernels::add_strided_on_cuda(id, kernels::strided_walk::of(it), value, stream);
-    } else {
-        const std::uint32_t parts_each = kernels::is_complex(id) ? 2 : 1;
-        const auto parts = static_cast<std::uint32_t>(row.extent) * parts_each;
-        const auto part_size = static_cast<std::uint32_t>(size) / parts_each;
-        const auto cut = kernels::vector_cut::of(it.target, parts, part_size);
-        const std::uint32_t items = std::max(cut.vectors(16 / part_size), cut.single(16 / part_size));
-        kernels::add_packed_on_cuda(id, {it.target, it.source, cut, value}, kernels::blocks_for(items), stream);
-    }
+void add_part(dtype id, const iteration& it, const std::byte* value, cudaStream_t stream) {
+    const std::size_t size = itemsize(id), part = size / (kernels::is_complex(id) ? 2 : 1);
+    const auto constant = [&](std::int32_t skipped) {
+        const std::size_t bytes = static_cast<std::size_t>(skipped) * part;
+        return value == nullptr ? kernels::constant{} : repeated(value, size, bytes);
+    };
+    const iteration parts = with_parts(it, static_cast<std::int64_t>(size), static_cast<std::int64_t>(part));
+    if (const auto rows = kernels::row_groups::of(parts, static_cast<std::uint32_t>(16 / part), part, part))
+        kernels::add_rows_on_cuda(id, {*rows, it.source != nullptr, constant(rows->skipped)}, stream);
+    else kernels::add_strided_on_cuda(id, kernels::strided_walk::of(it), constant(0), stream);
     check_cuda(cudaGetLastError(), "launch of add_");
 }
 
@@ -81,17 +80,10 @@ void move(std::int64_t size, iteration it, cudaStream_t stream) {
 bool is_native(element_type type) noexcept { return type.order == byte_order::native; }
 
 void cast_part(element_type target, element_type source, const iteration& it, cudaStream_t stream) {
-    const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
-    const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
-    const bool packed = it.count == 1 && it.loops[0].target == to_size && it.loops[0].source == from_size &&
-                        congruent(it.target, nullptr) && congruent(it.source, nullptr);
-    const bool queued =
-        packed && is_native(target) && is_native(source) &&
-        kernels::cast_packed_on_cuda(target.id, source.id,
-                                     {it.target, it.source, static_cast<std::uint32_t>(it.loops[0].extent)}, stream);
-    if (!queued)
-        kernels::cast_strided_on_cuda({target.id, !is_native(target)}, {source.id, !is_native(source)},
-                                      kernels::strided_walk::of(it), stream);
+    const bool native = is_native(target) && is_native(source);
+    if (!native || !kernels::cast_on_cuda({target.id, source.id}, it, stream))
+        kernels::cast_any_on_cuda({target.id, !is_native(target)}, {source.id, !is_native(source)},
+                                  kernels::strided_walk::of(it), stream);
     check_cuda(cudaGetLastError(), "launch of copy_");
 }
 
@@ -102,11 +94,12 @@ bool is_aligned(const iteration& it, const std::byte* first, std::int64_t loop::
     return bits % alignment == 0;
 }
 
-/// Misaligned operands are staged through an aligned block; only the move kernel takes any address.
+/// Misaligned operands are staged through an aligned block; only the move kernel takes any address. Kernels read whole
+/// elements, complex ones too, and write the parts of these.
 void cast(element_type target, element_type source, const iteration& it, device_stream where) {
     const auto to_size = static_cast<std::int64_t>(itemsize(target.id));
     const auto from_size = static_cast<std::int64_t>(itemsize(source.id));
-    if (!is_aligned(it, it.source, &loop::source, info(source.id).alignment)) {
+    if (!is_aligned(it, it.source, &loop::source, static_cast<unsigned>(from_size))) {
         const stream_block block(it.elements() * from_size, where);
         move(from_size, kernels::into_block(it, block.data(), from_size), where.handle);
         return cast(target, source, kernels::out_of_block(it, block.data(), from_size), where);
@@ -122,12 +115,12 @@ void cast(element_type target, element_type source, const iteration& it, device_
 } // namespace
 
 void queue_addition(dtype id, const iteration& it, const std::byte* value, cudaStream_t stream) {
-    const kernels::constant constant = value == nullptr ? kernels::constant{} : repeated(value, itemsize(id));
-    kernels::for_each_part(it, [&](const iteration& part) { add_part(id, part, constant, stream); });
+    kernels::for_each_part(it, [&](const iteration& part) { add_part(id, part, value, stream); });
 }
 
 void queue_copy(element_type target, element_type source, const iteration& it, device_stream where) {
-    if (target.id == source.id && target.order == source.order)
+    const bool one_order = target.order == source.order || itemsize(target.id) == 1;
+    if (one_order && kernels::is_move({target.id, source.id}))
         return move(static_cast<std::int64_t>(itemsize(target.id)), it, where.handle);
     cast(target, source, it, where);
 }

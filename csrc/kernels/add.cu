@@ -6,9 +6,10 @@ namespace kernels {
 
 namespace {
 
+// Four blocks of a multiprocessor have enough bytes in flight. With room for five, registers would be spilled.
 template <class T>
-__global__ void __launch_bounds__(threads_per_block) add_packed_kernel(const __grid_constant__ packed_addition p) {
-    add_packed<T>(position::here(), p);
+__global__ void __launch_bounds__(threads_per_block, 4) add_rows_kernel(const __grid_constant__ row_addition a) {
+    add_rows<T>(position::here(), a);
 }
 
 template <class T>
@@ -19,15 +20,18 @@ __global__ void __launch_bounds__(threads_per_block)
 
 } // namespace
 
-void add_packed_on_cuda(dtype id, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream) {
+void add_rows_on_cuda(dtype id, const row_addition& a, cudaStream_t stream) {
     with_summand(id, [&](auto zero) {
-        add_packed_kernel<part_of<decltype(zero)>><<<blocks, threads_per_block, 0, stream>>>(p);
+        using part = part_of<decltype(zero)>;
+        add_rows_kernel<part><<<blocks_for(a.groups.items()), threads_per_block, 0, stream>>>(a);
     });
 }
 
 void add_strided_on_cuda(dtype id, const strided_walk& walk, const constant& value, cudaStream_t stream) {
     with_summand(id, [&](auto zero) {
-        add_strided_kernel<decltype(zero)><<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk, value);
+        using T = decltype(zero);
+        const std::uint32_t blocks = blocks_for<turns_of_elements<T>>(walk.elements);
+        add_strided_kernel<T><<<blocks, threads_per_block, 0, stream>>>(walk, value);
     });
 }
 

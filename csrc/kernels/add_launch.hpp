@@ -9,8 +9,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// Complex numbers count as two elements each.
-void add_packed_on_cuda(dtype id, const packed_addition& p, std::uint32_t blocks, cudaStream_t stream);
+/// Groups of 16 bytes. Complex numbers count as two elements each.
+void add_rows_on_cuda(dtype id, const row_addition& a, cudaStream_t stream);
 
 void add_strided_on_cuda(dtype id, const strided_walk& walk, const constant& value, cudaStream_t stream);
 

@@ -12,9 +12,18 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// Whether a kernel converts between these: NumPy's casting="same_kind".
+/// True for the floats that are converted to and from a float8.
+constexpr bool is_partner_of_float8(dtype id) noexcept {
+    return id == dtype::float16 || id == dtype::bfloat16 || id == dtype::float32;
+}
+
+/// Whether a kernel converts between these: NumPy's casting="same_kind". Of float8 only to and from the floats of 16
+/// and 32 bits.
 constexpr bool can_cast(dtype from, dtype to) noexcept {
-    return from == to || (is_number(from) && is_number(to) && is_same_kind(from, to));
+    if (from == to) return true;
+    if (is_float8(from)) return is_partner_of_float8(to);
+    if (is_float8(to)) return is_partner_of_float8(from);
+    return is_number(from) && is_number(to) && is_same_kind(from, to);
 }
 
 namespace detail {
@@ -24,8 +33,10 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline T plain(T x) noexcept { retur
 NUMPY_BRIDGE_HOST_DEVICE inline std::uint8_t plain(boolean x) noexcept { return x.bits != 0 ? 1 : 0; }
 NUMPY_BRIDGE_HOST_DEVICE inline float plain(float16 x) noexcept { return to_float(x); }
 NUMPY_BRIDGE_HOST_DEVICE inline float plain(bfloat16 x) noexcept { return to_float(x); }
+NUMPY_BRIDGE_HOST_DEVICE inline float plain(float8_e4m3fn x) noexcept { return to_float(x); }
+NUMPY_BRIDGE_HOST_DEVICE inline float plain(float8_e5m2 x) noexcept { return to_float(x); }
 
-/// A float that rounds to a 16-bit format as `x` does. Integers go through float, as in NumPy and torch.
+/// A float that rounds to a format of 16 or 8 bits as `x` does. Integers go through float, as in NumPy and torch.
 template <class T> NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(T x) noexcept { return static_cast<float>(x); }
 NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(double x) noexcept { return rounded_to_odd(x); }
 
@@ -45,6 +56,10 @@ template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To cast(From x) 
         return to_float16(detail::float_for_half(detail::plain(x)));
     } else if constexpr (std::is_same_v<To, bfloat16>) {
         return to_bfloat16(detail::float_for_half(detail::plain(x)));
+    } else if constexpr (std::is_same_v<To, float8_e4m3fn>) {
+        return to_float8_e4m3fn(detail::float_for_half(detail::plain(x)));
+    } else if constexpr (std::is_same_v<To, float8_e5m2>) {
+        return to_float8_e5m2(detail::float_for_half(detail::plain(x)));
     } else {
         return static_cast<To>(detail::plain(x));
     }

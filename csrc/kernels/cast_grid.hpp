@@ -4,75 +4,58 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <tuple>
 #include <type_traits>
-#include <utility>
 
-#include "cast.hpp"
-#include "grid.hpp"
+#include "quick_casts.hpp"
+#include "row_groups.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// Packed rows, aligned to groups of elements.
-struct packed_cast {
-    std::byte* target;
-    const std::byte* source;
-    std::uint32_t elements;
-};
-
-/// Elements that are converted at once: 16 bytes of the narrower type, but at most two vectors of the wider.
+/// Elements that are converted at once: 16 bytes of the wider type.
 template <class To, class From>
-inline constexpr std::uint32_t group_of = std::min(2 * std::min(items_per_vector<To>, items_per_vector<From>),
-                                                   std::max(items_per_vector<To>, items_per_vector<From>));
+inline constexpr std::uint32_t lanes_of_cast = std::min(items_per_vector<To>, items_per_vector<From>);
 
-/// The work of one thread of `blocks_for_cast` blocks.
+/// Groups of a thread. More would keep no more bytes in flight on a multiprocessor that is full of threads.
+inline constexpr std::uint32_t turns_of_cast = 2;
+
+/// The work of one thread of `blocks_for<turns_of_cast>(groups.items())` blocks.
 template <class To, class From>
-NUMPY_BRIDGE_HOST_DEVICE inline void cast_packed(position at, const packed_cast& p) noexcept {
-    constexpr std::uint32_t lanes = group_of<To, From>;
-    const std::uint32_t groups = p.elements / lanes;
-    pack<From, lanes> values[turns_per_thread];
-    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-        const std::uint32_t i = item_of(at, turn);
-        if (i < groups) values[turn] = reinterpret_cast<const pack<From, lanes>*>(p.source)[i];
+NUMPY_BRIDGE_HOST_DEVICE inline void cast_rows(position at, const row_groups& rows) noexcept {
+    constexpr std::uint32_t lanes = lanes_of_cast<To, From>;
+    using raw_source = raw_group<From, lanes>;
+    using raw_target = raw_group<To, lanes>;
+    const thread_groups<To, From, lanes, turns_of_cast> groups(at, rows);
+    raw_source values[turns_of_cast];
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_of_cast; ++turn)
+        if (groups.whole[turn]) values[turn] = *reinterpret_cast<const raw_source*>(groups.at[turn].source);
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_of_cast; ++turn) {
+        if (!groups.whole[turn]) continue;
+        const auto numbers = bits_as<pack<From, lanes>>(values[turn]);
+        pack<To, lanes> results;
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t lane = 0; lane < lanes; ++lane) results.items[lane] = cast<To>(numbers.items[lane]);
+        *reinterpret_cast<raw_target*>(groups.at[turn].target) = bits_as<raw_target>(results);
     }
-    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-        const std::uint32_t i = item_of(at, turn);
-        if (i < groups) {
-            pack<To, lanes> results;
-            for (std::uint32_t lane = 0; lane < lanes; ++lane) results.items[lane] = cast<To>(values[turn].items[lane]);
-            reinterpret_cast<pack<To, lanes>*>(p.target)[i] = results;
-        }
-    }
-    const std::uint32_t element = groups * lanes + item_of(at, 0); // after the last group
-    if (element < p.elements && item_of(at, 0) < lanes)
-        reinterpret_cast<To*>(p.target)[element] = cast<To>(reinterpret_cast<const From*>(p.source)[element]);
+    groups.for_each_cut(at, rows, [](To* to, const From* from, std::uint32_t) { *to = cast<To>(*from); });
 }
 
-/// The conversions that have a kernel of their own. All others share `cast_strided`.
-using quick_casts =
-    std::tuple<std::pair<float, double>, std::pair<double, float>, std::pair<float, float16>, std::pair<float16, float>,
-               std::pair<float, bfloat16>, std::pair<bfloat16, float>, std::pair<float16, bfloat16>,
-               std::pair<bfloat16, float16>, std::pair<std::int32_t, std::int64_t>,
-               std::pair<std::int64_t, std::int32_t>, std::pair<float, std::uint8_t>, std::pair<float, std::int32_t>>;
-
-template <class To, class From> std::uint32_t blocks_for_cast(std::uint32_t elements) noexcept {
-    return blocks_for(std::max(elements / group_of<To, From>, 1U));
-}
-
-namespace detail {
-
-template <class Body, class... To, class... From>
-bool with_quick_cast(dtype to, dtype from, const Body& body, const std::tuple<std::pair<To, From>...>*) {
-    return ((to == dtype_of_number<To> && from == dtype_of_number<From> && (body(To{}, From{}), true)) || ...);
-}
-
-} // namespace detail
-
-/// Calls `body` with a zero of each type if the pair is one of `quick_casts`; otherwise returns false.
-template <class Body> bool with_quick_cast(dtype to, dtype from, const Body& body) {
-    return detail::with_quick_cast(to, from, body, static_cast<const quick_casts*>(nullptr));
+/// The work of one thread of `blocks_for(elements)` blocks. Converts aligned elements at any strides.
+template <class To, class From>
+NUMPY_BRIDGE_HOST_DEVICE inline void cast_strided(position at, const strided_walk& walk) noexcept {
+    const element_places<turns_per_thread> places(at, walk);
+    raw_group<From, 1> values[turns_per_thread];
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+        if (places.valid[turn])
+            values[turn] = *reinterpret_cast<const raw_group<From, 1>*>(walk.source + places.at[turn].source);
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+        if (places.valid[turn])
+            *reinterpret_cast<To*>(walk.target + places.at[turn].target) = cast<To>(bits_as<From>(values[turn]));
 }
 
 /// A number in the widest type of its kind, which holds it exactly.
@@ -133,33 +116,52 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline T narrow(const widest& x) noe
 
 } // namespace detail
 
-NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_codec from, const std::byte* source) noexcept {
+/// Of an element in the first bytes of `bits`.
+NUMPY_BRIDGE_HOST_DEVICE inline widest decode(element_codec from, const bits128& bits) noexcept {
     widest value{};
-    with_number(from.id, [&](auto typed) {
-        auto x = *reinterpret_cast<const decltype(typed)*>(source);
+    with_number_or_float8(from.id, [&](auto typed) {
+        auto x = typed;
+        memcpy(&x, &bits, sizeof x);
         value = detail::widen(from.swapped ? detail::swapped_bytes(x) : x);
     });
     return value;
 }
 
 NUMPY_BRIDGE_HOST_DEVICE inline void encode(element_codec to, const widest& value, std::byte* target) noexcept {
-    with_number(to.id, [&](auto typed) {
+    with_number_or_float8(to.id, [&](auto typed) {
         const auto x = detail::narrow<decltype(typed)>(value);
         *reinterpret_cast<decltype(typed)*>(target) = to.swapped ? detail::swapped_bytes(x) : x;
     });
 }
 
-/// Converts aligned elements at any strides and in either byte order, between types known at run time.
-NUMPY_BRIDGE_HOST_DEVICE inline void cast_strided(position at, const strided_walk& walk, element_codec to,
-                                                  element_codec from) noexcept {
-#if defined(__CUDACC__)
-#pragma unroll 1 // the code for all types is long
-#endif
+/// The work of one thread of `blocks_for(elements)` blocks. Converts aligned elements at any strides and in either byte
+/// order, between types known at run time; those of the source have `size` bytes. The code for all types is long, so
+/// there is one copy of it: after the last load the elements are converted one after the other.
+NUMPY_BRIDGE_HOST_DEVICE inline void cast_any(position at, const strided_walk& walk, element_codec to,
+                                              element_codec from, std::int64_t size) noexcept {
+    const element_places<turns_per_thread> places(at, walk);
+    bits128 values[turns_per_thread];
+    std::byte* targets[turns_per_thread];
+    with_bits(size, [&](auto bits) {
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+            if (places.valid[turn]) {
+                bits = *reinterpret_cast<const decltype(bits)*>(walk.source + places.at[turn].source);
+                memcpy(&values[turn], &bits, sizeof bits);
+            }
+    });
+    NUMPY_BRIDGE_UNROLLED
+    for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn)
+        targets[turn] = places.valid[turn] ? walk.target + places.at[turn].target : nullptr;
+    NUMPY_BRIDGE_ROLLED
     for (std::uint32_t turn = 0; turn < turns_per_thread; ++turn) {
-        const std::uint32_t i = item_of(at, turn);
-        if (i >= walk.elements) return;
-        const offsets offset = walk.of(i);
-        encode(to, decode(from, walk.source + offset.source), walk.target + offset.target);
+        if (targets[0] == nullptr) return;
+        encode(to, decode(from, values[0]), targets[0]);
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t next = 1; next < turns_per_thread; ++next) { // else they would be indexed, in local memory
+            values[next - 1] = values[next];
+            targets[next - 1] = targets[next];
+        }
     }
 }
 

@@ -71,9 +71,26 @@ constexpr std::array<rows_to_all, number_type_count> all_rows(std::index_sequenc
 
 constexpr auto rows = all_rows(std::make_index_sequence<number_type_count>{});
 
+/// The loop for a pair of which one is a float8.
+template <class Short> cast_row float8_row(dtype from, dtype to) noexcept {
+    cast_row found = nullptr;
+    const auto look = [&](auto partner) {
+        using Long = decltype(partner);
+        if (from == dtype_of_number<Long> && to == dtype_of_number<Short>) found = cast_elements<Short, Long>;
+        if (from == dtype_of_number<Short> && to == dtype_of_number<Long>) found = cast_elements<Long, Short>;
+    };
+    look(float16{});
+    look(bfloat16{});
+    look(float{});
+    return found;
+}
+
 } // namespace
 
 cast_row cast_row_of(dtype from, dtype to) noexcept {
+    const dtype narrow = is_float8(from) ? from : to;
+    if (narrow == dtype::float8_e4m3fn) return float8_row<float8_e4m3fn>(from, to);
+    if (narrow == dtype::float8_e5m2) return float8_row<float8_e5m2>(from, to);
     return rows[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
 }
 

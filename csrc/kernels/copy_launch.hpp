@@ -16,10 +16,11 @@ void move_strided_on_cuda(std::int64_t size, const strided_walk& walk, cudaStrea
 /// Exchanges the first two loops of `it`.
 void move_transposed_on_cuda(std::int64_t size, const iteration& it, cudaStream_t stream);
 
-/// False if the pair is not one of `quick_casts`. Both rows start at multiples of 16 bytes.
-bool cast_packed_on_cuda(dtype to, dtype from, const packed_cast& p, cudaStream_t stream);
+/// False if the pair is not one of `quick_casts.hpp`. Aligned elements in native byte order.
+bool cast_on_cuda(cast_pair cast, const iteration& it, cudaStream_t stream);
 
-void cast_strided_on_cuda(element_codec to, element_codec from, const strided_walk& walk, cudaStream_t stream);
+/// Any pair, in any byte order, more slowly. Aligned elements.
+void cast_any_on_cuda(element_codec to, element_codec from, const strided_walk& walk, cudaStream_t stream);
 
 } // namespace kernels
 

@@ -1,6 +1,7 @@
 /// Grids of threads: the elements of each thread, in 32-bit arithmetic. Runs on the device, and on the host in tests.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,8 +13,11 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 namespace kernels {
 
 inline constexpr std::uint32_t threads_per_block = 256;
-inline constexpr std::uint32_t turns_per_thread = 4; ///< enough loads in flight to saturate memory
-inline constexpr std::uint32_t items_per_block = threads_per_block * turns_per_thread;
+inline constexpr std::uint32_t turns_per_thread = 4; ///< enough vectors in flight to saturate memory
+
+/// Turns of a thread that works on single elements. Narrow ones need more loads in flight. More than eight turns would
+/// take the registers of other threads.
+template <class T> inline constexpr std::uint32_t turns_of_elements = sizeof(T) < 4 ? 8 : turns_per_thread;
 
 /// A thread: its block, and its number in the block.
 struct position {
@@ -27,11 +31,13 @@ struct position {
 };
 
 /// The item of a thread at its `turn`. Neighbouring threads get neighbouring items.
+template <std::uint32_t Turns = turns_per_thread>
 NUMPY_BRIDGE_HOST_DEVICE inline std::uint32_t item_of(position at, std::uint32_t turn) noexcept {
-    return at.block * items_per_block + turn * threads_per_block + at.thread;
+    return at.block * (Turns * threads_per_block) + turn * threads_per_block + at.thread;
 }
 
-inline std::uint32_t blocks_for(std::uint32_t items) noexcept {
+template <std::uint32_t Turns = turns_per_thread> std::uint32_t blocks_for(std::uint32_t items) noexcept {
+    constexpr std::uint32_t items_per_block = Turns * threads_per_block;
     return items / items_per_block + (items % items_per_block != 0 ? 1 : 0);
 }
 
@@ -66,7 +72,7 @@ struct offsets {
 };
 
 /// An iteration that fits 31 bits, in the form that kernels take: it maps the number of an element to its offsets. Each
-/// loop has at least two turns, so there are at most 30.
+/// loop has at least two turns, so there are at most 30. A single element is a loop of one turn.
 struct strided_walk {
     static constexpr int max_loops = 30;
 
@@ -83,9 +89,9 @@ struct strided_walk {
         walk.target = it.target;
         walk.source = it.source;
         walk.elements = static_cast<std::uint32_t>(it.elements());
-        walk.count = it.count;
-        for (int i = 0; i < it.count; ++i) {
-            const loop& l = it.loops[static_cast<std::size_t>(i)];
+        walk.count = std::max(it.count, 1);
+        for (int i = 0; i < walk.count; ++i) {
+            const loop l = i < it.count ? it.loops[static_cast<std::size_t>(i)] : loop{1, 0, 0};
             walk.extents[i] = divider::by(static_cast<std::uint32_t>(l.extent));
             walk.target_steps[i] = static_cast<std::int32_t>(l.target);
             walk.source_steps[i] = static_cast<std::int32_t>(l.source);
@@ -93,16 +99,53 @@ struct strided_walk {
         return walk;
     }
 
-    NUMPY_BRIDGE_HOST_DEVICE offsets of(std::uint32_t element) const noexcept {
-        offsets at{0, 0};
-        for (std::int32_t i = 0; i < count; ++i) {
-            const std::uint32_t rest = extents[i].quotient(element);
-            const auto turn = static_cast<std::int32_t>(element - rest * extents[i].divisor);
-            at.target += turn * target_steps[i];
-            at.source += turn * source_steps[i];
-            element = rest;
+    /// The offsets of N elements. Each loop's numbers are fetched once for all of them.
+    template <std::uint32_t N>
+    NUMPY_BRIDGE_HOST_DEVICE void find(std::uint32_t (&numbers)[N], offsets (&found)[N]) const noexcept {
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t n = 0; n < N; ++n) found[n] = {0, 0};
+        const std::int32_t outermost = count - 1; // needs no division
+        NUMPY_BRIDGE_ROLLED
+        for (std::int32_t i = 0; i < outermost; ++i) {
+            NUMPY_BRIDGE_UNROLLED
+            for (std::uint32_t n = 0; n < N; ++n) {
+                const std::uint32_t rest = extents[i].quotient(numbers[n]);
+                const auto turn = static_cast<std::int32_t>(numbers[n] - rest * extents[i].divisor);
+                found[n].target += turn * target_steps[i];
+                found[n].source += turn * source_steps[i];
+                numbers[n] = rest;
+            }
         }
-        return at;
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t n = 0; n < N; ++n) {
+            found[n].target += static_cast<std::int32_t>(numbers[n]) * target_steps[outermost];
+            found[n].source += static_cast<std::int32_t>(numbers[n]) * source_steps[outermost];
+        }
+    }
+
+    /// The offsets of one.
+    NUMPY_BRIDGE_HOST_DEVICE offsets of(std::uint32_t element) const noexcept {
+        std::uint32_t numbers[1] = {element};
+        offsets found[1];
+        find(numbers, found);
+        return found[0];
+    }
+};
+
+/// Single elements of a thread, at its turns. After the last element come repetitions of it, which are not `valid`.
+template <std::uint32_t Turns> struct element_places {
+    offsets at[Turns];
+    bool valid[Turns];
+
+    NUMPY_BRIDGE_HOST_DEVICE element_places(position where, const strided_walk& walk) noexcept {
+        std::uint32_t numbers[Turns];
+        NUMPY_BRIDGE_UNROLLED
+        for (std::uint32_t turn = 0; turn < Turns; ++turn) {
+            const std::uint32_t item = item_of<Turns>(where, turn);
+            valid[turn] = item < walk.elements;
+            numbers[turn] = valid[turn] ? item : walk.elements - 1;
+        }
+        walk.find(numbers, at);
     }
 };
 
@@ -112,33 +155,6 @@ template <class T, std::uint32_t N> struct alignas(sizeof(T) * N <= 16 ? sizeof(
 };
 
 template <class T> inline constexpr std::uint32_t items_per_vector = 16 / sizeof(T);
-
-/// A packed row cut into vectors of 16 bytes: `head` elements before the first aligned one, then vectors, then a tail.
-struct vector_cut {
-    std::uint32_t elements;
-    std::uint32_t head;
-
-    /// For `elements` of `size` bytes, aligned to their size.
-    static vector_cut of(const void* first, std::uint32_t elements, std::uint32_t size) noexcept {
-        const auto misaligned = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(first) % 16);
-        const std::uint32_t head = misaligned == 0 ? 0 : (16 - misaligned) / size;
-        return {elements, head < elements ? head : elements};
-    }
-
-    NUMPY_BRIDGE_HOST_DEVICE std::uint32_t vectors(std::uint32_t lanes) const noexcept {
-        return (elements - head) / lanes;
-    }
-
-    /// The number of elements outside vectors; fewer than two vectors hold.
-    NUMPY_BRIDGE_HOST_DEVICE std::uint32_t single(std::uint32_t lanes) const noexcept {
-        return elements - vectors(lanes) * lanes;
-    }
-
-    /// The index of the i-th of them in the row.
-    NUMPY_BRIDGE_HOST_DEVICE std::uint32_t single_at(std::uint32_t i, std::uint32_t lanes) const noexcept {
-        return i < head ? i : i + vectors(lanes) * lanes;
-    }
-};
 
 } // namespace kernels
 

@@ -30,17 +30,10 @@ constexpr bool has_sum(dtype id) noexcept { return is_number(id) && id != dtype:
 template <class T>
 inline constexpr bool is_half = std::is_same_v<part_of<T>, float16> || std::is_same_v<part_of<T>, bfloat16>;
 
-/// The dtype whose sums have the same bits: signed integers wrap around as unsigned ones do.
-constexpr dtype added_as(dtype id) noexcept {
-    constexpr int to_unsigned = static_cast<int>(dtype::uint8) - static_cast<int>(dtype::int8);
-    static_assert(static_cast<int>(dtype::uint64) - static_cast<int>(dtype::int64) == to_unsigned);
-    const bool is_signed = id >= dtype::int8 && id <= dtype::int64;
-    return is_signed ? static_cast<dtype>(static_cast<int>(id) + to_unsigned) : id;
-}
-
-/// Calls `body` with a zero of the type in which elements of `id` are added. Needs `has_sum(id)`.
+/// Calls `body` with a zero of the type in which elements of `id` are added: signed integers as unsigned ones, whose
+/// sums have the same bits. Needs `has_sum(id)`.
 template <class Body> NUMPY_BRIDGE_EVERYWHERE inline void with_summand(dtype id, const Body& body) {
-    with_number(added_as(id), [&](auto zero) NUMPY_BRIDGE_EVERYWHERE {
+    with_number(as_unsigned(id), [&](auto zero) NUMPY_BRIDGE_EVERYWHERE {
         using T = decltype(zero);
         if constexpr (!std::is_same_v<T, boolean> && !(std::is_integral_v<T> && std::is_signed_v<T>)) body(zero);
     });

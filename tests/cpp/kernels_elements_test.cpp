@@ -90,6 +90,56 @@ TEST(Bfloat16, RoundsToNearestAndTiesToEven) {
     EXPECT_TRUE(std::isnan(to_float(to_bfloat16(bits_as<float>(0x7f800001U))))); // whose leading bits are infinity's
 }
 
+/// What the bits of a float8 mean, from its definition: digits of the significand after the point, bias of the
+/// exponent.
+double value_of(unsigned bits, int digits, int bias) {
+    const int exponent = static_cast<int>(bits >> digits & (0x7fU >> digits));
+    const int fraction = static_cast<int>(bits & ((1U << digits) - 1)), one = 1 << digits;
+    const double sign = (bits & 0x80U) != 0 ? -1 : 1;
+    return sign * (exponent == 0 ? std::ldexp(fraction, 1 - bias - digits)
+                                 : std::ldexp(one + fraction, exponent - bias - digits));
+}
+
+/// Every finite number, and between every two neighbours: below the middle, the middle, and above.
+template <class T> void expect_float8(int digits, int bias, unsigned largest, unsigned beyond) {
+    const auto bits_of = [](float x) -> unsigned { return cast<T>(x).bits; };
+    for (unsigned bits = 0; bits <= largest; ++bits) {
+        const double below = value_of(bits, digits, bias), above = value_of(bits + 1, digits, bias);
+        const auto exact = static_cast<float>(below), middle = static_cast<float>((below + above) / 2);
+        const unsigned next = bits == largest ? beyond : bits + 1, even = bits % 2 == 0 ? bits : next;
+        for (const unsigned sign : {0U, 0x80U}) {
+            const float s = sign == 0 ? 1 : -1;
+            ASSERT_EQ(to_float(T{static_cast<std::uint8_t>(bits | sign)}), s * exact);
+            ASSERT_EQ(std::signbit(to_float(T{static_cast<std::uint8_t>(bits | sign)})), sign != 0);
+            ASSERT_EQ(bits_of(s * exact), bits | sign);
+            ASSERT_EQ(bits_of(s * middle), even | sign);
+            ASSERT_EQ(bits_of(s * std::nextafter(middle, 0.0F)), bits | sign);
+            ASSERT_EQ(bits_of(s * std::nextafter(middle, 1e9F)), next | sign);
+        }
+    }
+    for (const float large : {1e6F, 3e38F, std::numeric_limits<float>::infinity()}) {
+        EXPECT_EQ(bits_of(large), beyond);
+        EXPECT_EQ(bits_of(-large), beyond | 0x80U);
+    }
+    EXPECT_TRUE(std::isnan(to_float(cast<T>(std::nanf("")))));
+    EXPECT_EQ(bits_of(1e-30F), 0U);
+    EXPECT_EQ(bits_of(-1e-30F), 0x80U);
+}
+
+TEST(Float8, E5m2IsShorterFloat16) {
+    expect_float8<float8_e5m2>(2, 15, 0x7b, 0x7c);
+    for (unsigned bits = 0x7d; bits < 0x80; ++bits)
+        EXPECT_TRUE(std::isnan(to_float(float8_e5m2{static_cast<std::uint8_t>(bits)})));
+    EXPECT_EQ(to_float(float8_e5m2{0x7c}), HUGE_VALF);
+}
+
+TEST(Float8, E4m3fnHasNoInfinity) {
+    expect_float8<float8_e4m3fn>(3, 7, 0x7e, 0x7f);
+    EXPECT_TRUE(std::isnan(to_float(float8_e4m3fn{0x7f})));
+    EXPECT_TRUE(std::isnan(to_float(float8_e4m3fn{0xff})));
+    EXPECT_EQ(to_float(float8_e4m3fn{0x7e}), 448.0F);
+}
+
 TEST(Sum, RoundsOnce) {
     dice random(2);
     for (int round = 0; round < 100'000; ++round) {
@@ -116,7 +166,12 @@ TEST(Cast, KindsNeverLoseTheirMeaning) {
     EXPECT_FALSE(can_cast(dtype::complex64, dtype::float64));
     EXPECT_TRUE(can_cast(dtype::bfloat16, dtype::float16));
     EXPECT_TRUE(can_cast(dtype::float8_e5m2, dtype::float8_e5m2));
-    EXPECT_FALSE(can_cast(dtype::float8_e5m2, dtype::float32));
+    EXPECT_TRUE(can_cast(dtype::float8_e5m2, dtype::float32));
+    EXPECT_TRUE(can_cast(dtype::bfloat16, dtype::float8_e4m3fn));
+    EXPECT_FALSE(can_cast(dtype::float8_e5m2, dtype::float8_e4m3fn));
+    EXPECT_FALSE(can_cast(dtype::float64, dtype::float8_e5m2));
+    EXPECT_FALSE(can_cast(dtype::int8, dtype::float8_e5m2));
+    EXPECT_FALSE(can_cast(dtype::float8_e5m2fnuz, dtype::float32));
     EXPECT_FALSE(can_cast(dtype::boolean, dtype::float4_e2m1fn_x2));
 }
 

@@ -21,7 +21,11 @@ inline void copy_one_by_one(numpy_bridge::element_type to, numpy_bridge::element
         const bool from_swapped = from.order == numpy_bridge::byte_order::swapped;
         const bool to_swapped = to.order == numpy_bridge::byte_order::swapped;
         if (to.id == from.id && to_swapped == from_swapped) std::memcpy(written, read, sizeof read);
-        else encode({to.id, to_swapped}, decode({from.id, from_swapped}, read), written);
+        else {
+            bits128 bits;
+            std::memcpy(&bits, read, sizeof bits);
+            encode({to.id, to_swapped}, decode({from.id, from_swapped}, bits), written);
+        }
         std::memcpy(at(target), written, numpy_bridge::itemsize(to.id));
     }
 }

@@ -96,6 +96,50 @@ def test_casts(cuda: Simulation, source: str, target: str) -> None:
         assert step == 1 or not there[1::2].any()
 
 
+SHORT = ("bool", "int8", "uint8", "int16", "uint16", "float16")
+
+
+@pytest.mark.parametrize("source", SHORT)
+def test_every_number_of_one_or_two_bytes(cuda: Simulation, source: str) -> None:
+    """As NumPy converts it, to every dtype of its kind or a wider one."""
+    size = np.dtype(source).itemsize
+    every = np.arange(256**size).astype(f"u{size}")
+    values = every != 0 if source == "bool" else every.view(source)
+    block = cuda.block(values)
+    for target in (name for name in NUMBERS if np.can_cast(source, name, "same_kind")):
+        there = cuda.block(np.zeros(len(values), target))
+        copy_(OnStream(there, 5), OnStream(block, 5))
+        cuda.run()
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(there, values.astype(target), target)
+
+
+@pytest.mark.parametrize("short", ["float8_e4m3fn", "float8_e5m2", "bfloat16"])
+def test_every_number_of_ml_dtypes(cuda: Simulation, short: str) -> None:
+    """As ml_dtypes converts it: all numbers of the format, and all of 16 bits and their neighbours to it."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    named = {name: np.dtype(getattr(ml_dtypes, name, name)) for name in ("float16", "bfloat16", "float32")}
+    dtype = np.dtype(getattr(ml_dtypes, short))
+    words = np.arange(65536, dtype="u2")
+    singles = np.nextafter(words.view("f2").astype("f4"), np.array([[-np.inf], [np.inf]], "f4")).ravel()
+    all_of_it = words.astype(f"u{dtype.itemsize}").view(dtype)
+    casts = [(all_of_it, other) for name, other in named.items() if name != short]
+    casts += [
+        (words.view(other), dtype) for name, other in named.items() if name != short and other.itemsize == 2
+    ]
+    casts.append((singles, dtype))
+    for values, target in casts:
+        there = cuda.block(np.zeros(len(values), target))
+        copy_(located(there), located(cuda.block(values)))
+        cuda.run()
+        with np.errstate(all="ignore"):
+            expected = values.astype(target)
+        np.testing.assert_array_equal(
+            there.astype("f4"), expected.astype("f4"), f"{values.dtype} to {target}"
+        )
+        np.testing.assert_array_equal(np.signbit(there), np.signbit(expected))
+
+
 def test_byte_orders(cuda: Simulation) -> None:
     values = base_array("float32")
     there, back = cuda.block(np.zeros(24, "f8")), cuda.block(np.zeros(24, ">f4"))

@@ -74,7 +74,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
 
 namespace simulated_cuda {
 
-/// What has been asked for since it was last emptied: "record 7", "add_packed 5", with the streams' numbers.
+/// What has been asked for since it was last emptied: "record 7", "add_rows 5", with the streams' numbers.
 extern std::vector<std::string> log;
 /// The call that is to fail, by name; empty for none.
 extern std::string failing;

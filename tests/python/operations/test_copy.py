@@ -136,6 +136,28 @@ def test_every_cast_of_bfloat16(other: str) -> None:
     assert [str(float(v)) for v in result] == [str(nearest_bfloat16(v)) for v in exact]
 
 
+@needs_ml_dtypes
+@pytest.mark.parametrize("short", ["float8_e4m3fn", "float8_e5m2"])
+@pytest.mark.parametrize("long", ["float16", "bfloat16", "float32", ">f4"])
+def test_float8(short: str, long: str) -> None:
+    """Every number of 8 bits, and those of 16 bits rounded to it, are what ml_dtypes makes of them."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    narrow, wide = np.dtype(getattr(ml_dtypes, short)), np.dtype(getattr(ml_dtypes, long, long))
+    every = np.arange(256, dtype="u1").view(narrow)
+    widened = np.zeros(256, wide)
+    copy_(widened, every)
+    np.testing.assert_array_equal(widened.astype("f4"), every.astype("f4"))
+    with np.errstate(all="ignore"):
+        values = np.arange(65536, dtype="u2").view("f2").astype(wide)
+        expected = values.astype(narrow)
+    rounded = np.zeros(65536, narrow)
+    copy_(rounded, values)
+    np.testing.assert_array_equal(rounded.astype("f4"), expected.astype("f4"))
+    for unknown in (np.zeros(256, "f8"), np.zeros(256, "i1")):
+        with refused("dtype", hint=None):
+            copy_(every, unknown)
+
+
 def nearest_bfloat16(value: float) -> float:
     """By comparing with the neighbours."""
     if not np.isfinite(value) or value == 0:
@@ -206,8 +228,11 @@ def test_tensors_and_arrays() -> None:
     assert copy_(t, torch.ones(1, requires_grad=True)).tolist() == [[1] * 3] * 2
 
 
+MOVED_FLOAT8 = [name for name in FLOAT8_OF_BOTH if name not in ("float8_e4m3fn", "float8_e5m2")]
+
+
 @needs_torch
-@pytest.mark.parametrize("name", [*FLOAT8_OF_BOTH, "complex32", "float4_e2m1fn_x2"])
+@pytest.mark.parametrize("name", [*MOVED_FLOAT8, "complex32", "float4_e2m1fn_x2"])
 @pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 def test_dtypes_that_are_moved_only(name: str) -> None:
     dtype = getattr(torch, name, None)
