@@ -36,11 +36,10 @@ ANSWERS = {
 MODULES = {
     "info": "numpy_bridge.info.command",
     "explain": "numpy_bridge.explanation.command",
-    "audit": "numpy_bridge.auditing.command",
     "matrix": "numpy_bridge.matrix.command",
     "tour": "numpy_bridge.tour.command",
 }
-"""The module of each command, in the order of the help."""
+"""The module of each command that typer runs: all but audit."""
 
 COMMANDS = {
     "info": "Show the build, this machine and its array libraries.",
@@ -62,6 +61,10 @@ def main() -> None:
             print(ANSWERS[name].text())
         return
     try:
+        if arguments[:1] == ["audit"]:  # typer would count as the program's
+            from numpy_bridge.auditing.command import main as audit
+
+            raise SystemExit(audit(arguments[1:]))
         build()(prog_name="numpy-bridge")
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
@@ -115,8 +118,10 @@ def build() -> typer.Typer:
         """One block of memory, every array library: shared, proven shared, or a clear reason why not."""
 
     wanted = sys.argv[1:2]
-    for name, module in MODULES.items():
-        if name in wanted or not MODULES.keys() & set(wanted):  # the others take long to import
-            found = importlib.import_module(module)
+    for name in COMMANDS:
+        if name not in MODULES:
+            app.command(name, help=COMMANDS[name])(lambda: None)  # for the list of commands
+        elif name in wanted or not MODULES.keys() & set(wanted):  # the others take long to import
+            found = importlib.import_module(MODULES[name])
             app.command(name, context_settings=getattr(found, "SETTINGS", None))(found.command)
     return app

@@ -6,13 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-import typer
 
-
-def misused(command: str, text: str) -> typer.Exit:
+def misused(command: str, text: str) -> SystemExit:
     """Print what is wrong and return the exception to raise."""
     print(f"numpy-bridge {command}: {text}", file=sys.stderr)
-    return typer.Exit(2)
+    return SystemExit(2)
 
 
 def require_place_for_file(command: str, path: Path | None) -> None:

@@ -1,22 +1,16 @@
-"""`--json FILE`, which is the same option in every command. Each document names its form in `schema`."""
+"""Documents that commands write with `--json FILE`. Each one names its form in `schema`."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, TextIO
-
-import typer
+from typing import Any, TextIO
 
 STDOUT = Path("-")
 """The FILE that stands for standard output. Nothing but the document is printed then."""
 
-JsonFile = Annotated[
-    Path | None,
-    typer.Option("--json", metavar="FILE", help="Write a JSON document; - for standard output, alone."),
-]
-"""The type of a command's parameter for this option."""
+HELP = "Write a JSON document; - for standard output, alone."
 
 
 def write(document: dict[str, Any], where: Path | None, stdout: TextIO | None = None) -> None:

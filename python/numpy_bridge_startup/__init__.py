@@ -25,6 +25,10 @@ VARIABLE = "NUMPY_BRIDGE_AUDIT"
 
 _LOADERS = (SourceFileLoader, SourcelessFileLoader, ExtensionFileLoader)
 _INSTALLED = ("/site-packages/", "/dist-packages/")
+_STANDARD = os.path.dirname(os.__file__)  # noqa: PTH120 - pathlib takes long to import
+
+_ARRAYS = (b"numpy", b"torch", b"jax", b"pandas", b"PIL", b"cupy", b"tensorflow")
+"""What source names that works with arrays. Other source is not rewritten before NumPy is there."""
 
 
 def start() -> None:
@@ -58,9 +62,15 @@ class _UntilNumPyIsThere:
         following: list[Any] = sys.meta_path[sys.meta_path.index(self) + 1 :]
         specs = (finder.find_spec(name, path, target) for finder in following if hasattr(finder, "find_spec"))
         spec = next((found for found in specs if found is not None), None)
-        installed = spec is not None and any(part in (spec.origin or "") for part in _INSTALLED)
-        if spec is not None and installed and type(spec.loader) in _LOADERS:
+        file = (spec and spec.origin) or ""
+        if spec is None or type(spec.loader) not in _LOADERS:
+            return spec
+        if any(part in file for part in _INSTALLED):
             self._surround(spec.loader)
+        elif name == "multiprocessing.spawn":
+            _rewrite_main_module()
+        elif not (file.startswith(_STANDARD) or getattr(self._this_thread, "importing", False)):
+            _rewrite(spec.loader)
         return spec
 
     def _surround(self, loader: Any) -> None:
@@ -79,6 +89,43 @@ class _UntilNumPyIsThere:
                 _watch(self._folder)
 
         loader.exec_module = exec_module
+
+
+def _rewrite(loader: Any) -> None:
+    """Let a loader of a module of the program return rewritten code."""
+    if type(loader) is SourceFileLoader and _has_arrays(loader.path):
+        from numpy_bridge.auditing.program.rewriting import rewrite
+
+        rewrite(loader)
+
+
+def _rewrite_main_module() -> None:
+    """Let runpy rewrite the program's own script, which multiprocessing runs again in a new process."""
+    import runpy
+
+    compiled = getattr(runpy, "_get_code_from_file", None)
+    if compiled is None:
+        return
+
+    def rewritten(*name_and_file: str) -> Any:  # before Python 3.13 a name as well
+        found, file = compiled(*name_and_file), os.fsdecode(name_and_file[-1])
+        if not _has_arrays(file):
+            return found
+        from numpy_bridge.auditing.program.rewriting import rewritten_file
+
+        code = rewritten_file(file)
+        return found if code is None else (code, *found[1:]) if isinstance(found, tuple) else code
+
+    runpy._get_code_from_file = rewritten  # type: ignore[attr-defined]
+
+
+def _has_arrays(file: str) -> bool:
+    try:
+        with open(file, "rb") as source:  # noqa: PTH123
+            text = source.read()
+        return any(name in text for name in _ARRAYS)
+    except OSError:
+        return False
 
 
 def _watch(folder: str) -> None:

@@ -13,6 +13,7 @@ import pybind11
 import numpy_bridge
 
 HERE = Path(__file__).parent
+INSTALLED = Path(numpy_bridge.get_include()).parent
 
 
 def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
@@ -29,11 +30,24 @@ def python(code: str, folder: Path) -> str:
     return run(sys.executable, "-W", "error", "-c", code, cwd=folder, PYTHONPATH=str(folder))
 
 
-def compile_module(source: Path, *flags: str, include: str | None = None) -> Path:
+def compile_module(source: Path, *flags: str | Path, package: Path | None = None) -> Path:
     """Build an extension module beside its source, as quickly as that goes."""
     target = source.with_name(source.stem + sysconfig.get_config_var("EXT_SUFFIX"))
-    folders = [pybind11.get_include(), sysconfig.get_path("include")]
-    includes = [f"-I{include or numpy_bridge.get_include()}", *(f"-isystem{folder}" for folder in folders)]
-    compiler = os.environ.get("CXX", "c++")
-    run(compiler, "-std=c++17", "-O1", "-shared", "-fPIC", *includes, source, *flags, "-o", target)
+    _compile(source, "-shared", *flags, "-o", target, package=package)
     return target
+
+
+def compile_engine(folder: Path, package: Path | None = None) -> tuple[str, Path]:
+    """Compile a package's engine, in one file since that is quicker. Returns the flags of its modules."""
+    compiled, source = "-DNUMPY_BRIDGE_COMPILED", folder / "engine.cpp"
+    sources = sorted((package or INSTALLED).joinpath("engine").rglob("*.cpp"))
+    assert sources
+    source.write_text("".join(f'#include "{source}"\n' for source in sources))
+    _compile(source, "-c", compiled, "-fvisibility=hidden", "-o", source.with_suffix(".o"), package=package)
+    return compiled, source.with_suffix(".o")
+
+
+def _compile(source: Path, *flags: str | Path, package: Path | None) -> None:
+    folders = [pybind11.get_include(), sysconfig.get_path("include")]
+    includes = [f"-I{package or INSTALLED}/include", *(f"-isystem{folder}" for folder in folders)]
+    run(os.environ.get("CXX", "c++"), "-std=c++17", "-O1", "-fPIC", *includes, source, *flags)

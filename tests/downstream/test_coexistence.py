@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import numpy_bridge
-from support import HERE, compile_module, python, run
+from support import HERE, INSTALLED, compile_engine, compile_module, python, run
 
 OTHER_VERSION = "9.8.7"
 
@@ -53,9 +53,8 @@ assert {first}.version != {second}.version
 
 def other_version(folder: Path) -> Path:
     """A copy of the library with another version number and other layouts."""
-    package = Path(numpy_bridge.get_include()).parent
     for part in ("include", "engine"):
-        shutil.copytree(package / part, folder / part)
+        shutil.copytree(INSTALLED / part, folder / part)
     headers = folder / "include/numpy_bridge"
     version = headers / "version.hpp"
     numbers = numpy_bridge.__version__
@@ -68,31 +67,19 @@ def other_version(folder: Path) -> Path:
     return folder
 
 
-def engine_in_one_file(package: Path, folder: Path) -> Path:
-    """A source file with all of the engine, which compiles in a fraction of the time."""
-    sources = sorted(package.joinpath("engine").rglob("*.cpp"))
-    assert sources
-    folder.mkdir()
-    engine = folder / "engine.cpp"
-    engine.write_text("".join(f'#include "{source}"\n' for source in sources))
-    return engine
-
-
 @pytest.fixture(
     scope="module",
-    params=["", "-fvisibility=hidden", "-DNUMPY_BRIDGE_COMPILED"],
+    params=["", "-fvisibility=hidden", "compiled"],
     ids=["default", "hidden", "compiled"],
 )
 def modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the modules `this` and `other`, compiled with this flag."""
     folder = tmp_path_factory.mktemp("modules")
-    packages = {"this": Path(numpy_bridge.get_include()).parent, "other": other_version(folder / "library")}
-    for name, package in packages.items():
+    for name, package in {"this": INSTALLED, "other": other_version(folder / "library")}.items():
         source = Path(shutil.copy(HERE / "coexist.cpp", folder / f"{name}.cpp"))
-        flags = [f"-DMODULE_NAME={name}", *request.param.split()]
-        if "COMPILED" in request.param:
-            flags.append(str(engine_in_one_file(package, folder / f"engine-{name}")))
-        compile_module(source, *flags, include=str(package / "include"))
+        compiled = request.param == "compiled"
+        flags = compile_engine(folder, package) if compiled else request.param.split()
+        compile_module(source, f"-DMODULE_NAME={name}", *flags, package=package)
     return folder
 
 

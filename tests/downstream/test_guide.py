@@ -20,11 +20,12 @@ import pytest
 import torch
 
 import numpy_bridge
-from support import HERE, compile_module, python
+from support import HERE, compile_engine, compile_module, python
 
 GUIDE = HERE.parents[1].joinpath("docs/cpp.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 SOURCES = {match[1]: code for language, code in BLOCKS if (match := re.match(r"// (\w+)\.cpp\n", code))}
+Engine = tuple[str | Path, ...]  # what compiles and links a module with the engine that was compiled before
 PROGRAMS = [
     (code, after[1] if after[0] == "text" else "")
     for (language, code), after in zip(BLOCKS, [*BLOCKS[1:], ("", "")], strict=True)
@@ -46,6 +47,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def flags_for(code: str) -> list[str]:
+    """Warnings as errors for modules of ours; what another library asks of its compiler for others."""
     if "nanobind" in code:
         root = Path(nanobind.include_dir()).parent
         return [f"-I{root}/include", f"-I{root}/ext/robin_map/include", f"{root}/src/nb_combined.cpp"]
@@ -57,10 +59,10 @@ def flags_for(code: str) -> list[str]:
     return ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
 
 
-def built(folder: Path, name: str, code: str) -> Path:
+def built(folder: Path, name: str, code: str, engine: Engine) -> Path:
     source = folder / f"{name}.cpp"
     source.write_text(code)
-    return compile_module(source, "-fvisibility=hidden", *flags_for(code))
+    return compile_module(source, "-fvisibility=hidden", *flags_for(code), *engine)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +75,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def modules(folder: Path) -> Path:
+def engine(folder: Path) -> Engine:
+    return compile_engine(folder)
+
+
+@pytest.fixture(scope="module")
+def modules(folder: Path, engine: Engine) -> Path:
     for name, code in SOURCES.items():
-        built(folder, name, code)
+        built(folder, name, code, engine if "numpy_bridge" in code else ())
     return folder
 
 
@@ -123,11 +130,11 @@ ARGUMENTS = table("argument")
 
 
 @pytest.fixture(scope="module")
-def functions(folder: Path) -> ModuleType:
+def functions(folder: Path, engine: Engine) -> ModuleType:
     """One function for each row of the table, which returns the sum of what it got as it sees it."""
     lines = (f'm.def("f{i}", []({row[0]}) {{}});' for i, row in enumerate(ARGUMENTS))
     head = "#include <pybind11/stl.h>\n#include <numpy_bridge/pybind11.hpp>\nusing namespace numpy_bridge;\n"
-    built(folder, "arguments", head + "PYBIND11_MODULE(arguments, m) {" + "\n".join(lines) + "}")
+    built(folder, "arguments", head + "PYBIND11_MODULE(arguments, m) {" + "\n".join(lines) + "}", engine)
     return importlib.import_module("arguments")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -10,18 +10,22 @@ from numpy_bridge.errors import HiddenCopyError
 from numpy_bridge.outcome import Outcome
 from numpy_bridge.unwatched import this_thread
 
-from .judging.call_site import find_call_site
+from .judging.call_site import Code, code_of, find_call_site
 from .judging.calls import Call, Sends
 from .judging.faster import faster
 from .judging.messages import Outgoing, judge_message
 from .judging.modes import is_tracing, torch_functions_disabled
 from .judging.operands import Operand, Trait
+from .judging.repeats import Key, key_of, nbytes_of, stays_in_library
 from .judging.verdict import Verdict, judge
 from .model import Conversion
-from .program.own_verdict import judge_own
+from .program.own_verdict import is_view, judge_own
 
 Listener = Callable[[Conversion, Any, Any], None]
 """Gets a conversion, its argument and its result, and keeps neither of the two."""
+
+_MOST = 4096
+"""How many conversions are known at a time."""
 
 
 class Dispatcher:
@@ -29,6 +33,11 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self.listeners: tuple[Listener, ...] = ()  # replaced as a whole: other threads read it without a lock
+        self._known: dict[Key, tuple[Conversion | None, Key]] = {}
+
+    def forget(self) -> None:
+        """Forget the conversions that are known, and the code that made them."""
+        self._known.clear()
 
     def report(
         self,
@@ -50,17 +59,42 @@ class Dispatcher:
         this_thread.unwatched = True
         try:
             with torch_functions_disabled():
-                conversion = _conversion(call, options, source, result, frame)
+                conversion = self._conversion(call, options, source, result, frame)
                 if conversion is not None:
                     conversion.seconds = seconds
                     _notify(listeners, conversion, source, result)
         finally:
             this_thread.unwatched = False
 
+    def _conversion(
+        self, call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
+    ) -> Conversion | None:
+        """Return the conversion that a call made, known or judged; None if there is none to report."""
+        if frame is not None and code_of(frame.f_code.co_filename) is not Code.USER:
+            if stays_in_library(call, source, result):
+                return None
+        elif call.own_lines and is_view(call, source, result):
+            return None
+        found = key_of(call, options, source, result, frame)
+        if found is None:
+            return _judged(call, options, source, result, frame)
+        key, kept = found
+        known = self._known.get(key)
+        if known is not None:
+            return known[0] and known[0].again(nbytes_of(source, result))
+        conversion = _judged(call, options, source, result, frame)
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[key] = conversion, kept
+        return conversion
 
-def _notify(listeners: Iterable[Listener], conversion: Conversion, source: Any, result: Any) -> None:
+
+def _notify(listeners: Sequence[Listener], conversion: Conversion, source: Any, result: Any) -> None:
     """Notify all listeners, and then raise the first error."""
     __tracebackhide__ = True
+    if len(listeners) == 1:
+        listeners[0](conversion, source, result)
+        return
     errors: list[HiddenCopyError] = []
     for listener in listeners:
         try:
@@ -71,7 +105,7 @@ def _notify(listeners: Iterable[Listener], conversion: Conversion, source: Any, 
         raise errors[0]
 
 
-def _conversion(
+def _judged(
     call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
 ) -> Conversion | None:
     """Return the conversion that a call made; None if there is none to report."""

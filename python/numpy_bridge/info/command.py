@@ -8,7 +8,8 @@ import importlib
 from rich.console import Console
 
 from numpy_bridge.cli_errors import require_place_for_file
-from numpy_bridge.document import STDOUT, JsonFile, write
+from numpy_bridge.document import STDOUT, write
+from numpy_bridge.json_option import JsonFile
 
 from . import describe
 from .terminal import show

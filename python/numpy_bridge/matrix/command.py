@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from numpy_bridge import matrix
 from numpy_bridge.cli_errors import misused, require_place_for_file
-from numpy_bridge.document import STDOUT, JsonFile, write
+from numpy_bridge.document import STDOUT, write
+from numpy_bridge.json_option import JsonFile
 
 from . import processes, terminal
 from .consumers import CONSUMERS

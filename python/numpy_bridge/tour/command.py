@@ -12,7 +12,8 @@ from rich.console import Console
 
 from numpy_bridge import tour
 from numpy_bridge.cli_errors import misused, require_place_for_file
-from numpy_bridge.document import STDOUT, JsonFile, write
+from numpy_bridge.document import STDOUT, write
+from numpy_bridge.json_option import JsonFile
 
 from .document import list_of, report
 from .model import Result, Step

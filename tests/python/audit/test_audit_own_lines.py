@@ -196,6 +196,19 @@ def test_what_copies_no_array_is_not_told(setup: str, code: str) -> None:
     assert [str(c) for c in run(setup, code)[2]] == []
 
 
+@pytest.mark.parametrize("setup", [A, T])
+def test_augmented_assignment_reads_what_it_changes(setup: str) -> None:
+    names: dict[str, Any] = {"np": np, "torch": torch}
+    names["x"] = x = eval(setup, names)
+    code = rewritten("i = [0, 2]\nx[i] += 1\nx[0] += 1\nx[:2] += 1\nx[i] = 9\n", "/program/lines.py")
+    assert code is not None
+    with bridge.audit() as log:
+        exec(code, names)
+    (found,) = log
+    assert (found.call[-2:], found.place.line, found.nbytes) == ("[]", 2, x[:2].nbytes)
+    assert x[:, 0].tolist() == [9, 4, 9, 9]
+
+
 def test_every_call_of_the_table_has_a_row() -> None:
     rows = {call for _, _, call, _ in COPIES}
     calls = {

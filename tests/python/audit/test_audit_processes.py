@@ -108,6 +108,50 @@ def found(file: str = "report.json") -> list[tuple[str, int, int]]:
     return sorted((Path(line["file"]).name, c["times"], c["nbytes"]) for line, c in conversions)
 
 
+OWN_LINES = """
+import multiprocessing, subprocess, sys
+import helpers  # brings NumPy
+import numpy as np
+
+def picked(x, i):
+    return x[i]
+
+def worker(how):
+    x = picked(np.zeros(helpers.SIZES[how]), [0])
+    x += helpers.copied(x)
+    print(how, x, __name__)
+
+if __name__ == "__main__":
+    for how in ("spawn", "forkserver"):
+        process = multiprocessing.get_context(how).Process(target=worker, args=[how])
+        process.start()
+        process.join()
+    subprocess.run([sys.executable, "-m", "helpers"])
+"""
+
+HELPERS = """
+import numpy as np
+SIZES = {"spawn": (2, 1), "forkserver": (2, 2)}
+def copied(x):
+    return x.copy()
+if __name__ == "__main__":
+    print(copied(np.ones(4)))
+"""
+
+
+def test_the_main_module_of_a_new_process_is_rewritten() -> None:
+    Path("helpers.py").write_text(HELPERS)
+    done = audit(OWN_LINES, "--json", "report.json")
+    plain = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True)
+    assert (done.stderr, plain.stderr) == ("", "")
+    assert done.stdout.startswith(plain.stdout)
+    document = json.loads(Path("report.json").read_text())
+    conversions = {
+        (c["call"], c["times"], c["nbytes"]) for line in document["lines"] for c in line["conversions"]
+    }
+    assert conversions == {("ndarray[]", 2, 24), ("ndarray.copy", 3, 56)}
+
+
 def test_every_way_to_start_a_process() -> None:
     silent = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}  # of fork beside threads, since Python 3.12
     done = audit(WAYS, "--json", "report.json", **silent)

@@ -89,7 +89,7 @@ def test_a_program_prints_the_same_and_runs_the_same_lines(name: str) -> None:
 
 def test_the_forms_are_rewritten() -> None:
     plain = {name for name in FORMS if "__@numpy_bridge__" not in codes(FORMS[name], name)[1].co_names}
-    assert plain == {"annotations", "deletes", "exec", "stores"}
+    assert plain == {"annotations", "deletes", "exec"}
 
 
 def raised(code: CodeType) -> str:

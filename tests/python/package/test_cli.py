@@ -111,8 +111,10 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert invoke(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["explain", "tour", "audit", "matrix"])
-@pytest.mark.parametrize("module", ["typer", "rich"])
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [("rich", "audit"), *((m, c) for m in ("typer", "rich") for c in ("explain", "tour", "matrix"))],
+)
 def test_without_the_extra_one_line_says_what_to_install(module: str, command: str) -> None:
     done = main_without(module, command)
     assert done.returncode == 2
@@ -135,8 +137,8 @@ def test_info_and_help_need_no_extra(module: str) -> None:
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_the_short_help_is_the_first_line_of_the_long_one(command: str) -> None:
-    text = " ".join(invoke(command, "--help").output.split())
-    assert cli.COMMANDS[command] in text
+    text = python("-m", "numpy_bridge", command, "--help").stdout
+    assert cli.COMMANDS[command] in " ".join(text.split())
     assert cli.COMMANDS[command] in " ".join(invoke("--help").output.split()), "cut off"
 
 

@@ -7,6 +7,7 @@ are objects of a C type, which the extension module watches.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType, ModuleType
@@ -64,7 +65,7 @@ class Constructors:
         __tracebackhide__ = True
         if this_thread.unwatched or not self._dispatcher.listeners:
             return
-        call = Call("torch", name, name, "data")
+        call = _call(name)
         source, options = call.parts(arguments, keywords)
         if source is not None and not isinstance(source, _no_data()):
             self._dispatcher.report(call, options, source, result, frame)
@@ -83,6 +84,11 @@ def _init(report: Callable[..., None]) -> Callable[..., None]:
             report("torch.Tensor", arguments, keywords, self, sys._getframe().f_back)
 
     return __init__
+
+
+@functools.cache
+def _call(name: str) -> Call:
+    return Call("torch", name, name, "data")
 
 
 def _no_data() -> tuple[type, ...]:

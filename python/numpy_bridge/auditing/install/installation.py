@@ -18,6 +18,10 @@ from .names import rebind, user_modules
 from .patches import Patch, Patches
 from .stand_in import stand_in
 
+_BY_MODULE: dict[str, list[Call]] = {}
+for _call in CALLS:
+    _BY_MODULE.setdefault(_call.module, []).append(_call)
+
 
 class Installation:
     """Everything that an audit changes in a process, with the way back.
@@ -99,7 +103,7 @@ class Installation:
     def _install(self) -> None:
         self._modules_before = frozenset(sys.modules)
         self._compilers.prepare()
-        for name in dict.fromkeys(call.module for call in CALLS):
+        for name in _BY_MODULE:
             module = sys.modules.get(name)
             if module is not None:  # None forbids its import
                 self._install_in(module)
@@ -113,6 +117,7 @@ class Installation:
         new = [module for name, module in list(sys.modules.items()) if name not in self._modules_before]
         originals = {id(p.stand_in): p.original for p in self.patches}
         self.patches.clear()
+        self._dispatcher.forget()
         rebind([*user_modules(), *new], originals)
 
     @contextmanager
@@ -130,9 +135,11 @@ class Installation:
                     self._install_in(module)
 
     def _install_in(self, module: ModuleType) -> None:
-        for call in CALLS:
-            if call.module == module.__name__:
-                self._patch(module, call)
+        calls = _BY_MODULE.get(module.__name__)
+        if calls is None:
+            return
+        for call in calls:
+            self._patch(module, call)
         self._compilers.add_to_jit()
         if module.__name__ == "torch":
             self._constructors.install(module)

@@ -23,7 +23,7 @@ def rebind(modules: Iterable[ModuleType], functions: Mapping[int, Any]) -> None:
     """Bind global names to other functions: `functions` has the new one for the `id` of each old one."""
     for module in modules:
         names = getattr(module, "__dict__", None)
-        if not isinstance(names, dict):
+        if not isinstance(names, dict) or functions.keys().isdisjoint(map(id, list(names.values()))):
             continue
         for name, value in list(names.items()):
             function = functions.get(id(value))

@@ -31,6 +31,7 @@ class Code(Enum):
     """Python's library, array libraries and numpy_bridge: never the line to blame."""
 
 
+@functools.cache
 def _folder(file: str | None) -> str:
     return str(Path(file or "").parent) + os.sep
 
@@ -149,8 +150,9 @@ def _nearest(frame: FrameType | None) -> CallSite:
 
 def _is_start_of_worker(code: CodeType) -> bool:
     """Whether this is the text that multiprocessing gives to the Python of a new process."""
-    named = any(name.startswith("multiprocessing.") for name in code.co_names)
-    return named and code.co_filename == "<string>"
+    if code.co_filename != "<string>":
+        return False
+    return any(name.startswith("multiprocessing.") for name in code.co_names)
 
 
 def _thread_name() -> str:

@@ -18,9 +18,9 @@ class Sends(Enum):
     TO_PROCESS = "another process"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
-    """One watched call.
+    """One watched call, of which there is one object only.
 
     Parameters
     ----------
@@ -86,6 +86,8 @@ class Call:
 
         Those without a name have a number, except for NumPy's second one, the dtype.
         """
+        if not keywords and len(arguments) == self.position + 1:
+            return arguments[self.position], {}
         others = {name: value for name, value in keywords.items() if name != self.parameter}
         for place, value in enumerate(arguments[self.position + 1 :]):
             is_dtype = place == 0 and self.module.endswith("numpy")

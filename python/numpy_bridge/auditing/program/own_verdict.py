@@ -19,6 +19,9 @@ from ..judging.operands import Operand, Trait, operand_of
 from ..judging.verdict import Verdict, judge
 from .jitted import CALL, judge_argument
 
+_OBJECTS = frozenset({list, tuple, bytes, bool, int, float, complex, str, type(None)})
+"""Types whose objects lie in no array. It takes long to find that out by asking for their memory."""
+
 _NOTHING = Operand("", "", is_array=False)
 
 
@@ -28,7 +31,7 @@ def judge_own(call: Call, options: Mapping[str, Any], source: Any, result: Any) 
         return judge_argument(source, result)
     if call.moves:
         return _judge_transfer(call, options, source, result)
-    if result is source or options.get("out") is not None or _is_view(source, result):
+    if options.get("out") is not None or is_view(call, source, result):
         return None
     made = _made(source, result)
     if made is _NOTHING:
@@ -61,9 +64,9 @@ def has_arrays(x: Any) -> bool:
     return isinstance(x, list | tuple) and bool(x) and has_arrays(x[0])
 
 
-def _is_view(source: Any, result: Any) -> bool:
+def is_view(call: Call, source: Any, result: Any) -> bool:
     """Whether a result lies in the memory of an array, as the commonest results do."""
-    if isinstance(source, list | tuple):
+    if call.name == CALL or type(source) in _OBJECTS or type(result) in _OBJECTS:
         return False
     try:
         return _core.may_share_memory(source, result)

@@ -100,7 +100,7 @@ def _called(function: Any) -> Any:
 
 
 class _Subscripted:
-    """An array, while one subscript of it is evaluated."""
+    """An array, while one subscript of it is evaluated, and in ``x[i] += 1`` assigned to."""
 
     __slots__ = ("_array", "_call")
 
@@ -110,6 +110,10 @@ class _Subscripted:
     @property  # Python calls what it returns, which has no frame
     def __getitem__(self) -> Any:
         return _stand_in(self._call, self._array.__getitem__, (self._array,))
+
+    @property
+    def __setitem__(self) -> Any:
+        return self._array.__setitem__
 
 
 def _is_basic(index: Any) -> bool:

@@ -45,6 +45,14 @@ def rewritten(source: bytes | str, file: str) -> CodeType | None:
         return None
 
 
+def rewritten_file(file: str) -> CodeType | None:
+    """Compile a file of the program, as `rewritten` does."""
+    try:
+        return rewritten(SourceFileLoader("", file).get_data(file), file)
+    except OSError:
+        return None
+
+
 def rewrite(loader: SourceFileLoader) -> None:
     """Let a loader return rewritten code, once. Afterwards it looks as usual to its module."""
     try:
@@ -124,6 +132,13 @@ class _Rewriter(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.ctx, ast.Load) and not self._is_basic(node.slice):
             node.value = self._watched(node.value)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        target = node.target
+        if isinstance(target, ast.Subscript) and not self._is_basic(target.slice):  # it is read first
+            target.value = self._watched(target.value)
         return node
 
     def _watched(self, receiver: ast.expr, *name: str) -> ast.expr:
