@@ -111,6 +111,7 @@ def test_json() -> None:
         "nbytes": 1024,
         "faster": "",
         "checked": "",
+        "transfer": None,
         "advice": "bridge.to_numpy(block) shares, if neither array is written while the other is in use",
         "hidden": True,
         "allowed": False,

@@ -51,11 +51,8 @@ class Transfer(NamedTuple):
 def transfer_of(
     call: Call, options: Mapping[str, Any], source: Any, result: Any, given: Operand, made: Operand
 ) -> Transfer | None:
-    """Describe the transfer that a call made.
-
-    None if both sides are on one device, or if one is a capsule or has no memory.
-    """
-    if given.device == made.device or "PyCapsule" in (given.kind, made.kind):
+    """Describe the transfer of a call between two devices; None if one side is a capsule or has no memory."""
+    if "PyCapsule" in (given.kind, made.kind):
         return None
     if Trait.NO_MEMORY in given.traits | made.traits:
         return None

@@ -42,7 +42,8 @@ def judge(call: Call, options: Mapping[str, Any], source: Any, result: Any) -> V
     `options` are the other arguments of the call.
     """
     given, made = operand_of(source), operand_of(result)
-    transfer = transfer_of(call, options, source, result, given, made)
+    moves = given.device != made.device
+    transfer = transfer_of(call, options, source, result, given, made) if moves else None
     if not made.is_array:  # a list, or a capsule
         made = made._replace(nbytes=given.nbytes, dtype=given.dtype, device=given.device)
     outcome, reason = _outcome(source, result, given, made)

@@ -74,6 +74,9 @@ _MOVING_METHODS: Mapping[tuple[str, str], tuple[str, ...]] = {
 OF_CUPY = frozenset({"get"})
 """Names that are too common to be looked for in modules without CuPy: dicts have them."""
 
+ONLY_MOVING = frozenset({"copy_", "item", "get"})
+"""Names that no other call has: they need not be looked up before there is memory on a device."""
+
 PROPERTIES = frozenset({"values"})
 """Names that are read rather than called."""
 

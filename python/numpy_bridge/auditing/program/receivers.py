@@ -20,7 +20,7 @@ from numpy_bridge.unwatched import this_thread
 
 from ..install.installation import installation
 from ..judging.calls import Call
-from .copies import FUNCTIONS, PROPERTIES, SUBSCRIPT, calls_of, calls_of_module, without_calls
+from .copies import FUNCTIONS, ONLY_MOVING, PROPERTIES, SUBSCRIPT, calls_of, calls_of_module, without_calls
 from .jitted import CALL, call_of, host_arrays
 from .own_verdict import has_arrays
 from .rewriting import WATCHED
@@ -38,14 +38,14 @@ def watched(x: Any, name: str = SUBSCRIPT) -> Any:
     kind: Any = type(x)
     if id(kind) in without_calls or not _dispatcher.listeners or this_thread.unwatched:
         return x
+    if name in ONLY_MOVING and not _has_devices():
+        return x
     if name == CALL:
         return x if kind is FunctionType else _called(x)
     if "." in name:
         return _imported(x, name)
     call = (calls_of_module(x) if kind is ModuleType else calls_of(kind)).get(name)
     if call is None:
-        return x
-    if call.moves and not _has_devices(call):
         return x
     if name == SUBSCRIPT:
         return _Subscripted(x, call)
@@ -68,10 +68,11 @@ watched._torchdynamo_inline = _identity()  # type: ignore[attr-defined]
 setattr(builtins, WATCHED, watched)  # for code that runs with other globals than those of its module
 
 
-def _has_devices(call: Call) -> bool:
-    """Whether the library of a call has memory on a device by now."""
-    cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
-    return call.module == "cupy" or (cuda is not None and cuda.is_initialized())
+def _has_devices() -> bool:
+    """Whether there may be memory on a device by now."""
+    modules = sys.modules
+    cuda: Any = modules.get("torch.cuda")
+    return "cupy" in modules or (cuda is not None and cuda.is_initialized())
 
 
 def _imported(function: Any, path: str) -> Any:

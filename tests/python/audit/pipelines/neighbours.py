@@ -63,7 +63,7 @@ srt = np.sort(Z[:, 0])
 uniq, inv = np.unique(y, return_inverse=True)
 clipped = np.clip(Z, -1, 1)
 Z[Z > 3] = 3.0
-Z[lab] += 0.5
+Z[lab] += 0.5  # audit: 1 x copied, 9600 bytes
 text = Z32.tobytes()  # audit: 1 x copied, 4800 bytes
 half = np.frombuffer(text, dtype=np.float32).reshape(Z32.shape)[::2]  # audit: 1 x shared, 4800 bytes
 print(f"{np.mean(scores):.3f}", again.dtype, flat.shape, top, pairs.shape, half.shape)
