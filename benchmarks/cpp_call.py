@@ -95,8 +95,8 @@ def main() -> None:
         sys.path.insert(0, str(build.folder))
         if "calls" in wanted:
             build.make(*TARGETS, *(["call_libtorch"] if arguments.libtorch else []))
-            rows = Calls(build, arguments.libtorch).rows()
-            tables["A call with three arrays, (5, 2) float32"] = list(rows)
+            calls = Calls(build, arguments.libtorch)
+            tables["A call with three arrays, (5, 2) float32"] = list(calls.rows())
         if "elements" in wanted:
             build.make("elements")
             tables[f"Elements of a {SIDE} x {SIDE} array"] = element_rows()
