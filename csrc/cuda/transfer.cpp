@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "block.hpp"
+#include "capture_mode.hpp"
+#include "device_setup.hpp"
 #include "kernels/packing.hpp"
 #include "queue.hpp"
 
@@ -58,12 +60,13 @@ private:
 void move_block(const side& to, const side& from, std::byte* target, const std::byte* source, std::int64_t bytes) {
     const auto size = static_cast<std::size_t>(bytes);
     if (!to.is_host() && !from.is_host()) {
-        order_streams(from.stream(), to.stream());
+        connect(from.stream().device, to.stream().device);
+        queue_wait(from.stream(), to.stream());
         const device_guard guard(to.stream().device);
         check_cuda(
             cudaMemcpyPeerAsync(target, to.stream().device, source, from.stream().device, size, to.stream().handle),
             "cudaMemcpyPeerAsync");
-        order_streams(to.stream(), from.stream()); // before the source is changed or released
+        queue_wait(to.stream(), from.stream()); // before the source is changed or released
         return;
     }
     const device_stream stream = to.is_host() ? from.stream() : to.stream();
@@ -72,11 +75,20 @@ void move_block(const side& to, const side& from, std::byte* target, const std::
     check_cuda(cudaMemcpyAsync(target, source, size, kind, stream.handle), "cudaMemcpyAsync");
 }
 
-/// A stream that is being captured cannot be waited for.
-void require_not_captured(const device_stream& stream) {
-    if (capture_of(stream) != 0)
-        engine::refuse("copy_", "non_blocking", "non_blocking=True, and packed host memory of the same dtype",
-                       "a copy that waits for a captured stream", "do it before the capture");
+bool is_pageable(const void* host) {
+    cudaPointerAttributes found{};
+    check_cuda(cudaPointerGetAttributes(&found, host), "cudaPointerGetAttributes");
+    return found.type == cudaMemoryTypeUnregistered;
+}
+
+/// A stream that is being captured cannot be waited for. Pageable memory would be read or written at each replay, and
+/// its owner does not know.
+void require_capturable(const device_stream& stream, bool waits, const void* host) {
+    if (capture_of(stream) == 0) return;
+    if (waits || is_pageable(host))
+        engine::refuse("copy_", "non_blocking", "non_blocking=True, and host memory that is packed, pinned and of the same dtype",
+                       waits ? "a copy that waits for a captured stream" : "pageable memory on a captured stream",
+                       "do it before the capture");
 }
 
 } // namespace
@@ -93,8 +105,10 @@ void transfer(const memory_on_stream& target, const memory_on_stream& source, co
     const bool staged = (gathers && from.is_host()) || (scatters && to.is_host());
     const bool waits = on_host && (staged || !non_blocking);
     const device_stream stream = to.is_host() ? from.stream() : to.stream();
-    if (waits) require_not_captured(stream);
-    if (!on_host) require_one_capture(from.stream(), stream);
+    const device_in_use here(stream.device);
+    if (on_host) require_capturable(stream, waits, to.is_host() ? it.target : it.source);
+    else require_one_capture(from.stream(), stream);
+    const relaxed_capture_mode relaxed; // the captures of other threads go on
 
     const std::byte* sent = it.source;
     if (gathers) {
@@ -104,10 +118,7 @@ void transfer(const memory_on_stream& target, const memory_on_stream& source, co
     }
     std::byte* received = scatters ? to.new_block(bytes) : it.target;
     move_block(to, from, received, sent, bytes);
-    if (waits) {
-        const device_guard guard(stream.device);
-        check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
-    }
+    if (waits) check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
     if (scatters) to.copy(to.type(), to.type(), out_of_block(it, received, size));
 }
 

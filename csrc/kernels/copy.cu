@@ -56,6 +56,11 @@ void cast_strided_on_cuda(element_codec to, element_codec from, const strided_wa
     cast_strided_kernel<<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk, to, from);
 }
 
+cudaError_t load_copy() {
+    cudaFuncAttributes attributes{};
+    return cudaFuncGetAttributes(&attributes, cast_strided_kernel);
+}
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

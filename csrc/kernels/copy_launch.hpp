@@ -21,6 +21,9 @@ bool cast_packed_on_cuda(dtype to, dtype from, const packed_cast& p, cudaStream_
 
 void cast_strided_on_cuda(element_codec to, element_codec from, const strided_walk& walk, cudaStream_t stream);
 
+/// Loads the module that has these kernels, on the current device.
+cudaError_t load_copy();
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

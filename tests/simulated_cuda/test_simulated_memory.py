@@ -201,7 +201,7 @@ def test_releasing_a_copy_waits_for_the_device(cuda: Simulation) -> None:
     seen = cuda.read((0, 5), values(managed, "f8"))
     cuda.read((0, 6), values(managed, "f8"))
     release()
-    assert cuda.calls()[-2:] == ["cudaFree", "cudaThreadExchangeStreamCaptureMode"]
+    assert cuda.calls()[-3:] == ["cudaFree", "cudaThreadExchangeStreamCaptureMode", "cuCtxSetCurrent"]
     assert not np.isnan(seen).any(), "it came before the release"
 
 

@@ -68,6 +68,9 @@ void cast_strided_on_cuda(element_codec to, element_codec from, const strided_wa
     launch(blocks_for(walk.elements), "cast_strided", stream, [=](position at) { cast_strided(at, walk, to, from); });
 }
 
+cudaError_t load_addition() { return simulated_cuda::load("addition"); }
+cudaError_t load_copy() { return simulated_cuda::load("copy"); }
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END
