@@ -149,11 +149,12 @@ def test_a_failure_while_setting_up_is_not_final(cuda: Simulation) -> None:
     """What the operation needs is reported, and tried again at the next use."""
     lines = first_use(
         """
-for call in (
-    "cudaGetDeviceCount", "cudaGetDriverEntryPointByVersion", "cudaFuncGetAttributes", "cudaMemPoolCreate",
-    "cudaMemPoolSetAttribute", "cudaEventCreateWithFlags", "cudaDeviceCanAccessPeer", "cudaDeviceEnablePeerAccess",
+for calls in (
+    "cudaGetDeviceCount", "cudaGetDriverEntryPointByVersion", "cudaFuncGetAttributes cudaMemPoolCreate",
+    "cudaMemPoolSetAttribute cudaDeviceCanAccessPeer cudaEventCreateWithFlags", "cudaDeviceEnablePeerAccess",
 ):
-    cuda.runtime.fail(call)
+    for call in calls.split():
+        cuda.runtime.fail(call)
     try:
         use()
     except CudaError as error:

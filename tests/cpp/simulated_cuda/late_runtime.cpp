@@ -16,7 +16,7 @@ struct host {
     cudaError_t last_error = cudaSuccess;
     cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
     int until_failure = -1;
-    std::string failing;
+    std::set<std::string> failing;
 };
 host now;
 
@@ -31,7 +31,7 @@ bool is_pinned(const void* address) { return pinned || place_of(address).type ==
 /// Notes the call, and whether it comes now.
 bool fails(const char* name) {
     calls.emplace_back(name);
-    if (now.failing == name) return now.failing.clear(), true;
+    if (now.failing.erase(name) != 0) return true;
     return now.until_failure >= 0 && now.until_failure-- == 0;
 }
 
@@ -74,7 +74,7 @@ void fail_after(int successes) {
     now.until_failure = successes;
 }
 
-void fail(const std::string& name) { now.failing = name; }
+void fail(const std::string& name) { now.failing.insert(name); }
 
 int unreleased() { return unreleased_blocks(); }
 
