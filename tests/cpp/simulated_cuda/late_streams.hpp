@@ -14,8 +14,8 @@ struct mark {
 
 struct event {
     int device;
-    std::shared_ptr<mark> last;  ///< where it was last recorded; null before
-    graph captured_in = 0;       ///< the graph that it was last recorded into
+    std::shared_ptr<mark> last{}; ///< where it was last recorded; null before
+    graph captured_in = 0;        ///< the graph that it was last recorded into
 };
 
 event* new_event(int device);
