@@ -75,20 +75,19 @@ void move_block(const side& to, const side& from, std::byte* target, const std::
     check_cuda(cudaMemcpyAsync(target, source, size, kind, stream.handle), "cudaMemcpyAsync");
 }
 
+/// CUDA may read or write such memory before a copy returns, or later.
 bool is_pageable(const void* host) {
     cudaPointerAttributes found{};
     check_cuda(cudaPointerGetAttributes(&found, host), "cudaPointerGetAttributes");
     return found.type == cudaMemoryTypeUnregistered;
 }
 
-/// A stream that is being captured cannot be waited for. Pageable memory would be read or written at each replay, and
-/// its owner does not know.
-void require_capturable(const device_stream& stream, bool waits, const void* host) {
-    if (capture_of(stream) == 0) return;
-    if (waits || is_pageable(host))
-        engine::refuse("copy_", "non_blocking", "non_blocking=True, and host memory that is packed, pinned and of the same dtype",
-                       waits ? "a copy that waits for a captured stream" : "pageable memory on a captured stream",
-                       "do it before the capture");
+/// A stream that is being captured cannot be waited for.
+void require_not_captured(const device_stream& stream) {
+    if (capture_of(stream) != 0)
+        engine::refuse("copy_", "non_blocking",
+                       "non_blocking=True, and host memory that is packed, pinned and of the same dtype",
+                       "a copy that waits for a captured stream", "do it before the capture");
 }
 
 } // namespace
@@ -103,11 +102,11 @@ void transfer(const memory_on_stream& target, const memory_on_stream& source, co
 
     const bool on_host = to.is_host() || from.is_host();
     const bool staged = (gathers && from.is_host()) || (scatters && to.is_host());
-    const bool waits = on_host && (staged || !non_blocking);
     const device_stream stream = to.is_host() ? from.stream() : to.stream();
     const device_in_use here(stream.device);
-    if (on_host) require_capturable(stream, waits, to.is_host() ? it.target : it.source);
-    else require_one_capture(from.stream(), stream);
+    const bool waits = on_host && (staged || !non_blocking || is_pageable(to.is_host() ? it.target : it.source));
+    if (waits) require_not_captured(stream);
+    if (!on_host) require_one_capture(from.stream(), stream);
     const relaxed_capture_mode relaxed; // the captures of other threads go on
 
     const std::byte* sent = it.source;

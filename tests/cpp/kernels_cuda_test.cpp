@@ -286,6 +286,9 @@ TEST_F(CudaBackend, WaitsOnlyForMemoryOfTheHost) {
     backend().copy({here, 0}, {there, 5}, steps, false, false);
     EXPECT_EQ(taken_work(), (lines{"to host 5", "synchronize 5"}));
     backend().copy({here, 0}, {there, 5}, steps, false, true);
+    EXPECT_EQ(taken_work(), (lines{"to host 5", "synchronize 5"})) << "as CUDA may not have";
+    simulated_cuda::pointer = {cudaMemoryTypeHost, 0};
+    backend().copy({here, 0}, {there, 5}, steps, false, true);
     EXPECT_EQ(taken_work(), (lines{"to host 5"}));
     backend().copy({there, 5}, {here, 0}, steps, false, true);
     EXPECT_EQ(taken_work(), (lines{"to device 5"}));
@@ -334,13 +337,9 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
         "cannot share this CUDA memory: expected operands whose streams are both captured by one graph, or neither, "
         "got a captured and an uncaptured stream. Queue the work on both on the captured stream, or do this before "
         "the capture. [CUDA.stream]";
-    const auto no_transfer = [](const std::string& got) {
-        return "copy_ cannot use these operands: expected non_blocking=True, and host memory that is packed, pinned "
-               "and of the same dtype, got " +
-               got + ". Do it before the capture. [copy_.non_blocking]";
-    };
-    const std::string waits = no_transfer("a copy that waits for a captured stream"),
-                      pageable = no_transfer("pageable memory on a captured stream");
+    const std::string waits = "copy_ cannot use these operands: expected non_blocking=True, and host memory that is "
+                              "packed, pinned and of the same dtype, got a copy that waits for a captured stream. "
+                              "Do it before the capture. [copy_.non_blocking]";
     const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
         return [&, own, other] { backend().add({x, own}, {y, other}, {4}, false); };
     };
@@ -360,8 +359,8 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
     EXPECT_EQ(refusal(copy(here, 0, x, 5, false)), waits);
     EXPECT_EQ(refusal(copy(half, 5, apart, 0, true)), waits);
     EXPECT_EQ(refusal(copy(apart, 0, half, 5, true)), waits);
-    EXPECT_EQ(refusal(copy(x, 5, here, 0, true)), pageable);
-    EXPECT_EQ(refusal(copy(here, 0, x, 5, true)), pageable);
+    EXPECT_EQ(refusal(copy(x, 5, here, 0, true)), waits) << "pageable";
+    EXPECT_EQ(refusal(copy(here, 0, x, 5, true)), waits) << "pageable";
 
     EXPECT_EQ(refusal(add(5, 5)), "");
     EXPECT_EQ(taken_log(), (lines{"add_packed 5"}));

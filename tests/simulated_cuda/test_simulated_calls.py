@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_bridge import add_, copy_
+from numpy_bridge import View, add_, copy_, from_pointer
 from repository import ROOT
 from simulated import OnStream, Simulation
 from support import run_python
@@ -43,14 +43,19 @@ OPERATIONS: dict[str, list[Callable[[Pair], object]]] = {
         lambda p: copy_(OnStream(p[0], 5), np.ones((20, 20))),
         lambda p: copy_(np.ones((20, 20)), OnStream(p[0], 5)),
     ],
-    "the same with `non_blocking=True`": [
-        lambda p: copy_(OnStream(p[0], 5), np.ones((20, 20)), non_blocking=True),
+    "the same with `non_blocking=True` and pinned memory": [
+        lambda p: copy_(OnStream(p[0], 5), pinned(p[1]), non_blocking=True),
+        lambda p: copy_(pinned(p[1]), OnStream(p[0], 5), non_blocking=True),
     ],
 }
 
 
-def two(cuda: Simulation) -> Pair:
-    return cuda.block(np.ones((20, 20))), cuda.block(np.ones((20, 20)))
+def two(cuda: Simulation, second: str = "cuda:0") -> Pair:
+    return cuda.block(np.ones((20, 20))), cuda.block(np.ones((20, 20)), second)
+
+
+def pinned(block: np.ndarray) -> View:
+    return from_pointer(block.ctypes.data, block.shape, "f8", device="cpu", owner=block)
 
 
 @pytest.mark.parametrize("row", OPERATIONS)
@@ -61,8 +66,9 @@ def test_calls_of_an_operation(cuda: Simulation, row: str) -> None:
     assert len(expected) == int(number)
     cuda.runtime.set_device(0)
     for operation in OPERATIONS[row]:
-        operation(two(cuda))
-        pair = two(cuda)
+        second = "cuda_host:0" if "pinned" in row else "cuda:0"
+        operation(two(cuda, second))
+        pair = two(cuda, second)
         cuda.calls()
         operation(pair)
         assert cuda.calls() == expected

@@ -170,6 +170,7 @@ def test_a_consumer_of_dlpack_on_another_stream(streams: tuple[Any, Any], copy: 
     """It waits for the stream of the memory, and the host does not."""
     first, second = streams
     x = device_tensor(1)
+    assert (torch.from_dlpack(Request(bridge.view(x), stream=1, copy=copy)) + 1 == 2).all()  # kernels are loaded
     torch.cuda.synchronize()
     with torch.cuda.stream(first):
         sleep()
