@@ -33,7 +33,8 @@ public:
     /// The reason why CUDA cannot be used; empty if it can.
     virtual std::string unavailable() const = 0;
 
-    /// x += y on one device, where managed memory may be used on any. `strides` are those of y for x's shape. If it `interferes`, y is copied first.
+    /// x += y on one device, where managed memory may be used on any. `strides` are those of y for x's shape. If it
+    /// `interferes`, y is copied first.
     virtual void add(const memory_on_stream& x, const memory_on_stream& y, const dims& strides,
                      bool interferes) const = 0;
 

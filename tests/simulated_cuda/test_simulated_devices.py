@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-import numpy_bridge as bridge
 from numpy_bridge import add_, copy_, from_pointer, view
-from simulated import OnStream, Simulation
+from simulated import OnStream, Simulation, Stream
 from support import refused
 
 CALLS: dict[str, Callable[[np.ndarray, int | None], Any]] = {
@@ -57,3 +57,32 @@ def test_a_copy_is_released_where_it_is(cuda: Simulation) -> None:
     del capsule
     assert cuda.runtime.unreleased() == 0
     assert cuda.runtime.contexts() == {1}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([(0, 1), (1, 1), (1, 15)])))
+@pytest.mark.parametrize("reads_managed", [True, False])
+def test_managed_memory_of_one_device_and_memory_of_another(
+    cuda: Simulation, order: list[Stream], reads_managed: bool
+) -> None:
+    """The work is done where the other memory is, in order with the streams of both."""
+    block, far = cuda.block(np.full(8, 100.0), "cuda_managed:0"), cuda.block(np.full(8, 100.0), "cuda:1")
+    managed = from_pointer(block.ctypes.data, 8, "f8", device="cuda_managed:0", owner=block)
+    cuda.write((0, 1), block, 2)
+    cuda.write((1, 15), far, 1)
+    if reads_managed:
+        add_(OnStream(far, 15), managed)
+        seen = cuda.read((1, 15), far)
+        cuda.write((0, 1), block, 100)
+    else:
+        add_(managed, OnStream(far, 15))
+        seen = cuda.read((0, 1), block)
+        cuda.write((1, 15), far, 100)
+    cuda.run(*order)
+    assert (seen == 3).all()
+
+
+def test_memory_of_two_devices_is_not_added(cuda: Simulation) -> None:
+    x, y = cuda.block(np.ones(8)), cuda.block(np.ones(8), "cuda:1")
+    for first, second in ((OnStream(x, 5), OnStream(y, 15)), (OnStream(y, 15), OnStream(x, 5))):
+        with refused("device", "add_", hint="copy y first"):
+            add_(first, second)

@@ -130,7 +130,6 @@ cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps*) {
     return succeed_unless_failing("cudaMemPoolCreate");
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
-cudaError_t cudaMemPoolSetAccess(cudaMemPool_t, const cudaMemAccessDesc*, std::size_t) { return cudaSuccess; }
 cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_t, cudaStream_t stream) {
     const cudaError_t status = note("cudaMallocFromPoolAsync", "pool", stream);
     if (status != cudaSuccess) return status;
@@ -158,7 +157,8 @@ cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* sou
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return note("cudaStreamSynchronize", "synchronize", stream); }
 cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id) {
-    if (const cudaError_t error = succeed_unless_failing("cudaStreamGetCaptureInfo"); error != cudaSuccess) return error;
+    if (const cudaError_t error = succeed_unless_failing("cudaStreamGetCaptureInfo"); error != cudaSuccess)
+        return error;
     if (captures.empty()) return cudaSuccess;
     if (stream == cudaStreamLegacy) return last_error = cudaErrorInvalidValue; // cudaErrorStreamCaptureImplicit
     const auto found = captures.find(reinterpret_cast<std::uintptr_t>(stream));

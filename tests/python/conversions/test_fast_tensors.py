@@ -72,7 +72,7 @@ print(info.describe_fast_tensors(), numpy_bridge.to_numpy(torch.ones(2)).tolist(
 
 
 def test_torch_is_asked_once_for_each_kind_of_tensor() -> None:
-    """Tensors of inference mode stand for those of CUDA devices: both differ from ordinary ones of the CPU."""
+    """Tensors of inference mode stand for those of CUDA devices: both are another kind than ordinary ones."""
     code = """
 import numpy as np, torch
 import numpy_bridge as bridge

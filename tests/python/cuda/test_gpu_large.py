@@ -53,10 +53,13 @@ def test_operations(name: str) -> None:
     assert torch.equal(x, expected)
 
 
-@pytest.mark.parametrize(("source", "target"), [("float16", "float32"), ("uint8", "float32"), ("int16", "int64")])
+@pytest.mark.parametrize(
+    ("source", "target"), [("float16", "float32"), ("uint8", "float32"), ("int16", "int64")]
+)
 def test_casts(source: str, target: str) -> None:
     count = COUNT // 4
-    x, y = torch.zeros(count, dtype=getattr(torch, target), device="cuda"), counting(count, getattr(torch, source))
+    x = torch.zeros(count, dtype=getattr(torch, target), device="cuda")
+    y = counting(count, getattr(torch, source))
     copy_(x, y)
     assert torch.equal(x, y.to(x.dtype))
 

@@ -27,7 +27,8 @@ template <class Function> Function driver_function(const char* name) {
 /// Throws cuda_error for a result of the driver's.
 inline void check_driver(int result, const char* call) {
     if (result != 0)
-        throw cuda_error(call, "CUresult " + std::to_string(result), "the CUDA driver's documentation has these numbers");
+        throw cuda_error(call, "CUresult " + std::to_string(result),
+                         "the CUDA driver's documentation has these numbers");
 }
 
 /// What the runtime has no functions for: the calling thread's context, which may be none.
