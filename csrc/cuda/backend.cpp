@@ -113,7 +113,7 @@ public:
     }
 
     pointer_report inspect(const void* pointer, int device) const override {
-        const device_guard guard(device);
+        const attempted_guard guard(device);
         cudaPointerAttributes found{};
         check_cuda(cudaPointerGetAttributes(&found, pointer), "cudaPointerGetAttributes");
         switch (found.type) {

@@ -6,6 +6,7 @@
 #include <numpy_bridge/cuda/check.hpp>
 #include <numpy_bridge/cuda/stream.hpp>
 
+#include "capture_mode.hpp"
 #include "device_setup.hpp"
 
 namespace numpy_bridge::cuda {
@@ -17,10 +18,13 @@ public:
     stream_block(std::int64_t bytes, device_stream where) : where_(where) {
         const device_guard guard(where.device);
         const auto size = static_cast<std::size_t>(bytes);
-        if (capture_of(where) != 0) check_cuda(cudaMallocAsync(&data_, size, where.handle), "cudaMallocAsync");
-        else
+        if (capture_of(where) != 0) {
+            check_cuda(cudaMallocAsync(&data_, size, where.handle), "cudaMallocAsync");
+        } else {
+            const relaxed_capture_mode relaxed;
             check_cuda(cudaMallocFromPoolAsync(&data_, size, pool_of(where.device), where.handle),
                        "cudaMallocFromPoolAsync");
+        }
     }
     ~stream_block() {
         if (data_ == nullptr) return;

@@ -19,13 +19,14 @@ private:
     device_guard guard_;
 };
 
-/// A guard for releases, which must not throw. After an error the current device stays as it is.
+/// A guard for calls that work on any device, but would make a context on another one. It does not throw: after an error
+/// the current device stays as it is.
 class attempted_guard {
 public:
     explicit attempted_guard(int device) noexcept {
         try {
             guard_.emplace(device);
-        } catch (const cuda_error&) { // memory can be released from any device
+        } catch (const cuda_error&) { // as if there were no guard
         }
     }
 

@@ -92,6 +92,8 @@ def test_addresses_that_are_elsewhere(cuda: Simulation) -> None:
         with refused("device", "pointer", hint="device='cpu'"):
             shared_at(address, "cuda:0")
     assert bridge.shares_memory(shared_at(host.ctypes.data, "cpu"), host)
+    with refused("device", "pointer", hint=None):
+        shared_at(blocks["cuda:0"].ctypes.data, "cuda:7")
 
 
 def test_memory_that_ends_elsewhere(cuda: Simulation) -> None:
