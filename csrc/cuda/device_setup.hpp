@@ -19,8 +19,8 @@ private:
     device_guard guard_;
 };
 
-/// A guard for calls that work on any device, but would make a context on another one. It does not throw: after an error
-/// the current device stays as it is.
+/// A guard for calls that work on any device, but would make a context on another one. It does not throw: after an
+/// error the current device stays as it is.
 class attempted_guard {
 public:
     explicit attempted_guard(int device) noexcept {
