@@ -34,13 +34,14 @@ void release_block(void* context) {
 /// New memory on a device, and its owner.
 std::byte* allocate(std::int64_t bytes, device where, std::uintptr_t stream, owner& lease) {
     const cuda_backend& kernels = cuda_kernels("DLPack", where);
-    const device_block block = [&] {
-        const py::gil_scoped_release unlocked; // waits for the device, too
-        return kernels.allocate(bytes, where.index, stream);
-    }();
-    auto owned = std::make_unique<owned_block>(owned_block{kernels, block});
+    auto owned = std::make_unique<owned_block>(owned_block{kernels, {}});
+    {
+        const py::gil_scoped_release unlocked; // may wait for the device, too
+        owned->block = kernels.allocate(bytes, where.index, stream);
+    }
+    std::byte* const data = owned->block.data;
     lease = {owned.release(), release_block};
-    return block.data;
+    return data;
 }
 
 } // namespace

@@ -21,13 +21,17 @@ const memory_on_stream& leading(const memory_on_stream& x, const memory_on_strea
     return x.description.device.type == device_type::cuda_managed ? y : x;
 }
 
+const memory_on_stream& following(const memory_on_stream& x, const memory_on_stream& y) noexcept {
+    return &leading(x, y) == &x ? y : x;
+}
+
 /// The stream of an operation on one device, ordered with the streams of both operands. The number 0 names no stream:
 /// there is nothing to wait for.
 class ordered_stream {
 public:
     ordered_stream(const memory_on_stream& x, const memory_on_stream& y)
-        : stream_(used_by(leading(x, y), &leading(x, y) == &x ? y : x)),
-          other_(used_by(&leading(x, y) == &x ? y : x, leading(x, y))),
+        : stream_(used_by(leading(x, y), following(x, y))),
+          other_(used_by(following(x, y), leading(x, y))),
           unnamed_(x.stream == 0 || y.stream == 0) {
         if (unnamed_ || !(stream_ == other_)) captured_ = require_one_capture(stream_, other_) != 0;
         queue_wait(other_, stream_);
