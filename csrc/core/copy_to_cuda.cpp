@@ -1,9 +1,50 @@
 #include "copy_to_cuda.hpp"
 
+#include <memory>
+#include <optional>
+
 #include "cuda_module.hpp"
 #include "in_place.hpp"
 
 namespace numpy_bridge {
+
+namespace {
+
+struct owned_block {
+    const cuda_backend& kernels;
+    device_block block;
+};
+
+bool holds_gil() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked() != nullptr;
+#else
+    return _PyThreadState_UncheckedGet() != nullptr; // unlike PyGILState_Check, right after the interpreter's end too
+#endif
+}
+
+/// Waits for the device, so other threads run meanwhile.
+void release_block(void* context) {
+    const std::unique_ptr<owned_block> owned(static_cast<owned_block*>(context));
+    std::optional<py::gil_scoped_release> unlocked;
+    if (holds_gil()) unlocked.emplace();
+    owned->kernels.release(owned->block);
+}
+
+/// New memory on a device, and its owner.
+std::byte* allocate(std::int64_t bytes, device where, std::uintptr_t stream, owner& lease) {
+    const cuda_backend& kernels = cuda_kernels("DLPack", where);
+    auto owned = std::make_unique<owned_block>(owned_block{kernels, {}});
+    {
+        const py::gil_scoped_release unlocked; // may wait for the device, too
+        owned->block = kernels.allocate(bytes, where.index, stream);
+    }
+    std::byte* const data = owned->block.data;
+    lease = {owned.release(), release_block};
+    return data;
+}
+
+} // namespace
 
 void copy_to_cuda(const view& from, device where, std::uintptr_t stream, imported& out) {
     validate_device(where, "DLPack");
@@ -14,9 +55,8 @@ void copy_to_cuda(const view& from, device where, std::uintptr_t stream, importe
     m.device = where;
     m.readonly = false;
     fill_c_strides(m.ndim, m.shape, itemsize(m), out.strides.data());
-    out.lease = cuda_kernels("DLPack", where).allocate(byte_count(m), where.index, stream);
+    m.data = allocate(byte_count(m), where, stream, out.lease);
     out.stream = stream;
-    m.data = static_cast<std::byte*>(out.lease.context());
     copy_in_place({m, stream}, {from.description(), from.stream()}, false);
 }
 

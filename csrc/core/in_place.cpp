@@ -33,7 +33,9 @@ void require_host_or_cuda(const char* operation, const memory& m) {
 void require_one_device(const memory& x, const memory& y) {
     require_host_or_cuda("add_", x);
     require_host_or_cuda("add_", y);
-    if (is_host(x.device) ? is_host(y.device) : is_cuda(y.device) && x.device.index == y.device.index) return;
+    const bool managed = x.device.type == device_type::cuda_managed || y.device.type == device_type::cuda_managed;
+    const bool same = is_cuda(x.device) && is_cuda(y.device) && (x.device.index == y.device.index || managed);
+    if (same || (is_host(x.device) && is_host(y.device))) return;
     refuse("add_", "device", "memory on " + name_of(x.device) + ", like x", name_of(y.device),
            "copy y first: numpy_bridge.copy_(new, y), where new is an array on " + name_of(x.device));
 }

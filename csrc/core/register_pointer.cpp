@@ -65,7 +65,8 @@ void check_on_device(const view& described) {
     const auto* kernels = cuda_kernels_if_any();
     const auto bounds = bounds_of(layout_of(m));
     if (kernels == nullptr || !bounds) return;
-    require_described_device(m, kernels->inspect(m.data + bounds->low), kernels->inspect(m.data + bounds->high - 1));
+    const auto found = [&](std::int64_t at) { return kernels->inspect(m.data + at, m.device.index); };
+    require_described_device(m, found(bounds->low), found(bounds->high - 1));
 }
 
 } // namespace

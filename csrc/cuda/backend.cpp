@@ -4,6 +4,7 @@
 
 #include "block.hpp"
 #include "capture_mode.hpp"
+#include "device_setup.hpp"
 #include "kernels/snapshot.hpp"
 #include "queue.hpp"
 #include "transfer.hpp"
@@ -15,15 +16,25 @@ namespace {
 using kernels::iterate;
 using kernels::iteration;
 
+/// The operand whose device does the work of an operation on one device. Managed memory can be used on any.
+const memory_on_stream& leading(const memory_on_stream& x, const memory_on_stream& y) noexcept {
+    return x.description.device.type == device_type::cuda_managed ? y : x;
+}
+
+const memory_on_stream& following(const memory_on_stream& x, const memory_on_stream& y) noexcept {
+    return &leading(x, y) == &x ? y : x;
+}
+
 /// The stream of an operation on one device, ordered with the streams of both operands. The number 0 names no stream:
 /// there is nothing to wait for.
 class ordered_stream {
 public:
-    ordered_stream(int device, std::uintptr_t own, std::uintptr_t other)
-        : stream_{device, stream_of(own != 0 ? own : other)},
-          other_{device, stream_of(other != 0 ? other : own)},
-          unnamed_(own == 0 || other == 0) {
-        order_streams(other_, stream_);
+    ordered_stream(const memory_on_stream& x, const memory_on_stream& y)
+        : stream_(used_by(leading(x, y), following(x, y))),
+          other_(used_by(following(x, y), leading(x, y))),
+          unnamed_(x.stream == 0 || y.stream == 0) {
+        if (unnamed_ || !(stream_ == other_)) captured_ = require_one_capture(stream_, other_) != 0;
+        queue_wait(other_, stream_);
     }
     device_stream get() const noexcept { return stream_; }
 
@@ -31,13 +42,19 @@ public:
     /// An owner that named no stream continues on the legacy default stream, unless the operation is being captured:
     /// then it has not run yet, and there is nothing to wait for.
     void finish() const {
-        order_streams(stream_, other_);
-        if (unnamed_ && capture_of(stream_) == 0) order_streams(stream_, {stream_.device, cudaStreamLegacy});
+        queue_wait(stream_, other_);
+        if (unnamed_ && !captured_) queue_wait(stream_, {stream_.device, cudaStreamLegacy});
     }
 
 private:
+    static device_stream used_by(const memory_on_stream& x, const memory_on_stream& other) noexcept {
+        const int device = x.description.device.index;
+        const bool takes_others = x.stream == 0 && other.description.device.index == device;
+        return {device, stream_of(takes_others ? other.stream : x.stream)};
+    }
+
     device_stream stream_, other_;
-    bool unnamed_;
+    bool unnamed_, captured_ = false;
 };
 
 /// Calls `work` with the iteration over both operands. If the target interferes with the source, the source is copied
@@ -55,17 +72,12 @@ void read_before_write(const memory& target, const memory& source, const dims& s
 void copy_on_device(const memory_on_stream& target, const memory_on_stream& source, const dims& strides,
                     bool interferes) {
     const memory &to = target.description, &from = source.description;
-    const device_guard guard(to.device.index);
-    const ordered_stream stream(to.device.index, target.stream, source.stream);
+    const device_in_use here(leading(target, source).description.device.index);
+    const ordered_stream stream(target, source);
     read_before_write(to, from, strides, interferes, stream.get(), [&](const iteration& it) {
         queue_copy(to.type, from.type, it, stream.get());
         stream.finish();
     });
-}
-
-void release_block(void* address) {
-    const relaxed_capture_mode relaxed;
-    forget_cuda_error(cudaFree(address)); // on any device
 }
 
 class runtime_backend final : public cuda_backend {
@@ -81,8 +93,8 @@ public:
     void add(const memory_on_stream& x, const memory_on_stream& y, const dims& strides,
              bool interferes) const override {
         const memory& target = x.description;
-        const device_guard guard(target.device.index);
-        const ordered_stream stream(target.device.index, x.stream, y.stream);
+        const device_in_use here(leading(x, y).description.device.index);
+        const ordered_stream stream(x, y);
         read_before_write(target, y.description, strides, interferes, stream.get(), [&](const iteration& it) {
             queue_addition(target.type.id, it, nullptr, stream.get().handle);
             stream.finish();
@@ -91,7 +103,7 @@ public:
 
     void add_value(const memory_on_stream& x, const std::byte* value) const override {
         const memory& target = x.description;
-        const device_guard guard(target.device.index);
+        const device_in_use here(target.device.index);
         constexpr dims broadcast{};
         queue_addition(target.type.id, iterate(target, nullptr, broadcast.data()), value, stream_of(x.stream));
     }
@@ -104,7 +116,8 @@ public:
         transfer(target, source, iterate(to, from.data, strides.data()), non_blocking);
     }
 
-    pointer_report inspect(const void* pointer) const override {
+    pointer_report inspect(const void* pointer, int device) const override {
+        const attempted_guard guard(device);
         cudaPointerAttributes found{};
         check_cuda(cudaPointerGetAttributes(&found, pointer), "cudaPointerGetAttributes");
         switch (found.type) {
@@ -123,7 +136,7 @@ public:
         order_streams({device, stream_of(earlier)}, {device, stream_of(later)});
     }
 
-    owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const override {
+    device_block allocate(std::int64_t bytes, int device, std::uintptr_t stream) const override {
         const device_guard guard(device);
         if (capture_of({device, stream_of(stream)}) != 0)
             engine::refuse("DLPack", "copy", "memory that was allocated before the capture of a graph",
@@ -131,7 +144,13 @@ public:
         const relaxed_capture_mode relaxed;
         void* data = nullptr;
         check_cuda(cudaMalloc(&data, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))), "cudaMalloc");
-        return {data, release_block};
+        return {static_cast<std::byte*>(data), device};
+    }
+
+    void release(device_block block) const noexcept override {
+        const attempted_guard guard(block.device);
+        const relaxed_capture_mode relaxed;
+        forget_cuda_error(cudaFree(block.data));
     }
 };
 

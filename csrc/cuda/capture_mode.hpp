@@ -1,12 +1,13 @@
-/// Allocation while other streams are being captured.
+/// Calls that CUDA counts as unsafe while other streams are being captured.
 #pragma once
 
 #include <numpy_bridge/cuda/check.hpp>
 
 namespace numpy_bridge::cuda {
 
-/// Allows the calling thread to allocate and release memory while graphs are being captured. Without it cudaMalloc and
-/// cudaFree fail, and end every global capture. For memory that no graph under capture uses.
+/// Allows the calling thread to allocate, release and copy memory and to wait for a stream while graphs are being
+/// captured. Without it such calls fail, and end every global capture. For memory that no graph under capture uses, on
+/// the current device, where this makes a context.
 class relaxed_capture_mode {
 public:
     relaxed_capture_mode() noexcept {

@@ -6,7 +6,6 @@
 #include <string>
 
 #include <numpy_bridge/memory.hpp>
-#include <numpy_bridge/owner.hpp>
 
 namespace numpy_bridge {
 
@@ -22,13 +21,20 @@ struct pointer_report {
     device where;
 };
 
+/// Memory on a device, as `allocate` has made it.
+struct device_block {
+    std::byte* data;
+    int device;
+};
+
 /// Operations on checked arguments. Unless stated otherwise they return once the work is queued. They throw cuda_error.
 class cuda_backend {
 public:
     /// The reason why CUDA cannot be used; empty if it can.
     virtual std::string unavailable() const = 0;
 
-    /// x += y on one device. `strides` are those of y for x's shape. If it `interferes`, y is copied first.
+    /// x += y on one device, where managed memory may be used on any. `strides` are those of y for x's shape. If it
+    /// `interferes`, y is copied first.
     virtual void add(const memory_on_stream& x, const memory_on_stream& y, const dims& strides,
                      bool interferes) const = 0;
 
@@ -40,15 +46,18 @@ public:
     virtual void copy(const memory_on_stream& target, const memory_on_stream& source, const dims& strides,
                       bool interferes, bool non_blocking) const = 0;
 
-    virtual pointer_report inspect(const void* pointer) const = 0;
+    /// `device` is the one that the pointer was described to be on: it is in use, and others may not be.
+    virtual pointer_report inspect(const void* pointer, int device) const = 0;
 
     /// Later work on the stream `later` of a device waits for earlier work on the stream `earlier`.
     virtual void order(int device, std::uintptr_t earlier, std::uintptr_t later) const = 0;
 
-    /// Allocates at least 1 byte on a device; the address is the owner's context. The release waits for all work on the
-    /// device, since any stream may have used the memory. Refused for a stream that is being captured; captures on
-    /// other streams are not disturbed.
-    virtual owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const = 0;
+    /// Allocates at least 1 byte on a device. Refused for a stream that is being captured; captures on other streams
+    /// are not disturbed.
+    virtual device_block allocate(std::int64_t bytes, int device, std::uintptr_t stream) const = 0;
+
+    /// Waits for all work on the device, since any stream may have used the memory. Call it without the GIL.
+    virtual void release(device_block block) const noexcept = 0;
 
 protected:
     ~cuda_backend() = default;

@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "block.hpp"
+#include "capture_mode.hpp"
+#include "device_setup.hpp"
 #include "kernels/packing.hpp"
 #include "queue.hpp"
 
@@ -58,12 +60,13 @@ private:
 void move_block(const side& to, const side& from, std::byte* target, const std::byte* source, std::int64_t bytes) {
     const auto size = static_cast<std::size_t>(bytes);
     if (!to.is_host() && !from.is_host()) {
-        order_streams(from.stream(), to.stream());
+        connect(from.stream().device, to.stream().device);
+        queue_wait(from.stream(), to.stream());
         const device_guard guard(to.stream().device);
         check_cuda(
             cudaMemcpyPeerAsync(target, to.stream().device, source, from.stream().device, size, to.stream().handle),
             "cudaMemcpyPeerAsync");
-        order_streams(to.stream(), from.stream()); // before the source is changed or released
+        queue_wait(to.stream(), from.stream()); // before the source is changed or released
         return;
     }
     const device_stream stream = to.is_host() ? from.stream() : to.stream();
@@ -72,10 +75,18 @@ void move_block(const side& to, const side& from, std::byte* target, const std::
     check_cuda(cudaMemcpyAsync(target, source, size, kind, stream.handle), "cudaMemcpyAsync");
 }
 
+/// CUDA may read or write such memory before a copy returns, or later.
+bool is_pageable(const void* host) {
+    cudaPointerAttributes found{};
+    check_cuda(cudaPointerGetAttributes(&found, host), "cudaPointerGetAttributes");
+    return found.type == cudaMemoryTypeUnregistered;
+}
+
 /// A stream that is being captured cannot be waited for.
 void require_not_captured(const device_stream& stream) {
     if (capture_of(stream) != 0)
-        engine::refuse("copy_", "non_blocking", "non_blocking=True, and packed host memory of the same dtype",
+        engine::refuse("copy_", "non_blocking",
+                       "non_blocking=True, and host memory that is packed, pinned and of the same dtype",
                        "a copy that waits for a captured stream", "do it before the capture");
 }
 
@@ -91,10 +102,12 @@ void transfer(const memory_on_stream& target, const memory_on_stream& source, co
 
     const bool on_host = to.is_host() || from.is_host();
     const bool staged = (gathers && from.is_host()) || (scatters && to.is_host());
-    const bool waits = on_host && (staged || !non_blocking);
     const device_stream stream = to.is_host() ? from.stream() : to.stream();
+    const device_in_use here(stream.device);
+    const bool waits = on_host && (staged || !non_blocking || is_pageable(to.is_host() ? it.target : it.source));
     if (waits) require_not_captured(stream);
     if (!on_host) require_one_capture(from.stream(), stream);
+    const relaxed_capture_mode relaxed; // the captures of other threads go on
 
     const std::byte* sent = it.source;
     if (gathers) {
@@ -104,10 +117,7 @@ void transfer(const memory_on_stream& target, const memory_on_stream& source, co
     }
     std::byte* received = scatters ? to.new_block(bytes) : it.target;
     move_block(to, from, received, sent, bytes);
-    if (waits) {
-        const device_guard guard(stream.device);
-        check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
-    }
+    if (waits) check_cuda(cudaStreamSynchronize(stream.handle), "cudaStreamSynchronize");
     if (scatters) to.copy(to.type(), to.type(), out_of_block(it, received, size));
 }
 

@@ -35,6 +35,11 @@ void add_strided_on_cuda(dtype id, const strided_walk& walk, const constant& val
     });
 }
 
+cudaError_t load_addition() {
+    cudaFuncAttributes attributes{};
+    return cudaFuncGetAttributes(&attributes, add_rows_kernel<float>);
+}
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

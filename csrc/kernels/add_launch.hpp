@@ -14,6 +14,9 @@ void add_rows_on_cuda(dtype id, const row_addition& a, cudaStream_t stream);
 
 void add_strided_on_cuda(dtype id, const strided_walk& walk, const constant& value, cudaStream_t stream);
 
+/// Loads the module that has these kernels, on the current device.
+cudaError_t load_addition();
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

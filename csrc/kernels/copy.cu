@@ -73,6 +73,11 @@ void cast_any_on_cuda(element_codec to, element_codec from, const strided_walk& 
     cast_any_kernel<<<blocks_for(walk.elements), threads_per_block, 0, stream>>>(walk, to, from, size);
 }
 
+cudaError_t load_copy() {
+    cudaFuncAttributes attributes{};
+    return cudaFuncGetAttributes(&attributes, cast_any_kernel);
+}
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -22,6 +22,9 @@ bool cast_on_cuda(cast_pair cast, const iteration& it, cudaStream_t stream);
 /// Any pair, in any byte order, more slowly. Aligned elements.
 void cast_any_on_cuda(element_codec to, element_codec from, const strided_walk& walk, cudaStream_t stream);
 
+/// Loads the module that has these kernels, on the current device.
+cudaError_t load_copy();
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

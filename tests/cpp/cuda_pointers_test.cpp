@@ -25,7 +25,7 @@ constexpr device first_device{device_type::cuda, 0}, second_device{device_type::
 TEST(CudaPointers, TellWhereTheyLead) {
     const auto inspected = [](cudaMemoryType type) {
         simulated_cuda::pointer = {type, 1};
-        return backend().inspect(nullptr);
+        return backend().inspect(nullptr, 0);
     };
     EXPECT_EQ(inspected(cudaMemoryTypeDevice).where.type, device_type::cuda);
     EXPECT_EQ(inspected(cudaMemoryTypeDevice).where.index, 1);
@@ -42,7 +42,7 @@ TEST(CudaPointers, AreRefusedWhereTheyLeadElsewhere) {
         numpy_bridge::memory m = a.memory();
         m.device = described;
         try {
-            const pointer_report found = backend().inspect(nullptr);
+            const pointer_report found = backend().inspect(nullptr, 0);
             require_described_device(m, found, last.value_or(found));
         } catch (const numpy_bridge::sharing_error& error) {
             return error.what();

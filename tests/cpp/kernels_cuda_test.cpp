@@ -31,19 +31,43 @@ using lines = std::vector<std::string>;
 
 constexpr device first_device{device_type::cuda, 0}, second_device{device_type::cuda, 1};
 
+numpy_bridge::memory on(device where, const array& a, byte_order order = byte_order::native) {
+    numpy_bridge::memory m = a.memory();
+    m.device = where;
+    m.type.order = order;
+    return m;
+}
+
+numpy_bridge::memory on(device, array&&) = delete; // the description points into the array
+
 class CudaBackend : public testing::Test {
 protected:
+    /// Uses both devices for the first time.
+    static void SetUpTestSuite() {
+        std::array<std::int32_t, 8> values{};
+        const array whole = c_order(reinterpret_cast<std::uint64_t>(values.data()), dtype::int32, {4});
+        const array half = whole.sliced(0, 0, 4, 2);
+        for (const device where : {first_device, second_device}) {
+            const auto x = on(where, whole), gathered = on(where, half);
+            backend().add({x, 5}, {x, 5}, {4}, true);
+            const auto there = on(where.index == 0 ? second_device : first_device, half);
+            backend().copy({there, 5}, {gathered, 5}, {8}, false, false);
+        }
+    }
     void SetUp() override {
         simulated_cuda::log.clear();
         simulated_cuda::captures.clear();
+        simulated_cuda::pointer = {cudaMemoryTypeUnregistered, 0};
     }
     void TearDown() override { EXPECT_EQ(simulated_cuda::blocks, 0); }
 
     static std::vector<std::string> taken_log() { return std::exchange(simulated_cuda::log, {}); }
-    /// The same without changes of device, which kernels_cuda_order_test.cpp is about.
+    /// The same without changes of device, which kernels_cuda_order_test.cpp is about, and of the capture mode.
     static std::vector<std::string> taken_work() {
         std::vector<std::string> all = taken_log();
-        const auto is_change = [](const std::string& line) { return line.rfind("device", 0) == 0; };
+        const auto is_change = [](const std::string& line) {
+            return line.rfind("device", 0) == 0 || line.rfind("context", 0) == 0 || line.rfind("mode", 0) == 0;
+        };
         all.erase(std::remove_if(all.begin(), all.end(), is_change), all.end());
         return all;
     }
@@ -62,15 +86,6 @@ template <class Ours, class Oracle> void compare(block_with_array& target, Ours 
     ours();
     ASSERT_EQ(target.bytes, expected) << target.view;
 }
-
-numpy_bridge::memory on(device where, const array& a, byte_order order = byte_order::native) {
-    numpy_bridge::memory m = a.memory();
-    m.device = where;
-    m.type.order = order;
-    return m;
-}
-
-numpy_bridge::memory on(device, array&&) = delete; // the description points into the array
 
 std::int64_t aligned_offset(dice& random, dtype id) {
     return random.between(0, 7) * numpy_bridge::info(id).alignment; // of complex numbers that of a part
@@ -203,14 +218,17 @@ TEST_F(CudaBackend, LetsAConsumersStreamWait) {
 
 /// What `__dlpack__(copy=True)` hands out.
 TEST_F(CudaBackend, AllocatesMemoryThatIsReleasedOnce) {
-    numpy_bridge::owner block = backend().allocate(12, 1, 5);
-    EXPECT_NE(block.context(), nullptr);
-    EXPECT_EQ(taken_log(), (lines{"device 1", "mode 2", "malloc 12 bytes", "mode 0", "device 0"}));
-    block.reset();
-    EXPECT_EQ(taken_log(), (lines{"mode 2", "free", "mode 0"})) << "relaxed, or others' captures would be lost";
-    EXPECT_NE(backend().allocate(0, 0, 5).context(), nullptr);
-    EXPECT_EQ(taken_log(), (lines{"mode 2", "malloc 1 bytes", "mode 0", "mode 2", "free", "mode 0"}))
-        << "empty memory is somewhere, too";
+    const numpy_bridge::device_block block = backend().allocate(12, 1, 5);
+    EXPECT_NE(block.data, nullptr);
+    EXPECT_EQ(taken_log(), (lines{"device 1", "mode 2", "malloc 12 bytes", "mode 0", "context 0"}));
+    backend().release(block);
+    EXPECT_EQ(taken_log(), (lines{"device 1", "mode 2", "free", "mode 0", "context 0"}))
+        << "relaxed, or others' captures would be lost, and where it is, or the mode would make a context elsewhere";
+    const numpy_bridge::device_block empty = backend().allocate(0, 0, 5);
+    EXPECT_NE(empty.data, nullptr);
+    EXPECT_EQ(taken_log(), (lines{"mode 2", "malloc 1 bytes", "mode 0"})) << "empty memory is somewhere, too";
+    backend().release(empty);
+    taken_log();
 
     simulated_cuda::captures = {{5, 1}};
     try {
@@ -229,7 +247,7 @@ TEST_F(CudaBackend, WorksOnTheDeviceOfTheMemory) {
     const auto x = on(second_device, t.x_view);
     alignas(16) const std::array<std::byte, 16> zero{};
     backend().add_value({x, 5}, zero.data());
-    EXPECT_EQ(taken_log(), (lines{"device 1", "add_rows 5", "device 0"}));
+    EXPECT_EQ(taken_log(), (lines{"device 1", "add_rows 5", "context 0"}));
 }
 
 TEST_F(CudaBackend, WaitsOnlyForMemoryOfTheHost) {
@@ -237,17 +255,20 @@ TEST_F(CudaBackend, WaitsOnlyForMemoryOfTheHost) {
     const auto here = on(numpy_bridge::cpu_device, t.x_view), there = on(first_device, t.y_view);
     const numpy_bridge::dims steps{4};
     backend().copy({here, 0}, {there, 5}, steps, false, false);
-    EXPECT_EQ(taken_log(), (lines{"to host 5", "synchronize 5"}));
+    EXPECT_EQ(taken_work(), (lines{"to host 5", "synchronize 5"}));
     backend().copy({here, 0}, {there, 5}, steps, false, true);
-    EXPECT_EQ(taken_log(), (lines{"to host 5"}));
+    EXPECT_EQ(taken_work(), (lines{"to host 5", "synchronize 5"})) << "as CUDA may not have";
+    simulated_cuda::pointer = {cudaMemoryTypeHost, 0};
+    backend().copy({here, 0}, {there, 5}, steps, false, true);
+    EXPECT_EQ(taken_work(), (lines{"to host 5"}));
     backend().copy({there, 5}, {here, 0}, steps, false, true);
-    EXPECT_EQ(taken_log(), (lines{"to device 5"}));
+    EXPECT_EQ(taken_work(), (lines{"to device 5"}));
     const array every_second = t.x_view.sliced(0, 0, 64, 2);
     const array half = t.y_view.sliced(0, 0, 32);
     backend().copy({on(first_device, half), 5}, {on(numpy_bridge::cpu_device, every_second), 0}, {8}, false, true);
-    EXPECT_EQ(taken_log(), (lines{"to device 5", "synchronize 5"})) << "a staged block must outlive the transfer";
+    EXPECT_EQ(taken_work(), (lines{"to device 5", "synchronize 5"})) << "a staged block must outlive the transfer";
     backend().copy({on(first_device, every_second), 5}, {on(numpy_bridge::cpu_device, half), 0}, {4}, false, true);
-    EXPECT_EQ(taken_log(), (lines{"malloc 5", "to device 5", "move_strided 5", "free 5"}));
+    EXPECT_EQ(taken_work(), (lines{"pool 5", "to device 5", "move_strided 5", "free 5"}));
 }
 
 TEST_F(CudaBackend, OrdersBothStreamsOfATransferBetweenDevices) {
@@ -263,7 +284,7 @@ TEST_F(CudaBackend, ReadsFirstWhatWouldBeOverwritten) {
     const auto x = on(first_device, whole), y = on(first_device, backwards);
     backend().add({x, 5}, {y, 5}, {-4}, true);
     EXPECT_EQ(values, (std::array<std::int32_t, 4>{5, 5, 5, 5}));
-    EXPECT_EQ(taken_log(), (lines{"malloc 5", "move_strided 5", "add_rows 5", "free 5"}));
+    EXPECT_EQ(taken_log(), (lines{"mode 2", "pool 5", "mode 0", "move_strided 5", "add_rows 5", "free 5"}));
 }
 
 /// What would end the capture of a graph is refused before anything is queued.
@@ -287,9 +308,9 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
         "cannot share this CUDA memory: expected operands whose streams are both captured by one graph, or neither, "
         "got a captured and an uncaptured stream. Queue the work on both on the captured stream, or do this before "
         "the capture. [CUDA.stream]";
-    const std::string waits =
-        "copy_ cannot use these operands: expected non_blocking=True, and packed host memory of the same dtype, "
-        "got a copy that waits for a captured stream. Do it before the capture. [copy_.non_blocking]";
+    const std::string waits = "copy_ cannot use these operands: expected non_blocking=True, and host memory that is "
+                              "packed, pinned and of the same dtype, got a copy that waits for a captured stream. "
+                              "Do it before the capture. [copy_.non_blocking]";
     const auto add = [&](std::uintptr_t own, std::uintptr_t other) {
         return [&, own, other] { backend().add({x, own}, {y, other}, {4}, false); };
     };
@@ -309,6 +330,8 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
     EXPECT_EQ(refusal(copy(here, 0, x, 5, false)), waits);
     EXPECT_EQ(refusal(copy(half, 5, apart, 0, true)), waits);
     EXPECT_EQ(refusal(copy(apart, 0, half, 5, true)), waits);
+    EXPECT_EQ(refusal(copy(x, 5, here, 0, true)), waits) << "pageable";
+    EXPECT_EQ(refusal(copy(here, 0, x, 5, true)), waits) << "pageable";
 
     EXPECT_EQ(refusal(add(5, 5)), "");
     EXPECT_EQ(taken_log(), (lines{"add_rows 5"}));
@@ -316,8 +339,9 @@ TEST_F(CudaBackend, LeavesCapturesAlone) {
     EXPECT_EQ(taken_log(), (lines{"record 6", "wait 5", "add_rows 5", "record 5", "wait 6"}));
     EXPECT_EQ(refusal(add(5, 0)), "");
     EXPECT_EQ(taken_log(), (lines{"add_rows 5"})) << "no other stream may be drawn into the capture";
+    simulated_cuda::pointer = {cudaMemoryTypeHost, 0};
     EXPECT_EQ(refusal(copy(x, 5, here, 0, true)), "");
-    EXPECT_EQ(taken_log(), (lines{"to device 5"}));
+    EXPECT_EQ(taken_work(), (lines{"to device 5"}));
     EXPECT_EQ(refusal(add(8, 9)), "") << "the capture of others is no matter";
 }
 
@@ -337,12 +361,14 @@ TEST_F(CudaBackend, ErrorsNameTheCall) {
         return std::string("no error");
     };
     const auto add = [&] { backend().add({x, 5}, {y, 7}, {4}, true); };
+    const auto allocate = [&] { backend().allocate(12, 1, 5); };
     const auto fetch = [&] { backend().copy({h, 0}, {x, 5}, {4}, false, false); };
-    EXPECT_EQ(failure("cudaMallocAsync", add), "cudaMallocAsync: cudaErrorMemoryAllocation");
+    EXPECT_EQ(failure("cudaMallocFromPoolAsync", add), "cudaMallocFromPoolAsync: cudaErrorMemoryAllocation");
     EXPECT_EQ(failure("cudaEventRecord", add), "cudaEventRecord: cudaErrorInvalidValue");
     EXPECT_EQ(failure("cudaStreamWaitEvent", add), "cudaStreamWaitEvent: cudaErrorInvalidValue");
     EXPECT_EQ(failure("add_rows", add), "launch of add_: cudaErrorInvalidValue");
-    EXPECT_EQ(failure("cudaGetDevice", add), "cudaGetDevice: cudaErrorInvalidValue");
+    EXPECT_EQ(failure("cudaStreamGetCaptureInfo", add), "cudaStreamGetCaptureInfo: cudaErrorInvalidValue");
+    EXPECT_EQ(failure("cudaSetDevice", allocate), "cudaSetDevice: cudaErrorInvalidValue");
     EXPECT_EQ(failure("cudaMemcpyAsync", fetch), "cudaMemcpyAsync: cudaErrorInvalidValue");
     EXPECT_EQ(failure("cudaStreamSynchronize", fetch), "cudaStreamSynchronize: cudaErrorInvalidValue");
 }

@@ -39,8 +39,8 @@ def simulation(
 def cuda(simulation: simulated.Simulation) -> Iterator[simulated.Simulation]:
     """Two devices at rest.
 
-    At the end each block and event that was made has been released, once, and no error waits for the next
-    one who asks.
+    At the end each block and event that was made has been released, once, no error waits for the next
+    one who asks, and nothing waited for a device with the GIL.
     """
     simulation.reset()
     yield simulation
@@ -48,6 +48,7 @@ def cuda(simulation: simulated.Simulation) -> Iterator[simulated.Simulation]:
     assert simulation.runtime.unreleased() == 0
     assert simulation.runtime.last_error() == 0
     assert simulation.runtime.current_device() == 0
+    assert simulation.runtime.waits_with_the_gil() == []
 
 
 @pytest.fixture(params=list(itertools.permutations([1, 5, 6])), ids=lambda order: "-".join(map(str, order)))

@@ -1,7 +1,9 @@
 /// How tests look at the CUDA runtime that they play, and what other libraries do on it: the module `simulation`, in
 /// one file with `_cuda`.
 #include <cstring>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -42,12 +44,6 @@ bool run_in_order(const std::vector<named_stream>& order) {
     return run(streams);
 }
 
-int current_device() {
-    int device = -1;
-    cudaGetDevice(&device);
-    return device;
-}
-
 /// Draws a second stream into what the first is captured into, as its library does.
 void fork_capture(named_stream from, named_stream to) {
     cudaEvent_t event = nullptr;
@@ -58,6 +54,9 @@ void fork_capture(named_stream from, named_stream to) {
     cudaEventDestroy(event);
 }
 
+/// Names of the calls that have let the host wait for a device in a thread that held the GIL.
+std::vector<std::string> waits_with_the_gil;
+
 /// What a library does that knows nothing of captures; CUDA's answer.
 int allocate() {
     void* data = nullptr;
@@ -67,6 +66,9 @@ int allocate() {
 } // namespace
 
 PYBIND11_MODULE(simulation, module) {
+    before_waiting = [](const std::string& call) {
+        if (PyGILState_Check() != 0) waits_with_the_gil.push_back(call);
+    };
     module.doc() = "The CUDA runtime that tests play; see late_runtime.hpp. Streams are pairs of device and number.";
     module.def("new_block", new_block_at, "The address of new memory of a cudaMemoryType, on a device, of some bytes.");
     module.def("copy", copy, "Gives a stream a copy of bytes from one address to another.");
@@ -79,8 +81,11 @@ PYBIND11_MODULE(simulation, module) {
     module.def("unreleased", unreleased);
     module.def("calls", [] { return calls; });
     module.def("fail_after", fail_after);
-    module.def("current_device", current_device);
-    module.def("set_device", [](int device) { cudaSetDevice(device); });
+    module.def("fail", fail);
+    module.def("contexts", contexts, "The devices whose primary context has been made.");
+    module.def("current_device", current_device, "As another library sees it.");
+    module.def("set_device", set_device);
+    module.def("waits_with_the_gil", [] { return std::exchange(waits_with_the_gil, {}); });
     module.def("last_error", [] { return static_cast<int>(cudaGetLastError()); });
     module.def("reset", reset);
 }

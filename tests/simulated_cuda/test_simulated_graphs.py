@@ -112,6 +112,8 @@ def test_refusals_leave_a_capture_as_it_was(cuda: Simulation) -> None:
         (streams, lambda: shared.__dlpack__(stream=6, copy=True)),
         (waits, lambda: copy_(on(x), host)),
         (waits, lambda: copy_(host, on(x))),
+        (waits, lambda: copy_(on(x), host, non_blocking=True)),
+        (waits, lambda: copy_(host, on(x), non_blocking=True)),
         (waits, lambda: copy_(on(x[:4]), host[::2], non_blocking=True)),
         (waits, lambda: copy_(host[::2], on(x[:4]), non_blocking=True)),
         (waits, lambda: copy_(on(x), np.ones(8, "f4"), non_blocking=True)),

@@ -92,6 +92,8 @@ def test_addresses_that_are_elsewhere(cuda: Simulation) -> None:
         with refused("device", "pointer", hint="device='cpu'"):
             shared_at(address, "cuda:0")
     assert bridge.shares_memory(shared_at(host.ctypes.data, "cpu"), host)
+    with refused("device", "pointer", hint=None):
+        shared_at(blocks["cuda:0"].ctypes.data, "cuda:7")
 
 
 def test_memory_that_ends_elsewhere(cuda: Simulation) -> None:
@@ -201,7 +203,7 @@ def test_releasing_a_copy_waits_for_the_device(cuda: Simulation) -> None:
     seen = cuda.read((0, 5), values(managed, "f8"))
     cuda.read((0, 6), values(managed, "f8"))
     release()
-    assert cuda.calls()[-2:] == ["cudaFree", "cudaThreadExchangeStreamCaptureMode"]
+    assert cuda.calls()[-3:] == ["cudaFree", "cudaThreadExchangeStreamCaptureMode", "cuCtxSetCurrent"]
     assert not np.isnan(seen).any(), "it came before the release"
 
 

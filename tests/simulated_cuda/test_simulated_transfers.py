@@ -133,11 +133,13 @@ def test_pinned_memory_is_copied_without_waiting(cuda: Simulation) -> None:
 
 
 def test_pageable_memory_may_change_at_once(cuda: Simulation) -> None:
-    """CUDA takes it into memory of its own before the call returns, whatever was asked for."""
+    """The call waits, whatever was asked for: CUDA does not promise to have read it before."""
     block, source, back = cuda.block(np.zeros(8)), np.full(8, 3.0), np.zeros(8)
     copy_(OnStream(block, 5), source, non_blocking=True)
+    assert "cudaStreamSynchronize" in cuda.calls()
     source[:] = 100
     copy_(back, OnStream(block, 5), non_blocking=True)
+    assert "cudaStreamSynchronize" in cuda.calls()
     assert (back == 3).all()
 
 

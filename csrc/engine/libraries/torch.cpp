@@ -1,5 +1,6 @@
 #include <numpy_bridge/libraries/torch.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <new>
 #include <string>
@@ -149,6 +150,25 @@ NUMPY_BRIDGE_INLINE void torch_library::require_device(device where) const {
     known.store(count, std::memory_order_relaxed);
     if (where.index < count) return;
     engine::refuse("torch", "device", "a device that this torch supports", name_of(where), engine::hint_to_host);
+}
+
+NUMPY_BRIDGE_INLINE bool torch_library::is_ordinary(PyObject* x) const noexcept {
+    if (!layout.known()) return false;
+    if (layout.is_ordinary(x)) return true;
+    const std::uintptr_t kind = layout.key_set_of(x);
+    return std::any_of(ordinary_kinds_.begin(), ordinary_kinds_.end(),
+                       [&](const auto& known) { return known.load(std::memory_order_relaxed) == kind; });
+}
+
+NUMPY_BRIDGE_INLINE void torch_library::note_ordinary(PyObject* x) const {
+    if (!layout.known() || !is_exact_tensor(x)) return;
+    const py::object zero = py::handle(x).attr("_is_zerotensor")(); // has no memory
+    if (zero.ptr() != Py_False) return;
+    const std::uintptr_t kind = layout.key_set_of(x);
+    for (auto& known : ordinary_kinds_) {
+        std::uintptr_t found = 0;
+        if (known.compare_exchange_strong(found, kind, std::memory_order_relaxed) || found == kind) return;
+    }
 }
 
 NUMPY_BRIDGE_INLINE torch_library::torch_library(const py::object& torch)

@@ -120,12 +120,12 @@ NUMPY_BRIDGE_INLINE void check_inside_storage(const torch_library& torch, PyObje
 }
 
 NUMPY_BRIDGE_INLINE void check_tensor(const torch_library& torch, PyObject* x, const memory& m, bool writes) {
-    const torch_layout& layout = torch.layout;
     if (m.ndim == 1 && m.shape[0] == 0 && is_uninitialised(x)) refuse_uninitialised(x);
     check_inside_storage(torch, x, m);
-    if (!layout.known() || !layout.is_ordinary(x)) {
+    if (!torch.is_ordinary(x)) {
         if (torch.is_neg.is_true(x)) refuse_obstacle("is_neg");
         if (torch.is_conj.is_true(x)) refuse_obstacle("is_conj");
+        torch.note_ordinary(x);
     }
     if (writes && torch.tracks_grad(x)) refuse_obstacle("requires_grad");
     if (!torch.has_whole_bytes(x, info(m.type.id).dlpack)) refuse_tensor(x, "elements of less than a byte");

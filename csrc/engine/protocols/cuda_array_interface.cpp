@@ -1,5 +1,6 @@
 #include <numpy_bridge/protocols/cuda_array_interface.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <string>
 
@@ -19,8 +20,8 @@ namespace engine {
 
 using get_pointer_attribute = int (*)(void* out, int attribute, unsigned long long pointer);
 
-/// cuPointerGetAttribute of the CUDA driver, which is never unloaded; null if this process has not loaded it.
-NUMPY_BRIDGE_INLINE get_pointer_attribute loaded_driver() {
+/// cuPointerGetAttribute of the CUDA driver; null if this process has not loaded it.
+NUMPY_BRIDGE_INLINE get_pointer_attribute find_in_driver() {
     constexpr const char* name = "cuPointerGetAttribute";
 #ifdef _WIN32
     HINSTANCE__* driver = GetModuleHandleA("nvcuda.dll");
@@ -33,6 +34,15 @@ NUMPY_BRIDGE_INLINE get_pointer_attribute loaded_driver() {
     dlclose(driver);
     return found;
 #endif
+}
+
+/// The same, sought until it is found: the driver is never unloaded.
+NUMPY_BRIDGE_INLINE get_pointer_attribute loaded_driver() {
+    static std::atomic<get_pointer_attribute> known{nullptr};
+    if (const auto found = known.load(std::memory_order_relaxed)) return found;
+    const auto found = find_in_driver();
+    known.store(found, std::memory_order_relaxed);
+    return found;
 }
 
 /// The stream that a dictionary names; 0 for none.
@@ -76,6 +86,9 @@ NUMPY_BRIDGE_INLINE device device_of_pointer(const char* protocol, const std::by
     if (status != 0)
         refuse(protocol, "data", "a pointer to memory of a CUDA device",
                "one that the driver does not know (CUresult " + std::to_string(status) + ")");
+    if (index < 0)
+        refuse(protocol, "data", "a pointer to memory of a CUDA device", "managed memory whose place is the host",
+               "describe it as what it is: numpy_bridge.from_pointer(..., device='cuda_managed:0')");
     return {device_type::cuda, index};
 }
 

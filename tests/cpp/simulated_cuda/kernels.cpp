@@ -80,6 +80,9 @@ void cast_any_on_cuda(element_codec to, element_codec from, const strided_walk& 
     launch(blocks_for(walk.elements), "cast_any", stream, [=](position at) { cast_any(at, walk, to, from, size); });
 }
 
+cudaError_t load_addition() { return simulated_cuda::load("addition"); }
+cudaError_t load_copy() { return simulated_cuda::load("copy"); }
+
 } // namespace kernels
 
 NUMPY_BRIDGE_NAMESPACE_END

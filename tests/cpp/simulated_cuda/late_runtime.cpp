@@ -12,40 +12,13 @@ std::vector<std::string> calls;
 
 namespace {
 
-constexpr int devices = 2;
-
 struct host {
-    int current_device = 0;
     cudaError_t last_error = cudaSuccess;
     cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
     int until_failure = -1;
-    int events = 0; ///< made and not destroyed
+    std::set<std::string> failing;
 };
 host now;
-
-stream resolved(cudaStream_t handle) {
-    const auto number = reinterpret_cast<std::uintptr_t>(handle);
-    return {number <= 2 ? now.current_device : device_of(number), number};
-}
-
-cudaError_t answer(cudaError_t status) {
-    if (status != cudaSuccess) now.last_error = status;
-    return status;
-}
-
-/// Writes the call down. An error if it is the one to fail.
-cudaError_t called(const char* name) {
-    calls.emplace_back(name);
-    if (now.until_failure < 0 || now.until_failure-- > 0) return cudaSuccess;
-    return answer(calls.back() == "cudaMalloc" || calls.back() == "cudaMallocAsync" ? cudaErrorMemoryAllocation
-                                                                                    : cudaErrorInvalidValue);
-}
-
-/// The same for a call that is potentially unsafe while someone captures, as CUDA calls it.
-cudaError_t called_outside_captures(const char* name) {
-    if (const cudaError_t error = called(name); error != cudaSuccess) return error;
-    return answer(now.mode == cudaStreamCaptureModeRelaxed ? cudaSuccess : break_global_captures());
-}
 
 /// False for memory that is known to be on another device.
 bool may_be_on(int device, const void* address) {
@@ -55,16 +28,58 @@ bool may_be_on(int device, const void* address) {
 
 bool is_pinned(const void* address) { return pinned || place_of(address).type == cudaMemoryTypeHost; }
 
+/// Notes the call, and whether it comes now.
+bool fails(const char* name) {
+    calls.emplace_back(name);
+    if (now.failing.erase(name) != 0) return true;
+    return now.until_failure >= 0 && now.until_failure-- == 0;
+}
+
+/// The answer to a call that may take memory of the host: one that does counts as potentially unsafe.
+cudaError_t called_with_host_memory(const char* name, bool pageable) {
+    return pageable ? called_outside_captures(name) : called(name);
+}
+
 } // namespace
+
+std::function<void(const std::string& call)> before_waiting;
+
+cudaError_t answer(cudaError_t status) {
+    if (status != cudaSuccess) now.last_error = status;
+    return status;
+}
+
+cudaError_t called(const char* name) {
+    if (!fails(name)) return cudaSuccess;
+    const bool allocates = calls.back().rfind("cudaMalloc", 0) == 0;
+    return answer(allocates ? cudaErrorMemoryAllocation : cudaErrorInvalidValue);
+}
+
+cudaError_t called_in_driver(const char* name) { return fails(name) ? cudaErrorInvalidValue : cudaSuccess; }
+
+cudaError_t called_outside_captures(const char* name) {
+    working_device();
+    if (const cudaError_t error = called(name); error != cudaSuccess) return error;
+    return answer(now.mode == cudaStreamCaptureModeRelaxed ? cudaSuccess : break_global_captures());
+}
+
+stream resolved(cudaStream_t handle) {
+    const auto number = reinterpret_cast<std::uintptr_t>(handle);
+    const int current = working_device();
+    return {number <= 2 ? current : device_of(number), number};
+}
 
 void fail_after(int successes) {
     calls.clear();
     now.until_failure = successes;
 }
 
-int unreleased() { return unreleased_blocks() + now.events; }
+void fail(const std::string& name) { now.failing.insert(name); }
+
+int unreleased() { return unreleased_blocks(); }
 
 void reset() {
+    reset_devices();
     reset_streams();
     reset_memory();
     now = host{};
@@ -79,9 +94,11 @@ using namespace late_cuda;
 void simulated_cuda::launch(const char*, cudaStream_t to, std::function<void()> kernel) {
     if (called("launch") != cudaSuccess) return;
     const stream where = resolved(to);
-    if (where.device != now.current_device) answer(cudaErrorInvalidValue);
+    if (where.device != working_device()) answer(cudaErrorInvalidValue);
     else give(where, std::move(kernel));
 }
+
+cudaError_t simulated_cuda::load(const char*) { return called_outside_captures("cudaFuncGetAttributes"); }
 
 cudaError_t cudaGetLastError() { return std::exchange(now.last_error, cudaSuccess); }
 const char* cudaGetErrorName(cudaError_t error) {
@@ -105,31 +122,13 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
     *version = CUDART_VERSION;
     return called("cudaRuntimeGetVersion");
 }
-cudaError_t cudaGetDeviceCount(int* count) {
-    *count = devices;
-    return called("cudaGetDeviceCount");
-}
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-    *properties = {"a simulated device", 9, 0, std::size_t{1} << 30, 16};
-    return called("cudaGetDeviceProperties");
-}
-cudaError_t cudaGetDevice(int* device) {
-    *device = now.current_device;
-    return called("cudaGetDevice");
-}
-cudaError_t cudaSetDevice(int device) {
-    if (const cudaError_t error = called("cudaSetDevice"); error != cudaSuccess) return error;
-    if (device < 0 || device >= devices) return answer(cudaErrorInvalidValue);
-    now.current_device = device;
-    return cudaSuccess;
-}
-
 cudaError_t cudaMalloc(void** data, std::size_t bytes) {
     if (const cudaError_t error = called_outside_captures("cudaMalloc"); error != cudaSuccess) return error;
-    return answer(allocate(data, now.current_device, bytes));
+    return answer(allocate(data, working_device(), bytes));
 }
 cudaError_t cudaFree(void* data) {
     if (const cudaError_t error = called_outside_captures("cudaFree"); error != cudaSuccess) return error;
+    if (before_waiting) before_waiting("cudaFree");
     wait_for_device(place_of(data).device);
     return answer(release(data));
 }
@@ -145,9 +144,12 @@ cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-    if (const cudaError_t error = called("cudaMemcpyAsync"); error != cudaSuccess) return error;
     const auto where = resolved(stream);
     const bool captured = capture_of(where) != 0;
+    const bool pageable = (kind == cudaMemcpyHostToDevice && !is_pinned(source)) ||
+                          (kind == cudaMemcpyDeviceToHost && !is_pinned(target));
+    if (const cudaError_t error = called_with_host_memory("cudaMemcpyAsync", pageable); error != cudaSuccess)
+        return error;
     if (kind == cudaMemcpyHostToDevice && !is_pinned(source) && !captured) { // is read before the call returns
         const auto* first = static_cast<const std::byte*>(source);
         give(where, [target, staged = std::vector<std::byte>(first, first + bytes)] {
@@ -167,7 +169,8 @@ cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* sou
     return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    if (const cudaError_t error = called("cudaStreamSynchronize"); error != cudaSuccess) return error;
+    if (const cudaError_t error = called_outside_captures("cudaStreamSynchronize"); error != cudaSuccess) return error;
+    if (before_waiting) before_waiting("cudaStreamSynchronize");
     return answer(wait_for(resolved(stream)));
 }
 
@@ -179,14 +182,14 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatu
     return cudaSuccess;
 }
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+    working_device();
     if (const cudaError_t error = called("cudaThreadExchangeStreamCaptureMode"); error != cudaSuccess) return error;
     std::swap(*mode, now.mode);
     return cudaSuccess;
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* made, unsigned) {
     if (const cudaError_t error = called("cudaEventCreateWithFlags"); error != cudaSuccess) return error;
-    *made = reinterpret_cast<cudaEvent_t>(new_event(now.current_device));
-    ++now.events;
+    *made = reinterpret_cast<cudaEvent_t>(new_event(working_device()));
     return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t made, cudaStream_t stream) {
@@ -197,12 +200,9 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t made, unsigned)
     if (const cudaError_t error = called("cudaStreamWaitEvent"); error != cudaSuccess) return error;
     return answer(wait(resolved(stream), *reinterpret_cast<const event*>(made)));
 }
-cudaError_t cudaEventDestroy(cudaEvent_t) {
-    if (const cudaError_t error = called("cudaEventDestroy"); error != cudaSuccess) return error;
-    --now.events;
-    return cudaSuccess;
-}
+cudaError_t cudaEventDestroy(cudaEvent_t) { return called("cudaEventDestroy"); }
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
+    working_device();
     if (const cudaError_t error = called("cudaPointerGetAttributes"); error != cudaSuccess) return error;
     *attributes = place_of(pointer);
     return cudaSuccess;

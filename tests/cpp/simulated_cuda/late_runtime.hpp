@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -34,8 +35,17 @@ bool run(const std::vector<stream>& order);
 /// Whether all memory of the host is pinned, so that transfers read and write it late as well.
 extern bool pinned;
 
-/// Forgets everything, and frees all memory; device 0 is the current one.
+/// Forgets everything, and frees all memory. No device has a context.
 void reset();
+
+// Devices
+
+/// Those whose primary context has been made, which takes half a gigabyte of the device.
+const std::set<int>& contexts();
+
+/// The current device as another library sees it, which has its own copy of the runtime; and what it sets.
+int current_device();
+void set_device(int device);
 
 // Memory
 
@@ -45,7 +55,7 @@ std::byte* new_block(cudaMemoryType type, int device, std::size_t bytes);
 /// Whose memory it is, by any of its bytes: unregistered for what is not ours, or not any more.
 cudaPointerAttributes place_of(const void* address);
 
-/// What calls of the runtime have made and not yet released: blocks of memory, and events.
+/// What calls of the runtime have made and not yet released: blocks of memory. Events are kept for good.
 int unreleased();
 
 // Graphs
@@ -67,7 +77,13 @@ void replay(graph what, stream on);
 /// The names of all calls since the last `reset` or `fail_after`, as CUDA has them, and "launch" for kernels.
 extern std::vector<std::string> calls;
 
+/// Called before the host waits for a device, with the name of the call that waits.
+extern std::function<void(const std::string& call)> before_waiting;
+
 /// Lets the call after the next `successes` ones fail; none for -1. Forgets the calls until now.
 void fail_after(int successes);
+
+/// Lets the next call of this name fail.
+void fail(const std::string& name);
 
 } // namespace late_cuda

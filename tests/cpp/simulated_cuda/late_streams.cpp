@@ -10,14 +10,13 @@ namespace late_cuda {
 
 namespace {
 
-/// One thing to do, once `after` has been reached for the `time`-th time.
+/// One thing to do, once `after` has been reached.
 struct task {
     std::function<void()> act;
-    const event* after = nullptr;
-    int time = 0;
-    const event* marks = nullptr; ///< the event that it is the mark of
+    std::shared_ptr<const mark> after;
+    std::shared_ptr<const mark> marks; ///< what it reaches
 
-    bool can_run() const noexcept { return after == nullptr || after->reached >= time; }
+    bool can_run() const noexcept { return after == nullptr || after->reached; }
 };
 
 struct recording {
@@ -42,7 +41,7 @@ bool step(std::deque<task>& queue) {
     return true;
 }
 
-std::deque<task>* queue_with_mark_of(const event* awaited) {
+std::deque<task>* queue_with(const std::shared_ptr<const mark>& awaited) {
     for (auto& [name, queue] : now.queues)
         if (std::any_of(queue.begin(), queue.end(), [&](const task& t) { return t.marks == awaited; })) return &queue;
     return nullptr;
@@ -52,10 +51,10 @@ std::deque<task>* queue_with_mark_of(const event* awaited) {
 void drain(std::deque<task>& queue) {
     while (!queue.empty()) {
         if (step(queue)) continue;
-        const event* awaited = queue.front().after;
-        std::deque<task>* other = queue_with_mark_of(awaited);
+        const std::shared_ptr<const mark> awaited = queue.front().after;
+        std::deque<task>* other = queue_with(awaited);
         if (other == nullptr) return; // it waits for ever, which `run` tells
-        while (awaited->reached < queue.front().time)
+        while (!awaited->reached)
             if (!step(*other)) drain(*other);
     }
 }
@@ -69,7 +68,7 @@ cudaError_t broken(graph which, cudaError_t why) {
 
 void give(stream to, std::function<void()> action) {
     if (const graph into = capture_of(to); into != 0) now.graphs.at(into).actions.push_back(std::move(action));
-    else now.queues[to].push_back({std::move(action)});
+    else now.queues[to].push_back({std::move(action), nullptr, nullptr});
 }
 
 bool run(const std::vector<stream>& order) {
@@ -83,14 +82,12 @@ event* new_event(int device) {
     return now.events.back().get();
 }
 
-cudaError_t record(event& mark, stream in) {
-    if (mark.device != in.device) return cudaErrorInvalidValue;
-    mark.captured_in = capture_of(in);
-    if (mark.captured_in != 0) return cudaSuccess; // the order of a recording is that of the calls
-    ++mark.recorded;
-    task reaching{[&mark] { ++mark.reached; }};
-    reaching.marks = &mark;
-    now.queues[in].push_back(std::move(reaching));
+cudaError_t record(event& recorded, stream in) {
+    if (recorded.device != in.device) return cudaErrorInvalidValue;
+    recorded.captured_in = capture_of(in);
+    if (recorded.captured_in != 0) return cudaSuccess; // the order of a recording is that of the calls
+    recorded.last = std::make_shared<mark>();
+    now.queues[in].push_back({[last = recorded.last] { last->reached = true; }, nullptr, recorded.last});
     return cudaSuccess;
 }
 
@@ -99,10 +96,7 @@ cudaError_t wait(stream waiting, const event& awaited) {
     if (awaited.captured_in != 0 && into == 0) now.captured[waiting] = awaited.captured_in; // is captured, too
     else if (awaited.captured_in != into) return broken(into, cudaErrorStreamCaptureIsolation);
     if (awaited.captured_in != 0) return cudaSuccess;
-    task waits{[] {}};
-    waits.after = &awaited;
-    waits.time = awaited.recorded;
-    now.queues[waiting].push_back(std::move(waits));
+    now.queues[waiting].push_back({[] {}, awaited.last, nullptr});
     return cudaSuccess;
 }
 
@@ -148,6 +142,11 @@ void replay(graph what, stream on) {
     for (const auto& action : now.graphs.at(what).actions) give(on, action);
 }
 
-void reset_streams() { now = world{}; }
+void reset_streams() {
+    auto events = std::move(now.events); // whoever made them may use them again
+    for (const auto& each : events) *each = event{each->device};
+    now = world{};
+    now.events = std::move(events);
+}
 
 } // namespace late_cuda

@@ -1,20 +1,26 @@
 /// What late_runtime.cpp is made of: streams, events and graphs.
 #pragma once
 
+#include <memory>
+
 #include "late_runtime.hpp"
 
 namespace late_cuda {
 
+/// A place in the queue of a stream.
+struct mark {
+    bool reached = false;
+};
+
 struct event {
     int device;
-    int recorded = 0;      ///< times that it has been given to a stream
-    int reached = 0;       ///< and that the stream has got there
-    graph captured_in = 0; ///< the graph that it was last recorded into
+    std::shared_ptr<mark> last{}; ///< where it was last recorded; null before
+    graph captured_in = 0;        ///< the graph that it was last recorded into
 };
 
 event* new_event(int device);
 
-cudaError_t record(event& mark, stream in);
+cudaError_t record(event& recorded, stream in);
 cudaError_t wait(stream waiting, const event& awaited);
 
 /// The graph that records what the stream is given; 0 for none.
@@ -29,6 +35,32 @@ void wait_for_device(int device);
 cudaError_t break_global_captures();
 
 void reset_streams();
+
+// late_runtime.cpp
+
+/// Leaves an error to cudaGetLastError.
+cudaError_t answer(cudaError_t status);
+
+/// Writes the call down. An error if it is the one to fail.
+cudaError_t called(const char* name);
+
+/// The same for one of the driver, which leaves nothing to cudaGetLastError.
+cudaError_t called_in_driver(const char* name);
+
+/// The same for a call that is potentially unsafe while someone captures, as CUDA calls it.
+cudaError_t called_outside_captures(const char* name);
+
+/// The stream of a handle: for a default stream, that of the device that works.
+stream resolved(cudaStream_t handle);
+
+// late_devices.cpp
+
+constexpr int devices = 2;
+
+/// The device of the thread's context, which is made if there is none.
+int working_device();
+
+void reset_devices();
 
 // late_memory.cpp
 

@@ -22,7 +22,23 @@ cudaError_t last_error = cudaSuccess;
 cudaError_t succeed_unless_failing(const std::string& call) {
     if (call != failing) return cudaSuccess;
     failing.clear();
-    return last_error = call == "cudaMallocAsync" ? cudaErrorMemoryAllocation : cudaErrorInvalidValue;
+    return last_error = call.rfind("cudaMalloc", 0) == 0 ? cudaErrorMemoryAllocation : cudaErrorInvalidValue;
+}
+
+// The driver's functions. A context is the number of its device, and 1.
+
+int get_context_device(int* device) {
+    *device = current_device;
+    return failing == "cuCtxGetDevice" ? 201 : 0;
+}
+int get_context(void** context) {
+    *context = reinterpret_cast<void*>(std::uintptr_t(current_device + 1));
+    return 0;
+}
+int set_context(void* context) {
+    current_device = static_cast<int>(reinterpret_cast<std::uintptr_t>(context)) - 1;
+    log.push_back("context " + std::to_string(current_device));
+    return 0;
 }
 
 } // namespace
@@ -36,6 +52,8 @@ void launch(const char* name, cudaStream_t stream, std::function<void()> kernel)
     kernel();
     note(name, name, stream);
 }
+
+cudaError_t load(const char*) { return cudaSuccess; }
 
 } // namespace simulated_cuda
 
@@ -66,9 +84,27 @@ cudaError_t cudaGetDevice(int* device) {
     return succeed_unless_failing("cudaGetDevice");
 }
 cudaError_t cudaSetDevice(int device) {
+    if (const cudaError_t error = succeed_unless_failing("cudaSetDevice"); error != cudaSuccess) return error;
     log.push_back("device " + std::to_string(device));
     current_device = device;
-    return succeed_unless_failing("cudaSetDevice");
+    return cudaSuccess;
+}
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned, unsigned long long,
+                                             cudaDriverEntryPointQueryResult* found) {
+    const std::string name = symbol;
+    *function = reinterpret_cast<void*>(set_context);
+    if (name == "cuCtxGetDevice") *function = reinterpret_cast<void*>(get_context_device);
+    if (name == "cuCtxGetCurrent") *function = reinterpret_cast<void*>(get_context);
+    if (found != nullptr) *found = cudaDriverEntryPointSuccess;
+    return succeed_unless_failing("cudaGetDriverEntryPointByVersion");
+}
+cudaError_t cudaDeviceCanAccessPeer(int* can, int, int) {
+    *can = 1;
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned) {
+    log.push_back("peer " + std::to_string(peer));
+    return last_error = cudaErrorPeerAccessAlreadyEnabled; // as another library has done
 }
 cudaError_t cudaMalloc(void** data, std::size_t bytes) {
     log.push_back("malloc " + std::to_string(bytes) + " bytes");
@@ -84,6 +120,18 @@ cudaError_t cudaFree(void* data) {
 }
 cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t stream) {
     const cudaError_t status = note("cudaMallocAsync", "malloc", stream);
+    if (status != cudaSuccess) return status;
+    *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    ++blocks;
+    return cudaSuccess;
+}
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps*) {
+    *pool = nullptr;
+    return succeed_unless_failing("cudaMemPoolCreate");
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_t, cudaStream_t stream) {
+    const cudaError_t status = note("cudaMallocFromPoolAsync", "pool", stream);
     if (status != cudaSuccess) return status;
     *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
     ++blocks;
@@ -109,6 +157,8 @@ cudaError_t cudaMemcpyPeerAsync(void* target, int target_device, const void* sou
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return note("cudaStreamSynchronize", "synchronize", stream); }
 cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id) {
+    if (const cudaError_t error = succeed_unless_failing("cudaStreamGetCaptureInfo"); error != cudaSuccess)
+        return error;
     if (captures.empty()) return cudaSuccess;
     if (stream == cudaStreamLegacy) return last_error = cudaErrorInvalidValue; // cudaErrorStreamCaptureImplicit
     const auto found = captures.find(reinterpret_cast<std::uintptr_t>(stream));

@@ -69,3 +69,33 @@ print(info.describe_fast_tensors(), numpy_bridge.to_numpy(torch.ones(2)).tolist(
     printed = run_python(code, NUMPY_BRIDGE_FAST_TENSORS="1").replace("'", '"')
     assert printed.startswith('{"on": False, "reason": "not found for torch 2')
     assert printed.endswith("} [1.0, 1.0]\n")
+
+
+def test_torch_is_asked_once_for_each_kind_of_tensor() -> None:
+    """Tensors of inference mode stand for those of CUDA devices: both are another kind than ordinary ones."""
+    code = """
+import numpy as np, torch
+import numpy_bridge as bridge
+from torch.overrides import TorchFunctionMode
+
+class Asked(TorchFunctionMode):
+    def __torch_function__(self, function, types, arguments=(), keywords=None):
+        names.append(function.__name__)
+        return function(*arguments, **(keywords or {}))
+
+with torch.inference_mode():
+    first, second, complex_ones = torch.ones(3), torch.ones(2, 2).t(), torch.ones(3, dtype=torch.complex64)
+    unreadable = (complex_ones.conj(), first._neg_view(), torch._efficientzerotensor(3))
+for tensor in (torch.ones(1), first, second):
+    names = []
+    with Asked():
+        shared = bridge.view(tensor)
+    print(*[name for name in names if name in ("is_neg", "is_conj")])
+    assert bridge.shares_memory(shared, tensor)
+for tensor in unreadable:
+    try:
+        bridge.view(tensor)
+    except bridge.SharingError as error:
+        print(error.field)
+"""
+    assert run_python(code).splitlines() == ["", "is_neg is_conj", "", "is_conj", "is_neg", "data"]

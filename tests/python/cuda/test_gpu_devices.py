@@ -8,7 +8,8 @@ import pytest
 
 import numpy_bridge as bridge
 from gpu_streams import sleep, torch
-from numpy_bridge import add_, copy_
+from numpy_bridge import add_, copy_, from_pointer
+from support import run_python
 
 COUNT = 1 << 20
 
@@ -66,6 +67,53 @@ def test_copies_between_devices_are_in_order_with_both() -> None:
         seen = x.clone()
     first.synchronize()
     assert (seen == 3).all()
+
+
+@needs_two
+def test_no_context_is_made_on_another_device() -> None:
+    """Half a gigabyte of device 0 is not taken by a process that uses device 1."""
+    lines = run_python(
+        """
+import ctypes
+import torch
+import numpy_bridge as bridge
+
+driver = ctypes.CDLL("libcuda.so.1")
+
+def is_active(device):
+    flags, active = ctypes.c_uint(), ctypes.c_int()
+    assert driver.cuDevicePrimaryCtxGetState(device, ctypes.byref(flags), ctypes.byref(active)) == 0
+    return bool(active.value)
+
+x = torch.ones(1 << 20, device="cuda:1")
+print(is_active(0))
+bridge.add_(x, 1)
+bridge.add_(x[1:], x[:-1])
+bridge.copy_(torch.zeros(1 << 20), x)
+bridge.view(x).__dlpack__(stream=2, copy=True)
+bridge.from_pointer(x.data_ptr(), 1 << 20, "f4", device="cuda:1", owner=x)
+print(is_active(0), is_active(1), torch.cuda.current_device())
+"""
+    ).splitlines()
+    if lines[0] == "True":
+        pytest.skip("this torch has made a context on device 0 itself")
+    assert lines == ["False", "False True 0"]
+
+
+@needs_two
+def test_managed_memory_is_on_every_device() -> None:
+    """That of device 0 is added to memory of device 1, there."""
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    with cupy.cuda.Device(0), cupy.cuda.using_allocator(cupy.cuda.malloc_managed):
+        block = cupy.full(COUNT, 2, "f4")
+        cupy.cuda.Device(0).synchronize()
+    y = from_pointer(block.data.ptr, COUNT, "f4", device="cuda_managed:0", owner=block)
+    x = on(1)
+    add_(x, y)
+    assert (x == 3).all()
+    add_(y, x)
+    torch.cuda.synchronize(1)
+    assert (cupy.asnumpy(block) == 5).all()
 
 
 def test_the_host_and_a_device_are_not_added() -> None:

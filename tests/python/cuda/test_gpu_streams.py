@@ -170,6 +170,8 @@ def test_a_consumer_of_dlpack_on_another_stream(streams: tuple[Any, Any], copy: 
     """It waits for the stream of the memory, and the host does not."""
     first, second = streams
     x = device_tensor(1)
+    warm = torch.from_dlpack(Request(bridge.view(x), stream=1, copy=copy)) + 1  # kernels are loaded
+    assert (warm == 2).all()
     torch.cuda.synchronize()
     with torch.cuda.stream(first):
         sleep()

@@ -90,12 +90,12 @@ def test_values_have_been_read_when_the_call_returns(stream: Any, pinned: bool, 
 
 
 def test_pageable_memory_may_change_at_once(stream: Any) -> None:
-    """CUDA takes it into memory of its own before the call returns, whatever was asked for."""
-    x, source = on_device(0), on_host(3, pinned=False)
+    """The call waits, whatever was asked for: CUDA does not promise to have read it before."""
+    x, source, there = on_device(0), on_host(3, pinned=False), on_host(0, pinned=False)
     copy_(x, source, non_blocking=True)
     source.fill_(100)
-    stream.synchronize()
-    assert (x == 3).all()
+    copy_(there, x, non_blocking=True)
+    assert (there == 3).all()
 
 
 def test_pinned_memory_is_copied_without_waiting() -> None:

@@ -286,6 +286,7 @@ DRIVER = """
 int cuPointerGetAttribute(void* out, int attribute, unsigned long long pointer) {
     if (attribute != 9) return 1;
     if (pointer == 4096) { *(int*)out = 3; return 0; }
+    if (pointer == 12288) { *(int*)out = -2; return 0; } /* managed memory that prefers the host */
     return 201;
 }
 """
@@ -308,6 +309,8 @@ driver = ctypes.CDLL(sys.argv[1])
 assert bridge.view(FakeCudaInterface(data=(4096, False))).device == "cuda:3"
 with refused("data", "__cuda_array_interface__", hint=None):
     bridge.view(FakeCudaInterface(data=(8192, False)))
+with refused("data", "__cuda_array_interface__", hint="device='cuda_managed:0'"):
+    bridge.view(FakeCudaInterface(data=(12288, False)))
 assert bridge.view(FakeCudaInterface(data=(0, False), shape=(0,))).device == "cuda:0"
 """,
         str(library),

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include <numpy_bridge/cuda/check.hpp>
 #include <numpy_bridge/cuda/device_guard.hpp>
+#include <numpy_bridge/cuda/event.hpp>
 #include <numpy_bridge/memory.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -23,37 +23,48 @@ struct device_stream {
     cudaStream_t handle;
 };
 
-/// The id of the graph that a stream is being captured into; 0 for none.
+inline bool operator==(device_stream a, device_stream b) noexcept {
+    return a.device == b.device && a.handle == b.handle;
+}
+
+/// The id of the graph that a stream is being captured into; 0 for none. The legacy default stream cannot be captured,
+/// and must not be asked: the question fails while others are.
 inline unsigned long long capture_of(device_stream s) {
+    if (s.handle == cudaStreamLegacy) return 0;
     const device_guard guard(s.device);
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
     unsigned long long id = 0;
-    // The call fails for the legacy default stream while other streams are captured; it is itself not captured.
-    forget_cuda_error(cudaStreamGetCaptureInfo(s.handle, &status, &id));
+    check_cuda(cudaStreamGetCaptureInfo(s.handle, &status, &id), "cudaStreamGetCaptureInfo");
     return status == cudaStreamCaptureStatusActive ? id : 0;
 }
 
-/// Refuses two streams if only one is being captured: an event between them would end the capture.
-inline void require_one_capture(device_stream a, device_stream b) {
-    if (capture_of(a) != capture_of(b))
+/// Refuses two streams if only one is being captured: an event between them would end the capture. Returns the id of
+/// the graph; 0 for none.
+inline unsigned long long require_one_capture(device_stream a, device_stream b) {
+    const unsigned long long id = capture_of(a);
+    if (!(a == b) && capture_of(b) != id)
         engine::refuse("CUDA", "stream", "operands whose streams are both captured by one graph, or neither",
                        "a captured and an uncaptured stream",
                        "queue the work on both on the captured stream, or do this before the capture");
+    return id;
 }
 
 /// Makes later work on `later` wait for all earlier work on `earlier`. The host does not wait, and a capture of both
-/// streams records it. Raises sharing_error if only one is being captured.
-inline void order_streams(device_stream earlier, device_stream later) {
-    if (earlier.device == later.device && earlier.handle == later.handle) return;
-    require_one_capture(earlier, later);
+/// streams records it. `require_one_capture` has accepted the two.
+inline void queue_wait(device_stream earlier, device_stream later) {
+    if (earlier == later) return;
     const device_guard guard(earlier.device);
-    cudaEvent_t reached = nullptr;
-    check_cuda(cudaEventCreateWithFlags(&reached, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-    const auto release = [](cudaEvent_t event) { forget_cuda_error(cudaEventDestroy(event)); };
-    const std::unique_ptr<CUevent_st, decltype(release)> released(reached, release); // once it is over
-    check_cuda(cudaEventRecord(reached, earlier.handle), "cudaEventRecord");
+    const pooled_event reached(earlier.device);
+    check_cuda(cudaEventRecord(reached.get(), earlier.handle), "cudaEventRecord");
     const device_guard there(later.device);
-    check_cuda(cudaStreamWaitEvent(later.handle, reached, 0), "cudaStreamWaitEvent");
+    check_cuda(cudaStreamWaitEvent(later.handle, reached.get(), 0), "cudaStreamWaitEvent");
+}
+
+/// The same, and raises sharing_error if only one of the streams is being captured.
+inline void order_streams(device_stream earlier, device_stream later) {
+    if (earlier == later) return;
+    require_one_capture(earlier, later);
+    queue_wait(earlier, later);
 }
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -92,6 +92,14 @@ public:
     /// A faster way to read most of these.
     const torch_layout layout;
 
+    /// Whether memory holds the values of `x`, as `note_ordinary` has been told of a tensor of the same kind. False
+    /// means: ask torch.
+    bool is_ordinary(PyObject* x) const noexcept;
+
+    /// Remembers that torch calls `x` neither negated nor conjugated. All ordinary tensors of CUDA devices are one
+    /// kind, those of inference mode another.
+    void note_ordinary(PyObject* x) const;
+
     /// `x.requires_grad`.
     bool tracks_grad(PyObject* x) const {
         return !(layout.known() && layout.is_untracked(x)) && requires_grad.is_true(x);
@@ -133,6 +141,7 @@ private:
     PyObject* int8_;
     PyObject* uint8_;
     std::bitset<dtype_table.size()> dtypes_;
+    mutable std::array<std::atomic<std::uintptr_t>, 4> ordinary_kinds_{}; // key sets; 0: free
     mutable std::array<std::atomic<int>, 32> device_counts_{}; // by DLPack's device type; asked for where too few
 };
 

@@ -62,9 +62,10 @@ public:
 
     /// Whether memory holds the tensor's values: the tensor is dispatched as an ordinary CPU tensor is, so it
     /// is not negated, conjugated, zero, wrapped, sparse or quantized. False means: ask torch.
-    bool is_ordinary(PyObject* tensor) const noexcept {
-        return engine::word_at(impl_of(tensor), key_set_) == ordinary_keys_;
-    }
+    bool is_ordinary(PyObject* tensor) const noexcept { return key_set_of(tensor) == ordinary_keys_; }
+
+    /// By what torch dispatches the tensor: its device, negation, conjugation and the like. Never 0.
+    std::uintptr_t key_set_of(PyObject* tensor) const noexcept { return engine::word_at(impl_of(tensor), key_set_); }
 
     /// True if autograd does not track the tensor. False means: ask torch.
     bool is_untracked(PyObject* tensor) const noexcept { return engine::word_at(impl_of(tensor), autograd_) == 0; }
