@@ -1,10 +1,12 @@
 #include "backend.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "block.hpp"
 #include "capture_mode.hpp"
 #include "kernels/snapshot.hpp"
+#include "leases.hpp"
 #include "queue.hpp"
 #include "transfer.hpp"
 
@@ -122,6 +124,16 @@ public:
     void order(int device, std::uintptr_t earlier, std::uintptr_t later) const override {
         order_streams({device, stream_of(earlier)}, {device, stream_of(later)});
     }
+
+    bool captures(int device, std::uintptr_t stream) const override {
+        return capture_of({device, stream_of(stream)}) != 0;
+    }
+
+    void keep(int device, std::uintptr_t stream, owner what) const override {
+        process_leases().keep({device, stream_of(stream)}, std::move(what));
+    }
+
+    void release_finished() const noexcept override { process_leases().release_finished(); }
 
     owner allocate(std::int64_t bytes, int device, std::uintptr_t stream) const override {
         const device_guard guard(device);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace late_cuda {
@@ -31,6 +32,7 @@ struct world {
     std::vector<std::unique_ptr<event>> events;
     std::map<stream, graph> captured;
     std::map<graph, recording> graphs;
+    std::set<stream> gone;
 };
 world now;
 
@@ -78,6 +80,8 @@ bool run(const std::vector<stream>& order) {
     return std::all_of(now.queues.begin(), now.queues.end(), [](const auto& entry) { return entry.second.empty(); });
 }
 
+bool step(stream in) { return step(now.queues[in]); }
+
 event* new_event(int device) {
     now.events.push_back(std::make_unique<event>(event{device}));
     return now.events.back().get();
@@ -85,6 +89,7 @@ event* new_event(int device) {
 
 cudaError_t record(event& mark, stream in) {
     if (mark.device != in.device) return cudaErrorInvalidValue;
+    if (is_gone(in)) return cudaErrorInvalidResourceHandle;
     mark.captured_in = capture_of(in);
     if (mark.captured_in != 0) return cudaSuccess; // the order of a recording is that of the calls
     ++mark.recorded;
@@ -96,6 +101,9 @@ cudaError_t record(event& mark, stream in) {
 
 cudaError_t wait(stream waiting, const event& awaited) {
     const graph into = capture_of(waiting);
+    if (is_gone(waiting)) return cudaErrorInvalidResourceHandle;
+    if (awaited.captured_in != 0 && waiting.number <= 1)
+        return broken(awaited.captured_in, cudaErrorStreamCaptureImplicit);
     if (awaited.captured_in != 0 && into == 0) now.captured[waiting] = awaited.captured_in; // is captured, too
     else if (awaited.captured_in != into) return broken(into, cudaErrorStreamCaptureIsolation);
     if (awaited.captured_in != 0) return cudaSuccess;
@@ -105,6 +113,11 @@ cudaError_t wait(stream waiting, const event& awaited) {
     now.queues[waiting].push_back(std::move(waits));
     return cudaSuccess;
 }
+
+bool is_over(const event& mark) { return mark.reached == mark.recorded; }
+
+void destroy(stream s) { now.gone.insert(s); }
+bool is_gone(stream s) { return now.gone.count(s) != 0; }
 
 graph capture_of(stream s) {
     const auto found = now.captured.find(s);
@@ -148,6 +161,13 @@ void replay(graph what, stream on) {
     for (const auto& action : now.graphs.at(what).actions) give(on, action);
 }
 
-void reset_streams() { now = world{}; }
+void reset_streams() {
+    static std::vector<std::unique_ptr<event>> former; // someone may still ask whether they are over
+    for (auto& each : now.events) {
+        each->reached = each->recorded;
+        former.push_back(std::move(each));
+    }
+    now = world{};
+}
 
 } // namespace late_cuda
