@@ -5,6 +5,7 @@
 
 #include "cuda_module.hpp"
 #include "in_place.hpp"
+#include "kept_operands.hpp"
 
 namespace numpy_bridge {
 
@@ -46,7 +47,8 @@ std::byte* allocate(std::int64_t bytes, device where, std::uintptr_t stream, own
 
 } // namespace
 
-void copy_to_cuda(const view& from, device where, std::uintptr_t stream, imported& out) {
+void copy_to_cuda(const py::object& view_object, device where, std::uintptr_t stream, imported& out) {
+    const auto& from = view_object.cast<const view&>();
     validate_device(where, "DLPack");
     out.description = from.description();
     out.own_extents();
@@ -58,6 +60,9 @@ void copy_to_cuda(const view& from, device where, std::uintptr_t stream, importe
     m.data = allocate(byte_count(m), where, stream, out.lease);
     out.stream = stream;
     copy_in_place({m, stream}, {from.description(), from.stream()}, false);
+    if (!is_cuda(from.description().device) || from.owners_stream() != nullptr) return;
+    imported none;
+    keep_until_done(where, stream, view_object.ptr(), none);
 }
 
 } // namespace numpy_bridge

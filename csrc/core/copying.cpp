@@ -8,6 +8,7 @@
 #include <numpy_bridge/protocols/array_interface.hpp>
 
 #include "in_place.hpp"
+#include "kept_operands.hpp"
 
 namespace numpy_bridge {
 
@@ -106,8 +107,13 @@ py::object copy_as_tensor(PyObject* x) {
     import_object(x, engine::to_copy, in);
     in.own_extents();
     const py::object kept = engine::capsule_over(in.anchored_to(x));
+    const auto kept_for = [&](py::object copy) { // which torch's current stream may still be filling
+        const device where = in.description.device;
+        if (is_freed_in_any_order(in)) keep_until_done(where, torch.current_stream(where), kept.ptr(), in);
+        return copy;
+    };
     try {
-        return tensor_over(torch, in, kept, true).attr("clone")();
+        return kept_for(tensor_over(torch, in, kept, true).attr("clone")());
     } catch (const sharing_error&) {
         if (!is_cuda(in.description.device)) {
             imported copy;
@@ -115,7 +121,7 @@ py::object copy_as_tensor(PyObject* x) {
             import_object(array.ptr(), engine::to_share, copy);
             return tensor_over(torch, copy, array, false);
         }
-        if (py::object tensor = empty_cuda_tensor(in.description)) return filled(std::move(tensor), in);
+        if (py::object tensor = empty_cuda_tensor(in.description)) return kept_for(filled(std::move(tensor), in));
         return host_tensor(torch, in);
     }
 }

@@ -6,6 +6,8 @@
 
 #include <numpy_bridge/imported.hpp>
 
+#include "kept_operands.hpp"
+
 namespace numpy_bridge {
 
 /// Memory borrowed for one call. With `hold::nothing` no Python code may run between `require_unmoved` of the last
@@ -22,6 +24,12 @@ public:
 
     /// The stream with pending work on the memory, as in `imported`.
     std::uintptr_t stream() const noexcept { return in_.stream; }
+
+    /// See `kept_operands.hpp`. The memory must not be used any more afterwards.
+    bool is_freed_in_any_order() const noexcept { return numpy_bridge::is_freed_in_any_order(in_); }
+    void keep_until_done(device where, std::uintptr_t stream) {
+        numpy_bridge::keep_until_done(where, stream, object_, in_);
+    }
 
     /// Importing one operand may run Python code that moves another. Raises sharing_error if the memory is no longer
     /// where it was. Runs no Python code itself.

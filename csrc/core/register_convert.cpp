@@ -152,7 +152,7 @@ py::object share_as_tensor(PyObject* x, bool allow_readonly) {
     return torch.new_tensor(in.description, in.anchored_to(x));
 }
 
-constexpr signature<3> view_signature{"view", 1, {"x", "readonly", "tree"}};
+constexpr signature<4> view_signature{"view", 1, {"x", "readonly", "stream", "tree"}};
 constexpr signature<4> to_numpy_signature{"to_numpy", 1, {"x", "copy", "dims", "tree"}};
 constexpr signature<5> to_torch_signature{"to_torch", 1, {"x", "copy", "allow_readonly", "dims", "tree"}};
 
@@ -162,10 +162,10 @@ py::object in_order(py::object made, PyObject* dims) {
     return py::module_::import("numpy_bridge.dims").attr("in_order")(made, py::handle(dims));
 }
 
-py::object call_view(const arguments<3>& given) {
+py::object call_view(const arguments<4>& given) {
     if (is_for_tree(given)) return call_for_tree<view_signature>(given);
     const bool readonly = is_true(given[1], false);
-    const auto share = [&](PyObject* x) { return make_view(x, to_share_any, readonly); };
+    const auto share = [&](PyObject* x) { return make_view(x, to_share_any, readonly, given[2]); };
     return engine::finally_refused(given[0], how_to_copy, [&] { return share_block(given[0], true, share); });
 }
 
@@ -184,13 +184,13 @@ py::object call_to_torch(const arguments<5>& given) {
 }
 
 constexpr const char* view_doc =
-    R"(view(x, *, readonly=False, tree=False)
+    R"(view(x, *, readonly=False, stream=None, tree=False)
 --
 
-view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View
+view(x: object, *, readonly: bool = False, stream: typing.Any = None, tree: bool | str = False) -> View
 Overloaded function.
 
-1. view(x: object, *, readonly: bool = False) -> View
+1. view(x: object, *, readonly: bool = False, stream: typing.Any = None) -> View
 
 Share the memory behind `x` as a View, which supports every protocol.
 
@@ -206,6 +206,10 @@ x : object
     TensorFlow and pyarrow are immutable and come in read-only.
 readonly : bool, default False
     Share the memory as read-only. Read-only memory always stays read-only.
+stream : int or stream, optional
+    The CUDA stream that the View is used on, instead of the one that `x` names: 1 (the legacy default stream), 2
+    (that of the thread), a handle, a stream of torch or CuPy, or any object with ``__cuda_stream__``. It waits for
+    pending work on `x`. The View keeps a stream object, but not the stream behind a number.
 
 Returns
 -------
@@ -214,9 +218,10 @@ View
 Raises
 ------
 SharingError
-    If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
+    If the memory cannot be shared; the error names protocol, field, expected, got and a hint. Also if `stream` is
+    0 or negative, or `x` is not on a CUDA device.
 TypeError
-    If `x` supports no protocol.
+    If `x` supports no protocol, or `stream` is of another kind.
 
 Examples
 --------
@@ -226,7 +231,7 @@ Examples
 >>> data, shared.dtype, shared.shape
 (bytearray(b'xbc'), 'uint8', (3,))
 
-2. view(x: object, *, readonly: bool = False, tree: bool | str) -> typing.Any
+2. view(x: object, *, readonly: bool = False, stream: typing.Any = None, tree: bool | str) -> typing.Any
 
 Share every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
 namespace of optree in which their classes are registered; see `numpy_bridge.trees`.

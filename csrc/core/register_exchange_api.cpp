@@ -32,10 +32,9 @@ const view& exportable(void* object) {
     const auto& from = x.cast<const view&>();
     engine::validate_for_dlpack(from.description(), "DLPack");
     constexpr auto promised = engine::legacy_default_stream;
-    if (from.stream() != 0 && from.stream() != promised &&
-        !order_streams_if_possible(from.description().device, from.stream(), promised))
-        engine::refuse("DLPack", "stream", "work on the legacy default stream",
-                       "work on stream " + std::to_string(from.stream()),
+    const std::uintptr_t own = from.stream();
+    if (own != 0 && own != promised && !order_streams_if_possible(from.description().device, own, promised))
+        engine::refuse("DLPack", "stream", "work on the legacy default stream", "work on stream " + std::to_string(own),
                        "wait for that stream first, then call x.__dlpack__(stream=-1)");
     return from;
 }

@@ -1,9 +1,11 @@
 /// add_ and copy_: operations in place on any library's memory, on the device where it is.
+#include "device_work.hpp"
 #include "fast_function.hpp"
 #include "in_place.hpp"
 #include "number.hpp"
 #include "operands.hpp"
 #include "register.hpp"
+#include "stream_argument.hpp"
 
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
@@ -11,8 +13,8 @@ namespace numpy_bridge {
 
 namespace {
 
-constexpr signature<2> add_signature{"add_", 2, {"x", "y"}};
-constexpr signature<3> copy_signature{"copy_", 2, {"dst", "src", "non_blocking"}};
+constexpr signature<3> add_signature{"add_", 2, {"x", "y", "stream"}};
+constexpr signature<4> copy_signature{"copy_", 2, {"dst", "src", "non_blocking", "stream"}};
 
 /// Refuses Python's own sequences and numbers by the argument's name. `remedy` is the hint.
 void require_memory(const char* operation, const char* argument, PyObject* x, const char* remedy) {
@@ -23,38 +25,47 @@ void require_memory(const char* operation, const char* argument, PyObject* x, co
                              ") has no memory to share; " + remedy);
 }
 
-py::object call_add(const arguments<2>& given) {
+py::object call_add(const arguments<3>& given) {
     require_memory("add_", "x", given[0], "pass an array or a tensor");
-    const operand x("add_", given[0], true);
-    const memory_on_stream target{x.description(), x.stream()};
+    const std::uintptr_t stream = stream_number("add_", given[2]);
+    operand x("add_", given[0], true);
+    device_work work("add_", stream, x.description().device);
     if (is_number(given[1])) {
-        const dtype id = target.description.type.id;
+        const dtype id = x.description().type.id;
         require_addition(id);
         const element_bytes value = element_of("add_", given[1], id);
         x.require_unmoved("add_");
-        add_in_place(target, value.bytes.data());
+        add_in_place(work.use(x), value.bytes.data());
+        work.finish();
     } else {
         require_memory("add_", "y", given[1], "use np.asarray(y)");
-        const operand y("add_", given[1], false);
+        operand y("add_", given[1], false);
         x.require_unmoved("add_");
         y.require_unmoved("add_");
-        add_in_place(target, {y.description(), y.stream()});
+        const memory_on_stream target = work.use(x);
+        add_in_place(target, work.use(y));
+        work.finish();
     }
     engine::note_write(given[0]);
     return py::reinterpret_borrow<py::object>(given[0]);
 }
 
-py::object call_copy(const arguments<3>& given) {
+py::object call_copy(const arguments<4>& given) {
     const bool non_blocking = is_true(given[2], false);
+    const std::uintptr_t stream = stream_number("copy_", given[3]);
     require_memory("copy_", "dst", given[0], "pass an array or a tensor");
     require_memory("copy_", "src", given[1], "use np.asarray(src)");
     const auto copy = [&](engine::hold held) {
-        const operand target("copy_", given[0], true, held), source("copy_", given[1], false, held);
-        const bool waits = waits_for_copy(target.description(), source.description());
+        operand target("copy_", given[0], true, held), source("copy_", given[1], false, held);
+        const memory &to = target.description(), &from = source.description();
+        const bool waits = waits_for_copy(to, from);
         if (waits && held == engine::hold::nothing) return false; // without the GIL: hold first
         target.require_unmoved("copy_");
         source.require_unmoved("copy_");
-        copy_in_place({target.description(), target.stream()}, {source.description(), source.stream()}, non_blocking);
+        device_work work("copy_", stream, is_cuda(to.device) ? to.device : from.device);
+        const memory_on_stream written = work.use(target);
+        copy_in_place(written, work.use(source), non_blocking);
+        work.finish(waits && !non_blocking);
         return true;
     };
     if (!copy(engine::hold::nothing)) copy(engine::hold::lasting);
@@ -63,16 +74,17 @@ py::object call_copy(const arguments<3>& given) {
 }
 
 constexpr const char* add_doc =
-    R"(add_(x, y)
+    R"(add_(x, y, *, stream=None)
 --
 
-add_(x: object, y: object) -> object
+add_(x: object, y: object, *, stream: typing.Any = None) -> object
 
 Add `y` to `x` in place, on the CPU or the CUDA device where `x` is.
 
 Nothing is copied, and `x` is borrowed for the call only. If their memory overlaps, the result is as if `y` were
 copied first. On a CUDA device the work is queued on the stream of `x`, or that of `y` if `x` names none, after
-all pending work on both streams. The call does not wait for it.
+all pending work on both streams. The call does not wait for it. Both may be dropped at once: what the work still
+needs is kept until it is done.
 
 Parameters
 ----------
@@ -82,6 +94,10 @@ x : object
 y : number or object
     A number, which is converted to the dtype of `x`, or an array of the same dtype on the same device. It is
     broadcast to the shape of `x`. A tensor that requires grad is read, but the read is not recorded by autograd.
+stream : int or stream, optional
+    The CUDA stream to work on instead: 1 (the legacy default stream), 2 (that of the thread), a handle, a stream
+    of torch or CuPy, or any object with ``__cuda_stream__``. It waits for the streams of both operands, and they
+    wait for it.
 
 Returns
 -------
@@ -92,11 +108,12 @@ Raises
 ------
 SharingError
     If the memory of `x` is read-only, tracks gradients or overlaps itself, if dtypes, shapes or devices do not
-    match, if a number is out of range, or if there are no kernels for the device.
+    match, if a number is out of range, if there are no kernels for the device, or if `stream` is no stream that
+    `x` can be used on: 0, a negative number, or any for memory of the host.
 CudaError
     If a call to CUDA fails.
 TypeError
-    If `x` has no memory, or `y` has no memory and is not a number.
+    If `x` has no memory, `y` has no memory and is not a number, or `stream` is of another kind.
 
 Notes
 -----
@@ -117,10 +134,10 @@ True
 )";
 
 constexpr const char* copy_doc =
-    R"(copy_(dst, src, *, non_blocking=False)
+    R"(copy_(dst, src, *, non_blocking=False, stream=None)
 --
 
-copy_(dst: object, src: object, *, non_blocking: bool = False) -> object
+copy_(dst: object, src: object, *, non_blocking: bool = False, stream: typing.Any = None) -> object
 
 Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
 
@@ -137,8 +154,11 @@ src : object
     the order bool, unsigned, signed, floating, complex; other dtypes are copied unchanged. Values that are too
     large wrap around as integers and become infinite as floats. Rounding is to nearest, and once.
 non_blocking : bool, default False
-    Do not wait for a copy between a device and packed host memory of the same dtype. Keep that memory alive and
-    unchanged until the stream is done. CUDA still waits if the host memory is not pinned.
+    Do not wait for a copy between a device and packed host memory of the same dtype. That memory is kept alive
+    until the copy is done; do not change it before. CUDA still waits if it is not pinned.
+stream : int or stream, optional
+    The CUDA stream to work on instead, on the device of `dst`, or of `src` if `dst` is
+    on the host: as for `add_`. It waits for the operands' own streams there, and they wait for it.
 
 Returns
 -------
@@ -149,11 +169,12 @@ Raises
 ------
 SharingError
     If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if a
-    conversion would drop fractions, signs or imaginary parts, or if there are no kernels for the device.
+    conversion would drop fractions, signs or imaginary parts, if there are no kernels for the device, or if
+    `stream` is 0, negative, or given for two operands on the host.
 CudaError
     If a call to CUDA fails.
 TypeError
-    If `dst` or `src` has no memory.
+    If `dst` or `src` has no memory, or `stream` is of another kind.
 
 Notes
 -----

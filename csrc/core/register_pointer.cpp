@@ -50,10 +50,12 @@ device parse_argument(const device_argument& given) {
 
 std::unique_ptr<view> from_pointer(std::uintptr_t address, const std::vector<std::int64_t>& shape,
                                    const std::string& type, const std::optional<std::vector<std::int64_t>>& strides,
-                                   const device_argument& where, const py::object& owner, bool readonly) {
+                                   const device_argument& where, const py::object& owner, bool readonly,
+                                   const py::object& stream) {
     const device parsed = parse_argument(where);
     imported in;
     describe_pointer(address, shape, type, strides, parsed, readonly, in);
+    use_named_stream("pointer", stream.ptr(), in);
     return std::make_unique<view>(in, owner.is_none() ? nullptr : owner.ptr(), readonly);
 }
 
@@ -88,7 +90,7 @@ void describe_pointer(std::uintptr_t address, const std::vector<std::int64_t>& s
 
 void register_pointer(py::module_& module) {
     module.def("from_pointer", from_pointer, py::arg("address"), py::arg("shape"), py::arg("dtype"), py::arg("strides"),
-               py::arg("device"), py::arg("owner"), py::arg("readonly"),
+               py::arg("device"), py::arg("owner"), py::arg("readonly"), py::arg("stream") = py::none(),
                "A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.");
     module.def("check_on_device", check_on_device, py::arg("view"),
                "Raise SharingError if CUDA can be used and knows the memory to be somewhere else.");

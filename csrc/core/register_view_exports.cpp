@@ -44,10 +44,11 @@ std::optional<std::uintptr_t> consumers_stream(device from, device wanted, const
 
 /// Makes the consumer's stream wait for the stream with pending work on the memory.
 void order_consumer(const view& from, const py::object& stream, std::optional<std::uintptr_t> consumer) {
-    if (from.stream() == 0 || !consumer || *consumer == from.stream()) return;
-    if (order_streams_if_possible(from.description().device, from.stream(), *consumer)) return;
+    if (!consumer) return;
+    const std::uintptr_t own = from.stream();
+    if (own == 0 || *consumer == own || order_streams_if_possible(from.description().device, own, *consumer)) return;
     engine::refuse("DLPack", "stream",
-                   "stream " + std::to_string(from.stream()) + ", which has pending work on this memory, or -1",
+                   "stream " + std::to_string(own) + ", which has pending work on this memory, or -1",
                    engine::shown(stream), "wait for that stream yourself, and pass -1");
 }
 
@@ -88,7 +89,7 @@ py::object capsule_of_copy(const py::object& self, const view& from, std::option
     imported in;
     if (wanted.type == device_type::cuda) {
         const bool stays = wanted.index == from.description().device.index; // else its stream is another device's
-        copy_to_cuda(from, wanted, consumer.value_or(stays ? from.stream() : 0), in);
+        copy_to_cuda(self, wanted, consumer.value_or(stays ? from.stream() : 0), in);
         return capsule_of(in.description, in.anchored_to(nullptr), max_version, dlpack::flag_is_copied);
     }
     if (!same_device(wanted, cpu_device) &&

@@ -12,19 +12,22 @@
 #include "view.hpp"
 
 #include <numpy_bridge/libraries/numpy.hpp>
+#include <numpy_bridge/protocols/dlpack.hpp>
 
 namespace numpy_bridge {
 
 namespace {
 
 /// A View of a part of `whole`. Its source is the View at the end of the chain, so that parts of parts of parts do not
-/// keep each other.
+/// keep each other; but a stream that the caller has named is kept by the View that it was named for.
 std::unique_ptr<view> part_of(const py::object& whole, imported& part) {
     const auto& from = whole.cast<const view&>();
     if (has_opaque_handles(part.description.device) && part.description.data != from.description().data)
         engine::refuse("View", "device", "memory with addresses, for a part that begins elsewhere",
                        name_of(part.description.device));
     part.stream = from.stream();
+    if (from.owners_stream() != nullptr) part.owners_stream = stream_of_view;
+    else if (part.stream > engine::legacy_default_stream) part.pin = whole;
     if (part.description.type.id == dtype::opaque && !part.elements) // `whole` need not live as long
         part.elements = numpy_library::get().descr_for(part.description);
     return std::make_unique<view>(part, end_of_chain(whole).ptr(), false);

@@ -1,5 +1,10 @@
 #include "view.hpp"
 
+#include <string>
+
+#include "cuda_module.hpp"
+#include "stream_argument.hpp"
+
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
@@ -9,6 +14,7 @@ namespace numpy_bridge {
 view::view(imported& from, PyObject* source, bool readonly)
     : memory_(from.description),
       stream_(from.stream),
+      owners_stream_(from.owners_stream),
       held_(from.anchored_to(source)) {
     const auto ndim = static_cast<std::size_t>(memory_.ndim);
     extents_.reserve(3 * ndim);
@@ -19,6 +25,32 @@ view::view(imported& from, PyObject* source, bool readonly)
     memory_.shape = extents_.data();
     memory_.strides = extents_.data() + ndim;
     memory_.readonly = memory_.readonly || readonly;
+}
+
+void use_named_stream(const char* function, PyObject* stream, imported& in) {
+    const std::uintptr_t named = stream_number(function, stream);
+    if (named == 0) return;
+    const device where = in.description.device;
+    require_memory_with_streams(function, where);
+    if (in.stream != 0 && in.stream != named && !order_streams_if_possible(where, in.stream, named))
+        engine::refuse(function, "stream",
+                       "stream " + std::to_string(in.stream) + ", which has pending work on this memory",
+                       "stream " + std::to_string(named),
+                       "this wheel has no CUDA kernels, and cannot let one stream wait for another");
+    in.stream = named;
+    in.owners_stream = nullptr;
+    in.pin = py::make_tuple(py::handle(stream), in.pin ? in.pin : py::none());
+}
+
+std::uintptr_t view::stream() const {
+    const py::handle owner = source();
+    if (owners_stream_ == nullptr || !owner) return stream_;
+    const std::uintptr_t now = owners_stream_(owner.ptr(), memory_.device);
+    return now != 0 ? now : stream_;
+}
+
+std::uintptr_t stream_of_view(PyObject* view_object, device) {
+    return py::handle(view_object).cast<const view&>().stream();
 }
 
 /// Memoryviews are not shown to the collector. It would clear one that is garbage although the view still has an export
@@ -60,6 +92,7 @@ void import_view(PyObject* x, const engine::request& wanted, imported& out) {
         engine::refuse("View", "dtype", "a supported number dtype", name_of(m), engine::hint_for_opaque(m));
     out.description = m;
     out.stream = known.stream();
+    if (known.owners_stream() != nullptr) out.owners_stream = stream_of_view;
 }
 
 PyObject* source_of(PyObject* x) { return py::handle(x).cast<const view&>().source().ptr(); }
@@ -76,9 +109,10 @@ py::object view_over(const memory& m, anchor keep) {
 const engine::library view_row = {"numpy_bridge", is_view, import_view, nullptr, view_over, engine::spelled_for_others,
                                   source_of};
 
-py::object make_view(PyObject* x, const engine::request& wanted, bool readonly) {
+py::object make_view(PyObject* x, const engine::request& wanted, bool readonly, PyObject* stream) {
     imported in;
     import_object(x, wanted, in);
+    use_named_stream("view", stream, in);
     return py::cast(std::make_unique<view>(in, x, readonly));
 }
 

@@ -23,8 +23,12 @@ public:
     /// Strides in elements, for memory that passes `validate_for_dlpack`.
     const std::int64_t* element_strides() const noexcept { return memory_.strides + memory_.ndim; }
 
-    /// The CUDA stream to wait for, as in `imported`.
-    std::uintptr_t stream() const noexcept { return stream_; }
+    /// The CUDA stream to wait for, as in `imported`. The owner is asked anew where it can tell, so that this is never
+    /// a stream that the owner has left. May run Python code.
+    std::uintptr_t stream() const;
+
+    /// How that is asked, by the View itself; null if its owner names no stream.
+    engine::stream_function owners_stream() const noexcept { return owners_stream_; }
 
     /// The Python object behind the memory; null for a pointer without an owner.
     py::handle source() const noexcept { return held_.object(); }
@@ -45,7 +49,8 @@ public:
 private:
     memory memory_;
     std::vector<std::int64_t> extents_; // shape, byte strides, element strides
-    std::uintptr_t stream_;
+    std::uintptr_t stream_;             ///< when it was made
+    engine::stream_function owners_stream_;
     anchor held_;
 };
 
@@ -75,8 +80,15 @@ py::handle end_of_chain(py::handle view_object);
 /// To share memory of any elements, also of those that only NumPy's dtype describes.
 inline constexpr engine::request to_share_any = engine::of_any_elements(engine::to_share);
 
-/// A new View of the memory behind `x`.
-py::object make_view(PyObject* x, const engine::request& wanted, bool readonly);
+/// A new View of the memory behind `x`. `stream` is what the caller names as `stream=`, or null.
+py::object make_view(PyObject* x, const engine::request& wanted, bool readonly, PyObject* stream = nullptr);
+
+/// Makes the stream that the caller of `function` names for imported memory the one that the memory is used on, if one
+/// is named. It waits for pending work on the stream before, and the pin keeps the object that stands for it.
+void use_named_stream(const char* function, PyObject* stream, imported& in);
+
+/// Asks a View, for `imported::owners_stream`.
+std::uintptr_t stream_of_view(PyObject* view_object, device where);
 
 /// Views as a known library, for `add_library`.
 extern const engine::library view_row;

@@ -1,11 +1,13 @@
 #include "backend.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "block.hpp"
 #include "capture_mode.hpp"
 #include "device_setup.hpp"
 #include "kernels/snapshot.hpp"
+#include "leases.hpp"
 #include "queue.hpp"
 #include "transfer.hpp"
 
@@ -135,6 +137,16 @@ public:
     void order(int device, std::uintptr_t earlier, std::uintptr_t later) const override {
         order_streams({device, stream_of(earlier)}, {device, stream_of(later)});
     }
+
+    bool captures(int device, std::uintptr_t stream) const override {
+        return capture_of({device, stream_of(stream)}) != 0;
+    }
+
+    void keep(int device, std::uintptr_t stream, owner what) const override {
+        process_leases().keep({device, stream_of(stream)}, std::move(what));
+    }
+
+    void release_finished() const noexcept override { process_leases().release_finished(); }
 
     device_block allocate(std::int64_t bytes, int device, std::uintptr_t stream) const override {
         const device_guard guard(device);

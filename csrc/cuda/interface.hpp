@@ -6,6 +6,7 @@
 #include <string>
 
 #include <numpy_bridge/memory.hpp>
+#include <numpy_bridge/owner.hpp>
 
 namespace numpy_bridge {
 
@@ -51,6 +52,16 @@ public:
 
     /// Later work on the stream `later` of a device waits for earlier work on the stream `earlier`.
     virtual void order(int device, std::uintptr_t earlier, std::uintptr_t later) const = 0;
+
+    /// Whether a stream of a device is being captured into a graph.
+    virtual bool captures(int device, std::uintptr_t stream) const = 0;
+
+    /// Keeps `what` until all work that the stream has been given is done. It is released by a later call of this
+    /// or of `release_finished`, or here if the stream is being captured.
+    virtual void keep(int device, std::uintptr_t stream, owner what) const = 0;
+
+    /// Releases what was kept and is no longer needed. Cheap if nothing was kept, and never waits.
+    virtual void release_finished() const noexcept = 0;
 
     /// Allocates at least 1 byte on a device. Refused for a stream that is being captured; captures on other streams
     /// are not disturbed.

@@ -37,6 +37,7 @@ inline constexpr failure failures[] = {
     {"CUDA", "cannot share this CUDA memory"},
     {"pointer", "from_pointer cannot describe this memory"},
     {"returned", "cannot return this array"},
+    {"view", "view cannot share this"},
     {"add_", "add_ cannot use these operands"},
     {"copy_", "copy_ cannot use these operands"},
     {"pickle", "cannot send this to another process"},

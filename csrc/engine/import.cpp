@@ -106,13 +106,6 @@ NUMPY_BRIDGE_INLINE bool try_protocol(const protocol& with, PyObject* x, const r
     return false;
 }
 
-/// DLPack without a stream makes the legacy default stream wait. The producer may continue on a stream of its own,
-/// which CuPy names in `__cuda_array_interface__`.
-NUMPY_BRIDGE_INLINE void prefer_the_producers_stream(PyObject* x, imported& out) {
-    if (out.stream != legacy_default_stream || !is_cuda(out.description.device)) return;
-    if (const std::uintptr_t named = stream_named_by(x); named != 0) out.stream = named;
-}
-
 /// A hint for objects that no protocol can share, whether or not a copy is welcome. Empty for all others.
 NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
     const std::string package = package_of(x), type = type_name(x);
@@ -166,7 +159,6 @@ NUMPY_BRIDGE_INLINE void accept(PyObject* x, const request& wanted, imported& ou
     out.own_extents();
     const bool only_read = out.seen.still_there != nullptr && wanted.used == use::reading;
     if (!out.description.readonly && !only_read) out.description.readonly = forbids_writes(x, out.seen);
-    prefer_the_producers_stream(x, out);
 }
 
 /// Asks those protocols again that refused the elements, for elements that only NumPy has. Another protocol might have

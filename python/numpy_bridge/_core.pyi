@@ -6,7 +6,7 @@ import collections.abc
 import typing
 import numpy.typing
 import torch
-from numpy_bridge.typing import Shareable
+from numpy_bridge.typing import CudaStream, Shareable
 _Scalar = typing.TypeVar('_Scalar', bound=numpy.generic)
 _Memory = typing.TypeVar('_Memory', bound=Shareable)
 __all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'convert_each', 'copy_', 'describe', 'from_pointer', 'is_all_or_nothing', 'is_leaf', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'stand_in', 'to_numpy', 'to_torch', 'unfamiliar_kinds', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
@@ -232,15 +232,16 @@ class SharedBlock(View):
         """
     def __repr__(self: View) -> str:
         ...
-def add_(x: _Memory, y: Shareable | complex) -> _Memory:
+def add_(x: _Memory, y: Shareable | complex, *, stream: CudaStream | None = None) -> _Memory:
     """
-    add_(x: object, y: object) -> object
+    add_(x: object, y: object, *, stream: typing.Any = None) -> object
     
     Add `y` to `x` in place, on the CPU or the CUDA device where `x` is.
     
     Nothing is copied, and `x` is borrowed for the call only. If their memory overlaps, the result is as if `y` were
     copied first. On a CUDA device the work is queued on the stream of `x`, or that of `y` if `x` names none, after
-    all pending work on both streams. The call does not wait for it.
+    all pending work on both streams. The call does not wait for it. Both may be dropped at once: what the work still
+    needs is kept until it is done.
     
     Parameters
     ----------
@@ -250,6 +251,10 @@ def add_(x: _Memory, y: Shareable | complex) -> _Memory:
     y : number or object
         A number, which is converted to the dtype of `x`, or an array of the same dtype on the same device. It is
         broadcast to the shape of `x`. A tensor that requires grad is read, but the read is not recorded by autograd.
+    stream : int or stream, optional
+        The CUDA stream to work on instead: 1 (the legacy default stream), 2 (that of the thread), a handle, a stream
+        of torch or CuPy, or any object with ``__cuda_stream__``. It waits for the streams of both operands, and they
+        wait for it.
     
     Returns
     -------
@@ -260,11 +265,12 @@ def add_(x: _Memory, y: Shareable | complex) -> _Memory:
     ------
     SharingError
         If the memory of `x` is read-only, tracks gradients or overlaps itself, if dtypes, shapes or devices do not
-        match, if a number is out of range, or if there are no kernels for the device.
+        match, if a number is out of range, if there are no kernels for the device, or if `stream` is no stream that
+        `x` can be used on: 0, a negative number, or any for memory of the host.
     CudaError
         If a call to CUDA fails.
     TypeError
-        If `x` has no memory, or `y` has no memory and is not a number.
+        If `x` has no memory, `y` has no memory and is not a number, or `stream` is of another kind.
     
     Notes
     -----
@@ -305,9 +311,9 @@ def convert_each(leaves: list[typing.Any], convert: typing.Any, values: frozense
     
     int, float, str, and objects of the classes in `values`, stay as they are.
     """
-def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False) -> _Memory:
+def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False, stream: CudaStream | None = None) -> _Memory:
     """
-    copy_(dst: object, src: object, *, non_blocking: bool = False) -> object
+    copy_(dst: object, src: object, *, non_blocking: bool = False, stream: typing.Any = None) -> object
     
     Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
     
@@ -324,8 +330,11 @@ def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False) -> _Memor
         the order bool, unsigned, signed, floating, complex; other dtypes are copied unchanged. Values that are too
         large wrap around as integers and become infinite as floats. Rounding is to nearest, and once.
     non_blocking : bool, default False
-        Do not wait for a copy between a device and packed host memory of the same dtype. Keep that memory alive and
-        unchanged until the stream is done. CUDA still waits if the host memory is not pinned.
+        Do not wait for a copy between a device and packed host memory of the same dtype. That memory is kept alive
+        until the copy is done; do not change it before. CUDA still waits if it is not pinned.
+    stream : int or stream, optional
+        The CUDA stream to work on instead, on the device of `dst`, or of `src` if `dst` is
+        on the host: as for `add_`. It waits for the operands' own streams there, and they wait for it.
     
     Returns
     -------
@@ -336,11 +345,12 @@ def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False) -> _Memor
     ------
     SharingError
         If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if a
-        conversion would drop fractions, signs or imaginary parts, or if there are no kernels for the device.
+        conversion would drop fractions, signs or imaginary parts, if there are no kernels for the device, or if
+        `stream` is 0, negative, or given for two operands on the host.
     CudaError
         If a call to CUDA fails.
     TypeError
-        If `dst` or `src` has no memory.
+        If `dst` or `src` has no memory, or `stream` is of another kind.
     
     Notes
     -----
@@ -364,7 +374,7 @@ def describe(x: typing.Any) -> dict[str, typing.Any]:
     Values are not asked for: tensors that `view` refuses for theirs (conjugated, requiring grad) have an address
     all the same. Raises as `shares_memory` does.
     """
-def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str | tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], owner: typing.Any, readonly: bool) -> View:
+def from_pointer(address: typing.SupportsInt | typing.SupportsIndex, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], dtype: str, strides: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None, device: str | tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], owner: typing.Any, readonly: bool, stream: typing.Any = None) -> View:
     """
     A View of memory at an address; see numpy_bridge.from_pointer, which normalises the arguments.
     """
@@ -601,12 +611,12 @@ def values_of(x: typing.Any, readonly: bool = True) -> typing.Any:
     A View to copy from, for the moment: `x` shared but not pinned, or the copy that its producer makes.
     """
 @typing.overload
-def view(x: Shareable, *, readonly: bool = False, tree: typing.Literal[False] = False) -> View:
+def view(x: Shareable, *, readonly: bool = False, stream: CudaStream | None = None, tree: typing.Literal[False] = False) -> View:
     """
-    view(x: object, *, readonly: bool = False, tree: bool | str = False) -> View
+    view(x: object, *, readonly: bool = False, stream: typing.Any = None, tree: bool | str = False) -> View
     Overloaded function.
     
-    1. view(x: object, *, readonly: bool = False) -> View
+    1. view(x: object, *, readonly: bool = False, stream: typing.Any = None) -> View
     
     Share the memory behind `x` as a View, which supports every protocol.
     
@@ -622,6 +632,10 @@ def view(x: Shareable, *, readonly: bool = False, tree: typing.Literal[False] = 
         TensorFlow and pyarrow are immutable and come in read-only.
     readonly : bool, default False
         Share the memory as read-only. Read-only memory always stays read-only.
+    stream : int or stream, optional
+        The CUDA stream that the View is used on, instead of the one that `x` names: 1 (the legacy default stream), 2
+        (that of the thread), a handle, a stream of torch or CuPy, or any object with ``__cuda_stream__``. It waits for
+        pending work on `x`. The View keeps a stream object, but not the stream behind a number.
     
     Returns
     -------
@@ -630,9 +644,10 @@ def view(x: Shareable, *, readonly: bool = False, tree: typing.Literal[False] = 
     Raises
     ------
     SharingError
-        If the memory cannot be shared; the error names protocol, field, expected, got and a hint.
+        If the memory cannot be shared; the error names protocol, field, expected, got and a hint. Also if `stream` is
+        0 or negative, or `x` is not on a CUDA device.
     TypeError
-        If `x` supports no protocol.
+        If `x` supports no protocol, or `stream` is of another kind.
     
     Examples
     --------
@@ -642,13 +657,13 @@ def view(x: Shareable, *, readonly: bool = False, tree: typing.Literal[False] = 
     >>> data, shared.dtype, shared.shape
     (bytearray(b'xbc'), 'uint8', (3,))
     
-    2. view(x: object, *, readonly: bool = False, tree: bool | str) -> typing.Any
+    2. view(x: object, *, readonly: bool = False, stream: typing.Any = None, tree: bool | str) -> typing.Any
     
     Share every array in the nested containers `x`, or none: new containers with the results. ``tree`` is True or the
     namespace of optree in which their classes are registered; see `numpy_bridge.trees`.
     """
 @typing.overload
-def view(x: typing.Any, *, readonly: bool = False, tree: bool | str) -> typing.Any: ...
+def view(x: typing.Any, *, readonly: bool = False, stream: CudaStream | None = None, tree: bool | str) -> typing.Any: ...
 def watch_calls(type: type, listener: typing.Any) -> None:
     """
     Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of an earlier listener. An exception of the listener is the call's. One type can be watched in a process.

@@ -14,6 +14,7 @@ _FAILURES = {
     "CUDA": "cannot share this CUDA memory",
     "pointer": "from_pointer cannot describe this memory",
     "returned": "cannot return this array",
+    "view": "view cannot share this",
     "add_": "add_ cannot use these operands",
     "copy_": "copy_ cannot use these operands",
     "pickle": "cannot send this to another process",
@@ -135,6 +136,27 @@ class HiddenCopyError(SharingError):
         return f"{self.place}: {self.protocol} made a hidden copy: {self.got}; {hint}"
 
 
+_STICKY = (
+    *("cudaErrorAssert", "cudaErrorIllegalAddress", "cudaErrorIllegalInstruction", "cudaErrorInvalidPc"),
+    *("cudaErrorInvalidAddressSpace", "cudaErrorMisalignedAddress", "cudaErrorHardwareStackError"),
+    *("cudaErrorLaunchFailure", "cudaErrorLaunchTimeout", "cudaErrorECCUncorrectable"),
+)
+"""Errors of running kernels. All later calls of the process report them again."""
+
+_CUDA_HINTS = {
+    **dict.fromkeys(
+        _STICKY,
+        "earlier work may have caused it, of any library: set CUDA_LAUNCH_BLOCKING=1 to find the call, "
+        "and start a new process",
+    ),
+    **dict.fromkeys(
+        ("cudaErrorInvalidResourceHandle", "cudaErrorContextIsDestroyed"),
+        "the stream may have been destroyed, or be one of another device: keep the stream object alive "
+        "while its memory is used",
+    ),
+}
+
+
 class CudaError(RuntimeError):
     """A call to the CUDA runtime failed.
 
@@ -144,6 +166,11 @@ class CudaError(RuntimeError):
         The function that failed, or what was launched: "cudaMemcpyAsync", ``"launch of add_"``.
     name, text : str
         CUDA's name for the error, "cudaErrorInvalidValue", and its words.
+
+    Attributes
+    ----------
+    hint : str
+        What to do about it, for errors that may not come from this call; empty for others.
     """
 
     def __init__(self, call: str, name: str, text: str) -> None:
@@ -151,9 +178,11 @@ class CudaError(RuntimeError):
         self.call = call
         self.name = name
         self.text = text
+        self.hint = _CUDA_HINTS.get(name, "")
 
     def __str__(self) -> str:
-        return f"{self.call}: {self.name}: {self.text}"
+        error = f"{self.call}: {self.name}: {self.text}"
+        return f"{error}. {_sentence(self.hint)}" if self.hint else error
 
 
 class TooHardError(RuntimeError):

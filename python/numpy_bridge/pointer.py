@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 import operator
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numpy_bridge import _core
 from numpy_bridge.errors import SharingError
+
+if TYPE_CHECKING:
+    from numpy_bridge.typing import CudaStream
 
 
 def from_pointer(
@@ -22,6 +25,7 @@ def from_pointer(
     device: Any = "cpu",
     owner: object = None,
     readonly: bool = False,
+    stream: CudaStream | None = None,
 ) -> _core.View:
     """Describe memory at an address as a View.
 
@@ -48,6 +52,9 @@ def from_pointer(
         valid.
     readonly : bool, default False
         Whether the memory may not be written.
+    stream : int or stream, optional
+        The CUDA stream that the memory is used on; see `view`. Without one, work on the View is queued on the
+        stream of the other operand, or on the legacy default stream.
 
     Returns
     -------
@@ -57,7 +64,8 @@ def from_pointer(
     ------
     SharingError
         If the description is impossible: NULL with elements, negative or overflowing extents or
-        strides, an unknown dtype or device, or memory that CUDA reports on another device.
+        strides, an unknown dtype or device, memory that CUDA reports on another device, or a stream of 0, a
+        negative one, or one for memory that is not on a CUDA device.
     TypeError
         If an argument has the wrong type.
 
@@ -72,7 +80,7 @@ def from_pointer(
     extents = _integers("shape", shape)
     steps = None if strides is None else _integers("strides", strides)
     view = _core.from_pointer(
-        _address(ptr), extents, _dtype_name(dtype), steps, _device(device), owner, bool(readonly)
+        _address(ptr), extents, _dtype_name(dtype), steps, _device(device), owner, bool(readonly), stream
     )
     if view.device != "cpu":
         _core.check_on_device(view)

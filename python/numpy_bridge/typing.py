@@ -30,12 +30,14 @@ else:
 
 
 __all__ = [
+    "CudaStream",
     "Shareable",
     "SupportsArray",
     "SupportsArrayInterface",
     "SupportsArrayStruct",
     "SupportsBuffer",
     "SupportsCudaArrayInterface",
+    "SupportsCudaStream",
     "SupportsDLPack",
 ]
 
@@ -85,3 +87,23 @@ Shareable: TypeAlias = Union[
     "SynchronizedBase[Any]",
 ]
 """Anything with a protocol that describes memory. Whether this memory can be shared is known at run time."""
+
+
+class SupportsCudaStream(Protocol):
+    """A CUDA stream by the protocol of cuda.core: a pair of the version 0 and a handle."""
+
+    def __cuda_stream__(self) -> tuple[int, int]: ...
+
+
+class _TorchStream(Protocol):
+    @property
+    def cuda_stream(self) -> int: ...
+
+
+class _CupyStream(Protocol):
+    @property
+    def ptr(self) -> int: ...
+
+
+CudaStream: TypeAlias = int | SupportsCudaStream | _TorchStream | _CupyStream
+"""A CUDA stream: 1 (the legacy default one), 2 (that of the thread), a handle, or a library's stream."""

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numpy_bridge/cuda/stream.hpp>
+
 #include "backend.hpp"
 #include "late_runtime.hpp"
 #include "support.hpp"
@@ -171,6 +173,65 @@ TEST(CudaOrder, BetweenHostAndDevice) {
                     expect_in_every_order("to host", copies(layout, false, non_blocking), host, 0, cuda(index), stream,
                                           2, all);
                 }
+}
+
+/// Each lease is released by the first call after its own work is done; nothing waits.
+TEST(CudaOrder, KeepsUntilTheWorkIsDone) {
+    late_cuda::reset();
+    int released = 0;
+    const auto keep = [&](int index, std::uintptr_t number) {
+        late_cuda::give({index, number}, [] {});
+        backend().keep(index, number, {&released, [](void* count) { ++*static_cast<int*>(count); }});
+    };
+    const auto expect_released = [&](int expected) {
+        backend().release_finished();
+        EXPECT_EQ(released, expected);
+    };
+    keep(0, 5);
+    keep(1, 15);
+    keep(0, 6);
+    expect_released(0);
+    late_cuda::run({{1, 15}});
+    expect_released(1);
+    late_cuda::run({{0, 6}});
+    keep(0, 6); // releases, too
+    EXPECT_EQ(released, 2);
+    late_cuda::run({{0, 5}, {0, 6}});
+    expect_released(4);
+    EXPECT_EQ(late_cuda::unreleased(), 0) << "events";
+}
+
+TEST(CudaOrder, KeepsNothingForACaptureAndEndsNone) {
+    late_cuda::reset();
+    int released = 0;
+    const auto lease = [&]() -> numpy_bridge::owner {
+        return {&released, [](void* count) { ++*static_cast<int*>(count); }};
+    };
+    backend().keep(0, 6, lease());
+    const auto graph = late_cuda::begin_capture({0, 5}, true);
+    EXPECT_FALSE(backend().captures(0, 6));
+    EXPECT_TRUE(backend().captures(0, 5));
+    backend().keep(0, 5, lease());
+    EXPECT_EQ(released, 1);
+    backend().release_finished();
+    EXPECT_TRUE(late_cuda::end_capture(graph)) << "a query in the default mode ends it";
+    late_cuda::run({{0, 6}});
+    backend().release_finished();
+    EXPECT_EQ(released, 2);
+}
+
+/// The model itself: a stream that joins a capture is captured, but for the legacy default one, which ends it.
+TEST(CudaOrder, TheLegacyStreamBreaksACapture) {
+    for (const std::uintptr_t joining : {std::uintptr_t{6}, std::uintptr_t{1}}) {
+        late_cuda::reset();
+        const auto graph = late_cuda::begin_capture({0, 5}, true);
+        cudaEvent_t event = nullptr;
+        cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+        cudaEventRecord(event, numpy_bridge::stream_of(5));
+        const cudaError_t expected = joining == 1 ? cudaErrorStreamCaptureImplicit : cudaSuccess;
+        EXPECT_EQ(cudaStreamWaitEvent(numpy_bridge::stream_of(joining), event, 0), expected);
+        EXPECT_EQ(late_cuda::end_capture(graph), joining != 1);
+    }
 }
 
 /// The model itself: without an event the order is anyone's.

@@ -45,6 +45,7 @@ def cuda(simulation: simulated.Simulation) -> Iterator[simulated.Simulation]:
     simulation.reset()
     yield simulation
     simulation.run()
+    simulation.release_finished()
     assert simulation.runtime.unreleased() == 0
     assert simulation.runtime.last_error() == 0
     assert simulation.runtime.current_device() == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,8 +26,8 @@ Stream = tuple[int, int]
 def install(folder: Path) -> Simulation:
     """Load the module that was built in `folder` in the place of `numpy_bridge._cuda`."""
     (built,) = folder.glob("_cuda*.so")
-    module_from(built, "numpy_bridge._cuda")
-    return Simulation(module_from(built, "simulation"))
+    kernels = module_from(built, "numpy_bridge._cuda")
+    return Simulation(module_from(built, "simulation"), kernels.release_finished)
 
 
 def _place(device: str) -> tuple[int, int]:
@@ -42,11 +43,12 @@ def at(number: int) -> Stream:
 class Simulation:
     """All devices. The raw module is `runtime`."""
 
-    def __init__(self, runtime: ModuleType) -> None:
-        self.runtime = runtime
+    def __init__(self, runtime: ModuleType, release_finished: Callable[[], None]) -> None:
+        self.runtime, self.release_finished = runtime, release_finished
         self._kept: list[np.ndarray] = []
 
     def reset(self) -> None:
+        self.release_finished()
         self.runtime.reset()
         self._kept.clear()
 

@@ -73,11 +73,15 @@ PYBIND11_MODULE(simulation, module) {
     module.def("new_block", new_block_at, "The address of new memory of a cudaMemoryType, on a device, of some bytes.");
     module.def("copy", copy, "Gives a stream a copy of bytes from one address to another.");
     module.def("run", run_in_order);
+    module.def(
+        "step", [](named_stream on) { return step(stream_of(on)); },
+        "Does the next thing on a stream; false if it waits, or has come to its end.");
     module.def("begin_capture", [](named_stream of, bool global) { return begin_capture(stream_of(of), global); });
     module.def("end_capture", end_capture);
     module.def("fork_capture", fork_capture);
     module.def("allocate", allocate, "The error of cudaMalloc.");
     module.def("replay", [](graph what, named_stream on) { replay(what, stream_of(on)); });
+    module.def("destroy", [](named_stream s) { destroy(stream_of(s)); });
     module.def("unreleased", unreleased);
     module.def("calls", [] { return calls; });
     module.def("fail_after", fail_after);

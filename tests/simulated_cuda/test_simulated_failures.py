@@ -19,6 +19,7 @@ RELEASES = {"cudaFree", "cudaFreeAsync"}
 UNHEARD = RELEASES | {
     "cuCtxGetDevice",  # as in a thread without a context
     "cuCtxSetCurrent",
+    "cudaEventQuery",  # then the device does nothing more
     "cudaThreadExchangeStreamCaptureMode",  # what it would have allowed fails then
 }
 """What fails without a word. All others are heard of, but for changes back to the former device."""
@@ -59,6 +60,8 @@ CALLS: dict[str, Callable[[Operands], Any]] = {
     "copy elsewhere": lambda o: bridge.view(o.y).__dlpack__(stream=15, copy=True, dl_device=(2, 1)),
     "copy to the host": lambda o: bridge.view(o.far).__dlpack__(copy=True, dl_device=(1, 0)),
     "ndarray": lambda o: bridge.to_numpy(o.far, copy=True),
+    "kept": lambda o: [add_(o.x, OnStream(o.y.array)) for _ in range(2)],
+    "named stream": lambda o: add_(o.x, OnStream(o.y.array), stream=6),
     "address": lambda o: from_pointer(o.x.array.ctypes.data, 20, "f8", device="cuda:0"),
 }
 
@@ -77,6 +80,7 @@ def failures(cuda: Simulation, call: str) -> Iterator[tuple[str, Exception | Non
             error = caught.with_traceback(None)
         called = cuda.calls()
         cuda.run()
+        cuda.release_finished()
         if len(called) <= number:
             assert error is None
             return

@@ -131,6 +131,7 @@ def test_a_copy_on_the_device(cuda: Simulation, name: str) -> None:
     shared = from_pointer(block.ctypes.data, (4, 6), name, device="cuda:0", owner=block, readonly=True)
     managed, release = consumed(shared.__dlpack__(copy=True, max_version=(1, 0)))
     cuda.run()
+    cuda.release_finished()  # the memory that the copy was made from
     assert (managed.tensor.device_type, managed.tensor.device_index) == (2, 0)
     assert managed.flags & (IS_COPIED | READ_ONLY) == IS_COPIED
     assert managed.tensor.data != block.ctypes.data
@@ -139,6 +140,8 @@ def test_a_copy_on_the_device(cuda: Simulation, name: str) -> None:
     release()
     assert cuda.runtime.unreleased() == 0
     unused = shared.__dlpack__(copy=True, max_version=(1, 0))
+    cuda.run()
+    cuda.release_finished()
     assert cuda.runtime.unreleased() == 1
     del unused
     assert cuda.runtime.unreleased() == 0

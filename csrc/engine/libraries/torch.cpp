@@ -224,6 +224,13 @@ NUMPY_BRIDGE_INLINE py::object torch_library::new_tensor_by_capsule(const memory
     }
 }
 
+NUMPY_BRIDGE_INLINE std::uintptr_t torch_library::current_stream(device where) const {
+    if (api_ != nullptr) return engine::work_stream(*api_, where);
+    const py::object current = py::handle(torch_).attr("cuda").attr("current_stream")(where.index);
+    const auto handle = current.attr("cuda_stream").cast<std::uintptr_t>();
+    return handle == 0 ? engine::legacy_default_stream : handle;
+}
+
 NUMPY_BRIDGE_INLINE void torch_library::wait_for(std::uintptr_t stream, device where) const {
     if (api_ != nullptr && engine::work_stream(*api_, where) == stream) return;
     try {

@@ -145,12 +145,23 @@ NUMPY_BRIDGE_INLINE bool is_tensor_unmoved(const witness& seen, const memory& wa
     }
 }
 
+NUMPY_BRIDGE_INLINE std::uintptr_t stream_of_torch(PyObject*, device where) {
+    return torch_library::known()->current_stream(where);
+}
+
+/// torch frees memory in the order of the stream that is current for its owner.
+NUMPY_BRIDGE_INLINE void use_current_stream(const torch_library& torch, imported& out) {
+    if (!is_cuda(out.description.device)) return;
+    out.stream = torch.current_stream(out.description.device);
+    out.owners_stream = stream_of_torch;
+}
+
 NUMPY_BRIDGE_INLINE void describe_tensor(const torch_library& torch, PyObject* x, const request& wanted,
                                          imported& out) {
     describe_dlpack(read_tensor(torch, x), false, out);
     if (wanted.checked && wanted.used != use::addresses)
         check_tensor(torch, x, out.description, wanted.used == use::writing);
-    out.stream = work_stream(*torch.exchange_api(), out.description.device);
+    use_current_stream(torch, out);
 }
 
 NUMPY_BRIDGE_INLINE py::object pinned_storage(const torch_library& torch, PyObject* x) {
@@ -200,7 +211,9 @@ NUMPY_BRIDGE_INLINE void import_tensor_by_capsule(const torch_library& torch, Py
         if (torch.resizable.is_true(storage.ptr())) torch.pin_storage(storage);
     }
     try {
-        import_dlpack(alias.ptr(), wanted, out);
+        if (tensor_flag(alias, "is_cuda")) import_dlpack_unordered(alias.ptr(), wanted, out);
+        else import_dlpack(alias.ptr(), wanted, out);
+        use_current_stream(torch, out);
     } catch (const sharing_error& error) {
         if (error.why().field == "data") throw;
         refuse_tensor(x, error.why().got);

@@ -105,6 +105,7 @@ NUMPY_BRIDGE_INLINE bool import_cuda_array_interface(PyObject* x, const engine::
     if (!PyTuple_Check(data.ptr()))
         engine::refuse(protocol, "data", "a pointer and a read-only flag", engine::shown(data));
     out.stream = engine::read_stream(protocol, fields);
+    if (out.stream != 0) out.owners_stream = engine::stream_of_interface;
     engine::read_pointer(protocol, data, out);
     out.description.device =
         engine::device_of_pointer(protocol, is_empty(out.description) ? nullptr : out.description.data);

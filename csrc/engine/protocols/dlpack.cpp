@@ -9,6 +9,7 @@
 
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/opaque.hpp>
+#include <numpy_bridge/protocols/cuda_array_interface.hpp>
 #include <numpy_bridge/protocols/keywords.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -111,45 +112,80 @@ NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* pro
     }
 }
 
-/// Refuses a capsule of another device than `x.__dlpack_device__` named: consumers choose streams and copies by that
-/// answer. The index of the CPU means nothing. Producers without the method are old.
-NUMPY_BRIDGE_INLINE void check_named_device(PyObject* x, device where) {
-    const py::object method = protocol_attribute(x, "__dlpack_device__");
-    if (!method || method.is_none()) return;
-    constexpr const char* field = "__dlpack_device__";
+/// What `x.__dlpack_device__()` has answered. Producers without the method are old, and leave all of it empty.
+struct named_device {
     py::object answer;
-    try {
-        answer = called(method, py::tuple());
-    } catch (py::error_already_set& error) {
-        refuse("DLPack", field, "the device of the capsule, " + name_of(where), text_of_error(error));
-    }
-    const bool pair = PyTuple_Check(answer.ptr()) != 0 && PyTuple_GET_SIZE(answer.ptr()) == 2;
-    const auto says = [&](Py_ssize_t i, std::int32_t value) {
+    std::string error; ///< of the call
+
+    bool is_pair() const { return answer && PyTuple_Check(answer.ptr()) != 0 && PyTuple_GET_SIZE(answer.ptr()) == 2; }
+
+    bool says(Py_ssize_t i, std::int32_t value) const {
         const py::handle item = PyTuple_GET_ITEM(answer.ptr(), i);
-        return PyLong_Check(item.ptr()) != 0 && read_integer("DLPack", field, item) == value;
-    };
-    if (pair && says(0, static_cast<std::int32_t>(where.type)) &&
-        (where.type == device_type::cpu || says(1, where.index)))
+        return PyLong_Check(item.ptr()) != 0 && read_integer("DLPack", "__dlpack_device__", item) == value;
+    }
+
+    /// Before the answer is checked: false for numbers that `says` refuses.
+    bool is_cuda() const {
+        if (!is_pair() || !PyLong_CheckExact(PyTuple_GET_ITEM(answer.ptr(), 0))) return false;
+        int overflow = 0;
+        const long type = PyLong_AsLongAndOverflow(PyTuple_GET_ITEM(answer.ptr(), 0), &overflow);
+        return type == static_cast<long>(device_type::cuda) || type == static_cast<long>(device_type::cuda_managed);
+    }
+};
+
+NUMPY_BRIDGE_INLINE named_device device_named_by(PyObject* x) {
+    const py::object method = protocol_attribute(x, "__dlpack_device__");
+    if (!method || method.is_none()) return {};
+    try {
+        return {called(method, py::tuple()), {}};
+    } catch (py::error_already_set& error) {
+        return {{}, text_of_error(error)};
+    }
+}
+
+/// Refuses a capsule of another device than the producer named: consumers choose streams and copies by that answer.
+/// The index of the CPU means nothing.
+NUMPY_BRIDGE_INLINE void check_named_device(const named_device& named, device where) {
+    constexpr const char* field = "__dlpack_device__";
+    if (!named.error.empty()) refuse("DLPack", field, "the device of the capsule, " + name_of(where), named.error);
+    if (!named.answer) return;
+    if (named.is_pair() && named.says(0, static_cast<std::int32_t>(where.type)) &&
+        (where.type == device_type::cpu || named.says(1, where.index)))
         return;
     refuse("DLPack", field,
            "the device of the capsule, (" + std::to_string(static_cast<std::int32_t>(where.type)) + ", " +
                std::to_string(where.index) + ")",
-           shown(answer));
+           shown(named.answer));
 }
 
-/// Calls `x.__dlpack__` with the keywords that it accepts, and imports the capsule. Without `stream` the producer uses
-/// CUDA's legacy default stream. False if `x` does not accept the keyword `copy`.
-NUMPY_BRIDGE_INLINE bool ask_dlpack(const py::object& method, PyObject* x, const request& wanted, imported& out) {
-    const py::object copy = wanted.copies ? py::object(py::none()) : py::object(py::bool_(false));
-    const py::object version = py::make_tuple(dlpack::major_version, dlpack::minor_version);
+/// Calls `x.__dlpack__` with the keywords that it accepts, and imports the capsule. An empty `stream` is not passed.
+/// False if `x` does not accept the keyword `copy`.
+NUMPY_BRIDGE_INLINE bool ask_dlpack(const py::object& method, PyObject* x, const py::object& stream,
+                                    const request& wanted, imported& out) {
+    const keyword version{"max_version", py::make_tuple(dlpack::major_version, dlpack::minor_version)};
+    const keyword copy{"copy", wanted.copies ? py::object(py::none()) : py::object(py::bool_(false))};
+    constexpr unsigned bit_of_copy = 2;
     accepted_call answer{};
     try {
-        answer = call_with_accepted(method, {{"max_version", version}, {"copy", copy}});
+        answer = stream ? call_with_accepted(method, {version, copy, {"stream", stream}})
+                        : call_with_accepted(method, {version, copy});
     } catch (py::error_already_set& error) {
         refuse("DLPack", "__dlpack__", "a capsule", text_of_error(error), wanted.copies ? "" : hint_to_copy);
     }
     import_capsule(answer.result, x, wanted, out);
-    return answer.with_last;
+    return (answer.accepted & bit_of_copy) != 0;
+}
+
+/// Imports the capsule that `method`, which is `x.__dlpack__`, makes for a consumer on `stream`, which may be empty.
+NUMPY_BRIDGE_INLINE void import_for_stream(const py::object& method, PyObject* x, const named_device& named,
+                                           const py::object& stream, const request& wanted, imported& out) {
+    const bool knows_copy = ask_dlpack(method, x, stream, wanted, out);
+    if (!knows_copy && !wanted.copies) {
+        imported again;
+        ask_dlpack(method, x, stream, wanted, again);
+        if (!same_memory(out.description, again.description)) refuse_copy("DLPack");
+    }
+    check_named_device(named, out.description.device);
 }
 
 NUMPY_BRIDGE_INLINE std::uintptr_t work_stream(const dlpack::exchange_api& api, device where) {
@@ -158,6 +194,25 @@ NUMPY_BRIDGE_INLINE std::uintptr_t work_stream(const dlpack::exchange_api& api, 
     if (api.current_work_stream(where.type, where.index, &stream) != 0)
         refuse("DLPack", "stream", "the producer's current stream", text_of_pending_error());
     return stream == nullptr ? legacy_default_stream : reinterpret_cast<std::uintptr_t>(stream);
+}
+
+NUMPY_BRIDGE_INLINE std::uintptr_t stream_of_table(PyObject* owner, device where) {
+    const auto* api = find_exchange_api(reinterpret_cast<PyObject*>(Py_TYPE(owner)));
+    return api == nullptr ? 0 : work_stream(*api, where);
+}
+
+/// Sets the stream of memory that was imported through the table of `x`. A table that answers with the legacy default
+/// stream may not know better: then `x.__cuda_array_interface__` may name another one.
+NUMPY_BRIDGE_INLINE void use_work_stream(const dlpack::exchange_api& api, PyObject* x, imported& out) {
+    out.stream = work_stream(api, out.description.device);
+    if (out.stream > legacy_default_stream) {
+        out.owners_stream = stream_of_table;
+    } else if (out.stream == legacy_default_stream) {
+        const std::uintptr_t named = stream_named_by(x);
+        if (named == 0) return;
+        out.stream = named;
+        out.owners_stream = stream_of_interface;
+    }
 }
 
 /// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
@@ -209,7 +264,7 @@ NUMPY_BRIDGE_INLINE bool read_through(const dlpack::exchange_api& api, PyObject*
         return false;
     }
     describe_dlpack(tensor, false, out);
-    out.stream = work_stream(api, out.description.device);
+    use_work_stream(api, x, out);
     out.seen = {x, is_unmoved_for_producer, {reinterpret_cast<std::uintptr_t>(&api), 0}};
     return true;
 }
@@ -225,22 +280,29 @@ NUMPY_BRIDGE_INLINE bool import_exchange_api(PyObject* x, const engine::request&
     if (api->managed_tensor_from_object(x, &managed) != 0 || managed == nullptr)
         engine::refuse("DLPack", "exchange API", "a tensor", engine::text_of_pending_error());
     engine::import_managed(managed, wanted, out);
-    out.stream = engine::work_stream(*api, out.description.device);
+    engine::use_work_stream(*api, x, out);
     return true;
 }
 
 NUMPY_BRIDGE_INLINE bool import_dlpack(PyObject* x, const engine::request& wanted, imported& out) {
     const py::object method = engine::protocol_attribute(x, "__dlpack__");
     if (!method) return false;
-    const bool knows_copy = engine::ask_dlpack(method, x, wanted, out);
-    if (!knows_copy && !wanted.copies) {
-        imported again;
-        engine::ask_dlpack(method, x, wanted, again);
-        if (!engine::same_memory(out.description, again.description)) engine::refuse_copy("DLPack");
-    }
-    engine::check_named_device(x, out.description.device);
-    if (is_cuda(out.description.device)) out.stream = engine::legacy_default_stream;
+    const engine::named_device named = engine::device_named_by(x);
+    const bool elsewhere = named.answer && !named.is_cuda();
+    const std::uintptr_t own = elsewhere ? 0 : engine::stream_named_by(x);
+    const std::uintptr_t used = own != 0 ? own : engine::legacy_default_stream;
+    const bool tells = own != 0 || named.is_cuda();
+    engine::import_for_stream(method, x, named, tells ? py::object(py::int_(used)) : py::object(), wanted, out);
+    if (!is_cuda(out.description.device)) return true;
+    out.stream = used;
+    if (own != 0) out.owners_stream = engine::stream_of_interface;
     return true;
+}
+
+NUMPY_BRIDGE_INLINE bool import_dlpack_unordered(PyObject* x, const engine::request& wanted, imported& out) {
+    const py::object method = engine::protocol_attribute(x, "__dlpack__");
+    if (method) engine::import_for_stream(method, x, engine::device_named_by(x), py::int_(-1), wanted, out);
+    return static_cast<bool>(method);
 }
 
 namespace engine {

@@ -17,26 +17,24 @@ NUMPY_BRIDGE_INLINE bool is_about_arguments(py::error_already_set& error) {
 
 NUMPY_BRIDGE_INLINE accepted_call call_with_accepted(const py::object& method,
                                                      std::initializer_list<keyword> keywords) {
-    const keyword &first = *keywords.begin(), &last = *(keywords.end() - 1);
     const py::tuple nothing;
-    const auto attempt = [&](bool with_first, bool with_last) -> py::object {
-        py::dict accepted;
-        if (with_first) accepted[first.name] = first.value;
-        if (with_last) accepted[last.name] = last.value;
+    const auto attempt = [&](unsigned accepted) -> py::object {
+        py::dict given;
+        unsigned bit = 1;
+        for (const keyword& each : keywords) {
+            if ((accepted & bit) != 0) given[each.name] = each.value;
+            bit <<= 1;
+        }
         try {
-            return stolen(call_or_wait([&] { return PyObject_Call(method.ptr(), nothing.ptr(), accepted.ptr()); }));
+            return stolen(call_or_wait([&] { return PyObject_Call(method.ptr(), nothing.ptr(), given.ptr()); }));
         } catch (py::error_already_set& error) {
-            if (!is_about_arguments(error) || !(with_first || with_last)) throw;
+            if (!is_about_arguments(error) || accepted == 0) throw;
             return {};
         }
     };
-    const bool two = keywords.size() > 1;
-    if (py::object result = attempt(two, true)) return {std::move(result), true};
-    if (two) {
-        if (py::object result = attempt(false, true)) return {std::move(result), true};
-        if (py::object result = attempt(true, false)) return {std::move(result), false};
-    }
-    return {attempt(false, false), false};
+    for (unsigned accepted = (1U << keywords.size()) - 1; accepted > 0; --accepted)
+        if (py::object result = attempt(accepted)) return {std::move(result), accepted};
+    return {attempt(0), 0};
 }
 
 } // namespace engine

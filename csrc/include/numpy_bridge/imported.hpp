@@ -51,6 +51,10 @@ struct witness {
     std::array<std::uintptr_t, 2> marks{}; ///< the values that the function compares with
 };
 
+/// The stream that the owner of memory uses it on now, numbered as in `imported`; 0 if it no longer names one. May run
+/// Python code.
+using stream_function = std::uintptr_t (*)(PyObject* owner, device where);
+
 /// Whether the memory recorded in `seen` is still where `was` describes it.
 inline bool is_unmoved(const witness& seen, const memory& was) {
     return seen.still_there == nullptr || seen.still_there(seen, was);
@@ -81,6 +85,7 @@ struct imported {
         pin = py::object();
         elements = py::object();
         stream = 0;
+        owners_stream = nullptr;
         seen = {};
     }
 
@@ -97,6 +102,9 @@ struct imported {
     /// The CUDA stream with pending work on the memory, numbered as in `__cuda_array_interface__`: 1 is the
     /// legacy default stream. 0 if there is nothing to wait for.
     std::uintptr_t stream = 0;
+    /// Asks the owner again. Null if the owner has named no stream. Then nobody knows in which order it frees the
+    /// memory, and whatever is queued must be done before the anchors are released.
+    engine::stream_function owners_stream = nullptr;
     engine::witness seen; ///< set where nothing is held
     py::object pin;       ///< keeps the block in place, or alive if the object does not
     py::object elements;  ///< NumPy's dtype of opaque elements

@@ -50,17 +50,18 @@ _to_view = _Trial(_core.view)
 _to_array = _Trial(_core.to_numpy)
 
 
-def view(x: Any, readonly: bool, tree: bool | str) -> Any:
+def view(x: Any, readonly: bool, stream: Any, tree: bool | str) -> Any:
     """Share every array of a tree as a View: `numpy_bridge.view` with ``tree=True``."""
-    if not readonly:
+    stream = _given(stream)
+    if not readonly and stream is None:
         return _converted(x, tree, _core.view, _to_view)
-    share = partial(_core.view, readonly=True)
+    share = partial(_core.view, readonly=readonly, stream=stream)
     return _converted(x, tree, share, _Trial(share))
 
 
-def _given(dims: Any) -> str | None:
+def _given(argument: Any) -> Any:
     """`_core` passes False for what the caller has not given."""
-    return None if dims is False else dims
+    return None if argument is False else argument
 
 
 def to_numpy(x: Any, copy: bool | None, dims: Any, tree: bool | str) -> Any:

@@ -95,6 +95,7 @@ void simulated_cuda::launch(const char*, cudaStream_t to, std::function<void()> 
     if (called("launch") != cudaSuccess) return;
     const stream where = resolved(to);
     if (where.device != working_device()) answer(cudaErrorInvalidValue);
+    else if (is_gone(where)) answer(cudaErrorInvalidResourceHandle);
     else give(where, std::move(kernel));
 }
 
@@ -105,6 +106,10 @@ const char* cudaGetErrorName(cudaError_t error) {
     switch (error) {
     case cudaErrorMemoryAllocation:
         return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidResourceHandle:
+        return "cudaErrorInvalidResourceHandle";
+    case cudaErrorStreamCaptureImplicit:
+        return "cudaErrorStreamCaptureImplicit";
     case cudaErrorStreamCaptureUnsupported:
         return "cudaErrorStreamCaptureUnsupported";
     case cudaErrorStreamCaptureIsolation:
@@ -145,6 +150,7 @@ cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
 cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
     const auto where = resolved(stream);
+    if (is_gone(where)) return answer(cudaErrorInvalidResourceHandle);
     const bool captured = capture_of(where) != 0;
     const bool pageable = (kind == cudaMemcpyHostToDevice && !is_pinned(source)) ||
                           (kind == cudaMemcpyDeviceToHost && !is_pinned(target));
@@ -177,6 +183,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id) {
     if (const cudaError_t error = called("cudaStreamGetCaptureInfo"); error != cudaSuccess) return error;
     if (stream == cudaStreamLegacy && captures_anything()) return answer(cudaErrorStreamCaptureImplicit);
+    if (is_gone(resolved(stream))) return answer(cudaErrorInvalidResourceHandle);
     *id = capture_of(resolved(stream));
     *status = *id == 0 ? cudaStreamCaptureStatusNone : cudaStreamCaptureStatusActive;
     return cudaSuccess;
@@ -199,6 +206,10 @@ cudaError_t cudaEventRecord(cudaEvent_t made, cudaStream_t stream) {
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t made, unsigned) {
     if (const cudaError_t error = called("cudaStreamWaitEvent"); error != cudaSuccess) return error;
     return answer(wait(resolved(stream), *reinterpret_cast<const event*>(made)));
+}
+cudaError_t cudaEventQuery(cudaEvent_t made) {
+    if (const cudaError_t error = called_outside_captures("cudaEventQuery"); error != cudaSuccess) return error;
+    return answer(is_over(*reinterpret_cast<const event*>(made)) ? cudaSuccess : cudaErrorNotReady);
 }
 cudaError_t cudaEventDestroy(cudaEvent_t) { return called("cudaEventDestroy"); }
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {

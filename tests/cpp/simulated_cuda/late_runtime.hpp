@@ -29,6 +29,13 @@ constexpr int device_of(std::uintptr_t number) noexcept { return static_cast<int
 /// Gives a stream something to do, as the owner of memory does.
 void give(stream to, std::function<void()> action);
 
+/// Destroys a stream, as its owner does. What it has been given goes on; calls that name it fail from now on.
+void destroy(stream s);
+bool is_gone(stream s);
+
+/// Does the next thing that a stream was given. False if it waits for another, or has nothing to do.
+bool step(stream in);
+
 /// Runs everything, at each step in the first of these streams that can go on. False if some wait for ever.
 bool run(const std::vector<stream>& order);
 

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace late_cuda {
@@ -30,6 +31,7 @@ struct world {
     std::vector<std::unique_ptr<event>> events;
     std::map<stream, graph> captured;
     std::map<graph, recording> graphs;
+    std::set<stream> gone;
 };
 world now;
 
@@ -77,6 +79,8 @@ bool run(const std::vector<stream>& order) {
     return std::all_of(now.queues.begin(), now.queues.end(), [](const auto& entry) { return entry.second.empty(); });
 }
 
+bool step(stream in) { return step(now.queues[in]); }
+
 event* new_event(int device) {
     now.events.push_back(std::make_unique<event>(event{device}));
     return now.events.back().get();
@@ -84,6 +88,7 @@ event* new_event(int device) {
 
 cudaError_t record(event& recorded, stream in) {
     if (recorded.device != in.device) return cudaErrorInvalidValue;
+    if (is_gone(in)) return cudaErrorInvalidResourceHandle;
     recorded.captured_in = capture_of(in);
     if (recorded.captured_in != 0) return cudaSuccess; // the order of a recording is that of the calls
     recorded.last = std::make_shared<mark>();
@@ -93,12 +98,20 @@ cudaError_t record(event& recorded, stream in) {
 
 cudaError_t wait(stream waiting, const event& awaited) {
     const graph into = capture_of(waiting);
+    if (is_gone(waiting)) return cudaErrorInvalidResourceHandle;
+    if (awaited.captured_in != 0 && waiting.number <= 1)
+        return broken(awaited.captured_in, cudaErrorStreamCaptureImplicit);
     if (awaited.captured_in != 0 && into == 0) now.captured[waiting] = awaited.captured_in; // is captured, too
     else if (awaited.captured_in != into) return broken(into, cudaErrorStreamCaptureIsolation);
     if (awaited.captured_in != 0) return cudaSuccess;
     now.queues[waiting].push_back({[] {}, awaited.last, nullptr});
     return cudaSuccess;
 }
+
+bool is_over(const event& asked) { return asked.last == nullptr || asked.last->reached; }
+
+void destroy(stream s) { now.gone.insert(s); }
+bool is_gone(stream s) { return now.gone.count(s) != 0; }
 
 graph capture_of(stream s) {
     const auto found = now.captured.find(s);
@@ -144,7 +157,7 @@ void replay(graph what, stream on) {
 
 void reset_streams() {
     auto events = std::move(now.events); // whoever made them may use them again
-    for (const auto& each : events) *each = event{each->device};
+    for (const auto& each : events) *each = event{each->device}; // and ask whether they are over
     now = world{};
     now.events = std::move(events);
 }

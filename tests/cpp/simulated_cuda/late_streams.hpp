@@ -22,6 +22,7 @@ event* new_event(int device);
 
 cudaError_t record(event& recorded, stream in);
 cudaError_t wait(stream waiting, const event& awaited);
+bool is_over(const event& mark);
 
 /// The graph that records what the stream is given; 0 for none.
 graph capture_of(stream s);

@@ -145,3 +145,17 @@ def test_the_error_of_cuda_calls() -> None:
     assert (error.call, error.name, error.text) == error.args
     assert str(error) == "cudaMemcpyAsync: cudaErrorInvalidValue: invalid argument"
     assert isinstance(error, RuntimeError)
+    assert error.hint == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        *((f"cudaError{name}", "earlier work") for name in ("Assert", "IllegalAddress", "LaunchFailure")),
+        ("cudaErrorInvalidResourceHandle", "the stream may have been destroyed"),
+    ],
+)
+def test_errors_that_may_not_come_from_the_call_that_reports_them(name: str, hint: str) -> None:
+    error = CudaError("launch of add_", name, "its words")
+    assert error.hint.startswith(hint)
+    assert str(error).startswith(f"launch of add_: {name}: its words. {hint[0].upper()}{hint[1:]}")

@@ -32,6 +32,16 @@ def on(device: str) -> Any:
     return from_pointer(4096, (2,), "f4", device=device)
 
 
+class CoreStream:
+    """A stream as cuda.core has it, which may answer anything."""
+
+    def __init__(self, *answer: object) -> None:
+        self.answer = answer
+
+    def __cuda_stream__(self) -> Any:
+        return self.answer
+
+
 FLOATS = np.zeros(2, "f4")
 REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     # Parts of Views
@@ -61,6 +71,31 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: on("opencl:0")[1:],
         "View: device: expected memory with addresses, for a part that begins elsewhere, got opencl:0",
+    ),
+    # Streams that the caller names
+    (
+        lambda: add_(on("cuda:0"), 1, stream=0),
+        "add_: stream: expected 1, 2 or a stream's handle, got 0; "
+        "0 could mean either default stream: 1 legacy, 2 per thread",
+    ),
+    (
+        lambda: copy_(on("cuda:0"), on("cuda:0"), stream=-1),
+        "copy_: stream: expected 1, 2 or a stream's handle, got -1; "
+        "leave the keyword out for the stream that the memory itself names",
+    ),
+    (
+        lambda: view(FLOATS, stream=1),
+        "view: stream: expected memory on a CUDA device, where streams are, got memory on cpu; "
+        "leave the keyword stream out",
+    ),
+    (
+        lambda: view(on("cuda:0"), stream=CoreStream(1, 7)),
+        "view: __cuda_stream__: expected a pair of the version 0 and a handle, got (1, 7); "
+        "pass the handle of a stream as an integer",
+    ),
+    (
+        lambda: from_pointer(4096, (2,), "f4", device="cuda:0", stream=CoreStream(0, None)),
+        "pointer: __cuda_stream__: expected a handle, got None; pass the handle of a stream as an integer",
     ),
     # Elements that only NumPy has
     (

@@ -157,6 +157,8 @@ ELSEWHERE = {
     "the block of memory is smaller: count its elements, not its bytes",
     # What a wheel without kernels cannot do: test_without_cuda.py
     ", which has pending work on this memory, or -1",
+    ", which has pending work on this memory",  # test_stream_argument.py
+    "this wheel has no CUDA kernels, and cannot let one stream wait for another",
     "wait for that stream yourself, and pass -1",
     "work on the legacy default stream",
     "work on stream ",

@@ -50,6 +50,10 @@ def in_place(floats: NDArray[np.float32], tensor: torch.Tensor) -> None:
     assert_type(bridge.add_(floats, 1), NDArray[np.float32])
     assert_type(bridge.add_(tensor, floats), torch.Tensor)
     assert_type(bridge.copy_(tensor, floats, non_blocking=True), torch.Tensor)
+    stream = torch.cuda.current_stream()
+    assert_type(bridge.add_(tensor, 1, stream=stream), torch.Tensor)
+    assert_type(bridge.view(tensor, stream=stream.cuda_stream), bridge.View)
+    bridge.add_(tensor, 1, stream="1")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     bridge.add_(floats, [1])  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

@@ -114,6 +114,10 @@ public:
     /// A tensor over `m` that holds `keep` until torch releases its storage.
     py::object new_tensor(const memory& m, anchor keep) const;
 
+    /// torch's current stream of a CUDA device, numbered as in `imported`. Versions without the exchange API have
+    /// Python code for that.
+    std::uintptr_t current_stream(device where) const;
+
     /// Orders later work on torch's current stream after all earlier work on `stream` of the device `where` (numbered
     /// as in `imported`). The host does not wait.
     void wait_for(std::uintptr_t stream, device where) const;

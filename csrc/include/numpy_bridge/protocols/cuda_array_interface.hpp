@@ -14,6 +14,9 @@ namespace engine {
 /// The stream that the dictionary `x.__cuda_array_interface__` names; 0 if it names none, or cannot be read.
 std::uintptr_t stream_named_by(PyObject* x);
 
+/// The same, for `imported::owners_stream`.
+inline std::uintptr_t stream_of_interface(PyObject* owner, device) { return stream_named_by(owner); }
+
 } // namespace engine
 
 /// Imports through the dictionary `x.__cuda_array_interface__`. False if `x` has none.

@@ -56,7 +56,13 @@ bool import_exchange_api(PyObject* x, const engine::request& wanted, imported& o
 
 /// Imports through `x.__dlpack__()`. False if `x` has no such method. A producer without the keyword `copy` may
 /// return an unmarked copy, so it is called twice. Two different blocks mean that it copies.
+///
+/// A producer on a CUDA device is told the stream that the memory will be used on: the one in its own
+/// `__cuda_array_interface__`, so that it has nothing to put in order, or the legacy default stream.
 bool import_dlpack(PyObject* x, const engine::request& wanted, imported& out);
+
+/// The same with `stream=-1`, for a producer whose stream is known: it puts nothing in order.
+bool import_dlpack_unordered(PyObject* x, const engine::request& wanted, imported& out);
 
 namespace engine {
 

@@ -14,15 +14,15 @@ struct keyword {
     py::object value;
 };
 
-/// A producer's answer, and whether it accepted the last keyword.
+/// A producer's answer, and the keywords that it accepted: a bit for each, the first one lowest.
 struct accepted_call {
     py::object result;
-    bool with_last;
+    unsigned accepted;
 };
 
-/// Calls `method` with one or two keywords: with both, with the last alone, with the first alone, with none.
-/// Old producers raise TypeError for unknown keywords. Every other error is the producer's reason, and is raised at
-/// once.
+/// Calls `method` with at most three keywords, the last of which matters most: with all, with as many of the last ones
+/// as it accepts, and in the end with none. Old producers raise TypeError for unknown keywords. Every other error is
+/// the producer's reason, and is raised at once.
 accepted_call call_with_accepted(const py::object& method, std::initializer_list<keyword> keywords);
 
 } // namespace engine
