@@ -156,7 +156,7 @@ void replay(graph what, stream on) {
 }
 
 void reset_streams() {
-    auto events = std::move(now.events); // whoever made them may use them again
+    auto events = std::move(now.events);                         // whoever made them may use them again
     for (const auto& each : events) *each = event{each->device}; // and ask whether they are over
     now = world{};
     now.events = std::move(events);
