@@ -26,14 +26,6 @@ using numpy_bridge::cuda::backend;
 
 namespace {
 
-class CudaKernels : public testing::Test {
-protected:
-    void SetUp() override { simulated_cuda::log.clear(); }
-    void TearDown() override { EXPECT_EQ(simulated_cuda::blocks, 0); }
-
-    static std::vector<std::string> taken_log() { return std::exchange(simulated_cuda::log, {}); }
-};
-
 numpy_bridge::memory on_device(const array& a) {
     numpy_bridge::memory m = a.memory();
     m.device = {device_type::cuda, 0};
@@ -41,6 +33,20 @@ numpy_bridge::memory on_device(const array& a) {
 }
 
 numpy_bridge::memory on_device(array&&) = delete; // the description points into the array
+
+class CudaKernels : public testing::Test {
+protected:
+    /// Uses the device for the first time.
+    static void SetUpTestSuite() {
+        std::array<float, 4> values{};
+        const array x = c_order(reinterpret_cast<std::uint64_t>(values.data()), dtype::float32, {4});
+        backend().add({on_device(x), 5}, {on_device(x), 5}, {4}, true);
+    }
+    void SetUp() override { simulated_cuda::log.clear(); }
+    void TearDown() override { EXPECT_EQ(simulated_cuda::blocks, 0); }
+
+    static std::vector<std::string> taken_log() { return std::exchange(simulated_cuda::log, {}); }
+};
 
 /// Every two real numbers of native byte order, in rows that begin anywhere in a vector, and at other strides.
 TEST_F(CudaKernels, QuickCasts) {

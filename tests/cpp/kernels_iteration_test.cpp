@@ -1,11 +1,14 @@
 /// Iterations visit every pair of elements once, whatever becomes of the loops.
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "kernels/copy_grid.hpp"
+#include "kernels/row_groups.hpp"
 #include "kernels/walk.hpp"
 #include "kernels_support.hpp"
 
@@ -198,21 +201,41 @@ TEST(StridedWalk, FindsEveryElement) {
     }
 }
 
-TEST(VectorCut, EveryElementIsOnceInAVectorOrSingle) {
-    for (std::uint32_t size : {1U, 2U, 4U, 8U})
-        for (std::uint32_t misaligned = 0; misaligned < 16; misaligned += size)
-            for (std::uint32_t elements = 0; elements < 70; ++elements) {
-                const std::uint32_t lanes = 16 / size;
-                const auto cut = vector_cut::of(at(4096 + misaligned), elements, size);
-                std::vector<int> seen(elements);
-                for (std::uint32_t v = 0; v < cut.vectors(lanes); ++v) {
-                    ASSERT_EQ((misaligned + (cut.head + v * lanes) * size) % 16, 0U);
-                    for (std::uint32_t lane = 0; lane < lanes; ++lane) ++seen[cut.head + v * lanes + lane];
-                }
-                for (std::uint32_t i = 0; i < cut.single(lanes); ++i) ++seen[cut.single_at(i, lanes)];
-                ASSERT_EQ(std::count(seen.begin(), seen.end(), 1), elements);
-                ASSERT_LT(cut.single(lanes), 2 * lanes);
-            }
+template <std::uint32_t Size> void expect_groups_of_rows(std::uint32_t misaligned, std::int64_t elements) {
+    constexpr std::uint32_t lanes = 16 / Size;
+    std::byte* const target = at(4096 + misaligned);
+    iteration it;
+    it.target = target;
+    it.count = 2;
+    it.loops[0] = {elements, Size, 0};
+    it.loops[1] = {3, 2048, 0};
+    const auto groups = row_groups::of(it, lanes, Size, 0);
+    if (!groups) {
+        ASSERT_LT(elements, 8 * lanes) << "long rows are mostly whole groups";
+        return;
+    }
+    std::map<const std::byte*, int> seen;
+    for (std::uint32_t item = 0; item < groups->items(); ++item) {
+        group_place found[1];
+        groups->find<Size, 0, lanes>({item}, found);
+        ASSERT_EQ(reinterpret_cast<std::uintptr_t>(found[0].target) % 16, 0U);
+        std::uint32_t inside = 0;
+        for (std::uint32_t lane = 0; lane < lanes; ++lane)
+            if (groups->contains(found[0].first, lane)) ++inside, ++seen[found[0].target + lane * Size];
+        ASSERT_EQ(groups->is_whole<lanes>(found[0].first), inside == lanes);
+    }
+    ASSERT_EQ(seen.size(), 3 * static_cast<std::size_t>(elements));
+    for (std::int64_t row = 0; row < 3; ++row)
+        for (std::int64_t i = 0; i < elements; ++i) ASSERT_EQ(seen[target + 2048 * row + i * std::int64_t{Size}], 1);
+}
+
+TEST(RowGroups, EveryElementIsInOneGroup) {
+    for (std::int64_t elements = 1; elements < 140; ++elements) {
+        for (std::uint32_t by = 0; by < 16; ++by) expect_groups_of_rows<1>(by, elements);
+        for (std::uint32_t by = 0; by < 16; by += 2) expect_groups_of_rows<2>(by, elements);
+        for (std::uint32_t by = 0; by < 16; by += 4) expect_groups_of_rows<4>(by, elements);
+        for (std::uint32_t by = 0; by < 16; by += 8) expect_groups_of_rows<8>(by, elements);
+    }
 }
 
 } // namespace
