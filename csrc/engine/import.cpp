@@ -98,7 +98,7 @@ NUMPY_BRIDGE_INLINE bool try_protocol(const protocol& with, PyObject* x, const r
     try {
         return with.import(x, wanted, out);
     } catch (const sharing_error& error) {
-        refusals.push_back(refusal(error.why())); // moved, as the other one: each way would be compiled
+        refusals.emplace_back(error.why());
     } catch (py::error_already_set& error) {
         refusals.push_back({with.name, "import", "memory", text_of_error(error), {}});
     }
