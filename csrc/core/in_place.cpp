@@ -6,6 +6,7 @@
 #include <numpy_bridge/python.hpp>
 #include <numpy_bridge/self_overlap.hpp>
 
+#include "casting_argument.hpp"
 #include "cuda_module.hpp"
 #include "kernels/add.hpp"
 #include "kernels/copy.hpp"
@@ -18,6 +19,7 @@ namespace numpy_bridge {
 namespace {
 
 using engine::refuse;
+using kernels::casting;
 
 bool is_swapped(const memory& m) noexcept { return m.type.order == byte_order::swapped; }
 
@@ -147,16 +149,25 @@ void add_in_place(const memory_on_stream& x, const memory_on_stream& y) {
                       [&](const kernels::iteration& it) { kernels::add_on_cpu(target.type.id, it); });
 }
 
+void require_cast(element_type from, element_type to, casting rule) {
+    if (kernels::can_cast(from, to, rule)) return;
+    std::string hint = conversion("src", to.id);
+    for (int next = static_cast<int>(rule) + 1; next <= static_cast<int>(casting::unsafe); ++next) {
+        const auto wider = static_cast<casting>(next);
+        if (!kernels::can_cast(from, to, wider)) continue;
+        hint += std::string(", or pass casting=\"") + name_of(wider) + "\"";
+        break;
+    }
+    refuse("copy_", "dtype", "a dtype that casts to " + name_of(to) + " by NumPy's rule '" + name_of(rule) + "'",
+           name_of(from), hint);
+}
+
 bool waits_for_copy(const memory& target, const memory& source) noexcept {
     return is_cuda(target.device) != is_cuda(source.device);
 }
 
 void copy_in_place(const memory_on_stream& target, const memory_on_stream& source, bool non_blocking) {
     const memory &to = target.description, &from = source.description;
-    if (!kernels::can_cast(from.type.id, to.type.id))
-        refuse("copy_", "dtype",
-               std::string("a dtype that casts to ") + info(to.type.id).name + " by NumPy's rule 'same_kind'",
-               info(from.type.id).name, conversion("src", to.type.id));
     require_host_or_cuda("copy_", to);
     require_host_or_cuda("copy_", from);
     require_distinct_elements("copy_", to);

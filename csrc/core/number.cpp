@@ -24,12 +24,12 @@ bool is_integer(dtype id) noexcept {
     return code == dlpack::type_code::signed_integer || code == dlpack::type_code::unsigned_integer;
 }
 
-/// Converts one element.
+/// Converts one element: between unsigned integers, floats, or to or from complex numbers.
 void convert(dtype from, dtype to, const void* value, void* result) noexcept {
     if (from == to) std::memcpy(result, value, itemsize(to));
     else
-        kernels::cast_row_of(from, to)({1, 0, 0}, static_cast<std::byte*>(result),
-                                       static_cast<const std::byte*>(value));
+        kernels::cast_row_of({to, from})({1, 0, 0}, static_cast<std::byte*>(result),
+                                         static_cast<const std::byte*>(value));
 }
 
 [[noreturn]] void refuse_number(const char* operation, py::handle x, dtype id, const std::string& expected) {
@@ -58,7 +58,7 @@ std::uint64_t bits_of_integer(const char* operation, py::handle x, dtype id) {
 void write_integer(const char* operation, py::handle x, dtype id, element_bytes& out) {
     if (PyLong_Check(x.ptr()) == 0) refuse_number(operation, x, id, "an integer");
     const std::uint64_t value = bits_of_integer(operation, x, id);
-    convert(dtype::uint64, id, &value, out.bytes.data());
+    convert(dtype::uint64, kernels::as_unsigned(id), &value, out.bytes.data());
 }
 
 double as_double(const char* operation, py::handle x, dtype id) {

@@ -1,4 +1,5 @@
 /// add_ and copy_: operations in place on any library's memory, on the device where it is.
+#include "casting_argument.hpp"
 #include "device_work.hpp"
 #include "fast_function.hpp"
 #include "in_place.hpp"
@@ -14,7 +15,7 @@ namespace numpy_bridge {
 namespace {
 
 constexpr signature<3> add_signature{"add_", 2, {"x", "y", "stream"}};
-constexpr signature<4> copy_signature{"copy_", 2, {"dst", "src", "non_blocking", "stream"}};
+constexpr signature<5> copy_signature{"copy_", 2, {"dst", "src", "casting", "non_blocking", "stream"}};
 
 /// Refuses Python's own sequences and numbers by the argument's name. `remedy` is the hint.
 void require_memory(const char* operation, const char* argument, PyObject* x, const char* remedy) {
@@ -50,9 +51,10 @@ py::object call_add(const arguments<3>& given) {
     return py::reinterpret_borrow<py::object>(given[0]);
 }
 
-py::object call_copy(const arguments<4>& given) {
-    const bool non_blocking = is_true(given[2], false);
-    const std::uintptr_t stream = stream_number("copy_", given[3]);
+py::object call_copy(const arguments<5>& given) {
+    const kernels::casting rule = casting_rule("copy_", given[2]);
+    const bool non_blocking = is_true(given[3], false);
+    const std::uintptr_t stream = stream_number("copy_", given[4]);
     require_memory("copy_", "dst", given[0], "pass an array or a tensor");
     require_memory("copy_", "src", given[1], "use np.asarray(src)");
     const auto copy = [&](engine::hold held) {
@@ -64,6 +66,7 @@ py::object call_copy(const arguments<4>& given) {
         source.require_unmoved("copy_");
         device_work work("copy_", stream, is_cuda(to.device) ? to.device : from.device);
         const memory_on_stream written = work.use(target);
+        require_cast(from.type, to.type, rule);
         copy_in_place(written, work.use(source), non_blocking);
         work.finish(waits && !non_blocking);
         return true;
@@ -134,25 +137,31 @@ True
 )";
 
 constexpr const char* copy_doc =
-    R"(copy_(dst, src, *, non_blocking=False, stream=None)
+    R"(copy_(dst, src, *, casting='same_kind', non_blocking=False, stream=None)
 --
 
-copy_(dst: object, src: object, *, non_blocking: bool = False, stream: typing.Any = None) -> object
+copy_(dst: object, src: object, *, casting: str = 'same_kind', non_blocking: bool = False, stream: typing.Any = None) -> object
 
 Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
 
-The layouts may differ. Dtypes are converted by NumPy's rule ``casting="same_kind"``, and byte orders as well. If
-their memory overlaps, the result is as if `src` were copied first. Work on CUDA devices is queued after all
-pending work on the streams of both. The call waits for it only if host memory is read or written.
+The layouts may differ. Dtypes are converted by NumPy's rules of casting, and byte orders as well. If their memory
+overlaps, the result is as if `src` were copied first. Work on CUDA devices is queued after all pending work on
+the streams of both. The call waits for it only if host memory is read or written.
 
 Parameters
 ----------
 dst : object
     Any array, tensor or buffer that `view` accepts, writable.
 src : object
-    An array that broadcasts to the shape of `dst`. Numeric dtypes may be cast to the same or a wider kind, in
-    the order bool, unsigned, signed, floating, complex; other dtypes are copied unchanged. Values that are too
-    large wrap around as integers and become infinite as floats. Rounding is to nearest, and once.
+    An array that broadcasts to the shape of `dst`. Numeric dtypes may be cast as `casting` allows; other dtypes
+    are copied unchanged. Integers that are too large for integers wrap around; numbers that are too large for
+    floats become infinite. Rounding is to nearest, and once.
+casting : {"no", "equiv", "safe", "same_kind", "unsafe"}, default "same_kind"
+    What a conversion may lose, in the words of ``numpy.copyto``. "no": nothing is converted; "equiv": byte
+    orders; "safe": to dtypes that have every value; "same_kind": to the same kind or a wider one, in the order
+    bool, unsigned, signed, floating, complex; "unsafe": between all numbers. Floats then become integers by
+    truncation towards zero. NaN becomes 0, and a number out of range the nearest limit: NumPy leaves both to the
+    processor. All but zero becomes True, and of complex numbers the real part is kept.
 non_blocking : bool, default False
     Do not wait for a copy between a device and packed host memory of the same dtype. That memory is kept alive
     until the copy is done; do not change it before. CUDA still waits if it is not pinned.
@@ -168,13 +177,13 @@ object
 Raises
 ------
 SharingError
-    If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if a
-    conversion would drop fractions, signs or imaginary parts, if there are no kernels for the device, or if
+    If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if
+    `casting` does not allow the conversion or is another word, if there are no kernels for the device, or if
     `stream` is 0, negative, or given for two operands on the host.
 CudaError
     If a call to CUDA fails.
 TypeError
-    If `dst` or `src` has no memory, or `stream` is of another kind.
+    If `dst` or `src` has no memory, or `casting` or `stream` is of another kind.
 
 Notes
 -----
@@ -190,6 +199,9 @@ Examples
 >>> x = torch.zeros(2, 2)
 >>> bridge.copy_(x.T, np.arange(4).reshape(2, 2)).tolist()
 [[0.0, 1.0], [2.0, 3.0]]
+>>> pixels = np.zeros(4, np.uint8)
+>>> bridge.copy_(pixels, torch.tensor([-3.5, 7.9, 300.0, np.nan]), casting="unsafe").tolist()
+[0, 7, 255, 0]
 )";
 
 } // namespace

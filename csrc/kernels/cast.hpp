@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include <numpy_bridge/casting.hpp>
@@ -17,13 +18,65 @@ constexpr bool is_partner_of_float8(dtype id) noexcept {
     return id == dtype::float16 || id == dtype::bfloat16 || id == dtype::float32;
 }
 
-/// Whether a kernel converts between these: NumPy's casting="same_kind". Of float8 only to and from the floats of 16
-/// and 32 bits.
+constexpr bool is_floating(dtype id) noexcept {
+    return is_float8(id) || is_partner_of_float8(id) || id == dtype::float64;
+}
+
+/// NumPy's casting="same_kind". Of float8 only to and from the floats of 16 and 32 bits.
 constexpr bool can_cast(dtype from, dtype to) noexcept {
     if (from == to) return true;
     if (is_float8(from)) return is_partner_of_float8(to);
     if (is_float8(to)) return is_partner_of_float8(from);
     return is_number(from) && is_number(to) && is_same_kind(from, to);
+}
+
+/// What a conversion may lose, in NumPy's words. Each allows all that the ones before it allow.
+enum class casting : std::uint8_t { no, equiv, safe, same_kind, unsafe };
+
+/// True for elements that are converted. All others are moved only.
+constexpr bool is_convertible(dtype id) noexcept { return is_number(id) || is_float8(id); }
+
+constexpr bool can_cast(element_type from, element_type to, casting rule) noexcept {
+    const bool same = from.id == to.id;
+    switch (rule) {
+    case casting::no:
+        return same && (from.order == to.order || info(to.id).itemsize == 1);
+    case casting::equiv:
+        return same;
+    case casting::safe:
+        return same || (can_cast(from.id, to.id) && keeps_values(from.id, to.id));
+    case casting::same_kind:
+        return can_cast(from.id, to.id);
+    default:
+        return same || (is_convertible(from.id) && is_convertible(to.id));
+    }
+}
+
+/// A conversion.
+struct cast_pair {
+    dtype to, from;
+};
+
+/// The type of the parts of a complex number.
+constexpr dtype part_of_complex(dtype id) noexcept {
+    return id == dtype::complex32 ? dtype::float16 : id == dtype::complex64 ? dtype::float32 : dtype::float64;
+}
+
+/// The conversion that results in the same bits at the same addresses, and stands for several. Integers keep their low
+/// bits, so that a sign matters only where it is extended. The real part of a complex number comes first.
+constexpr cast_pair representative(cast_pair cast) noexcept {
+    if (is_complex(cast.from) && !is_complex(cast.to) && cast.to != dtype::boolean)
+        cast.from = part_of_complex(cast.from);
+    const bool extends = info(cast.to).itemsize > info(cast.from).itemsize;
+    const bool to_integer = is_integer(cast.to) || cast.to == dtype::boolean;
+    const bool from_integer = is_integer(cast.from) || cast.from == dtype::boolean;
+    return {from_integer ? as_unsigned(cast.to) : cast.to, to_integer && !extends ? as_unsigned(cast.from) : cast.from};
+}
+
+/// True if the conversion moves bits, and does nothing to them.
+constexpr bool is_move(cast_pair cast) noexcept {
+    const cast_pair same = representative(cast);
+    return same.to == same.from;
 }
 
 namespace detail {
@@ -40,9 +93,27 @@ NUMPY_BRIDGE_HOST_DEVICE inline float plain(float8_e5m2 x) noexcept { return to_
 template <class T> NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(T x) noexcept { return static_cast<float>(x); }
 NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(double x) noexcept { return rounded_to_odd(x); }
 
+/// Truncates towards zero. NaN becomes 0, and a number out of range the nearest limit. C++ defines neither, and
+/// processors differ.
+template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To truncated(From x) noexcept {
+    constexpr To lowest = std::numeric_limits<To>::min(), highest = std::numeric_limits<To>::max();
+    constexpr From least = static_cast<From>(lowest);
+    constexpr From beyond = static_cast<From>(highest / 2 + 1) * 2; // a power of two, which is exact
+    const From inside = x > least && x < beyond ? x : From{0};
+    const To whole = static_cast<To>(inside);
+    return x <= least ? lowest : x >= beyond ? highest : whole;
+}
+
+/// Between built-in types.
+template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To built_in_cast(From x) noexcept {
+    if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) return truncated<To>(x);
+    else return static_cast<To>(x);
+}
+
 } // namespace detail
 
-/// Rounds once, to nearest and ties to even. Integers keep their low bits.
+/// Rounds once, to nearest and ties to even. Integers keep their low bits. Complex numbers become complex numbers or
+/// truth values only: `representative` says what stands for the others.
 template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To cast(From x) noexcept {
     if constexpr (std::is_same_v<To, From>) {
         return x;
@@ -51,7 +122,8 @@ template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To cast(From x) 
         if constexpr (has_parts<From>) return {cast<part>(x.real), cast<part>(x.imag)};
         else return {cast<part>(x), cast<part>(boolean{0})};
     } else if constexpr (std::is_same_v<To, boolean>) {
-        return {detail::plain(x) != 0};
+        if constexpr (has_parts<From>) return {detail::plain(x.real) != 0 || detail::plain(x.imag) != 0};
+        else return {detail::plain(x) != 0};
     } else if constexpr (std::is_same_v<To, float16>) {
         return to_float16(detail::float_for_half(detail::plain(x)));
     } else if constexpr (std::is_same_v<To, bfloat16>) {
@@ -61,7 +133,7 @@ template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To cast(From x) 
     } else if constexpr (std::is_same_v<To, float8_e5m2>) {
         return to_float8_e5m2(detail::float_for_half(detail::plain(x)));
     } else {
-        return static_cast<To>(detail::plain(x));
+        return detail::built_in_cast<To>(detail::plain(x));
     }
 }
 

@@ -100,8 +100,9 @@ template <class T> NUMPY_BRIDGE_HOST_DEVICE inline widest widen(T x) noexcept {
     else return {kind::real, 0, cast<double>(x), 0};
 }
 
+/// Of a complex number the real part, if T has no room for both.
 template <class T> NUMPY_BRIDGE_HOST_DEVICE inline T narrow(const widest& x) noexcept {
-    if constexpr (has_parts<T>) {
+    if constexpr (has_parts<T> || std::is_same_v<T, boolean>) {
         if (x.of == widest::kind::complex) return cast<T>(complex<double>{x.real, x.imag});
     }
     switch (x.of) {

@@ -1,6 +1,4 @@
-#include <array>
-#include <tuple>
-#include <utility>
+#include <type_traits>
 
 #include "cast.hpp"
 #include "rows.hpp"
@@ -52,46 +50,24 @@ template <class To, class From> void cast_elements(loop row, std::byte* target, 
     if (left > 0) store(target, cast<To>(load<From>(source)));
 }
 
-template <std::size_t From, std::size_t To> constexpr cast_row row_of() noexcept {
-    if constexpr (From != To && can_cast(static_cast<dtype>(From), static_cast<dtype>(To)))
-        return cast_elements<std::tuple_element_t<To, number_types>, std::tuple_element_t<From, number_types>>;
-    else return nullptr;
-}
-
-using rows_to_all = std::array<cast_row, number_type_count>;
-
-template <std::size_t From, std::size_t... To> constexpr rows_to_all rows_from(std::index_sequence<To...>) noexcept {
-    return {row_of<From, To>()...};
-}
-
-template <std::size_t... From>
-constexpr std::array<rows_to_all, number_type_count> all_rows(std::index_sequence<From...>) noexcept {
-    return {rows_from<From>(std::make_index_sequence<number_type_count>{})...};
-}
-
-constexpr auto rows = all_rows(std::make_index_sequence<number_type_count>{});
-
-/// The loop for a pair of which one is a float8.
-template <class Short> cast_row float8_row(dtype from, dtype to) noexcept {
-    cast_row found = nullptr;
-    const auto look = [&](auto partner) {
-        using Long = decltype(partner);
-        if (from == dtype_of_number<Long> && to == dtype_of_number<Short>) found = cast_elements<Short, Long>;
-        if (from == dtype_of_number<Short> && to == dtype_of_number<Long>) found = cast_elements<Long, Short>;
-    };
-    look(float16{});
-    look(bfloat16{});
-    look(float{});
-    return found;
+constexpr bool has_row(cast_pair cast) noexcept {
+    const cast_pair same = representative(cast);
+    const bool represents = same.to == cast.to && same.from == cast.from;
+    return represents && cast.to != cast.from && dtype_between(cast) == cast.from;
 }
 
 } // namespace
 
-cast_row cast_row_of(dtype from, dtype to) noexcept {
-    const dtype narrow = is_float8(from) ? from : to;
-    if (narrow == dtype::float8_e4m3fn) return float8_row<float8_e4m3fn>(from, to);
-    if (narrow == dtype::float8_e5m2) return float8_row<float8_e5m2>(from, to);
-    return rows[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
+cast_row cast_row_of(cast_pair cast) noexcept {
+    cast_row found = nullptr;
+    with_number_or_float8(cast.to, [&](auto to) {
+        using To = decltype(to);
+        with_number_or_float8(cast.from, [&](auto from) {
+            using From = decltype(from);
+            if constexpr (has_row({dtype_of_number<To>, dtype_of_number<From>})) found = cast_elements<To, From>;
+        });
+    });
+    return found;
 }
 
 } // namespace kernels

@@ -17,13 +17,15 @@ constexpr std::int64_t block_elements = 1024;
 using block = std::array<std::byte, static_cast<std::size_t>(block_elements) * 16>;
 
 /// Converts rows. Elements in foreign byte order are swapped in packed blocks: those of the source before they are
-/// converted, those of the target afterwards.
+/// converted, those of the target afterwards. The pair is its own `representative`.
 class converter {
 public:
     converter(element_type target, element_type source) noexcept
         : target_(target),
           source_(source),
-          cast_(target.id == source.id ? nullptr : cast_row_of(source.id, target.id)) {}
+          between_(dtype_between({target.id, source.id})),
+          cast_(target.id == source.id ? nullptr : cast_row_of({target.id, between_})),
+          first_cast_(between_ == source.id ? nullptr : cast_row_of({between_, source.id})) {}
 
     void convert_row(const loop& row, std::byte* target, const std::byte* source) noexcept {
         if (!swaps_source() && !swaps_target()) return convert(row, target, source);
@@ -52,19 +54,33 @@ private:
         move_row(size, {row.extent, row.target, size}, target, converted_.data());
     }
 
-    void convert(const loop& row, std::byte* target, const std::byte* source) const noexcept {
+    void convert(const loop& row, std::byte* target, const std::byte* source) noexcept {
+        if (first_cast_ != nullptr) return convert_twice(row, target, source);
         if (cast_ != nullptr) cast_(row, target, source);
         else move_row(static_cast<std::int64_t>(itemsize(target_.id)), row, target, source);
     }
 
+    void convert_twice(const loop& row, std::byte* target, const std::byte* source) noexcept {
+        const auto size = static_cast<std::int64_t>(itemsize(between_));
+        for (std::int64_t done = 0; done < row.extent; done += block_elements) {
+            const std::int64_t n = std::min(block_elements, row.extent - done);
+            first_cast_({n, size, row.source}, converted_once_.data(), source + done * row.source);
+            cast_({n, row.target, size}, target + done * row.target, converted_once_.data());
+        }
+    }
+
     element_type target_, source_;
-    cast_row cast_;
-    block gathered_, converted_; // not initialised
+    dtype between_;
+    cast_row cast_, first_cast_;
+    block gathered_, converted_once_, converted_; // not initialised
 };
 
 } // namespace
 
 void copy_on_cpu(element_type target, element_type source, const iteration& it) noexcept {
+    const cast_pair same = representative({target.id, source.id});
+    target.id = same.to;
+    source.id = same.from;
     if (target.id == source.id && target.order == source.order)
         return for_each_row(it, move_row_of(static_cast<std::int64_t>(itemsize(target.id))));
     converter with(target, source);

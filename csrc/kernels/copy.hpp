@@ -10,7 +10,8 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// Copies on the CPU, where `can_cast(source.id, target.id)`. The operands share no byte. Elements need not be aligned.
+/// Copies on the CPU. The dtypes are the same, or both are convertible. The operands share no byte. Elements need not
+/// be aligned.
 void copy_on_cpu(element_type target, element_type source, const iteration& it) noexcept;
 
 } // namespace kernels

@@ -10,29 +10,6 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace kernels {
 
-/// A conversion.
-struct cast_pair {
-    dtype to, from;
-};
-
-/// The conversion that results in the same bits, and stands for several: integers keep their low bits, so that a sign
-/// matters only where it is extended.
-constexpr cast_pair representative(cast_pair cast) noexcept {
-    const bool extends = info(cast.to).itemsize > info(cast.from).itemsize;
-    const bool integers = is_integer(cast.to) && is_integer(cast.from);
-    return {as_unsigned(cast.to), integers && !extends ? as_unsigned(cast.from) : cast.from};
-}
-
-/// True if the conversion moves bits, and does nothing to them.
-constexpr bool is_move(cast_pair cast) noexcept {
-    const cast_pair same = representative(cast);
-    return same.to == same.from;
-}
-
-constexpr bool is_floating(dtype id) noexcept {
-    return is_float8(id) || is_partner_of_float8(id) || id == dtype::float64;
-}
-
 /// True for what masks, pictures, quantised numbers, indices and counts are made of.
 constexpr bool is_common_integer(dtype id) noexcept {
     return id == dtype::boolean || id == dtype::uint8 || id == dtype::int8 || id == dtype::int32 || id == dtype::int64;

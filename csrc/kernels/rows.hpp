@@ -6,6 +6,7 @@
 
 #include <numpy_bridge/dtype.hpp>
 
+#include "cast.hpp"
 #include "iteration.hpp"
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -24,8 +25,17 @@ inline void move_row(std::int64_t size, const loop& row, std::byte* target, cons
 /// Converts a row of elements at any addresses. The operands share no byte.
 using cast_row = void (*)(loop row, std::byte* target, const std::byte* source);
 
-/// The loop for two different types of numbers for which `can_cast` holds.
-cast_row cast_row_of(dtype from, dtype to) noexcept;
+/// The dtype that a conversion goes through on the CPU; that of the source if it takes one step. Conversions that are
+/// seldom asked for take two, with the same result: loops for them would make the wheel larger.
+constexpr dtype dtype_between(cast_pair cast) noexcept {
+    if (is_floating(cast.from) && (is_integer(cast.to) || cast.to == dtype::boolean)) return dtype::float64;
+    const dtype other = is_float8(cast.to) ? cast.from : cast.to;
+    const bool has_float8 = is_float8(cast.to) || is_float8(cast.from);
+    return has_float8 && !is_partner_of_float8(other) && other != dtype::float64 ? dtype::float32 : cast.from;
+}
+
+/// The loop for a pair that is its own `representative`, no move, and takes one step. Both are convertible.
+cast_row cast_row_of(cast_pair cast) noexcept;
 
 /// Copies `n` packed elements with reversed bytes; complex numbers part by part. `to` may be `from`.
 void swap_row(dtype id, std::byte* to, const std::byte* from, std::int64_t n) noexcept;

@@ -311,24 +311,30 @@ def convert_each(leaves: list[typing.Any], convert: typing.Any, values: frozense
     
     int, float, str, and objects of the classes in `values`, stay as they are.
     """
-def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False, stream: CudaStream | None = None) -> _Memory:
+def copy_(dst: _Memory, src: Shareable, *, casting: typing.Literal["no", "equiv", "safe", "same_kind", "unsafe"] = "same_kind", non_blocking: bool = False, stream: CudaStream | None = None) -> _Memory:
     """
-    copy_(dst: object, src: object, *, non_blocking: bool = False, stream: typing.Any = None) -> object
+    copy_(dst: object, src: object, *, casting: str = 'same_kind', non_blocking: bool = False, stream: typing.Any = None) -> object
     
     Copy the values of `src` into `dst`, on the CPU, on CUDA devices, or between them.
     
-    The layouts may differ. Dtypes are converted by NumPy's rule ``casting="same_kind"``, and byte orders as well. If
-    their memory overlaps, the result is as if `src` were copied first. Work on CUDA devices is queued after all
-    pending work on the streams of both. The call waits for it only if host memory is read or written.
+    The layouts may differ. Dtypes are converted by NumPy's rules of casting, and byte orders as well. If their memory
+    overlaps, the result is as if `src` were copied first. Work on CUDA devices is queued after all pending work on
+    the streams of both. The call waits for it only if host memory is read or written.
     
     Parameters
     ----------
     dst : object
         Any array, tensor or buffer that `view` accepts, writable.
     src : object
-        An array that broadcasts to the shape of `dst`. Numeric dtypes may be cast to the same or a wider kind, in
-        the order bool, unsigned, signed, floating, complex; other dtypes are copied unchanged. Values that are too
-        large wrap around as integers and become infinite as floats. Rounding is to nearest, and once.
+        An array that broadcasts to the shape of `dst`. Numeric dtypes may be cast as `casting` allows; other dtypes
+        are copied unchanged. Integers that are too large for integers wrap around; numbers that are too large for
+        floats become infinite. Rounding is to nearest, and once.
+    casting : {"no", "equiv", "safe", "same_kind", "unsafe"}, default "same_kind"
+        What a conversion may lose, in the words of ``numpy.copyto``. "no": nothing is converted; "equiv": byte
+        orders; "safe": to dtypes that have every value; "same_kind": to the same kind or a wider one, in the order
+        bool, unsigned, signed, floating, complex; "unsafe": between all numbers. Floats then become integers by
+        truncation towards zero. NaN becomes 0, and a number out of range the nearest limit: NumPy leaves both to the
+        processor. All but zero becomes True, and of complex numbers the real part is kept.
     non_blocking : bool, default False
         Do not wait for a copy between a device and packed host memory of the same dtype. That memory is kept alive
         until the copy is done; do not change it before. CUDA still waits if it is not pinned.
@@ -344,13 +350,13 @@ def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False, stream: C
     Raises
     ------
     SharingError
-        If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if a
-        conversion would drop fractions, signs or imaginary parts, if there are no kernels for the device, or if
+        If the memory of `dst` is read-only, tracks gradients or overlaps itself, if the shapes do not match, if
+        `casting` does not allow the conversion or is another word, if there are no kernels for the device, or if
         `stream` is 0, negative, or given for two operands on the host.
     CudaError
         If a call to CUDA fails.
     TypeError
-        If `dst` or `src` has no memory, or `stream` is of another kind.
+        If `dst` or `src` has no memory, or `casting` or `stream` is of another kind.
     
     Notes
     -----
@@ -366,6 +372,9 @@ def copy_(dst: _Memory, src: Shareable, *, non_blocking: bool = False, stream: C
     >>> x = torch.zeros(2, 2)
     >>> bridge.copy_(x.T, np.arange(4).reshape(2, 2)).tolist()
     [[0.0, 1.0], [2.0, 3.0]]
+    >>> pixels = np.zeros(4, np.uint8)
+    >>> bridge.copy_(pixels, torch.tensor([-3.5, 7.9, 300.0, np.nan]), casting="unsafe").tolist()
+    [0, 7, 255, 0]
     """
 def describe(x: typing.Any) -> dict[str, typing.Any]:
     """

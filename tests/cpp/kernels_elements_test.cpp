@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -173,6 +175,49 @@ TEST(Cast, KindsNeverLoseTheirMeaning) {
     EXPECT_FALSE(can_cast(dtype::int8, dtype::float8_e5m2));
     EXPECT_FALSE(can_cast(dtype::float8_e5m2fnuz, dtype::float32));
     EXPECT_FALSE(can_cast(dtype::boolean, dtype::float4_e2m1fn_x2));
+}
+
+template <class Integer, class Float> void expect_truncation() {
+    using limits = std::numeric_limits<Integer>;
+    const auto lowest = static_cast<Float>(limits::min());
+    const Float beyond = std::ldexp(Float{1}, limits::digits), last = std::nextafter(beyond, Float{0});
+    EXPECT_EQ(cast<Integer>(Float{2.75}), 2);
+    EXPECT_EQ(cast<Integer>(Float{-0.75}), 0);
+    EXPECT_EQ(cast<Integer>(Float{-2.75}), std::is_signed_v<Integer> ? static_cast<Integer>(-2) : Integer{0});
+    EXPECT_EQ(cast<Integer>(last), static_cast<Integer>(last));
+    EXPECT_EQ(cast<Integer>(lowest), limits::min());
+    for (const Float large : {beyond, std::nextafter(beyond, HUGE_VALF), std::numeric_limits<Float>::infinity()})
+        EXPECT_EQ(cast<Integer>(large), limits::max());
+    for (const Float small : {lowest - 1, 2 * lowest - 2, -std::numeric_limits<Float>::infinity()})
+        EXPECT_EQ(cast<Integer>(small), limits::min());
+    EXPECT_EQ(cast<Integer>(std::numeric_limits<Float>::quiet_NaN()), 0);
+}
+
+template <class... Integer> void expect_truncations() {
+    (expect_truncation<Integer, float>(), ...);
+    (expect_truncation<Integer, double>(), ...);
+}
+
+TEST(Cast, FloatsBecomeIntegersWithinTheirLimits) {
+    expect_truncations<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
+    expect_truncations<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
+    EXPECT_EQ(cast<std::int16_t>(half(0x7c00)), 32767);
+    EXPECT_EQ(cast<std::uint8_t>(half(0xfe00)), 0); // NaN
+}
+
+TEST(Cast, OnePairStandsForSeveral) {
+    const auto stands_for = [](dtype to, dtype from) {
+        const cast_pair same = representative({to, from});
+        return std::pair(same.to, same.from);
+    };
+    EXPECT_EQ(stands_for(dtype::int8, dtype::int32), std::pair(dtype::uint8, dtype::uint32));
+    EXPECT_EQ(stands_for(dtype::uint64, dtype::int32), std::pair(dtype::uint64, dtype::int32));
+    EXPECT_EQ(stands_for(dtype::int32, dtype::float32), std::pair(dtype::int32, dtype::float32));
+    EXPECT_EQ(stands_for(dtype::boolean, dtype::int16), std::pair(dtype::boolean, dtype::uint16));
+    EXPECT_EQ(stands_for(dtype::int8, dtype::complex64), std::pair(dtype::int8, dtype::float32));
+    EXPECT_EQ(stands_for(dtype::boolean, dtype::complex64), std::pair(dtype::boolean, dtype::complex64));
+    EXPECT_TRUE(is_move({dtype::float16, dtype::complex32}));
+    EXPECT_FALSE(is_move({dtype::uint8, dtype::boolean}));
 }
 
 TEST(Divider, DividesLikeTheProcessor) {

@@ -135,6 +135,24 @@ def test_casts(library: Library, source: str, target: str) -> None:
         assert_same(library.get(block), host)
 
 
+LOSSY = [
+    pair
+    for pair in itertools.product(("bool", *ADDABLE), repeat=2)
+    if pair[0] != pair[1] and not same_kind(*pair)
+]
+
+
+def test_casts_that_lose_something(library: Library) -> None:
+    """As on the host, NaN and numbers out of range, too."""
+    for source, target in LOSSY:
+        drawn = any_bits(source, 701) if source != "bool" else numbers("bool", (1, 701))
+        host = np.zeros(701, dtype_named(target))
+        block = library.put(host)
+        copy_(host[::2], drawn[::2], casting="unsafe")
+        copy_(block[::2], library.put(drawn)[::2], casting="unsafe")
+        assert_same(library.get(block), host)
+
+
 # Overlaps, and what is refused
 
 

@@ -182,6 +182,11 @@ REFUSALS_OPERATIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: copy_(np.zeros(2, "i4"), FLOATS),
         "copy_: dtype: expected a dtype that casts to int32 by NumPy's rule 'same_kind', got float32; "
-        "convert src first: src.astype(np.int32) or src.to(torch.int32)",
+        'convert src first: src.astype(np.int32) or src.to(torch.int32), or pass casting="unsafe"',
+    ),
+    (
+        lambda: copy_(np.zeros(2, "i4"), FLOATS, casting="some"),  # type: ignore[arg-type]
+        "copy_: casting: expected 'no', 'equiv', 'safe', 'same_kind' or 'unsafe', got 'some'; "
+        "leave the keyword out for 'same_kind'",
     ),
 ]

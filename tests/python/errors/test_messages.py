@@ -64,7 +64,8 @@ MESSAGES: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: copy_(np.zeros(2, "i4"), np.zeros(2, "f4")),
         "copy_ cannot use these operands: expected a dtype that casts to int32 by NumPy's rule 'same_kind', "
-        "got float32. Convert src first: src.astype(np.int32) or src.to(torch.int32). [copy_.dtype]",
+        "got float32. Convert src first: src.astype(np.int32) or src.to(torch.int32), "
+        'or pass casting="unsafe". [copy_.dtype]',
     ),
     (
         lambda: view(Both()),
