@@ -27,7 +27,7 @@ bool holds_gil() noexcept {
 /// Waits for the device, so other threads run meanwhile.
 void release_block(void* context) {
     const std::unique_ptr<owned_block> owned(static_cast<owned_block*>(context));
-    std::optional<py::gil_scoped_release> unlocked;
+    std::optional<engine::without_gil> unlocked;
     if (holds_gil()) unlocked.emplace();
     owned->kernels.release(owned->block);
 }
@@ -37,7 +37,7 @@ std::byte* allocate(std::int64_t bytes, device where, std::uintptr_t stream, own
     const cuda_backend& kernels = cuda_kernels("DLPack", where);
     auto owned = std::make_unique<owned_block>(owned_block{kernels, {}});
     {
-        const py::gil_scoped_release unlocked; // may wait for the device, too
+        const engine::without_gil unlocked; // may wait for the device, too
         owned->block = kernels.allocate(bytes, where.index, stream);
     }
     std::byte* const data = owned->block.data;

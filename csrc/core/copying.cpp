@@ -51,7 +51,7 @@ py::object array_of_values(PyObject* x) {
 
 py::object native(const py::object& array) {
     const py::object dtype = array.attr("dtype").attr("newbyteorder")("=");
-    return array.attr("astype")(dtype, py::arg("order") = "C", py::arg("copy") = true);
+    return engine::called(array.attr("astype"), py::make_tuple(dtype, "C"));
 }
 
 /// Refuses a tensor that has lost its memory: torch crashes on copying it. It copies all others, whatever we refuse.
@@ -79,7 +79,9 @@ py::object host_tensor(const torch_library& torch, const imported& from) {
     return tensor_over(torch, in, array, false);
 }
 
-py::object numpy_array(const py::object& array) { return py::module_::import("numpy").attr("array")(array); }
+py::object numpy_array(const py::object& array) {
+    return engine::called(py::module_::import("numpy").attr("array"), py::make_tuple(array));
+}
 
 } // namespace
 

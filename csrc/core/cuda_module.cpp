@@ -1,6 +1,7 @@
 #include "cuda_module.hpp"
 
 #include <atomic>
+#include <string>
 
 #include <numpy_bridge/python.hpp>
 
@@ -24,6 +25,15 @@ const cuda_backend* loaded_backend() {
     return loaded.load(std::memory_order_acquire);
 }
 
+/// The reason why the kernels cannot be used; empty if they can, which is asked until it is so.
+std::string reason_against(const cuda_backend& kernels) {
+    static std::atomic<bool> usable{false};
+    if (usable.load(std::memory_order_relaxed)) return {};
+    std::string why = kernels.unavailable();
+    usable.store(why.empty(), std::memory_order_relaxed);
+    return why;
+}
+
 } // namespace
 
 const cuda_backend& cuda_kernels(const char* operation, device where) {
@@ -33,18 +43,15 @@ const cuda_backend& cuda_kernels(const char* operation, device where) {
                        name_of(where),
                        "build it where nvcc is in PATH: "
                        "pip install --config-settings=cmake.define.NUMPY_BRIDGE_CUDA=ON . in a clone");
-    static std::atomic<bool> usable{false};
-    if (usable.load(std::memory_order_relaxed)) return *kernels;
-    if (const std::string why = kernels->unavailable(); !why.empty())
+    if (const std::string why = reason_against(*kernels); !why.empty())
         engine::refuse(operation, "device", "a CUDA device that can be used", name_of(where),
                        why + " (see numpy-bridge info)");
-    usable.store(true, std::memory_order_relaxed);
     return *kernels;
 }
 
 const cuda_backend* cuda_kernels_if_any() {
     const cuda_backend* kernels = loaded_backend();
-    return kernels != nullptr && kernels->unavailable().empty() ? kernels : nullptr;
+    return kernels != nullptr && reason_against(*kernels).empty() ? kernels : nullptr;
 }
 
 bool order_streams_if_possible(device where, std::uintptr_t earlier, std::uintptr_t later) {

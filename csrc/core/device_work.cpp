@@ -48,10 +48,13 @@ void device_work::finish(bool waited) {
     const cuda_backend& kernels = cuda_kernels("CUDA", where_);
     if (named_ != 0) order_operands(kernels);
     const std::uintptr_t on = stream();
-    for (std::size_t i = 0; i < count_ && !waited; ++i)
-        if (!is_cuda(used_[i]->description().device) || used_[i]->is_freed_in_any_order())
-            used_[i]->keep_until_done(where_, on);
-    kernels.release_finished();
+    bool kept = false;
+    for (std::size_t i = 0; i < count_ && !waited; ++i) {
+        if (is_cuda(used_[i]->description().device) && !used_[i]->is_freed_in_any_order()) continue;
+        used_[i]->keep_until_done(where_, on);
+        kept = true;
+    }
+    if (!kept) kernels.release_finished(); // as `keep` does
 }
 
 } // namespace numpy_bridge

@@ -176,7 +176,7 @@ void copy_in_place(const memory_on_stream& target, const memory_on_stream& sourc
     if (is_cuda(to.device) || is_cuda(from.device)) {
         const auto& device_kernels = cuda_kernels("copy_", is_cuda(to.device) ? to.device : from.device);
         const bool overlapping = interferes(to, from, strides);
-        std::optional<py::gil_scoped_release> unlocked;
+        std::optional<engine::without_gil> unlocked;
         if (waits_for_copy(to, from)) unlocked.emplace();
         return device_kernels.copy(target, source, strides, overlapping, non_blocking);
     }

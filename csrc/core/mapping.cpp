@@ -1,6 +1,6 @@
 #include "mapping.hpp"
 
-#include <pybind11/pybind11.h>
+#include <numpy_bridge/python.hpp>
 
 #if __has_include(<sys/mman.h>)
 #include <sys/mman.h>
@@ -20,7 +20,7 @@ constexpr int populating = 0; // the pages come when they are used
 
 mapping::mapping(int descriptor, std::size_t size, bool writable, bool keep, bool populate) : size_(size) {
     {
-        const pybind11::gil_scoped_release other_threads_run;
+        const engine::without_gil other_threads_run;
         first_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
                       populate ? MAP_SHARED | populating : MAP_SHARED, descriptor, 0);
     }

@@ -30,8 +30,9 @@ py::object call_add(const arguments<3>& given) {
     require_memory("add_", "x", given[0], "pass an array or a tensor");
     const std::uintptr_t stream = stream_number("add_", given[2]);
     operand x("add_", given[0], true);
-    device_work work("add_", stream, x.description().device);
+    const device of_x = x.description().device;
     if (is_number(given[1])) {
+        device_work work("add_", stream, of_x);
         const dtype id = x.description().type.id;
         require_addition(id);
         const element_bytes value = element_of("add_", given[1], id);
@@ -43,6 +44,8 @@ py::object call_add(const arguments<3>& given) {
         operand y("add_", given[1], false);
         x.require_unmoved("add_");
         y.require_unmoved("add_");
+        const device of_y = y.description().device; // managed memory is used where the other operand is
+        device_work work("add_", stream, of_x.type == device_type::cuda_managed && is_cuda(of_y) ? of_y : of_x);
         const memory_on_stream target = work.use(x);
         add_in_place(target, work.use(y));
         work.finish();
@@ -164,7 +167,7 @@ casting : {"no", "equiv", "safe", "same_kind", "unsafe"}, default "same_kind"
     processor. All but zero becomes True, and of complex numbers the real part is kept.
 non_blocking : bool, default False
     Do not wait for a copy between a device and packed host memory of the same dtype. That memory is kept alive
-    until the copy is done; do not change it before. CUDA still waits if it is not pinned.
+    until the copy is done; do not change it before. If it is not pinned, the call waits all the same.
 stream : int or stream, optional
     The CUDA stream to work on instead, on the device of `dst`, or of `src` if `dst` is
     on the host: as for `add_`. It waits for the operands' own streams there, and they wait for it.

@@ -7,37 +7,26 @@
 
 namespace numpy_bridge::cuda {
 
-leases::event::event(device_stream behind) {
-    const device_guard guard(behind.device);
-    check_cuda(cudaEventCreateWithFlags(&handle_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-    const cudaError_t status = cudaEventRecord(handle_, behind.handle);
-    if (status == cudaSuccess) return;
-    destroy();
-    check_cuda(status, "cudaEventRecord");
-}
-
-void leases::event::destroy() noexcept {
-    if (handle_ != nullptr) forget_cuda_error(cudaEventDestroy(std::exchange(handle_, nullptr)));
-}
-
-bool leases::event::is_over() const noexcept {
-    const cudaError_t status = cudaEventQuery(handle_);
+bool leases::lease::is_over() const noexcept {
+    const cudaError_t status = cudaEventQuery(done.get());
     forget_cuda_error(status);
     return status != cudaErrorNotReady;
 }
 
 void leases::keep(device_stream stream, owner what) {
+    const attempted_guard guard(stream.device); // once for all that follows
     release_finished();
-    if (capture_of(stream) != 0) return;
     try {
-        event done(stream);
+        if (capture_of(stream) != 0) return;
+        const device_guard required(stream.device);
+        pooled_event done(stream.device);
+        check_cuda(cudaEventRecord(done.get(), stream.handle), "cudaEventRecord");
         const std::lock_guard lock(mutex_);
         queues_[{stream.device, stream.handle}].push_back({std::move(done), std::move(what)});
         count_.fetch_add(1, std::memory_order_relaxed);
     } catch (const cuda_error&) {
-        const attempted_guard guard(stream.device);
-        const relaxed_capture_mode relaxed;
-        forget_cuda_error(cudaStreamSynchronize(stream.handle));
+        const std::lock_guard lock(mutex_);
+        kept_for_good_.push_back(std::move(what));
         throw;
     }
 }
@@ -48,7 +37,7 @@ void leases::take_finished(std::deque<lease>& finished) {
         std::deque<lease>& queue = at->second;
         const attempted_guard guard(at->first.first);
         const relaxed_capture_mode relaxed; // a query would end the captures of others
-        while (!queue.empty() && queue.front().done.is_over()) {
+        while (!queue.empty() && queue.front().is_over()) {
             finished.push_back(std::move(queue.front()));
             queue.pop_front();
         }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include <numpy_bridge/cuda/event.hpp>
 #include <numpy_bridge/cuda/stream.hpp>
 #include <numpy_bridge/owner.hpp>
 
@@ -17,40 +18,27 @@ namespace numpy_bridge::cuda {
 class leases {
 public:
     /// Keeps `what` until all work that `stream` has been given is done, and releases what is done already. Nothing is
-    /// kept for a stream that is being captured: whoever replays the graph keeps its memory. If the event fails, waits
-    /// for the stream and throws cuda_error.
+    /// kept for a stream that is being captured: whoever replays the graph keeps its memory. If CUDA fails, keeps it
+    /// for good and throws cuda_error: to wait for the stream would hold up every thread, as the caller has the GIL.
     void keep(device_stream stream, owner what);
 
     /// Releases the leases whose work is done. Waits for nothing.
     void release_finished() noexcept;
 
 private:
-    /// An event behind all work that a stream has been given.
-    class event {
-    public:
-        explicit event(device_stream behind);
-        event(event&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-        event& operator=(event&&) = delete;
-        ~event() { destroy(); }
+    struct lease {
+        pooled_event done; ///< behind all work that the stream had been given
+        owner what;        ///< released first
 
         /// Also true after an error of the device, which does nothing more.
         bool is_over() const noexcept;
-
-    private:
-        void destroy() noexcept;
-
-        cudaEvent_t handle_ = nullptr;
-    };
-
-    struct lease {
-        event done;
-        owner what; ///< released first
     };
 
     void take_finished(std::deque<lease>& finished);
 
     std::mutex mutex_;
     std::map<std::pair<int, cudaStream_t>, std::deque<lease>> queues_; ///< none is empty
+    std::deque<owner> kept_for_good_;                                  ///< no event says when the work is done
     std::atomic<int> count_{0};
 };
 

@@ -25,7 +25,7 @@ namespace engine {
 
 /// `x.__class__`, if it is not the type of `x`. Then `x` is a proxy, a mock or a lazy object, in place of another one.
 NUMPY_BRIDGE_INLINE py::object claimed_class(PyObject* x) {
-    PYBIND11_CONSTINIT static interned_name storage;
+    static interned_name storage{nullptr};
     PyObject* name = interned(storage, "__class__");
     static PyObject* const of_object = _PyType_Lookup(&PyBaseObject_Type, name);
     const bool plain =

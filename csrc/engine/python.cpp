@@ -61,9 +61,11 @@ NUMPY_BRIDGE_INLINE py::object optional_attribute(PyObject* object, const char* 
 }
 
 NUMPY_BRIDGE_INLINE PyObject* interned(interned_name& storage, const char* text) {
-    return storage
-        .call_once_and_store_result([text] { return stolen(PyUnicode_InternFromString(text)).release().ptr(); })
-        .get_stored();
+    PyObject* name = storage.load(std::memory_order_acquire);
+    if (name != nullptr) return name;
+    name = stolen(PyUnicode_InternFromString(text)).release().ptr(); // never freed, so that interning finds it again
+    storage.store(name, std::memory_order_release);
+    return name;
 }
 
 NUMPY_BRIDGE_INLINE std::string package_of_type(PyTypeObject* type) {
@@ -72,7 +74,7 @@ NUMPY_BRIDGE_INLINE std::string package_of_type(PyTypeObject* type) {
         const std::string_view name = type->tp_name;
         return name.find('.') == std::string_view::npos ? std::string() : first_part(name);
     }
-    PYBIND11_CONSTINIT static interned_name attribute;
+    static interned_name attribute{nullptr};
     PyObject* key = interned(attribute, "__module__");
 #ifdef Py_GIL_DISABLED // else the reference might be lost meanwhile
     const py::object module = optional_attribute(reinterpret_cast<PyObject*>(type), key);

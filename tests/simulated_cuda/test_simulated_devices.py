@@ -81,6 +81,19 @@ def test_managed_memory_of_one_device_and_memory_of_another(
     assert (seen == 3).all()
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations([(0, 1), (1, 15), (1, 16)])))
+def test_a_named_stream_is_one_of_the_device_that_works(cuda: Simulation, order: list[Stream]) -> None:
+    block, far = cuda.block(np.full(8, 100.0), "cuda_managed:0"), cuda.block(np.full(8, 100.0), "cuda:1")
+    managed = from_pointer(block.ctypes.data, 8, "f8", device="cuda_managed:0", owner=block)
+    cuda.write((0, 1), block, 2)
+    cuda.write((1, 15), far, 1)
+    add_(managed, OnStream(far, 15), stream=16)
+    seen = cuda.read((1, 16), block)
+    cuda.write((1, 15), far, 100)
+    cuda.run(*order)
+    assert (seen == 3).all()
+
+
 def test_memory_of_two_devices_is_not_added(cuda: Simulation) -> None:
     x, y = cuda.block(np.ones(8)), cuda.block(np.ones(8), "cuda:1")
     for first, second in ((OnStream(x, 5), OnStream(y, 15)), (OnStream(y, 15), OnStream(x, 5))):

@@ -66,6 +66,10 @@ CALLS: dict[str, Callable[[Operands], Any]] = {
 }
 
 
+NAMED = {"launch": "launch of ", "cudaGetDriverEntryPointByVersion": "cuCtx"}
+"""How errors name a call: the second one by the function that it looks for."""
+
+
 def failures(cuda: Simulation, call: str) -> Iterator[tuple[str, Exception | None]]:
     """What comes of it when the first call of CUDA fails, when the second does, and so on until none does."""
     for number in range(200):
@@ -98,7 +102,7 @@ def test_each_call_fails_in_turn(cuda: Simulation, call: str) -> None:
         if name == "cuCtxSetCurrent":
             continue  # what follows in a wrong context fails, too
         if isinstance(error, CudaError):
-            expected = "launch of " if name == "launch" else name
+            expected = NAMED.get(name, name)
             assert error.call.startswith(expected), name
             if name == "cuCtxGetCurrent":
                 assert (error.name, error.text[:15]) == ("CUresult 1", "the CUDA driver")

@@ -28,7 +28,7 @@ NUMPY_BRIDGE_INLINE PyObject* origin_of(PyObject* x) {
     if (PyMemoryView_Check(x) != 0) return PyMemoryView_GET_BUFFER(x)->obj;
     if (PyTuple_CheckExact(x) && PyTuple_GET_SIZE(x) == 2) return PyTuple_GET_ITEM(x, 1); // of `to_numpy(tensor)`
     if (const library* known = find_library(x)) return known->origin != nullptr ? known->origin(x) : nullptr;
-    PYBIND11_CONSTINIT static interned_name storage;
+    static interned_name storage{nullptr};
     PyObject* name = interned(storage, "__numpy_bridge_origin__");
 #ifdef Py_GIL_DISABLED // else the reference might be lost meanwhile
     const py::object published = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), name);

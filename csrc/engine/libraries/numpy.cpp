@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -48,6 +49,13 @@ NUMPY_BRIDGE_INLINE numpy_library::numpy_library() {
     descr_from_type_ = reinterpret_cast<descr_from_type>(table[numpy_abi::slot_descr_from_type]);
     new_from_descr_ = reinterpret_cast<new_from_descr>(table[numpy_abi::slot_new_from_descr]);
     set_base_ = reinterpret_cast<set_base>(table[numpy_abi::slot_set_base]);
+}
+
+NUMPY_BRIDGE_INLINE const numpy_library& numpy_library::first() {
+    std::unique_ptr<const numpy_library> fresh(new numpy_library);
+    const numpy_library* known = nullptr;
+    const bool kept = instance().compare_exchange_strong(known, fresh.get(), std::memory_order_acq_rel);
+    return kept ? *fresh.release() : *known;
 }
 
 NUMPY_BRIDGE_INLINE py::object numpy_library::new_array(const memory& m, py::object base) const {

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include <pybind11/critical_section.h>
-#include <pybind11/gil_safe_call_once.h>
 
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/opaque.hpp>
@@ -218,7 +217,7 @@ NUMPY_BRIDGE_INLINE void use_work_stream(const dlpack::exchange_api& api, PyObje
 /// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
 /// up in the type's own cache if that gives the same result as reading the attribute.
 NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
-    PYBIND11_CONSTINIT static interned_name storage;
+    static interned_name storage{nullptr};
     PyObject* name = interned(storage, "__dlpack_c_exchange_api__");
 #ifndef Py_GIL_DISABLED // otherwise another thread may drop the reference
     PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);

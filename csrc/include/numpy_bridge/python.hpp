@@ -1,12 +1,12 @@
 /// Helpers for the CPython API that every protocol uses.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include <pybind11/gil_safe_call_once.h>
 #include <pybind11/pybind11.h>
 
 #include <numpy_bridge/error.hpp>
@@ -64,6 +64,23 @@ template <class F> auto call_or_wait(F f) {
 
 inline PyGILState_STATE take_gil() noexcept { return call_or_wait(PyGILState_Ensure); }
 
+/// Releases the GIL for a scope. Unlike py::gil_scoped_release it lets Python end a thread that takes the GIL back.
+class without_gil {
+public:
+    without_gil() noexcept : thread_(PyEval_SaveThread()) {}
+    ~without_gil() {
+        call_or_wait([this] {
+            PyEval_RestoreThread(thread_);
+            return true;
+        });
+    }
+    without_gil(const without_gil&) = delete;
+    without_gil& operator=(const without_gil&) = delete;
+
+private:
+    PyThreadState* thread_;
+};
+
 /// Holds the GIL and saves the current exception, so that Python objects can be released on any thread.
 /// During finalisation nothing can be released safely: `usable()` is then false, and the objects are leaked.
 class release_scope {
@@ -120,8 +137,8 @@ std::string package_of_type(PyTypeObject* type);
 
 inline std::string package_of(PyObject* x) { return package_of_type(Py_TYPE(x)); }
 
-/// A name that is made once, for look-ups.
-using interned_name = py::gil_safe_call_once_and_store<PyObject*>;
+/// A name that is made at its first use, for look-ups. Threads that meet there find the same object.
+using interned_name = std::atomic<PyObject*>;
 PyObject* interned(interned_name& storage, const char* text);
 
 /// `dict.get(key)`; may be empty. Without the GIL another thread may remove the entry at any time, so the reference is

@@ -315,3 +315,30 @@ time.sleep(0.1)
 def test_the_interpreter_ends_while_producers_are_asked(call: str) -> None:
     """Their Python code waits for the GIL as well, below our functions."""
     run_python(PRODUCERS_IN_DAEMON_THREADS.format(call=call))
+
+
+MAPPINGS_IN_DAEMON_THREADS = """
+import tempfile, threading, time
+from numpy_bridge import _core
+
+file = tempfile.TemporaryFile()
+file.write(bytes(4096))
+file.flush()
+
+def forever():
+    while True:
+        _core.Mapping(file.fileno(), 4096, False, False, False)
+
+class Late:
+    def __del__(self, sleep=time.sleep): sleep(0.05)
+
+late = Late()  # the threads take the GIL back while the interpreter ends
+for _ in range(3):
+    threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.05)
+"""
+
+
+def test_the_interpreter_ends_while_functions_run_without_the_gil() -> None:
+    """They take it back at the end of a scope, in a destructor."""
+    run_python(MAPPINGS_IN_DAEMON_THREADS)

@@ -58,7 +58,7 @@ public:
 
 private:
     std::array<detail::pin, sizeof...(Arguments)> pins_;
-    std::optional<py::gil_scoped_release> release_;
+    std::optional<engine::without_gil> release_;
 };
 
 NUMPY_BRIDGE_NAMESPACE_END

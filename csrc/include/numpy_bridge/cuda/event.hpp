@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include <numpy_bridge/cuda/check.hpp>
@@ -62,9 +63,13 @@ private:
 class pooled_event {
 public:
     explicit pooled_event(int device) : device_(device), event_(engine::event_pool::get().take(device)) {}
-    ~pooled_event() { engine::event_pool::get().give_back(device_, event_); }
-    pooled_event(const pooled_event&) = delete;
-    pooled_event& operator=(const pooled_event&) = delete;
+    pooled_event(pooled_event&& other) noexcept
+        : device_(other.device_),
+          event_(std::exchange(other.event_, nullptr)) {}
+    pooled_event& operator=(pooled_event&&) = delete;
+    ~pooled_event() {
+        if (event_ != nullptr) engine::event_pool::get().give_back(device_, event_);
+    }
 
     cudaEvent_t get() const noexcept { return event_; }
 

@@ -5,7 +5,7 @@
 /// own headers.
 #pragma once
 
-#include <pybind11/gil_safe_call_once.h>
+#include <atomic>
 
 #include <numpy_bridge/libraries/library.hpp>
 #include <numpy_bridge/python.hpp>
@@ -62,8 +62,8 @@ class numpy_library {
 public:
     /// Imports NumPy on the first call. Call with the GIL held.
     static const numpy_library& get() {
-        PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<numpy_library> storage;
-        return storage.call_once_and_store_result([] { return numpy_library(); }).get_stored();
+        const auto* known = instance().load(std::memory_order_acquire);
+        return known != nullptr ? *known : first();
     }
 
     bool is_exact_array(PyObject* x) const noexcept { return Py_TYPE(x) == array_type_; }
@@ -90,6 +90,14 @@ private:
     using set_base = int (*)(PyObject*, PyObject*);
 
     numpy_library();
+
+    static std::atomic<const numpy_library*>& instance() {
+        static std::atomic<const numpy_library*> pointer{nullptr};
+        return pointer;
+    }
+
+    /// Publishes the one instance; threads that meet here may each make one.
+    static const numpy_library& first();
 
     PyTypeObject* array_type_ = nullptr;
     PyTypeObject* scalar_type_ = nullptr;
