@@ -30,6 +30,8 @@ class Library:
         their own memory as read-only are not listed.
     lends_readonly : bool, optional
         True if objects mark their own memory as read-only (copy-on-write). Importers rely on that mark.
+    lends_copies : bool, optional
+        True if each request for an object's memory makes a copy of its values, except over Arrow's protocol.
     alignment : int, optional
         Bytes that memory must be aligned to for the library to share it without a copy or a crash.
     cheap_to_ask : bool, optional
@@ -40,6 +42,7 @@ class Library:
     modules: tuple[str, ...] = ()
     immutable: tuple[str, ...] = ()
     lends_readonly: bool = False
+    lends_copies: bool = False
     alignment: int = 1
     cheap_to_ask: bool = False
 
@@ -90,7 +93,7 @@ LIBRARIES: tuple[Library, ...] = (
     Library("dask", immutable=("",)),
     Library("zarr"),
     Library("h5py"),
-    Library("pillow", ("PIL",), cheap_to_ask=True),
+    Library("pillow", ("PIL",), lends_copies=True, cheap_to_ask=True),
     Library("opencv", ("cv2",)),
     Library("onnxruntime"),
     Library("tvm-ffi", ("tvm_ffi",)),

@@ -281,3 +281,10 @@ def test_what_moves_to_another_device_is_asked_for(call: str, monkeypatch: pytes
 def test_devices_are_named_as_torch_names_them() -> None:
     devices = [SimpleNamespace(platform=platform, id=1) for platform in ("cpu", "gpu", "tpu")]
     assert [operands._place(each) for each in devices] == ["cpu", "cuda:1", "tpu:1"]
+
+
+def test_arguments_at_one_line_are_judged_by_their_own_addresses() -> None:
+    aligned, other = memory("f4"), memory("f4", 4)
+    text = "f = jax.jit(lambda x: [None, x + 1])\nfor x in arrays:\n    f(x)"
+    _, log = watched(text, arrays=[aligned, other, aligned, other])
+    assert [(c.outcome, c.times, c.nbytes) for c in log] == [("shared", 2, 1024), ("copied", 2, 1024)]

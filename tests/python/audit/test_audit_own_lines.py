@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from numpy_bridge import _core
 from numpy_bridge.auditing.judging.calls import CALLS
 from numpy_bridge.auditing.program.copies import FUNCTIONS, METHODS
 from numpy_bridge.auditing.program.rewriting import rewritten
@@ -336,3 +337,32 @@ def test_a_program_and_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("program.py", 8): 5 * 8 * 6 * 4,
     }
     assert 0 < done.log.seconds < done.log.elapsed
+
+
+def test_pictures_are_not_copied_to_find_out_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pytest.importorskip("PIL.Image", reason="pictures of Pillow")
+    picture, asked = image.new("RGB", (4, 2)), []
+    to_bytes = image.Image.tobytes
+    monkeypatch.setattr(image.Image, "tobytes", lambda self: (asked.append(self), to_bytes(self))[1])
+    names = {"np": np, "picture": picture, "image": image}
+    changed = rewritten("x = np.asarray(picture)\nimage.fromarray(x)\n", "/program/of_pictures.py")
+    assert changed is not None
+    with bridge.audit() as log:
+        exec(changed, names)
+    assert [(c.call, c.outcome, c.nbytes) for c in log] == [
+        *(("np.asarray", "copied", 24), ("Image.fromarray", "copied", 24)),
+    ]
+    assert len(asked) == 1  # by NumPy
+
+
+def test_fake_tensors_are_not_asked_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = pytest.importorskip("torch._subclasses.fake_tensor")  # torch warns of such questions
+    asked: list[object] = []
+    share = _core.may_share_memory
+    monkeypatch.setattr(_core, "may_share_memory", lambda *both: (asked.extend(both), share(*both))[1])
+    changed = rewritten("x.t().reshape(-1)\n", "/program/of_fakes.py")
+    assert changed is not None
+    with fake.FakeTensorMode(), bridge.audit() as log:
+        x = torch.ones(3, 4)
+        exec(changed, {"x": x})
+    assert (type(x), len(log), asked) == (fake.FakeTensor, 0, [])

@@ -51,6 +51,11 @@ TENSORS = [
     *(torch.empty(3, 4, device="meta"), T4.to_sparse(), T4.expand(2, 3, 4), T4[0, 0]),
 ]
 PLAIN = [1, 2.5, True, [1, 2], [1.5], [[1], [2]], (1, 2), [], np.float32(1), [F4, F4], [F8], bytearray(8)]
+SCALARS = [np.datetime64("2026", "ns"), np.datetime64("2026", "us"), np.str_("ab"), np.str_("abc")]
+TRANSFORMS: list[Callable[..., Any]] = [
+    *(lambda f: f, torch.func.vmap, lambda f: torch.func.grad(lambda x: f(x).sum())),
+    *(torch.func.functionalize, lambda f: lambda x: torch.func.jvp(f, (x,), (x,))),
+]
 FORMS: list[tuple[str, list[Any]]] = [
     ("np.asarray(x, dtype=np.float32)", [*ARRAYS, *TENSORS, *PLAIN]),
     ("np.ascontiguousarray(x)", [*ARRAYS, *TENSORS]),
@@ -76,6 +81,9 @@ FORMS: list[tuple[str, list[Any]]] = [
     ("np.where(x > 3, x, y)", [(x, y) for x in ARRAYS[:4] for y in (0, F4[0, 0])]),
     ("np.frombuffer(x, np.uint8)", [np.float64(2), np.float32(1), np.ones(2), bytearray(4)]),
     ("np.asarray(memoryview(x))", [F4, F8, READ_ONLY]),
+    ("np.array(x, dtype=object)", SCALARS),
+    ("y(lambda x: x[..., [0, 1]])(x)", [(T4, y) for y in TRANSFORMS]),
+    ("y(lambda x: x[..., [0, 1]])(x)", [(T4, y) for y in reversed(TRANSFORMS)]),
 ]
 
 

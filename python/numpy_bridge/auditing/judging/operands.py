@@ -99,11 +99,17 @@ def operand_of(x: Any) -> Operand:
     return _of_foreign(x, library)
 
 
+def has_own_dispatch(kind: Any) -> bool:
+    """Whether a class of tensors computes by itself: fake tensors must not be asked where they are."""
+    torch: Any = sys.modules["torch"]
+    return kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+
+
 def _has_memory(x: Any) -> bool:
     """Whether a tensor has elements anywhere. Meta and fake tensors and torch.func's own have none."""
     import torch
 
-    if x.is_meta or type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+    if x.is_meta or has_own_dispatch(type(x)):
         return False
     try:
         return x.layout is not torch.strided or x.untyped_storage() is not None

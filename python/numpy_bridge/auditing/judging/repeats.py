@@ -40,7 +40,7 @@ def key_of(
 
     None if the call has to be judged.
     """
-    if call.sends is not Sends.NOTHING:
+    if call.sends is not Sends.NOTHING or call.module == "jax":  # which judges by addresses
         return None
     made, given = _described(result), _described(source)
     if made is None or given is None or (made[0] is None and not _has_bytes(source, result)):
@@ -52,7 +52,7 @@ def key_of(
     numbers, codes = place
     try:
         shared = not call.own_lines and type(source) not in _OF_PYTHON and _share(source, result)
-    except (SharingError, RuntimeError):  # no memory of its own, as inside torch.func
+    except (SharingError, RuntimeError):  # no memory of its own
         return None
     even = type(source) is type(result) is np.ndarray and source.strides == result.strides
     return (id(call), numbers, asked, given, made, shared, source is result, even), (call, codes)
@@ -90,7 +90,7 @@ def _described(x: Any) -> Key | None:
     if describe is not None:
         return describe(x)
     if issubclass(kind, np.generic):
-        return None, kind
+        return None, x.dtype, kind
     return _of_tensor(x) if _is_plain_tensor(kind) else None
 
 
@@ -101,8 +101,12 @@ def _of_ndarray(x: Any) -> Key:
 
 
 def _of_tensor(x: Any) -> Key | None:
-    """Describe a tensor on the CPU in the same way."""
+    """Describe a tensor on the CPU in the same way; None for what torch.func wraps."""
     if not (x.is_cpu and x.layout is sys.modules["torch"].strided):
+        return None
+    try:
+        x.untyped_storage()
+    except (RuntimeError, NotImplementedError):
         return None
     bits = x.is_contiguous(), x.is_neg(), x.is_conj(), x.requires_grad, not x.numel()
     return x.dtype, type(x), bits
@@ -142,10 +146,7 @@ def _share(source: Any, result: Any) -> bool:
 
 
 def _without_gradient(x: Any) -> Any:
-    if type(x) is np.ndarray or not x.requires_grad:
-        return x
-    x.untyped_storage()  # raises for what torch.func wraps
-    return x.detach()
+    return x if type(x) is np.ndarray or not x.requires_grad else x.detach()
 
 
 def _options(call: Call, options: Mapping[str, Any]) -> Key | None:

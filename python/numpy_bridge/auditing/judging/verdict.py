@@ -89,7 +89,7 @@ def _outcome_by_address(source: Any, result: Any, given: Operand, made: Operand)
     known = libraries.BY_NAME.get(given.library)
     if known is None or not known.cheap_to_ask:
         return Outcome.UNKNOWN, f"asking {given.kind} where its memory is might compute it anew"
-    shared = share(source, result)
+    shared = None if known.lends_copies and made.library != "pyarrow" else share(source, result)
     if shared is None and given.library not in ("numpy", "torch", libraries.PYTHON):
         return Outcome.COPIES, f"{given.kind} has no memory to share: its values are put together"
     if shared is None:

@@ -15,12 +15,9 @@ from numpy_bridge.tensors import is_tensor
 
 from ..judging.addresses import share
 from ..judging.calls import Call
-from ..judging.operands import Operand, Trait, operand_of
+from ..judging.operands import Operand, Trait, has_own_dispatch, operand_of
 from ..judging.verdict import Verdict, judge
 from .jitted import CALL, judge_argument
-
-_OBJECTS = frozenset({list, tuple, bytes, bool, int, float, complex, str, type(None)})
-"""Types whose objects lie in no array. It takes long to find that out by asking for their memory."""
 
 _NOTHING = Operand("", "", is_array=False)
 
@@ -66,12 +63,17 @@ def has_arrays(x: Any) -> bool:
 
 def is_view(call: Call, source: Any, result: Any) -> bool:
     """Whether a result lies in the memory of an array, as the commonest results do."""
-    if call.name == CALL or type(source) in _OBJECTS or type(result) in _OBJECTS:
+    if call.name == CALL or isinstance(source, list | tuple) or not _has_address(result):
         return False
     try:
         return _core.may_share_memory(source, result)
     except (SharingError, TypeError):
         return False
+
+
+def _has_address(x: Any) -> bool:
+    """Whether an object is an array that can be asked where it is. A picture would copy its pixels first."""
+    return isinstance(x, np.ndarray) or (is_tensor(x) and not has_own_dispatch(type(x)))
 
 
 def _made(source: Any, result: Any) -> Operand:
