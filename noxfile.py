@@ -300,8 +300,9 @@ def tensorflow(session: nox.Session) -> None:
     """TensorFlow, which is too large for `producers`."""
     steps.install_wheel(session, "[test]", "tensorflow-cpu")
     names = ("conversions/test_tensorflow", "conversions/test_targets_guide", "audit/test_audit_tensorflow")
-    step = "tests/python/tour/test_tour.py::test_step[tensorflow]"
-    session.run("pytest", *(f"tests/python/{name}.py" for name in names), step, *session.posargs)
+    example = "conversions/test_targets_like.py::test_examples_of_docstrings_of_other_libraries[tensorflow]"
+    more = (f"tests/python/{name}" for name in ("tour/test_tour.py::test_step[tensorflow]", example))
+    session.run("pytest", *(f"tests/python/{name}.py" for name in names), *more, *session.posargs)
 
 
 @nox.session(allow_parallel=False)

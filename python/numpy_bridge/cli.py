@@ -52,6 +52,8 @@ COMMANDS = {
 
 EXTRA = "pip install typer rich"
 
+HELP = ["--help", "-h"]
+
 
 def main() -> None:
     """Run the command line. Answers, `info` and `--help` need only the wheel."""
@@ -82,13 +84,13 @@ def _without_extra(arguments: list[str]) -> bool:
 
         print(terminal.plain(), end="")
         return True
-    if arguments in ([], ["--help"]):
+    if not arguments or arguments[0] in HELP:
         width = max(map(len, (*COMMANDS, *ANSWERS)))
         print("Usage: numpy-bridge [OPTIONS] COMMAND\n\nCommands:")
         print("\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()))
         print("\nOptions:")
         print("\n".join(f"  {name:<{width}}  {answer.help}" for name, answer in ANSWERS.items()))
-        print(f"\nAll commands but info need two more packages: {EXTRA}")
+        print(f"\ninfo needs NumPy only. For the other commands: {EXTRA}")
         return True
     return False
 
@@ -97,7 +99,12 @@ def build() -> typer.Typer:
     """Put the commands together."""
     import typer
 
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": HELP},
+    )
 
     def answer(name: str) -> Any:
         def show(wanted: bool) -> None:

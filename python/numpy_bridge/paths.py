@@ -37,6 +37,12 @@ def get_cmake_dir() -> str:
     """Return the folder of the CMake package, for ``-Dnumpy_bridge_DIR=``.
 
     Builds with scikit-build-core find it without this.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path(bridge.get_cmake_dir(), "numpy_bridgeConfig.cmake").is_file()
+    True
     """
     return f"{_PACKAGE}/share/cmake/numpy_bridge"
 

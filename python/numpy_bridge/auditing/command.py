@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
-import rich  # noqa: F401 - if it is missing, that is said before the program runs
-
 from numpy_bridge.document import STDOUT, write
 
 from .dispatch import Listener
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 def main(words: Sequence[str]) -> int:
     """Do what the words after ``numpy-bridge audit`` say, and return the exit status."""
     options = options_of(words)
+    import rich  # noqa: F401 - if it is missing, that is said before the program runs
+
     alone, process = options.as_json == STDOUT, os.getpid()
     stdout = _take_stdout() if alone else sys.stdout
     listener, pictures, finish = _listener(options)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from numpy_bridge.cli_errors import misused, require_place_for_file
 from numpy_bridge.document import HELP, STDOUT
@@ -26,14 +30,14 @@ Run a program and show its hidden copies.
 
 A copy of array memory is hidden if the call that makes it does not ask for one.
 
-The program runs as it does under python. When it ends, by itself, by an exception or by Ctrl-C, a table
-shows its hidden copies, most bytes first, with the reason for each and what to use instead. --all
-shows everything else too. With --json -, the program's own output goes to standard error.
+The program runs as it does under python. When it ends, by itself, by an exception or by Ctrl-C, a table shows
+its hidden copies, most bytes first, with the reason for each and what to use instead. --all shows everything
+else, too. With --json -, the program's own output goes to standard error.
 
 A line with the comment "# numpy-bridge: allow" may copy.
 
-Exit status: the program's own, or 1 for hidden copies beyond a limit and for
-processes that were not watched while there is one, or 2 for wrong usage.
+Exit status: the program's own; 1 if it succeeded, but a limit was exceeded, or a process was not watched
+while there is a limit; 2 for wrong usage.
 """
 
 
@@ -81,44 +85,61 @@ def options_of(words: Sequence[str]) -> Options:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
-    usage = "numpy-bridge audit [OPTIONS] SCRIPT [ARGUMENTS]..."
-    as_written = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "numpy-bridge audit", usage, _ABOUT, formatter_class=as_written, allow_abbrev=False
+class _Parser(argparse.ArgumentParser):
+    """It reports wrong usage as the other commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{_USAGE}\nTry 'numpy-bridge audit --help' for help.\n\nError: {message}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> _Parser:
+    width = min(shutil.get_terminal_size().columns, 80) - 2  # the other commands' help is as wide
+    about = "\n\n".join(textwrap.fill(each, width - 2) for each in _ABOUT.strip().split("\n\n"))
+    parser = _Parser(
+        prog="numpy-bridge audit",
+        usage=argparse.SUPPRESS,  # argparse would begin it with a small letter
+        description=f"{_USAGE}\n\n{textwrap.indent(about, '  ')}",
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width),
+        add_help=False,
+        allow_abbrev=False,
     )
-    add = parser.add_argument
+    add = parser.add_argument_group("Arguments").add_argument
     add("script", metavar="SCRIPT", help="The program.")
     rest = add("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS", help=_ARGUMENTS)
     rest.required = False  # in what is said if SCRIPT is missing
+    group = parser.add_argument_group("Options")
+    add = group.add_argument
     add("-m", dest="as_module", action="store_true", help="SCRIPT is the name of a module, as for python -m.")
-    _add_documents(parser)
-    _add_limits(parser)
+    _add_documents(group)
+    _add_limits(group)
     add("--allow", "--ignore", action="append", default=[], metavar="MODULE", help=_ALLOW)
     add("--only-mine", action="store_true", help="Leave out what installed libraries do.")
     add("--all", dest="show_all", action="store_true", help="Show what was asked for and shared, too.")
     add("--verify", action="store_true", help=_VERIFY)
+    add("-h", "--help", action="help", help="Show this message and exit.")
     return parser
 
 
+_USAGE = "Usage: numpy-bridge audit [OPTIONS] SCRIPT [ARGUMENTS]..."
 _ARGUMENTS = "The program's own arguments."
 _ALLOW = "Leave out what this module or package does; repeatable."
 _VERIFY = "Find out which hidden copies are needed. Keeps their sources."
 _GITHUB = "Mark lines with hidden copies on GitHub. The default under GITHUB_ACTIONS."
 
 
-def _add_documents(parser: argparse.ArgumentParser) -> None:
+def _add_documents(group: argparse._ArgumentGroup) -> None:
     for name, help in (
         ("json", HELP),
         ("html", "Write one self-contained page."),
         ("sarif", "Write hidden copies and transfers as SARIF."),
     ):
-        parser.add_argument(f"--{name}", dest=f"as_{name}", type=Path, metavar="FILE", help=help)
-    parser.add_argument("--github", action=argparse.BooleanOptionalAction, help=_GITHUB)
+        group.add_argument(f"--{name}", dest=f"as_{name}", type=Path, metavar="FILE", help=help)
+    group.add_argument("--github", action=argparse.BooleanOptionalAction, help=_GITHUB)
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+def _add_limits(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--fail-on-copy", action="store_true", help=f"{_FAILS} if there was a hidden copy.")
     earlier = f"{_FAILS} if there is a hidden copy that this earlier --json FILE does not have."
     add("--baseline", type=Path, metavar="FILE", help=earlier)

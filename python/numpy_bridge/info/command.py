@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-
 from rich.console import Console
 
 from numpy_bridge.cli_errors import require_place_for_file
 from numpy_bridge.document import STDOUT, write
 from numpy_bridge.json_option import JsonFile
 
-from . import describe
+from .document import describe_with_torch
 from .terminal import show
 
 
@@ -22,9 +19,7 @@ def command(as_json: JsonFile = None) -> None:
     libraries.
     """
     require_place_for_file("info", as_json)
-    with contextlib.suppress(Exception):  # a torch that cannot be imported is no reason to show nothing
-        importlib.import_module("torch")
-    found = describe()
+    found = describe_with_torch()
     write(found, as_json)
     if as_json != STDOUT:
         show(found, Console(highlight=False))

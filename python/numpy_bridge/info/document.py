@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import platform
 import sys
@@ -40,6 +42,13 @@ def describe() -> dict[str, Any]:
         "tested": {name: list(versions) for name, versions in TESTED.items()},
         "newer": newer({"python": platform.python_version(), **installed}),
     }
+
+
+def describe_with_torch() -> dict[str, Any]:
+    """Do the same after importing torch, on whose version `fast_tensors` depends."""
+    with contextlib.suppress(Exception):  # a torch that cannot be imported is no reason to show nothing
+        importlib.import_module("torch")
+    return describe()
 
 
 def describe_fast_tensors() -> dict[str, Any]:

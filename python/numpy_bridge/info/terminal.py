@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import describe
+from .document import describe_with_torch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 def plain() -> str:
     """Return the same about this installation, where rich is missing."""
-    shown = sections(describe())
+    shown = sections(describe_with_torch())
     width = _width(shown)
     return "".join(
         line

@@ -149,7 +149,20 @@ def to_jax(
     allow_mutable: bool = False,
     tree: bool | str = False,
 ) -> Any:
-    """Share the memory behind `x` as a jax array: `to` with ``like="jax"``."""
+    """Share the memory behind `x` as a jax array: `to` with ``like="jax"``.
+
+    Examples
+    --------
+    `empty` makes memory at an address that jax accepts. NumPy's own is there by chance only.
+
+    >>> block = bridge.empty(3, "float32")
+    >>> bridge.to_numpy(block)[...] = 7
+    >>> shared = bridge.to_jax(block, allow_mutable=True)
+    >>> shared
+    Array([7., 7., 7.], dtype=float32)
+    >>> bridge.shares_memory(shared, block)
+    True
+    """
     return to(x, "jax", copy=copy, device=device, allow_mutable=allow_mutable, tree=tree)
 
 
@@ -161,12 +174,36 @@ def to_tensorflow(
     allow_mutable: bool = False,
     tree: bool | str = False,
 ) -> Any:
-    """Share the memory behind `x` as a tensor of TensorFlow: `to` with ``like="tensorflow"``."""
+    """Share the memory behind `x` as a tensor of TensorFlow: `to` with ``like="tensorflow"``.
+
+    Examples
+    --------
+    `empty` makes memory at an address that TensorFlow accepts. NumPy's own is there by chance only.
+
+    >>> block = bridge.empty(3, "float32")
+    >>> bridge.to_numpy(block)[...] = 7
+    >>> shared = bridge.to_tensorflow(block, allow_mutable=True)
+    >>> shared.numpy()
+    array([7., 7., 7.], dtype=float32)
+    >>> bridge.shares_memory(shared, block)
+    True
+    """
     return to(x, "tensorflow", copy=copy, device=device, allow_mutable=allow_mutable, tree=tree)
 
 
 def to_cupy(x: Any, *, copy: bool | None = False, device: Any = None, tree: bool | str = False) -> Any:
-    """Share the memory behind `x` as a CuPy array: `to` with ``like="cupy"``."""
+    """Share the memory behind `x` as a CuPy array: `to` with ``like="cupy"``.
+
+    Examples
+    --------
+    The memory must be on a CUDA device already.
+
+    >>> tensor = torch.ones(3, device="cuda")
+    >>> shared = bridge.to_cupy(tensor)
+    >>> shared += 1
+    >>> tensor.tolist()
+    [2.0, 2.0, 2.0]
+    """
     return to(x, "cupy", copy=copy, device=device, tree=tree)
 
 
@@ -181,6 +218,15 @@ def to_arrow(
     """Share the memory behind `x` as a pyarrow.Array: `to` with ``like="pyarrow"``.
 
     Memory of several axes becomes a FixedShapeTensorArray, one element for each index of the first axis.
+
+    Examples
+    --------
+    >>> array = np.arange(3.0)
+    >>> shared = bridge.to_arrow(array, allow_mutable=True)
+    >>> shared.to_pylist()
+    [0.0, 1.0, 2.0]
+    >>> bridge.shares_memory(shared, array)
+    True
     """
     return to(x, "pyarrow", copy=copy, device=device, allow_mutable=allow_mutable, tree=tree)
 

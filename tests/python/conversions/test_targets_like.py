@@ -217,3 +217,12 @@ def test_examples_of_docstrings() -> None:
         (test,) = doctest.DocTestFinder().find(function, globs={"np": np, "torch": torch, "bridge": bridge})
         assert test.examples
         assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.mark.parametrize("library", ["arrow", "jax", "tensorflow"])  # that of CuPy is run on a GPU
+def test_examples_of_docstrings_of_other_libraries(library: str) -> None:
+    function = getattr(bridge, f"to_{library}")
+    (test,) = doctest.DocTestFinder().find(function, globs={"np": np, "bridge": bridge})
+    assert len(test.examples) >= 4
+    pytest.importorskip("pyarrow" if library == "arrow" else library, reason="the example has its arrays")
+    assert doctest.DocTestRunner().run(test).failed == 0

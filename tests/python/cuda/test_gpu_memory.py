@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import doctest
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,12 @@ def test_memory_of_every_library(device_library: Library) -> None:
     add_(bridge.view(block), tensor)
     torch.cuda.synchronize()
     assert (device_library.get(block) == 14).all()
+
+
+def test_the_example_of_to_cupy() -> None:
+    pytest.importorskip("cupy", reason="cupy is not installed")
+    (test,) = doctest.DocTestFinder().find(bridge.to_cupy, globs={"torch": torch, "bridge": bridge})
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 def test_jax_arrays_come_in_read_only() -> None:

@@ -193,6 +193,10 @@ ELSEWHERE = {
     "the device of the capsule, (",
     " in its place",
     "v = numpy_bridge.view(x ",  # the start of the hint about managed memory
+    # What only a driver of CUDA says, kernels_cuda_test.cpp and test_cuda_array_interface.py
+    "managed memory whose place is the host",
+    "describe it as what it is: numpy_bridge.from_pointer(..., device='cuda_managed:0')",
+    "non_blocking=True, and host memory that is packed, pinned and of the same dtype",
     # torch's errors while it copies, test_copies.py, or waits for a stream
     "values that can be copied",
     "a stream that torch can wait for",

@@ -112,11 +112,14 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "command"),
-    [("rich", "audit"), *((m, c) for m in ("typer", "rich") for c in ("explain", "tour", "matrix"))],
+    ("module", "arguments"),
+    [
+        ("rich", ("audit", __file__)),
+        *((m, (c,)) for m in ("typer", "rich") for c in ("explain", "tour", "matrix")),
+    ],
 )
-def test_without_the_extra_one_line_says_what_to_install(module: str, command: str) -> None:
-    done = main_without(module, command)
+def test_without_the_extra_one_line_says_what_to_install(module: str, arguments: tuple[str, ...]) -> None:
+    done = main_without(module, *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"numpy-bridge: {module} is missing: pip install typer rich\n"
@@ -128,11 +131,38 @@ def test_info_and_help_need_no_extra(module: str) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("numpy-bridge\n  version ")
     assert "  numpy  " in shown.stdout
-    for arguments in ([], ["--help"]):
+    assert "torch is not imported" not in shown.stdout
+    for arguments in ([], ["--help"], ["-h"]):
         done = main_without(module, *arguments)
         assert (done.returncode, done.stderr) == (0, "")
         assert all(f"  {name} " in done.stdout for name in (*cli.COMMANDS, *ANSWERS))
         assert cli.EXTRA in done.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_the_help_of_all_commands_looks_alike(columns: int) -> None:
+    """That of audit is printed by argparse, the others by typer."""
+    environment = {**os.environ, "COLUMNS": str(columns), "PYTHON_COLORS": "0"}
+    of_typer = invoke("matrix", "--help", COLUMNS=str(columns)).output.splitlines()
+    command = (sys.executable, "-m", "numpy_bridge", "audit", "-h")
+    of_argparse = subprocess.run(command, env=environment, capture_output=True, text=True).stdout.splitlines()
+    for lines, name in ((of_typer, "matrix"), (of_argparse, "audit")):
+        assert lines[0].startswith(f"Usage: numpy-bridge {name} [OPTIONS]")
+        assert lines[2] == f"  {cli.COMMANDS[name]}"[: len(lines[2])]
+        assert "Options:" in lines
+        assert re.fullmatch(" +-h, --help +Show this message and exit.", lines[-1])
+        assert max(map(len, lines)) < min(columns, 80)
+
+
+def test_wrong_usage_of_audit_is_told_as_of_the_others() -> None:
+    for name in ("audit", "matrix"):
+        done = python("-m", "numpy_bridge", name, "--nope")
+        assert (done.returncode, done.stdout) == (2, "")
+        usage, *rest = done.stderr.splitlines()
+        assert usage.startswith(f"Usage: numpy-bridge {name} [OPTIONS]")
+        assert rest[:2] == [f"Try 'numpy-bridge {name} --help' for help.", ""]
+        assert rest[2].startswith("Error: ")
+        assert "--nope" in rest[2]
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)

@@ -70,7 +70,7 @@ def test_functions_have_signatures(name: str) -> None:
 
 EXAMPLES = (
     *("view", "to_numpy", "to_torch", "from_pointer", "explain", "shares_memory", "may_share_memory"),
-    "get_include",
+    *("get_include", "get_cmake_dir"),
 )
 
 
