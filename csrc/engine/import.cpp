@@ -23,16 +23,18 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-/// `x.__class__`, if it is not the type of `x`. Then `x` is a proxy, a mock or a lazy object, in place of another one.
-NUMPY_BRIDGE_INLINE py::object claimed_class(PyObject* x) {
+NUMPY_BRIDGE_INLINE bool has_own_class(PyObject* x) noexcept {
     static interned_name storage{nullptr};
     PyObject* name = interned(storage, "__class__");
     static PyObject* const of_object = _PyType_Lookup(&PyBaseObject_Type, name);
-    const bool plain =
-        Py_TYPE(x)->tp_getattro == PyObject_GenericGetAttr && _PyType_Lookup(Py_TYPE(x), name) == of_object;
-    if (plain) return {};
+    return Py_TYPE(x)->tp_getattro == PyObject_GenericGetAttr && _PyType_Lookup(Py_TYPE(x), name) == of_object;
+}
+
+/// `x.__class__`, if it is not the type of `x`. Then `x` is a proxy, a mock or a lazy object, in place of another one.
+NUMPY_BRIDGE_INLINE py::object claimed_class(PyObject* x) {
+    if (has_own_class(x)) return {};
     try {
-        py::object claimed = optional_attribute(x, name);
+        py::object claimed = optional_attribute(x, "__class__");
         const bool differs = claimed && PyType_Check(claimed.ptr()) != 0 && !claimed.is(py::type::handle_of(x));
         return differs ? claimed : py::object();
     } catch (py::error_already_set& error) {
@@ -141,14 +143,23 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
     throw py::type_error(type_name(x) + " has no memory to share: " + reason);
 }
 
+/// The exchange table that was last found to be of a mutable library.
+NUMPY_BRIDGE_INLINE std::atomic<std::uintptr_t>& table_of_mutable() noexcept {
+    static std::atomic<std::uintptr_t> table{0};
+    return table;
+}
+
+NUMPY_BRIDGE_INLINE bool is_of_mutable(const dlpack::exchange_api* table) noexcept {
+    return reinterpret_cast<std::uintptr_t>(table) == table_of_mutable().load(std::memory_order_relaxed);
+}
+
 /// Whether the library of `x` forbids writes, which takes long to find out. An exchange table belongs to one library,
-/// so the table that was last found to be of a mutable one is remembered.
+/// so a mutable one is remembered by its table.
 NUMPY_BRIDGE_INLINE bool forbids_writes(PyObject* x, const witness& seen) {
-    static std::atomic<std::uintptr_t> of_mutable{0};
     const std::uintptr_t table = seen.still_there != nullptr ? seen.marks[0] : 0; // of `import_exchange_api`
-    if (table != 0 && table == of_mutable.load(std::memory_order_relaxed)) return false;
+    if (table != 0 && table == table_of_mutable().load(std::memory_order_relaxed)) return false;
     const bool immutable = is_immutable(x);
-    if (table != 0 && !immutable) of_mutable.store(table, std::memory_order_relaxed);
+    if (table != 0 && !immutable) table_of_mutable().store(table, std::memory_order_relaxed);
     return immutable;
 }
 

@@ -45,6 +45,14 @@ def test_an_address_that_the_driver_does_not_know(cuda: Simulation) -> None:
         view(OnStream(np.ones(3)))
 
 
+def test_managed_memory_that_prefers_the_host(cuda: Simulation) -> None:
+    block = cuda.block(np.ones(3), "cuda_managed:-2")
+    with pytest.raises(bridge.SharingError, match="managed memory whose place is the host") as caught:
+        view(OnStream(block))
+    assert caught.value.field == "data"
+    assert "device='cuda_managed:0'" in caught.value.hint
+
+
 def test_the_host_cannot_share_device_memory(cuda: Simulation) -> None:
     x = view(OnStream(cuda.block(np.arange(4.0)), 5))
     for share in (bridge.to_numpy, memoryview, np.asarray, np.from_dlpack):

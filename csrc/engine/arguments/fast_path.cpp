@@ -1,5 +1,7 @@
 #include <numpy_bridge/arguments/fast_path.hpp>
 
+#include <numpy_bridge/arguments/load.hpp>
+#include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -22,48 +24,81 @@ constexpr bool may_be_packed(dtype_set accepted) noexcept {
     return (accepted & (set_of(dtype::int8) | set_of(dtype::uint8))) != 0;
 }
 
-/// What `describe_plain` returns for objects that are not plain.
-inline memory not_plain() noexcept {
+inline memory described_as(not_plain why) noexcept {
     memory m;
-    m.ndim = -1;
+    m.ndim = why;
     return m;
+}
+
+/// What an exchange table has written, if it is plain.
+NUMPY_BRIDGE_INLINE memory describe_plain_table(const dlpack::tensor& t, dims& strides) noexcept {
+    const auto id = from_dlpack(t.dtype);
+    if (!id || t.device.type != device_type::cpu || t.ndim < 1 || t.ndim > max_ndim || t.shape == nullptr ||
+        t.strides == nullptr)
+        return described_as(not_plain_at_all);
+    for (int i = 0; i < t.ndim; ++i)
+        if (overflows(t.strides[i], static_cast<std::int64_t>(itemsize(*id)), strides[static_cast<std::size_t>(i)]))
+            return described_as(not_plain_at_all);
+    const memory m =
+        host_memory(dlpack::first_element(t), {*id, byte_order::native}, false, t.ndim, t.shape, strides.data());
+    return t.data != nullptr && is_plainly_valid(m) ? m : described_as(not_plain_at_all);
 }
 
 NUMPY_BRIDGE_INLINE memory describe_plain_tensor(const torch_library& torch, PyObject* x, const requirements& r,
                                                  dims& strides, engine::witness& seen) noexcept {
+    if (!torch.layout.known() || (r.checked && may_be_packed(r.dtypes))) return described_as(not_plain_at_all);
     dlpack::tensor t; // filled in by torch
     if (torch.exchange_api()->tensor_from_object(x, &t) != 0) {
         PyErr_Clear();
-        return not_plain();
+        return described_as(not_plain_at_all);
     }
-    const auto id = from_dlpack(t.dtype);
-    if (!id || t.device.type != device_type::cpu || t.ndim < 1 || t.ndim > max_ndim || t.strides == nullptr)
-        return not_plain();
-    for (int i = 0; i < t.ndim; ++i)
-        if (overflows(t.strides[i], static_cast<std::int64_t>(itemsize(*id)), strides[static_cast<std::size_t>(i)]))
-            return not_plain();
-    const memory m =
-        host_memory(dlpack::first_element(t), {*id, byte_order::native}, false, t.ndim, t.shape, strides.data());
-    if (t.data == nullptr || !is_plainly_valid(m)) return not_plain();
+    const memory m = describe_plain_table(t, strides);
+    if (m.ndim < 0) return m;
     const torch_layout& layout = torch.layout;
     const storage_extent storage = layout.storage_of(x);
     seen = engine::witness_of_storage(x, storage);
     if (!r.checked) return m;
     const bool ordinary = // the fast form of `check_tensor`
         layout.is_ordinary(x) && engine::lies_inside(m, storage) && (!r.writable || layout.is_untracked(x));
-    return ordinary ? m : not_plain();
+    return ordinary ? m : described_as(not_plain_at_all);
+}
+
+/// An ndarray of a subclass. Masks are left to `load_argument`.
+NUMPY_BRIDGE_INLINE memory describe_plain_subclass(PyObject* x, const requirements& r, engine::witness& seen) {
+    memory m;
+    if (engine::is_masked_array(x) || !describe_plain_array(x, r.record, m)) return described_as(not_plain_at_all);
+    seen.object = x;
+    seen.still_there = engine::is_array_unmoved;
+    return m;
+}
+
+/// An object with an exchange table, such as a View, that belongs to no known library.
+NUMPY_BRIDGE_INLINE memory describe_by_table(PyObject* x, const requirements& r, dims& strides, engine::witness& seen) {
+    const dlpack::exchange_api* api = engine::peek_exchange_api(Py_TYPE(x));
+    const bool usable = api != nullptr && api->tensor_from_object != nullptr && !has_no_memory(x) &&
+                        engine::has_own_class(x) && engine::find_library(x) == nullptr &&
+                        (!r.writable || engine::is_of_mutable(api));
+    if (!usable) return described_as(not_plain_at_all);
+    dlpack::tensor t{};
+    if (api->tensor_from_object(x, &t) != 0) {
+        PyErr_Clear();
+        return described_as(needs_hold);
+    }
+    if (t.byte_offset != 0) return described_as(not_plain_at_all);
+    seen = {x, engine::is_unmoved_for_producer, {reinterpret_cast<std::uintptr_t>(api), 0}};
+    return describe_plain_table(t, strides);
 }
 
 NUMPY_BRIDGE_INLINE memory describe_plain_buffer(const Py_buffer& view) noexcept {
     if (view.ndim < 1 || view.ndim > max_ndim || view.shape == nullptr || view.strides == nullptr ||
         view.suboffsets != nullptr || view.itemsize <= 0)
-        return not_plain();
+        return described_as(not_plain_at_all);
     const auto type = from_format(view.format == nullptr ? "B" : view.format, static_cast<std::size_t>(view.itemsize));
-    if (!type) return not_plain();
+    if (!type) return described_as(not_plain_at_all);
     const memory m =
         host_memory(view.buf, *type, view.readonly != 0, view.ndim, reinterpret_cast<const std::int64_t*>(view.shape),
                     reinterpret_cast<const std::int64_t*>(view.strides));
-    return is_plainly_valid(m) && byte_count(m) == view.len ? m : not_plain();
+    return is_plainly_valid(m) && byte_count(m) == view.len ? m : described_as(not_plain_at_all);
 }
 
 /// Objects of Python's own that have a buffer and no other protocol.
@@ -72,12 +107,15 @@ NUMPY_BRIDGE_INLINE bool is_builtin_buffer(PyObject* x) noexcept {
 }
 
 NUMPY_BRIDGE_INLINE memory describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, dims& strides,
-                                          engine::witness& seen) noexcept {
-    if (is_builtin_buffer(x)) return buffer.take(x) ? describe_plain_buffer(buffer.view()) : not_plain();
+                                          engine::witness& seen) {
+    if (is_builtin_buffer(x))
+        return buffer.take(x) ? describe_plain_buffer(buffer.view()) : described_as(not_plain_at_all);
     const torch_library* torch = torch_library::known();
-    if (torch == nullptr || !torch->is_exact_tensor(x) || torch->exchange_api() == nullptr) return not_plain();
-    if (!torch->layout.known() || (r.checked && may_be_packed(r.dtypes))) return not_plain();
-    return describe_plain_tensor(*torch, x, r, strides, seen);
+    if (torch != nullptr && torch->is_exact_tensor(x))
+        return torch->exchange_api() != nullptr ? describe_plain_tensor(*torch, x, r, strides, seen)
+                                                : described_as(not_plain_at_all);
+    if (engine::is_array(x)) return describe_plain_subclass(x, r, seen);
+    return describe_by_table(x, r, strides, seen);
 }
 
 } // namespace detail

@@ -11,8 +11,6 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Numbers, text and containers have no memory. Overload resolution tests them often, so this test raises no
-/// exception.
 NUMPY_BRIDGE_INLINE bool has_no_memory(PyObject* x) {
     return x == Py_None || PyLong_Check(x) != 0 || PyFloat_Check(x) != 0 || PyUnicode_Check(x) != 0 ||
            PyList_Check(x) != 0 || PyTuple_Check(x) != 0 || PyDict_Check(x) != 0 || PyComplex_Check(x) != 0 ||

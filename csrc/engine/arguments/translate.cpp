@@ -19,14 +19,15 @@ NUMPY_BRIDGE_INLINE void register_with_pybind11() {
     });
 }
 
-NUMPY_BRIDGE_INLINE void translate_refusals() {
+NUMPY_BRIDGE_INLINE void start_translating_refusals() {
     if (PyGILState_Check() == 0) { // results may be made while others run
         const py::gil_scoped_acquire gil;
-        return translate_refusals();
+        return start_translating_refusals();
     }
     PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<bool> done;
     done.call_once_and_store_result([] {
         register_translator();
+        refusals_are_translated.store(true, std::memory_order_release);
         return true;
     });
 }

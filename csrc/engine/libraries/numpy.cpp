@@ -1,6 +1,7 @@
 #include <numpy_bridge/libraries/numpy.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -172,9 +173,19 @@ NUMPY_BRIDGE_INLINE bool accepts_opaque(const numpy_abi::descr& descr, const req
     return is_opaque(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
 }
 
+/// There are none while numpy.ma is not imported. Its type is looked up once.
 NUMPY_BRIDGE_INLINE bool is_masked_array(PyObject* x) {
-    const py::object module = imported_module("numpy.ma");
-    return module && py::isinstance(py::handle(x), module.attr("MaskedArray"));
+    static std::atomic<PyTypeObject*> known{nullptr};
+    PyTypeObject* type = known.load(std::memory_order_acquire);
+    if (type == nullptr) {
+        static interned_name name{nullptr};
+        const py::object module = imported_module(interned(name, "numpy.ma"));
+        py::object found = module ? py::getattr(module, "MaskedArray", py::none()) : py::none();
+        if (PyType_Check(found.ptr()) == 0) return false; // numpy.ma is being imported at most
+        type = reinterpret_cast<PyTypeObject*>(found.release().ptr());
+        known.store(type, std::memory_order_release);
+    }
+    return PyObject_TypeCheck(x, type) != 0;
 }
 
 /// Keeps the block of `x` where it is. `ndarray.resize` refuses an array with weak references, even with

@@ -53,7 +53,8 @@ NUMPY_BRIDGE_INLINE PyTypeObject* as_type(py::object type) {
 } // namespace engine
 
 NUMPY_BRIDGE_INLINE const torch_library* torch_library::look_up() {
-    const py::object module = engine::imported_module("torch");
+    static engine::interned_name name{nullptr};
+    const py::object module = engine::imported_module(engine::interned(name, "torch"));
     if (!module) return nullptr;
     try {
         return publish(std::unique_ptr<const torch_library>(new torch_library(module)));

@@ -214,11 +214,15 @@ NUMPY_BRIDGE_INLINE void use_work_stream(const dlpack::exchange_api& api, PyObje
     }
 }
 
+NUMPY_BRIDGE_INLINE PyObject* name_of_exchange_capsule() {
+    static interned_name storage{nullptr};
+    return interned(storage, "__dlpack_c_exchange_api__");
+}
+
 /// `type.__dlpack_c_exchange_api__`, or nothing. Nearly every call with an array asks for it, so it is looked
 /// up in the type's own cache if that gives the same result as reading the attribute.
 NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
-    static interned_name storage{nullptr};
-    PyObject* name = interned(storage, "__dlpack_c_exchange_api__");
+    PyObject* name = name_of_exchange_capsule();
 #ifndef Py_GIL_DISABLED // otherwise another thread may drop the reference
     PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);
     if (found != nullptr && PyCapsule_CheckExact(found)) return py::reinterpret_borrow<py::object>(found);
@@ -229,14 +233,31 @@ NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
 
 } // namespace engine
 
-NUMPY_BRIDGE_INLINE const dlpack::exchange_api* find_exchange_api(PyObject* type) {
-    const py::object capsule = engine::exchange_capsule(type);
-    if (!capsule || !PyCapsule_IsValid(capsule.ptr(), dlpack::exchange_capsule_name)) return nullptr;
+namespace engine {
+
+/// The table in a capsule, which may be null.
+NUMPY_BRIDGE_INLINE const dlpack::exchange_api* table_in(PyObject* capsule) noexcept {
+    if (capsule == nullptr || !PyCapsule_IsValid(capsule, dlpack::exchange_capsule_name)) return nullptr;
     const auto* header =
-        static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::exchange_capsule_name));
+        static_cast<const dlpack::exchange_header*>(PyCapsule_GetPointer(capsule, dlpack::exchange_capsule_name));
     for (int tables = 0; header != nullptr && header->version.major != dlpack::major_version; ++tables)
         header = tables < 16 ? header->previous : nullptr; // the list may be circular
     return reinterpret_cast<const dlpack::exchange_api*>(header);
+}
+
+NUMPY_BRIDGE_INLINE const dlpack::exchange_api* peek_exchange_api(PyTypeObject* type) noexcept {
+#ifdef Py_GIL_DISABLED // another thread may drop the reference
+    static_cast<void>(type);
+    return nullptr;
+#else
+    return table_in(_PyType_Lookup(type, name_of_exchange_capsule()));
+#endif
+}
+
+} // namespace engine
+
+NUMPY_BRIDGE_INLINE const dlpack::exchange_api* find_exchange_api(PyObject* type) {
+    return engine::table_in(engine::exchange_capsule(type).ptr());
 }
 
 namespace engine {
@@ -246,7 +267,6 @@ NUMPY_BRIDGE_INLINE bool is_at(const dlpack::tensor& now, const memory& was) noe
            std::equal(was.shape, was.shape + was.ndim, now.shape);
 }
 
-/// Whether the producer still describes the memory as it did. The address of its table is the first mark.
 NUMPY_BRIDGE_INLINE bool is_unmoved_for_producer(const witness& seen, const memory& was) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): `read_through` made it of a pointer
     const auto* api = reinterpret_cast<const dlpack::exchange_api*>(seen.marks[0]);

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include <numpy_bridge/dlpack.hpp>
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/imported.hpp>
 
@@ -30,6 +31,12 @@ protocol_list protocols() noexcept;
 /// Tries one protocol. Errors become refusals, except those that are not about the request, such as KeyboardInterrupt.
 bool try_protocol(const protocol& with, PyObject* x, const request& wanted, imported& out,
                   std::vector<refusal>& refusals);
+
+/// Whether `x.__class__` is the type of `x`, as far as that is known without running Python code.
+bool has_own_class(PyObject* x) noexcept;
+
+/// Whether this exchange table is known to belong to a library whose objects may be written to.
+bool is_of_mutable(const dlpack::exchange_api* table) noexcept;
 
 /// What became of the protocols that were tried.
 struct attempts {

@@ -142,9 +142,14 @@ def recording(
     return refused, attempt
 
 
+class _Subclass(np.ndarray[Any, Any]):
+    """An array that is not exactly NumPy's."""
+
+
+@pytest.mark.parametrize("kind", [np.ndarray, _Subclass])
 @pytest.mark.parametrize("function", ["then_convert", "convert_two"])
-def test_an_array_resized_by_the_next_argument(extension: ModuleType, function: str) -> None:
-    x = np.arange(4, dtype=np.float32)
+def test_an_array_resized_by_the_next_argument(extension: ModuleType, function: str, kind: type[Any]) -> None:
+    x = kind(4, np.float32)
     resize = _Meddler(lambda: x.resize(1 << 20, refcheck=False))
     with pytest.raises(TypeError, match="changed while other arguments were converted"):
         getattr(extension, function)(x, resize)

@@ -180,6 +180,32 @@ def test_optional_arguments(extension: ModuleType) -> None:
         extension.optional(np.zeros(3))
 
 
+class _Subclass(np.ndarray[Any, Any]):
+    """An array that is not exactly NumPy's."""
+
+
+def test_subclasses_of_ndarray(extension: ModuleType) -> None:
+    x = np.arange(3, dtype=np.float32).view(_Subclass)
+    assert extension.writable(x) == 3
+    for function in (extension.float32, extension.writable):
+        with pytest.raises(TypeError, match=r"got float64 .*_Subclass"):
+            function(x.astype(float))
+    with pytest.raises(TypeError, match="a masked array"):
+        extension.float32(np.ma.masked_array(x, [1, 0, 0]))
+
+
+def test_views_of_read_only_and_of_other_memory(extension: ModuleType) -> None:
+    x, fixed = np.zeros(4, np.float32), np.frombuffer(bytes(16), np.float32)
+    for value in (1, 2, 3):  # the first call finds out whether the library of Views forbids writes
+        extension.fill(bridge.view(x), value)
+        assert x.tolist() == [value] * 4
+        assert extension.float32(bridge.view(fixed)) == 4
+        with pytest.raises(TypeError, match=r"expected float32, writable, CPU; got float32 .*read-only"):
+            extension.writable(bridge.view(fixed))
+        with pytest.raises(TypeError, match="expected float32, CPU; got float64"):
+            extension.float32(bridge.view(x.astype(float)))
+
+
 def test_lists_of_arrays(extension: ModuleType) -> None:
     arrays = [np.ones(3, np.float32), memoryview(np.ones(2, np.float32)), _capsule_producer()]
     assert extension.many(arrays) == 5

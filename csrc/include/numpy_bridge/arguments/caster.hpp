@@ -56,8 +56,9 @@ public:
             const plain found = load_plain(x.ptr());
             if (found == plain::fits) return true;
             if (found == plain::misfit && !convert) return false; // whoever wants the reason loads it again
+            if (found == plain::unheld) return load_anything(x.ptr(), convert, engine::hold::call);
         }
-        return load_anything(x.ptr(), convert);
+        return load_anything(x.ptr(), convert, held);
     }
 
     /// Back in Python it is the object that was passed, or the copy that was made of it. A member, which outlives the
@@ -91,8 +92,13 @@ public:
     explicit operator argument&&() noexcept { return std::move(value_); }
 
 private:
-    /// What the fast path makes of an argument. If it is not `no`, nothing but a copy could change the answer.
-    enum class plain : std::uint8_t { no, misfit, fits };
+    /// What the fast path makes of an argument.
+    enum class plain : std::uint8_t {
+        no,
+        unheld, ///< it has to be held
+        misfit, ///< nothing but a copy could change that
+        fits,
+    };
 
     plain load_plain(PyObject* x) {
         if (numpy_library::get().is_exact_array(x)) {
@@ -112,10 +118,11 @@ private:
         const memory m = describe_plain(x, wanted, kept_.buffer, strides, seen_);
         if (m.ndim >= 0 && fits(m)) {
             accept(m, x);
+            plain_ = seen_.still_there != engine::is_unmoved_for_producer; // which has run the producer's code
             return plain::fits;
         }
         kept_.buffer.reset();
-        return m.ndim >= 0 ? plain::misfit : plain::no;
+        return m.ndim >= 0 ? plain::misfit : m.ndim == needs_hold ? plain::unheld : plain::no;
     }
 
     static bool fits(const memory& m) noexcept { return meets_every<wanted>(m); }
@@ -127,9 +134,9 @@ private:
         plain_ = true;
     }
 
-    PYBIND11_NOINLINE bool load_anything(PyObject* x, bool convert) {
+    PYBIND11_NOINLINE bool load_anything(PyObject* x, bool convert, engine::hold hold) {
         loaded_argument loaded;
-        auto refused = load_argument(x, wanted, held, convert, loaded);
+        auto refused = load_argument(x, wanted, hold, convert, loaded);
         if (refused != nullptr) {
             if constexpr (OfWholeArgument) kept_.imported.emplace().refused = std::move(refused);
             return false;

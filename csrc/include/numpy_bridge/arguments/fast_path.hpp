@@ -1,7 +1,7 @@
-/// The fast path for the most common arguments: plain ndarrays, tensors and buffers.
+/// The fast path for the most common arguments: plain ndarrays, tensors, buffers and Views.
 ///
-/// It accepts only what `load_argument` would accept, with the same result. It raises nothing: everything that is not
-/// plain, or does not fit, is left to `load_argument`.
+/// It accepts only what `load_argument` would accept, with the same result. It raises nothing about the argument:
+/// everything that is not plain, or does not fit, is left to `load_argument`.
 #pragma once
 
 #include <cstddef>
@@ -89,11 +89,17 @@ inline bool describe_plain_array(PyObject* x, const record_type& record, memory&
     return is_plainly_valid(out);
 }
 
-/// Describes a tensor on the CPU or one of Python's own buffers, if it is plain and its values meet `r`; `meets_every`
-/// tests the layout. Everything else gets an `ndim` of -1. A buffer is exported into `buffer`; the description of a
-/// tensor points into `strides`, and `seen` records where it is.
-memory describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, dims& strides,
-                      engine::witness& seen) noexcept;
+/// What `describe_plain` returns instead of a number of dimensions.
+enum not_plain : int {
+    not_plain_at_all = -1,
+    needs_hold = -2, ///< its exchange table refused to describe memory that nobody holds
+};
+
+/// Describes a tensor or another object with an exchange table on the CPU, an ndarray of a subclass, or one of Python's
+/// own buffers, if it is plain and its values meet `r`; `meets_every` tests the layout. Everything else gets an `ndim`
+/// of `not_plain`. A buffer is exported into `buffer`. Other descriptions may point into `strides`, and `seen` records
+/// where the memory is.
+memory describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, dims& strides, engine::witness& seen);
 
 } // namespace detail
 

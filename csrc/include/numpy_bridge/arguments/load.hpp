@@ -23,6 +23,10 @@ struct loaded_argument {
 std::unique_ptr<const refused_argument> load_argument(PyObject* x, const requirements& r, engine::hold held,
                                                       bool convert, loaded_argument& out);
 
+/// Numbers, text and containers have no memory. Overload resolution tests them often, so this test raises no
+/// exception.
+bool has_no_memory(PyObject* x);
+
 /// Raises the TypeError for memory that moved after it was loaded.
 [[noreturn]] void raise_moved();
 

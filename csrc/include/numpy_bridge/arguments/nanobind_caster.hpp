@@ -33,6 +33,8 @@ template <std::size_t N> using nanobind_text = nb::detail::descr<N>;
 
 /// An argument that is no array.
 template <class Caster> struct nanobind_other : Caster {
+    static constexpr bool is_array = false, borrows = false;
+
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
         if (Caster::from_python(x, flags, call)) return true;
         refusals_of_call(*call).add(flags, [] {
@@ -43,32 +45,13 @@ template <class Caster> struct nanobind_other : Caster {
     }
 };
 
-/// What a caster of a borrowed array adds to that of a shared one.
-template <class Argument, bool Borrows> class nanobind_borrow : passed_borrow {
-protected:
-    void pass(const Argument& x, const nb::detail::cleanup_list& call) noexcept {
-        x_ = &x;
-        passed_borrow::pass(call);
-    }
-
-private:
-    void pin_array() override { pin_.emplace(*x_); }
-
-    const Argument* x_ = nullptr;
-    std::optional<pin> pin_;
-};
-template <class Argument> class nanobind_borrow<Argument, false> {
-protected:
-    void pass(const Argument& /*x*/, const nb::detail::cleanup_list& /*call*/) noexcept {}
-};
-
 /// An array, or an array or None, that is an argument of its own. Lasts until the bound function has returned.
-template <class Argument, class Caster>
-class nanobind_array : Caster, nanobind_borrow<Argument, is_array_argument<Argument>::borrows> {
+template <class Argument, class Caster> class nanobind_array : Caster {
     static constexpr bool optional = is_array_argument<Argument>::optional;
-    using borrow_of_call = nanobind_borrow<Argument, is_array_argument<Argument>::borrows>;
 
 public:
+    static constexpr bool is_array = true, borrows = is_array_argument<Argument>::borrows;
+
     nanobind_array() = default;
     nanobind_array(const nanobind_array&) = delete;
     nanobind_array& operator=(const nanobind_array&) = delete;
@@ -81,7 +64,6 @@ public:
 
     /// Raises TypeError with the reasons if no overload is left to try.
     bool from_python(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call) {
-        call_ = call;
         try {
             if (Caster::load(x.ptr(), (flags & nb::detail::cast_flags::convert) != 0)) return true;
         } catch (...) {
@@ -96,21 +78,30 @@ public:
     explicit operator Argument&() { return passed(); }
     explicit operator Argument&&() { return std::move(passed()); }
 
-    std::size_t position = 0;
+    using Caster::ran_no_code;
+
+    /// Keeps the array, which has been passed, in place until the call has ended.
+    void pin_array() { kept_.pinned.emplace(value()); }
+
+    std::size_t position = 0;   ///< in the function
+    bool may_have_moved = true; ///< loading the arguments may have run Python code
+    void* casters = nullptr;    ///< of the call, if this is its first borrow
+    void (*pin)(void* casters) = nullptr;
 
 private:
     /// Called when all arguments are loaded.
     Argument& passed() {
-        Caster::require_unmoved();
+        if (may_have_moved) Caster::require_unmoved();
         translate_refusals(); // those of the function's own
         passed_ = true;
-        Argument& x = value();
-        borrow_of_call::pass(x, *call_);
-        return x;
+        if constexpr (borrows)
+            if (casters != nullptr) kept_.call.begin(casters, pin);
+        if constexpr (optional) value_ = Caster::operator Argument();
+        return value();
     }
 
     Argument& value() {
-        if constexpr (optional) return value_ = Caster::operator Argument();
+        if constexpr (optional) return value_;
         else return Caster::operator Argument&();
     }
 
@@ -121,8 +112,12 @@ private:
     }
 
     struct nothing {};
+    struct for_guards {
+        call_with_borrows call;
+        std::optional<detail::pin> pinned;
+    };
     std::conditional_t<optional, Argument, nothing> value_;
-    const nb::detail::cleanup_list* call_ = nullptr;
+    std::conditional_t<borrows, for_guards, nothing> kept_;
     bool passed_ = false;
 };
 
@@ -194,18 +189,48 @@ template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
 
 /// The casters of a call: ours, which record refusals.
 template <class T, class S, class... Rest> struct tuple<type_caster<T, S>, Rest...> : tuple<Rest...> {
-    /// `Position` is that of the argument in its function.
-    template <std::size_t I, std::size_t Position = I> auto& get() {
-        if constexpr (I == 0) {
-            if constexpr (numpy_bridge::detail::is_array_argument<T>::value) value.position = Position;
-            return value;
-        } else {
-            return tuple<Rest...>::template get<I - 1, Position>();
+    using others = tuple<Rest...>;
+    using caster = typename numpy_bridge::detail::nanobind_caster_of<T>::type;
+    static constexpr bool has_others = sizeof...(Rest) > 0;
+
+    /// nanobind calls it for each argument, to load it and again to pass it.
+    template <std::size_t I> auto& get() {
+        auto& x = at<I>();
+        if constexpr (std::decay_t<decltype(x)>::is_array) {
+            x.position = I;
+            x.may_have_moved = !ran_no_code();
+            if constexpr (I == first_borrow()) {
+                x.casters = this;
+                x.pin = [](void* casters) { static_cast<tuple*>(casters)->pin_arrays(); };
+            }
         }
+        return x;
+    }
+
+    template <std::size_t I> auto& at() {
+        if constexpr (I == 0) return value;
+        else return others::template at<I - 1>();
+    }
+
+    /// Whether loading the arguments has run no Python code.
+    bool ran_no_code() const {
+        if constexpr (!caster::is_array) return false;
+        else if constexpr (has_others) return value.ran_no_code() && others::ran_no_code();
+        else return value.ran_no_code();
+    }
+
+    void pin_arrays() {
+        if constexpr (caster::borrows) value.pin_array();
+        if constexpr (has_others) others::pin_arrays();
+    }
+
+    static constexpr std::size_t first_borrow() {
+        if constexpr (caster::borrows || !has_others) return 0;
+        else return 1 + others::first_borrow();
     }
 
 private:
-    typename numpy_bridge::detail::nanobind_caster_of<T>::type value;
+    caster value;
 };
 
 } // namespace nanobind::detail

@@ -9,43 +9,42 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// A borrowed array with which a function is being called, in a list of all these on this thread.
-class passed_borrow {
+/// A call with borrowed arrays, in a list of those that are being made on this thread. One of the call's casters has
+/// it.
+class call_with_borrows {
 public:
-    passed_borrow() = default;
-    passed_borrow(const passed_borrow&) = delete;
-    passed_borrow& operator=(const passed_borrow&) = delete;
-
-    /// Pins the arrays of the call that began last.
-    static void pin_last_call() {
-        for (passed_borrow* each = last; each != nullptr && each->call_ == last->call_; each = each->before_)
-            each->pin_array();
+    call_with_borrows() = default;
+    call_with_borrows(const call_with_borrows&) = delete;
+    call_with_borrows& operator=(const call_with_borrows&) = delete;
+    ~call_with_borrows() {
+        if (begun_) last = before_;
     }
 
-protected:
-    /// All arrays of a call are passed before one of them is destroyed, in any order.
-    ~passed_borrow() {
-        while (call_ != nullptr && last != nullptr && last->call_ == call_) last = last->before_;
-    }
-
-    /// Call it when the function is about to run.
-    void pass(const nanobind::detail::cleanup_list& call) noexcept {
-        call_ = &call;
+    /// Call it when the function is about to run; `pin(casters)` pins the arrays.
+    void begin(void* casters, void (*pin)(void* casters)) noexcept {
+        casters_ = casters;
+        pin_ = pin;
         before_ = last;
         last = this;
+        begun_ = true;
     }
 
-    virtual void pin_array() = 0;
+    /// Pins the arrays of the call that began last.
+    static void pin_last() {
+        if (last != nullptr) last->pin_(last->casters_);
+    }
 
 private:
-    inline static thread_local passed_borrow* last = nullptr;
+    inline static thread_local call_with_borrows* last = nullptr;
 
-    const nanobind::detail::cleanup_list* call_ = nullptr;
-    passed_borrow* before_ = nullptr;
+    void* casters_;
+    void (*pin_)(void* casters);
+    call_with_borrows* before_;
+    bool begun_ = false;
 };
 
 struct pins_last_call {
-    pins_last_call() { passed_borrow::pin_last_call(); }
+    pins_last_call() { call_with_borrows::pin_last(); }
 };
 
 /// The guards, after the pins.

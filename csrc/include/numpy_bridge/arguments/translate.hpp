@@ -1,6 +1,8 @@
 /// Refusals as Python exceptions, in extensions that do not import numpy_bridge.
 #pragma once
 
+#include <atomic>
+
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/python.hpp>
 
@@ -14,8 +16,15 @@ void register_with_pybind11();
 /// How this extension's exceptions are translated. `nanobind.hpp` replaces it while the module is loaded.
 inline void (*register_translator)() = register_with_pybind11;
 
+/// Whether `register_translator` has been called.
+inline std::atomic<bool> refusals_are_translated{false};
+
+void start_translating_refusals();
+
 /// Registers sharing_error as a BufferError for this extension. SharingError is a BufferError, too.
-void translate_refusals();
+inline void translate_refusals() {
+    if (!refusals_are_translated.load(std::memory_order_acquire)) start_translating_refusals();
+}
 
 } // namespace detail
 

@@ -111,6 +111,9 @@ namespace engine {
 /// Whether the ndarray still has the recorded address, shape and strides.
 bool is_array_unmoved(const witness& seen, const memory& was);
 
+/// Whether `x` is a numpy.ma.MaskedArray. Runs no Python code.
+bool is_masked_array(PyObject* x);
+
 /// Imports a numpy.ndarray or a subclass. Raises sharing_error for dtypes that are not numbers, and for masked arrays.
 void import_array(PyObject* x, const request& wanted, imported& out);
 

@@ -45,6 +45,12 @@ const dlpack::exchange_api* find_exchange_api(PyObject* type);
 
 namespace engine {
 
+/// The same if it can be found without running Python code, else null.
+const dlpack::exchange_api* peek_exchange_api(PyTypeObject* type) noexcept;
+
+/// Whether the producer still describes the memory as it did. The address of its table is the first mark.
+bool is_unmoved_for_producer(const witness& seen, const memory& was);
+
 /// Reads the bare tensor of `x` without holding anything. False if the type has no function for that or refuses; the
 /// managed form then gives the reason.
 bool read_through(const dlpack::exchange_api& api, PyObject* x, imported& out);
