@@ -41,7 +41,7 @@ def converted(values: np.ndarray, target: str) -> np.ndarray:
     """As NumPy and ml_dtypes convert them, and as is documented where these leave it to the processor."""
     to = dtype_named(target)
     if to.kind == "b" and values.dtype.kind == "c":
-        return values != 0
+        return np.asarray(values != 0)
     if to.kind != "c":
         values = values.real
     if to.kind in "iu" and values.dtype.kind not in "biu":
