@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include <Eigen/Core>
@@ -89,6 +90,16 @@ void register_containers(py::module_& m) {
             for (std::int64_t i = 0; i < x.shape(0); ++i) sum += x(i);
         return sum;
     });
+    m.def(
+        "many_by_name", [](int, const std::vector<borrowed<float, ndim<1>>>& parts) { return parts.size(); },
+        py::arg("i"), py::arg("parts"));
+    m.def(
+        "either",
+        [](const std::variant<borrowed<const float>, borrowed<const double, ndim<2>>>& x) { return x.index(); },
+        py::arg("x"));
+    m.def(
+        "array_or_number", [](const std::variant<borrowed<const float>, double>& x) { return x.index(); },
+        py::arg("x"));
     m.def("by_reference", [](const borrowed<float>& x) { return x.size(); });
     m.def("by_rvalue", [](borrowed<float>&& x) { return x.size(); });
     m.def("cast", [](const py::object& x) { return x.cast<borrowed<const float>>().size(); });

@@ -1,5 +1,6 @@
 #include <numpy_bridge/arguments/overloads.hpp>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,6 +93,33 @@ NUMPY_BRIDGE_INLINE std::string argument_name(const py::detail::function_record&
     return "arg" + std::to_string(i - (f.is_method ? 1 : 0));
 }
 
+/// Why `x` was refused; empty if it was not.
+NUMPY_BRIDGE_INLINE std::string reason_of(PyObject* x, const requirements& wanted, bool convert,
+                                          const std::string& name) {
+    loaded_argument scratch;
+    const auto refused = load_argument(x, wanted, engine::hold::call, convert, scratch);
+    return refused == nullptr ? std::string() : words_for(*refused, x, wanted, name);
+}
+
+/// Adds the reason of the first item that does not fit, or those of all alternatives.
+NUMPY_BRIDGE_INLINE void add_reasons_inside(PyObject* x, const arrays_inside& inside, bool convert,
+                                            const std::string& name, reasons& out) {
+    const auto* const end = inside.wanted + inside.count;
+    if (inside.what == arrays_inside::kind::alternatives) {
+        const bool all_are_arrays = std::find(inside.wanted, end, nullptr) == end;
+        if (!all_are_arrays && has_no_memory(x)) return; // another alternative may be meant
+        for (const auto* each = inside.wanted; each != end; ++each)
+            if (*each != nullptr) out.push_back(reason_of(x, **each, convert, name));
+    } else if (inside.what == arrays_inside::kind::items && (PyList_Check(x) != 0 || PyTuple_Check(x) != 0)) {
+        const auto items = engine::stolen(PySequence_Tuple(x)); // importing may run code that changes a list
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i) {
+            std::string why = reason_of(PyTuple_GET_ITEM(items.ptr(), i), **inside.wanted, convert,
+                                        name + "[" + std::to_string(i) + "]");
+            if (!why.empty()) return out.push_back(std::move(why));
+        }
+    }
+}
+
 /// The reasons of all arrays that do not fit. Those behind the first one are loaded here.
 NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, const argument_of_call* arguments,
                                        std::size_t accepted) {
@@ -99,6 +127,8 @@ NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, co
     for (std::size_t i = accepted; i < call.args.size() && i < call.func.nargs; ++i) {
         const argument_of_call& argument = arguments[i];
         PyObject* x = call.args[i].ptr();
+        if (i == accepted)
+            add_reasons_inside(x, argument.inside, call.args_convert[i], argument_name(call.func, i), out);
         if (argument.wanted == nullptr || (argument.may_be_none && x == Py_None)) continue;
         std::unique_ptr<const refused_argument> loaded;
         const refused_argument* refused = argument.refused;

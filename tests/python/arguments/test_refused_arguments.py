@@ -69,6 +69,47 @@ def test_refused_arguments_are_named_beside_others(extension: ModuleType, wrong:
     assert str(caught.value).count("expected") == len(wrong)
 
 
+GOOD, BAD = np.zeros(3, F32), np.zeros(3)
+INSIDE: dict[str, tuple[str, tuple[Any, ...], str]] = {
+    "an item": (
+        "many_by_name",
+        (1, [GOOD, BAD, BAD]),
+        "many_by_name(): parts[1]: expected float32, 1-D, writable, CPU; got float64 (3,), a numpy.ndarray; "
+        "assign it first, or the writes are lost: parts[1] = parts[1].astype(np.float32)",
+    ),
+    "of a tuple": ("many_by_name", (1, ("text",)), "many_by_name(): parts[0]: expected float32"),
+    "without a name": ("many", ([3],), "many(): arg0[0]: expected float32, 1-D, CPU; got int"),
+    "no list": ("many", (3,), "many(): incompatible function arguments"),
+    "another argument": ("many_by_name", ("one", [GOOD]), "many_by_name(): incompatible function arguments"),
+    "alternatives": (
+        "either",
+        (BAD,),
+        "either(): x: expected float32, CPU; got float64 (3,), a numpy.ndarray; call x.astype(np.float32)\n"
+        "x: expected float64, 2-D, CPU; got float64 (3,), a numpy.ndarray; call x.reshape(...)",
+    ),
+    "no array": ("either", ("text",), "either(): x: expected float32, CPU; got str"),
+    "an array, not a number": (
+        "array_or_number",
+        (BAD,),
+        "array_or_number(): x: expected float32, CPU; got float64",
+    ),
+    "neither": ("array_or_number", ("text",), "array_or_number(): incompatible function arguments"),
+}
+
+
+@pytest.mark.parametrize("case", INSIDE)
+def test_arrays_inside_a_refused_container_are_named(extension: ModuleType, case: str) -> None:
+    function, arguments, start = INSIDE[case]
+    with pytest.raises(TypeError, match="^" + re.escape(start)):
+        getattr(extension, function)(*arguments)
+
+
+def test_containers_of_arrays_that_fit(extension: ModuleType) -> None:
+    assert extension.many_by_name(1, [GOOD, memoryview(GOOD)]) == 2
+    assert [extension.either(x) for x in (GOOD, BAD.reshape(1, 3))] == [0, 1]
+    assert [extension.array_or_number(x) for x in (GOOD, 3.5)] == [0, 1]
+
+
 def test_arrays_behind_a_refused_number_are_named(extension: ModuleType) -> None:
     good, bad = np.zeros(3, F32), np.zeros(3)
     with pytest.raises(TypeError) as caught:

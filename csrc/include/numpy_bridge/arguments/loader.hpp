@@ -7,9 +7,11 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <pybind11/pybind11.h>
 
@@ -32,6 +34,28 @@ template <class A, bool = array_argument_traits<A>::value> struct call_caster {
 template <class A> struct call_caster<A, true> {
     using type = typename array_argument_traits<A>::caster_of_argument;
 };
+
+/// The arrays inside an argument of type A: items of `std::vector`, `std::list` and `std::deque`, alternatives of
+/// `std::variant`.
+template <class A> struct container_traits {
+    static constexpr arrays_inside inside{};
+};
+template <template <class...> class C, class Spec>
+struct container_traits<C<array_argument<Spec>, std::allocator<array_argument<Spec>>>> {
+    static constexpr const requirements* wanted[] = {&Spec::wanted};
+    static constexpr arrays_inside inside{arrays_inside::kind::items, wanted, 1};
+};
+template <class... Alternatives> struct container_traits<std::variant<Alternatives...>> {
+    template <class A> static constexpr const requirements* wanted_by(const A*) { return nullptr; }
+    template <class Spec> static constexpr const requirements* wanted_by(const array_argument<Spec>*) {
+        return &Spec::wanted;
+    }
+    static constexpr const requirements* wanted[] = {wanted_by(static_cast<const Alternatives*>(nullptr))...};
+    static constexpr auto kind = (array_argument_traits<Alternatives>::value || ...) ? arrays_inside::kind::alternatives
+                                                                                     : arrays_inside::kind::none;
+    static constexpr arrays_inside inside{kind, wanted, sizeof...(Alternatives)};
+};
+template <class A> inline constexpr arrays_inside inside_of = container_traits<py::detail::intrinsic_t<A>>::inside;
 
 /// Takes the place of pybind11's `argument_loader` for functions with array arguments.
 template <class... Args> class array_argument_loader {
@@ -69,8 +93,13 @@ private:
     }
 
     template <class A, class Caster> static argument_of_call described(const Caster& caster) {
-        if constexpr (array_argument_traits<A>::value) return caster.described();
-        else return {};
+        if constexpr (array_argument_traits<A>::value) {
+            return caster.described();
+        } else {
+            argument_of_call described;
+            described.inside = inside_of<A>;
+            return described;
+        }
     }
 
     template <class Return, class Guard, class Function, std::size_t... I>
@@ -128,10 +157,13 @@ private:
     std::tuple<typename call_caster<Args>::type...> casters_;
 };
 
-/// `First` if one of the arguments is an array, else a substitution failure.
+/// Whether an argument is an array, or has arrays inside.
+template <class A>
+inline constexpr bool takes_arrays = array_argument_traits<A>::value || inside_of<A>.what != arrays_inside::kind::none;
+
+/// `First` if one of the arguments takes arrays, else a substitution failure.
 template <class First, class... Rest>
-using first_of_array_call =
-    std::enable_if_t<(array_argument_traits<First>::value || ... || array_argument_traits<Rest>::value), First>;
+using first_of_array_call = std::enable_if_t<(takes_arrays<First> || ... || takes_arrays<Rest>), First>;
 
 } // namespace detail
 
@@ -141,7 +173,7 @@ namespace pybind11::detail {
 
 #if defined(__cpp_concepts) && __cpp_concepts >= 201907L
 template <class... Args>
-requires(numpy_bridge::detail::array_argument_traits<Args>::value || ...) class argument_loader<Args...>
+requires(numpy_bridge::detail::takes_arrays<Args> || ...) class argument_loader<Args...>
     : public numpy_bridge::detail::array_argument_loader<Args...> {};
 #else // the same in C++17: an alias that ignores its second argument, but not a failure to form it (CWG 1558)
 template <class T, class> using numpy_bridge_first = T;
