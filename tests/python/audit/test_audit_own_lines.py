@@ -341,10 +341,11 @@ def test_a_program_and_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_pictures_are_not_copied_to_find_out_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     image = pytest.importorskip("PIL.Image", reason="pictures of Pillow")
-    picture, asked = image.new("RGB", (4, 2)), []
+    picture = image.new("RGB", (4, 2))
+    asked: list[object] = []
     to_bytes = image.Image.tobytes
     monkeypatch.setattr(image.Image, "tobytes", lambda self: (asked.append(self), to_bytes(self))[1])
-    names = {"np": np, "picture": picture, "image": image}
+    names: dict[str, Any] = {"np": np, "picture": picture, "image": image}
     changed = rewritten("x = np.asarray(picture)\nimage.fromarray(x)\n", "/program/of_pictures.py")
     assert changed is not None
     with bridge.audit() as log:
