@@ -337,7 +337,7 @@ def copy_(dst: _Memory, src: Shareable, *, casting: typing.Literal["no", "equiv"
         processor. All but zero becomes True, and of complex numbers the real part is kept.
     non_blocking : bool, default False
         Do not wait for a copy between a device and packed host memory of the same dtype. That memory is kept alive
-        until the copy is done; do not change it before. CUDA still waits if it is not pinned.
+        until the copy is done; do not change it before. If it is not pinned, the call waits all the same.
     stream : int or stream, optional
         The CUDA stream to work on instead, on the device of `dst`, or of `src` if `dst` is
         on the host: as for `add_`. It waits for the operands' own streams there, and they wait for it.

@@ -164,5 +164,5 @@ def test_costs_of_programs_are_the_measured_ones() -> None:
         ]
         for row in measured["programs"]
     }
-    assert {name: cells for name, *cells in table(f"of programs | {columns}")} == rows
+    assert {name: cells for name, *cells in table(f"program | {columns}")} == rows
     assert measured["versions"] in GUIDE
