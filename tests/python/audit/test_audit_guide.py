@@ -166,3 +166,13 @@ def test_costs_of_programs_are_the_measured_ones() -> None:
     }
     assert {name: cells for name, *cells in table(f"program | {columns}")} == rows
     assert measured["versions"] in GUIDE
+
+
+def test_costs_of_other_tools_are_the_measured_ones() -> None:
+    measured = json.loads(max((ROOT / "benchmarks/results").glob("audit_tools-*.json")).read_text())
+    rows = [
+        [f"`{run['program']}`", run["tool"], f"{run['ratio']:.2f}", f"{run['mib']:+,.0f} MiB", run["finds"]]
+        for run in measured["runs"]
+        if run["tool"] != "python"
+    ]
+    assert table("program | tool | times as long | memory | what it says of copies") == rows
