@@ -18,13 +18,11 @@ namespace {
 using kernels::iterate;
 using kernels::iteration;
 
-/// The operand whose device does the work of an operation on one device. Managed memory can be used on any.
-const memory_on_stream& leading(const memory_on_stream& x, const memory_on_stream& y) noexcept {
-    return x.description.device.type == device_type::cuda_managed ? y : x;
-}
+/// Whether the device of `y` does the work of an operation on one device: managed memory can be used on any.
+bool second_leads(const memory_on_stream& x) noexcept { return x.description.device.type == device_type::cuda_managed; }
 
-const memory_on_stream& following(const memory_on_stream& x, const memory_on_stream& y) noexcept {
-    return &leading(x, y) == &x ? y : x;
+int working_device(const memory_on_stream& x, const memory_on_stream& y) noexcept {
+    return (second_leads(x) ? y : x).description.device.index;
 }
 
 /// The stream of an operation on one device, ordered with the streams of both operands. The number 0 names no stream:
@@ -32,8 +30,8 @@ const memory_on_stream& following(const memory_on_stream& x, const memory_on_str
 class ordered_stream {
 public:
     ordered_stream(const memory_on_stream& x, const memory_on_stream& y)
-        : stream_(used_by(leading(x, y), following(x, y))),
-          other_(used_by(following(x, y), leading(x, y))),
+        : stream_(second_leads(x) ? used_by(y, x) : used_by(x, y)),
+          other_(second_leads(x) ? used_by(x, y) : used_by(y, x)),
           unnamed_(x.stream == 0 || y.stream == 0) {
         if (unnamed_ || !(stream_ == other_)) captured_ = require_one_capture(stream_, other_) != 0;
         queue_wait(other_, stream_);
@@ -74,7 +72,7 @@ void read_before_write(const memory& target, const memory& source, const dims& s
 void copy_on_device(const memory_on_stream& target, const memory_on_stream& source, const dims& strides,
                     bool interferes) {
     const memory &to = target.description, &from = source.description;
-    const device_in_use here(leading(target, source).description.device.index);
+    const device_in_use here(working_device(target, source));
     const ordered_stream stream(target, source);
     read_before_write(to, from, strides, interferes, stream.get(), [&](const iteration& it) {
         queue_copy(to.type, from.type, it, stream.get());
@@ -95,7 +93,7 @@ public:
     void add(const memory_on_stream& x, const memory_on_stream& y, const dims& strides,
              bool interferes) const override {
         const memory& target = x.description;
-        const device_in_use here(leading(x, y).description.device.index);
+        const device_in_use here(working_device(x, y));
         const ordered_stream stream(x, y);
         read_before_write(target, y.description, strides, interferes, stream.get(), [&](const iteration& it) {
             queue_addition(target.type.id, it, nullptr, stream.get().handle);

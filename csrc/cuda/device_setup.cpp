@@ -17,7 +17,7 @@ namespace {
 template <class Key, class Value> class made_once {
 public:
     template <class Make> Value get(const Key& key, const Make& make) {
-        const std::lock_guard lock(mutex_);
+        const std::scoped_lock lock(mutex_);
         const auto found = values_.find(key);
         return found != values_.end() ? found->second : values_.emplace(key, make()).first->second;
     }

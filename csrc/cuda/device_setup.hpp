@@ -26,7 +26,8 @@ public:
     explicit attempted_guard(int device) noexcept {
         try {
             guard_.emplace(device);
-        } catch (const cuda_error&) { // as if there were no guard
+        } catch (const cuda_error&) {
+            guard_.reset(); // as if there were no guard
         }
     }
 

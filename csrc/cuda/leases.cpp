@@ -21,18 +21,18 @@ void leases::keep(device_stream stream, owner what) {
         const device_guard required(stream.device);
         pooled_event done(stream.device);
         check_cuda(cudaEventRecord(done.get(), stream.handle), "cudaEventRecord");
-        const std::lock_guard lock(mutex_);
+        const std::scoped_lock lock(mutex_);
         queues_[{stream.device, stream.handle}].push_back({std::move(done), std::move(what)});
         count_.fetch_add(1, std::memory_order_relaxed);
     } catch (const cuda_error&) {
-        const std::lock_guard lock(mutex_);
+        const std::scoped_lock lock(mutex_);
         kept_for_good_.push_back(std::move(what));
         throw;
     }
 }
 
 void leases::take_finished(std::deque<lease>& finished) {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     for (auto at = queues_.begin(); at != queues_.end();) {
         std::deque<lease>& queue = at->second;
         const attempted_guard guard(at->first.first);

@@ -98,7 +98,8 @@ NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(double x) noexcept { return
 template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To truncated(From x) noexcept {
     constexpr To lowest = std::numeric_limits<To>::min(), highest = std::numeric_limits<To>::max();
     constexpr From least = static_cast<From>(lowest);
-    constexpr From beyond = static_cast<From>(highest / 2 + 1) * 2; // a power of two, which is exact
+    constexpr To half_way = static_cast<To>(highest / 2 + 1);
+    constexpr From beyond = static_cast<From>(half_way) * 2; // a power of two, which is exact
     const From inside = x > least && x < beyond ? x : From{0};
     const To whole = static_cast<To>(inside);
     return x <= least ? lowest : x >= beyond ? highest : whole;

@@ -60,7 +60,7 @@ struct cudaMemPoolProps {
 enum cudaDriverEntryPointQueryResult { cudaDriverEntryPointSuccess = 0, cudaDriverEntryPointSymbolNotFound = 1 };
 
 #define cudaStreamLegacy (reinterpret_cast<cudaStream_t>(1))
-#define CUDART_VERSION 13000
+#define CUDART_VERSION 13000 // NOLINT(modernize-macro-to-enum): as CUDA has it
 inline constexpr unsigned cudaEventDisableTiming = 2;
 inline constexpr unsigned long long cudaEnableDefault = 0;
 

@@ -52,7 +52,7 @@ struct driver_contexts {
 /// is only changed by other guards.
 class device_guard {
 public:
-    explicit device_guard(int device) : outer_(innermost_) {
+    explicit device_guard(int device) {
         if (device == outer_) return;
         const auto& driver = engine::driver_contexts::get();
         int current = -1;
@@ -73,7 +73,7 @@ public:
 private:
     static inline thread_local int innermost_ = -1; ///< the device of the innermost guard; -1 for none
 
-    int outer_;
+    int outer_ = innermost_;
     void* former_ = nullptr;
     bool changed_ = false;
 };

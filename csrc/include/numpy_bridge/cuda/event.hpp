@@ -22,7 +22,7 @@ public:
     }
 
     cudaEvent_t take(int device) {
-        const std::lock_guard lock(mutex_);
+        const std::scoped_lock lock(mutex_);
         of_device& events = devices_[device];
         if (events.idle.empty()) {
             events.idle.reserve(events.made + 1); // so that `give_back` need not allocate
@@ -35,7 +35,7 @@ public:
     }
 
     void give_back(int device, cudaEvent_t event) noexcept {
-        const std::lock_guard lock(mutex_);
+        const std::scoped_lock lock(mutex_);
         devices_[device].idle.push_back(event);
     }
 
