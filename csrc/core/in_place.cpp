@@ -152,9 +152,8 @@ void add_in_place(const memory_on_stream& x, const memory_on_stream& y) {
 void require_cast(element_type from, element_type to, casting rule) {
     if (kernels::can_cast(from, to, rule)) return;
     std::string hint = conversion("src", to.id);
-    for (int next = static_cast<int>(rule) + 1; next <= static_cast<int>(casting::unsafe); ++next) {
-        const auto wider = static_cast<casting>(next);
-        if (!kernels::can_cast(from, to, wider)) continue;
+    for (const casting wider : {casting::equiv, casting::safe, casting::same_kind, casting::unsafe}) {
+        if (wider <= rule || !kernels::can_cast(from, to, wider)) continue;
         hint += std::string(", or pass casting=\"") + name_of(wider) + "\"";
         break;
     }
