@@ -93,10 +93,14 @@ NUMPY_BRIDGE_HOST_DEVICE inline float plain(float8_e5m2 x) noexcept { return to_
 template <class T> NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(T x) noexcept { return static_cast<float>(x); }
 NUMPY_BRIDGE_HOST_DEVICE inline float float_for_half(double x) noexcept { return rounded_to_odd(x); }
 
+// Constants, as device code cannot call the functions that give them.
+template <class T> inline constexpr T lowest_of = std::numeric_limits<T>::min();
+template <class T> inline constexpr T highest_of = std::numeric_limits<T>::max();
+
 /// Truncates towards zero. NaN becomes 0, and a number out of range the nearest limit. C++ defines neither, and
 /// processors differ.
 template <class To, class From> NUMPY_BRIDGE_HOST_DEVICE inline To truncated(From x) noexcept {
-    constexpr To lowest = std::numeric_limits<To>::min(), highest = std::numeric_limits<To>::max();
+    constexpr To lowest = lowest_of<To>, highest = highest_of<To>;
     constexpr From least = static_cast<From>(lowest);
     constexpr To half_way = static_cast<To>(highest / 2 + 1);
     constexpr From beyond = static_cast<From>(half_way) * 2; // a power of two, which is exact
