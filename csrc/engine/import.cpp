@@ -23,7 +23,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-NUMPY_BRIDGE_INLINE bool has_own_class(PyObject* x) noexcept {
+NUMPY_BRIDGE_INLINE bool has_own_class(PyObject* x) {
     static interned_name storage{nullptr};
     PyObject* name = interned(storage, "__class__");
     static PyObject* const of_object = _PyType_Lookup(&PyBaseObject_Type, name);
@@ -149,17 +149,18 @@ NUMPY_BRIDGE_INLINE std::atomic<std::uintptr_t>& table_of_mutable() noexcept {
     return table;
 }
 
-NUMPY_BRIDGE_INLINE bool is_of_mutable(const dlpack::exchange_api* table) noexcept {
-    return reinterpret_cast<std::uintptr_t>(table) == table_of_mutable().load(std::memory_order_relaxed);
+NUMPY_BRIDGE_INLINE bool is_of_mutable(std::uintptr_t table) noexcept {
+    return table == table_of_mutable().load(std::memory_order_relaxed);
 }
 
 /// Whether the library of `x` forbids writes, which takes long to find out. An exchange table belongs to one library,
 /// so a mutable one is remembered by its table.
 NUMPY_BRIDGE_INLINE bool forbids_writes(PyObject* x, const witness& seen) {
     const std::uintptr_t table = seen.still_there != nullptr ? seen.marks[0] : 0; // of `import_exchange_api`
-    if (table != 0 && table == table_of_mutable().load(std::memory_order_relaxed)) return false;
+    if (table == 0) return is_immutable(x);
+    if (is_of_mutable(table)) return false;
     const bool immutable = is_immutable(x);
-    if (table != 0 && !immutable) table_of_mutable().store(table, std::memory_order_relaxed);
+    if (!immutable) table_of_mutable().store(table, std::memory_order_relaxed);
     return immutable;
 }
 

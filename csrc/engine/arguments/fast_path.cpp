@@ -75,9 +75,10 @@ NUMPY_BRIDGE_INLINE memory describe_plain_subclass(PyObject* x, const requiremen
 /// An object with an exchange table, such as a View, that belongs to no known library.
 NUMPY_BRIDGE_INLINE memory describe_by_table(PyObject* x, const requirements& r, dims& strides, engine::witness& seen) {
     const dlpack::exchange_api* api = engine::peek_exchange_api(Py_TYPE(x));
+    const auto table = reinterpret_cast<std::uintptr_t>(api);
     const bool usable = api != nullptr && api->tensor_from_object != nullptr && !has_no_memory(x) &&
                         engine::has_own_class(x) && engine::find_library(x) == nullptr &&
-                        (!r.writable || engine::is_of_mutable(api));
+                        (!r.writable || engine::is_of_mutable(table));
     if (!usable) return described_as(not_plain_at_all);
     dlpack::tensor t{};
     if (api->tensor_from_object(x, &t) != 0) {
@@ -85,7 +86,7 @@ NUMPY_BRIDGE_INLINE memory describe_by_table(PyObject* x, const requirements& r,
         return described_as(needs_hold);
     }
     if (t.byte_offset != 0) return described_as(not_plain_at_all);
-    seen = {x, engine::is_unmoved_for_producer, {reinterpret_cast<std::uintptr_t>(api), 0}};
+    seen = {x, engine::is_unmoved_for_producer, {table, 0}};
     return describe_plain_table(t, strides);
 }
 

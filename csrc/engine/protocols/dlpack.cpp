@@ -245,7 +245,7 @@ NUMPY_BRIDGE_INLINE const dlpack::exchange_api* table_in(PyObject* capsule) noex
     return reinterpret_cast<const dlpack::exchange_api*>(header);
 }
 
-NUMPY_BRIDGE_INLINE const dlpack::exchange_api* peek_exchange_api(PyTypeObject* type) noexcept {
+NUMPY_BRIDGE_INLINE const dlpack::exchange_api* peek_exchange_api(PyTypeObject* type) {
 #ifdef Py_GIL_DISABLED // another thread may drop the reference
     static_cast<void>(type);
     return nullptr;

@@ -33,10 +33,10 @@ bool try_protocol(const protocol& with, PyObject* x, const request& wanted, impo
                   std::vector<refusal>& refusals);
 
 /// Whether `x.__class__` is the type of `x`, as far as that is known without running Python code.
-bool has_own_class(PyObject* x) noexcept;
+bool has_own_class(PyObject* x);
 
-/// Whether this exchange table is known to belong to a library whose objects may be written to.
-bool is_of_mutable(const dlpack::exchange_api* table) noexcept;
+/// Whether the exchange table at this address is known to belong to a library whose objects may be written to.
+bool is_of_mutable(std::uintptr_t table) noexcept;
 
 /// What became of the protocols that were tried.
 struct attempts {

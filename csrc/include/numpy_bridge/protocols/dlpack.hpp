@@ -46,7 +46,7 @@ const dlpack::exchange_api* find_exchange_api(PyObject* type);
 namespace engine {
 
 /// The same if it can be found without running Python code, else null.
-const dlpack::exchange_api* peek_exchange_api(PyTypeObject* type) noexcept;
+const dlpack::exchange_api* peek_exchange_api(PyTypeObject* type);
 
 /// Whether the producer still describes the memory as it did. The address of its table is the first mark.
 bool is_unmoved_for_producer(const witness& seen, const memory& was);
