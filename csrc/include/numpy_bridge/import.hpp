@@ -1,9 +1,9 @@
 /// The import policy: how the memory of any Python object is found.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
-#include <numpy_bridge/dlpack.hpp>
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/imported.hpp>
 
