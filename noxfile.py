@@ -3,7 +3,7 @@
 The tags are the only list of what runs where. `ci` is every push: `.ci/run`, two sessions at a time, and the
 workflow. `nightly` takes too long for that: the workflow's schedule. Sessions without a tag are run by hand.
 CONTRIBUTING.md lists all of them with their minutes. Those of CI come first here, and long ones early.
-`nox_platforms` has those for other platforms, and wheels.
+`nox_platforms` has those for other platforms, and wheels; `nox_benchmarks` those that measure speed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import nox
 
 sys.path.append(str(Path(__file__).parent))
+import nox_benchmarks  # noqa: F401 (its sessions)
 import nox_platforms  # noqa: F401 (its sessions)
 import nox_steps as steps
 from nox_steps import CONSTRAINTS, WITHOUT_CUDA
@@ -328,49 +329,6 @@ def matrix_processes(session: nox.Session) -> None:
     steps.install_wheel(session, "[tour]", "jax", "joblib", *CLUSTERS)
     options = ("--processes", "--clusters", "--markdown", "docs/matrix-processes-result.md")
     session.run("numpy-bridge", "matrix", *options, *session.posargs)
-
-
-@nox.session(allow_parallel=False)
-def bench(session: nox.Session) -> None:
-    """Conversions beside those of other libraries, as ratios."""
-    steps.install_wheel(session, "[tour]")
-    session.run("python", "benchmarks/conversions.py", *session.posargs)
-
-
-@nox.session(allow_parallel=False)
-def bench_kernels(session: nox.Session) -> None:
-    """add_ and copy_ on the CPU beside NumPy and torch, as ratios."""
-    steps.install_wheel(session, "[tour]")
-    session.run("python", "benchmarks/cpu_kernels.py", *session.posargs)
-
-
-@nox.session(allow_parallel=False)
-def bench_processes(session: nox.Session) -> None:
-    """Sending to other processes beside the libraries' own ways."""
-    steps.install_wheel(session, "[tour]")
-    session.run("python", "benchmarks/processes.py", *session.posargs)
-
-
-@nox.session(allow_parallel=False)
-def bench_files(session: nox.Session) -> None:
-    """Opening a GiB of weights beside the libraries' own ways."""
-    steps.install_wheel(session, "[tour]", "safetensors")
-    session.run("python", "benchmarks/files.py", *session.posargs)
-
-
-@nox.session(allow_parallel=False)
-def bench_numpy_op(session: nox.Session) -> None:
-    """numpy_op beside autograd.Function and torch.library, as ratios."""
-    steps.install_wheel(session, "[tour]")
-    session.run("python", "benchmarks/numpy_op.py", *session.posargs)
-
-
-@nox.session(allow_parallel=False)
-def bench_cpp(session: nox.Session) -> None:
-    """Calls of C++ functions beside those of other binding libraries, as ratios."""
-    session.install("cmake>=3.24", "ninja", "pybind11>=3.1", "nanobind>=3.1", "apache-tvm-ffi>=0.1.15", "jax")
-    steps.install_wheel(session, "[tour]")
-    session.run("python", "benchmarks/cpp_call.py", *session.posargs)
 
 
 @nox.session(allow_parallel=False)

@@ -15,7 +15,7 @@ TITLES = {"`nox -t ci`": "ci", "`nox -t nightly`": "nightly", "by hand": None}
 def in_noxfiles() -> dict[str, str | None]:
     """Each session, and its tag."""
     found = {}
-    sources = [(ROOT / name).read_text() for name in ("noxfile.py", "nox_platforms.py")]
+    sources = [(ROOT / name).read_text() for name in ("noxfile.py", "nox_platforms.py", "nox_benchmarks.py")]
     for function in (each for source in sources for each in ast.parse(source).body):
         if isinstance(function, ast.FunctionDef) and function.decorator_list:
             (decorator,) = function.decorator_list
