@@ -124,6 +124,8 @@ def downstream(session: nox.Session) -> None:
         "setuptools",
         "jax",
         "nanobind",
+        "nanobind-backend",
+        "abi3info",
         "mypy",
         "pybind11-stubgen",
         "pytest-benchmark",

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 BUILDS = 5
 MODULES = {
     "ten_ours": "ten functions",
+    "ten_ours_nanobind": "ten functions, bound by nanobind",
     "ten_header_only": "ten functions, header-only",
     "ten_nanobind": "ten functions",
     "none_ours": "no function",
@@ -116,9 +117,11 @@ def rows_for_standard(root: Path, standard: int) -> list[Row]:
         row("ten_ours", "ten_nanobind", before, 1 / 1.5),
         row("ten_ours", "none_ours", "pybind11's empty module + 2 s", 1, (0, 2)),
         row("ten_ours", "ten_nanobind", "nanobind, with libraries", None, libraries),
+        row("ten_ours_nanobind", "ten_nanobind", before, 1 / 1.5),
         row("ten_header_only", "ten_nanobind", before, None),
         row("none_ours", "none_nanobind", before, None),
         size_row(standard, build, "ten_ours", "ten_nanobind", 1 / 1.2),
+        size_row(standard, build, "ten_ours_nanobind", "ten_nanobind", 1 / 1.2),
         size_row(standard, build, "ten_header_only", "ten_nanobind", None),
         size_row(standard, build, "none_ours", "none_nanobind", None),
     ]

@@ -1,10 +1,14 @@
-# numpy_bridge_add_targets(folder) defines two targets from a folder that holds include/ and engine/:
+# numpy_bridge_add_targets(folder) defines three targets from a folder that holds include/ and engine/:
 #
 #   numpy_bridge::header_only    each source file compiles the functions that it includes
-#   numpy_bridge::numpy_bridge   a static library has them, compiled once in the build that links it
+#   numpy_bridge::numpy_bridge   for pybind11: a static library has them, compiled once in the build that links it
+#   numpy_bridge::nanobind       for nanobind: each module that links it compiles them once
 #
-# The library needs pybind11, and which one is for its users to say. Where find_package(pybind11) was called neither in
-# this directory nor above it (before or after does not matter), numpy_bridge::numpy_bridge is header_only.
+# The static library needs pybind11, and which one is for its users to say. Where find_package(pybind11) was called
+# neither in this directory nor above it (before or after does not matter), numpy_bridge::numpy_bridge is header_only.
+#
+# What nanobind_add_module(... STABLE_ABI) and BACKEND_MODULE define decides how the engine is compiled. So its sources
+# become sources of the module.
 function(numpy_bridge_add_targets folder)
   add_library(numpy_bridge_header_only INTERFACE)
   add_library(numpy_bridge::header_only ALIAS numpy_bridge_header_only)
@@ -20,14 +24,20 @@ function(numpy_bridge_add_targets folder)
   set_target_properties(numpy_bridge_engine PROPERTIES
     POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 
+  add_library(numpy_bridge_nanobind INTERFACE)
+  add_library(numpy_bridge::nanobind ALIAS numpy_bridge_nanobind)
+  target_sources(numpy_bridge_nanobind INTERFACE ${sources})
+  target_compile_definitions(numpy_bridge_nanobind INTERFACE NUMPY_BRIDGE_NANOBIND NUMPY_BRIDGE_COMPILED)
+  target_link_libraries(numpy_bridge_nanobind INTERFACE numpy_bridge_header_only)
+
   add_library(numpy_bridge_default INTERFACE)
   add_library(numpy_bridge::numpy_bridge ALIAS numpy_bridge_default)
   target_link_libraries(numpy_bridge_default INTERFACE
     $<IF:$<TARGET_EXISTS:pybind11::pybind11>,numpy_bridge_engine,numpy_bridge_header_only>)
 endfunction()
 
-# Compiles the engine as three files instead of all, since parsing pybind11 takes most of the time: base is what programs
-# without Python link, call is what runs in every call, and rest the rest.
+# Compiles the engine as three files instead of all, since parsing pybind11 or nanobind takes most of the time: base is
+# what programs without Python link, call is what runs in every call, and rest the rest.
 function(numpy_bridge_compile_in_three folder)
   set(base device dtype dtype_reasons error memory overlap self_overlap)
   set(call arguments/fast_path arguments/load import libraries/library libraries/numpy libraries/torch
@@ -42,6 +52,7 @@ function(numpy_bridge_compile_in_three folder)
     list(APPEND files ${CMAKE_CURRENT_BINARY_DIR}/numpy_bridge_engine/${group}.cpp)
   endforeach()
   set_property(TARGET numpy_bridge_engine PROPERTY SOURCES ${files})
+  set_property(TARGET numpy_bridge_nanobind PROPERTY INTERFACE_SOURCES ${files})
   set(numpy_bridge_engine_files ${files} PARENT_SCOPE)
 endfunction()
 

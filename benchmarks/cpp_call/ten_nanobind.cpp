@@ -1,4 +1,4 @@
-// Ten functions with array arguments; `ten_ours.cpp` has the same.
+// Ten functions with array arguments; `ten_functions.hpp` has the same.
 #include <cstdint>
 
 #include <nanobind/nanobind.h>

@@ -1,32 +1,7 @@
-// Ten functions with array arguments; `ten_nanobind.cpp` has the same.
-#include <cstdint>
-
 #include <numpy_bridge/pybind11.hpp>
 
-namespace py = pybind11;
-using namespace numpy_bridge;
+namespace bound_by = pybind11;
 
-namespace {
+#include "ten_functions.hpp"
 
-template <class T> using vector = borrowed<T, ndim<1>, c_contiguous>;
-template <class T> using matrix = borrowed<T, ndim<2>, c_contiguous>;
-template <class T> using image = borrowed<T, ndim<3>>;
-
-} // namespace
-
-PYBIND11_MODULE(ten_ours, m) {
-    m.def("scale", [](vector<float> x, float k) { x(0) *= k; }, py::arg("x"), py::arg("k"));
-    m.def("offset", [](vector<double> x, double k) { x(0) += k; }, py::arg("x"), py::arg("k"));
-    m.def("dot", [](vector<const float> x, vector<const float> y) { return x(0) * y(0); }, py::arg("x"), py::arg("y"));
-    m.def("add", [](matrix<const float> x, matrix<const float> y, matrix<float> z) { z(0, 0) = x(0, 0) + y(0, 0); });
-    m.def("subtract",
-          [](matrix<const double> x, matrix<const double> y, matrix<double> z) { z(0, 0) = x(0, 0) - y(0, 0); });
-    m.def("count", [](vector<const std::int64_t> x) { return x.size(); }, py::arg("x"));
-    m.def("gather",
-          [](matrix<const float> x, vector<const std::int64_t> at, vector<float> out) { out(0) = x(at(0), 0); });
-    m.def("threshold", [](image<std::uint8_t> x, int level) { x(0, 0, 0) = x(0, 0, 0) > level; });
-    m.def("blend", [](image<const std::uint8_t> x, image<const std::uint8_t> y, image<std::uint8_t> z) {
-        z(0, 0, 0) = static_cast<std::uint8_t>((x(0, 0, 0) + y(0, 0, 0)) / 2);
-    });
-    m.def("trace", [](matrix<const double> x) { return x(0, 0); }, py::arg("x"));
-}
+PYBIND11_MODULE(ten_ours, m) { bind_functions(m); }

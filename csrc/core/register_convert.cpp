@@ -8,6 +8,7 @@
 #include <optional>
 
 #include <numpy_bridge/copy.hpp>
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 

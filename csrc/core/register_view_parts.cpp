@@ -11,6 +11,7 @@
 #include "reshaping.hpp"
 #include "view.hpp"
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/error.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 

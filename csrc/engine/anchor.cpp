@@ -8,7 +8,7 @@ namespace engine {
 
 NUMPY_BRIDGE_INLINE py::capsule capsule_over(anchor kept) {
     auto held = std::make_unique<anchor>(std::move(kept));
-    py::capsule capsule(held.get(), [](void* context) { delete static_cast<anchor*>(context); });
+    py::capsule capsule(held.get(), [](void* context) noexcept { delete static_cast<anchor*>(context); });
     [[maybe_unused]] anchor* of_the_capsule = held.release();
     return capsule;
 }

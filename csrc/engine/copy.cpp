@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
@@ -65,7 +66,7 @@ NUMPY_BRIDGE_INLINE py::object small_part_of(PyObject* x) {
 /// intervals it ends the process, and with text it follows offsets that it has not checked.
 NUMPY_BRIDGE_INLINE bool is_arrow_without_numbers(PyObject* x) {
     if (package_of(x) != "pyarrow") return false;
-    const std::string type = to_text(py::str(py::getattr(x, "type", py::none())));
+    const std::string type = to_text(py::getattr(x, "type", py::none()));
     const auto begins = [&type](std::string_view with) { return type.compare(0, with.size(), with) == 0; };
     return !begins("int") && !begins("uint") && !begins("float") && !begins("double") && !begins("halffloat") &&
            !begins("bool");

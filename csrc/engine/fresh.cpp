@@ -32,7 +32,7 @@ NUMPY_BRIDGE_INLINE void set_allocation_error(void*, const char* kind, const cha
 }
 
 NUMPY_BRIDGE_INLINE const dlpack::exchange_api* allocator_of(py::handle like) {
-    const auto* api = find_exchange_api(py::type::handle_of(like).ptr());
+    const auto* api = find_exchange_api(type_of(like.ptr()));
     return api != nullptr && api->allocate != nullptr ? api : nullptr;
 }
 

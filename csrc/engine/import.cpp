@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/libraries/array_method.hpp>
 #include <numpy_bridge/libraries/immutable.hpp>
 #include <numpy_bridge/libraries/library.hpp>
@@ -26,8 +27,8 @@ namespace engine {
 NUMPY_BRIDGE_INLINE bool has_own_class(PyObject* x) {
     static interned_name storage{nullptr};
     PyObject* name = interned(storage, "__class__");
-    static PyObject* const of_object = _PyType_Lookup(&PyBaseObject_Type, name);
-    return Py_TYPE(x)->tp_getattro == PyObject_GenericGetAttr && _PyType_Lookup(Py_TYPE(x), name) == of_object;
+    static PyObject* const of_object = look_up(&PyBaseObject_Type, name);
+    return reads_attributes_plainly(Py_TYPE(x)) && look_up(Py_TYPE(x), name) == of_object;
 }
 
 /// `x.__class__`, if it is not the type of `x`. Then `x` is a proxy, a mock or a lazy object, in place of another one.
@@ -35,7 +36,7 @@ NUMPY_BRIDGE_INLINE py::object claimed_class(PyObject* x) {
     if (has_own_class(x)) return {};
     try {
         py::object claimed = optional_attribute(x, "__class__");
-        const bool differs = claimed && PyType_Check(claimed.ptr()) != 0 && !claimed.is(py::type::handle_of(x));
+        const bool differs = claimed && PyType_Check(claimed.ptr()) != 0 && claimed.ptr() != type_of(x);
         return differs ? claimed : py::object();
     } catch (py::error_already_set& error) {
         text_of_error(error); // raises errors that are not about the object
@@ -55,7 +56,7 @@ template <class Test>
     } catch (py::error_already_set& error) {
         text_of_error(error); // raises errors that are not about the object
     }
-    refuse(library, "type", expected, "a " + type_name(x) + " in its place", hint);
+    refuse(library, "type", expected, "a " + engine::type_name(x) + " in its place", hint);
 }
 
 NUMPY_BRIDGE_INLINE void check_class(PyObject* x) {
@@ -110,10 +111,10 @@ NUMPY_BRIDGE_INLINE bool try_protocol(const protocol& with, PyObject* x, const r
 
 /// A hint for objects that no protocol can share, whether or not a copy is welcome. Empty for all others.
 NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
-    const std::string package = package_of(x), type = type_name(x);
+    const std::string package = package_of(x), type = engine::type_name(x);
     if (package == "jax" && type.size() > 6 && type.substr(type.size() - 6) == "Tracer")
         return "x is a traced value inside jax.jit and has no memory yet; convert it outside the traced function";
-    const std::string dtype = package == "pandas" ? type_name(py::getattr(x, "dtype", py::none())) : "";
+    const std::string dtype = package == "pandas" ? engine::type_name(py::getattr(x, "dtype", py::none())) : "";
     if (dtype.find("CategoricalDtype") == std::string::npos) return {};
     return std::string("share the codes of the categories: ") + (py::hasattr(x, "codes") ? "x.codes" : "x.cat.codes");
 }
@@ -129,7 +130,7 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
         got += (got.empty() ? "" : "\n") + why.protocol + ": expected " + why.expected + ", got " + why.got;
         if (hint.empty()) hint = why.hint;
     }
-    refuse(type_name(x).c_str(), "protocols", "one protocol that can share it", got, hint);
+    refuse(engine::type_name(x).c_str(), "protocols", "one protocol that can share it", got, hint);
 }
 
 [[noreturn]] NUMPY_BRIDGE_INLINE void refuse_type(PyObject* x) {
@@ -140,7 +141,7 @@ NUMPY_BRIDGE_INLINE std::string hint_for_object(PyObject* x) {
         reason = "it is a single Python number. Make an array of it first: numpy.asarray(x)";
     else if (package_of(x) == "scipy")
         reason = "it has several blocks of memory. Share them together: numpy_bridge.to(x, 'torch')";
-    throw py::type_error(type_name(x) + " has no memory to share: " + reason);
+    throw py::type_error(engine::type_name(x) + " has no memory to share: " + reason);
 }
 
 /// The exchange table that was last found to be of a mutable library.

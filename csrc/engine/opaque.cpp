@@ -13,15 +13,15 @@ NUMPY_BRIDGE_INLINE py::handle dtype_of(const memory& m) noexcept { return stati
 
 NUMPY_BRIDGE_INLINE bool is_opaque(py::handle dtype) {
     constexpr int long_double = 13, complex_long_double = 16, first = 18, last = 22; // bytes, text, void, times
-    const auto number = dtype.attr("num").cast<int>();
+    const auto number = to_integer(dtype.attr("num"));
     if (number != long_double && number != complex_long_double && (number < first || number > last)) return false;
     if (!dtype.attr("subdtype").is_none()) return false; // NumPy makes axes of it
-    return dtype.attr("hasobject").ptr() != Py_True && dtype.attr("itemsize").cast<std::int64_t>() > 0;
+    return dtype.attr("hasobject").ptr() != Py_True && to_integer(dtype.attr("itemsize")) > 0;
 }
 
 NUMPY_BRIDGE_INLINE void set_opaque(py::object dtype, imported& out) {
     out.description.type = {dtype::opaque, byte_order::native};
-    out.description.opaque = {dtype.attr("itemsize").cast<std::int64_t>(), dtype.ptr()};
+    out.description.opaque = {to_integer(dtype.attr("itemsize")), dtype.ptr()};
     out.elements = std::move(dtype);
 }
 
@@ -33,7 +33,7 @@ NUMPY_BRIDGE_INLINE bool has_dtype(const memory& m, PyObject* dtype) noexcept {
 
 NUMPY_BRIDGE_INLINE py::object opaque_dtype(const py::object& description) {
     try {
-        py::object dtype = py::module_::import("numpy.lib.format").attr("descr_to_dtype")(description);
+        py::object dtype = import_module("numpy.lib.format").attr("descr_to_dtype")(description);
         return is_opaque(dtype) ? dtype : py::object();
     } catch (py::error_already_set& error) {
         text_of_error(error); // raises errors that are not about the description
@@ -49,14 +49,14 @@ NUMPY_BRIDGE_INLINE std::optional<formatted_element> read_format(const char* for
     if (length > longest) return std::nullopt;
     const py::object core = imported_module("numpy._core._internal");
     try {
-        const py::object read = (core ? core : py::module_::import("numpy.core._internal")).attr("_dtype_from_pep3118");
+        const py::object read = (core ? core : import_module("numpy.core._internal")).attr("_dtype_from_pep3118");
         py::object dtype = read(stolen(PyUnicode_DecodeUTF8(format, static_cast<Py_ssize_t>(length), nullptr)));
-        if (dtype.attr("itemsize").cast<std::int64_t>() != itemsize) return std::nullopt;
-        const auto extents = py::tuple(dtype.attr("shape"));
+        if (to_integer(dtype.attr("itemsize")) != itemsize) return std::nullopt;
+        const py::tuple extents = to_tuple(dtype.attr("shape"));
         py::object element = dtype.attr("base");
         const py::object names = element.attr("names");
         if (!names.is_none() && py::len(names) == 0) // nothing but padding
-            element = py::module_::import("numpy").attr("dtype")("V" + std::to_string(itemsize));
+            element = import_module("numpy").attr("dtype")(("V" + std::to_string(itemsize)).c_str());
         return formatted_element{std::move(element), extents};
     } catch (py::error_already_set& error) {
         text_of_error(error); // raises errors that are not about the format
@@ -74,7 +74,7 @@ NUMPY_BRIDGE_INLINE std::string hint_for_opaque(const memory& m) {
 } // namespace engine
 
 NUMPY_BRIDGE_INLINE std::string name_of(const memory& m) {
-    return m.type.id == dtype::opaque ? engine::to_text(py::str(engine::dtype_of(m))) : name_of(m.type);
+    return m.type.id == dtype::opaque ? engine::to_text(engine::dtype_of(m)) : name_of(m.type);
 }
 
 NUMPY_BRIDGE_NAMESPACE_END

@@ -18,7 +18,33 @@ NUMPY_BRIDGE_INLINE std::string to_text(py::handle object) {
     const py::str text(object);
     PyObject* bytes = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "replace");
     if (bytes == nullptr) throw py::error_already_set();
-    return py::reinterpret_steal<py::bytes>(bytes);
+    return text_in(py::reinterpret_steal<py::object>(bytes));
+}
+
+NUMPY_BRIDGE_INLINE std::string text_in(py::handle bytes) {
+    return {PyBytes_AsString(bytes.ptr()), static_cast<std::size_t>(PyBytes_Size(bytes.ptr()))};
+}
+
+NUMPY_BRIDGE_INLINE std::int64_t to_integer(py::handle object) {
+    const long long value = PyLong_AsLongLong(object.ptr());
+    if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    return value;
+}
+
+NUMPY_BRIDGE_INLINE std::uintptr_t to_address(py::handle object) {
+    const std::size_t value = PyLong_AsSize_t(object.ptr());
+    if (value == static_cast<std::size_t>(-1) && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    return value;
+}
+
+NUMPY_BRIDGE_INLINE bool is_true(py::handle object) {
+    const int truth = PyObject_IsTrue(object.ptr());
+    if (truth < 0) throw py::error_already_set();
+    return truth == 1;
+}
+
+NUMPY_BRIDGE_INLINE py::tuple to_tuple(py::handle items) {
+    return py::reinterpret_steal<py::tuple>(stolen(PySequence_Tuple(items.ptr())).release());
 }
 
 NUMPY_BRIDGE_INLINE std::string text_of_error(py::error_already_set& error) {
@@ -38,12 +64,14 @@ NUMPY_BRIDGE_INLINE py::object stolen(PyObject* result) {
     return py::reinterpret_steal<py::object>(result);
 }
 
+NUMPY_BRIDGE_INLINE py::object import_module(const char* name) { return stolen(PyImport_ImportModule(name)); }
+
 NUMPY_BRIDGE_INLINE py::object called(py::handle callable, const py::tuple& arguments) {
     return stolen(call_or_wait([&] { return PyObject_CallObject(callable.ptr(), arguments.ptr()); }));
 }
 
 NUMPY_BRIDGE_INLINE std::string type_name(py::handle object) {
-    const py::handle type(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
+    const py::handle type(type_of(object.ptr()));
     const std::string module = to_text(py::getattr(type, "__module__", py::str("")));
     const std::string name = to_text(py::getattr(type, "__qualname__", py::str("?")));
     return module.empty() || module == "builtins" ? name : module + "." + name;
@@ -68,31 +96,12 @@ NUMPY_BRIDGE_INLINE PyObject* interned(interned_name& storage, const char* text)
     return name;
 }
 
-NUMPY_BRIDGE_INLINE std::string package_of_type(PyTypeObject* type) {
-    const auto first_part = [](std::string_view path) { return std::string(path.substr(0, path.find('.'))); };
-    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) { // named with its module, or built in
-        const std::string_view name = type->tp_name;
-        return name.find('.') == std::string_view::npos ? std::string() : first_part(name);
-    }
-    static interned_name attribute{nullptr};
-    PyObject* key = interned(attribute, "__module__");
-#ifdef Py_GIL_DISABLED // else the reference might be lost meanwhile
-    const py::object module = optional_attribute(reinterpret_cast<PyObject*>(type), key);
-#else
-    const auto module = py::reinterpret_borrow<py::object>(_PyType_Lookup(type, key));
-#endif
-    const char* path = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
-    if (path != nullptr) return first_part(path);
-    PyErr_Clear(); // a module without a readable name
-    return {};
-}
-
 NUMPY_BRIDGE_INLINE py::object dict_entry(PyObject* dict, const char* key) {
     PyObject* value = nullptr;
-#if PY_VERSION_HEX >= 0x030D0000
+#if PY_VERSION_HEX >= 0x030D0000 && !defined(Py_LIMITED_API)
     if (PyDict_GetItemStringRef(dict, key, &value) < 0) throw py::error_already_set();
 #else
-    value = PyDict_GetItemWithError(dict, py::str(key).ptr());
+    value = PyDict_GetItemWithError(dict, py::str(key).ptr()); // borrowed, which the GIL allows
     if (value == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
     Py_XINCREF(value);
 #endif
@@ -124,7 +133,7 @@ NUMPY_BRIDGE_INLINE std::string shown(py::handle value) {
     } catch (py::error_already_set& error) {
         text_of_error(error); // raises errors that are not about the request
     }
-    return "an object of type " + type_name(value);
+    return "an object of type " + engine::type_name(value);
 }
 
 NUMPY_BRIDGE_INLINE py::object protocol_attribute(PyObject* x, const char* name) {

@@ -83,7 +83,7 @@ NUMPY_BRIDGE_INLINE py::object numpy_array_of(owned_memory&& from) { return made
 NUMPY_BRIDGE_INLINE py::object torch_tensor_of(owned_memory&& from) { return made_by(torch_row(), std::move(from)); }
 
 NUMPY_BRIDGE_INLINE py::object view_of(owned_memory&& from) {
-    const py::module_ package = py::module_::import("numpy_bridge");
+    const py::object package = import_module("numpy_bridge");
     if (from.description().type.id == dtype::opaque) return package.attr("view")(numpy_array_of(std::move(from)));
     const py::object type = package.attr("View");
     const auto* api = find_exchange_api(type.ptr());
@@ -94,7 +94,7 @@ NUMPY_BRIDGE_INLINE py::object view_of(owned_memory&& from) {
 NUMPY_BRIDGE_INLINE py::object object_like(py::handle like, owned_memory&& from) {
     if (const library* known = find_library(like.ptr()); known != nullptr && known->make != nullptr)
         return made_by(*known, std::move(from));
-    if (const auto* api = find_exchange_api(py::type::handle_of(like).ptr()); api != nullptr)
+    if (const auto* api = find_exchange_api(type_of(like.ptr())); api != nullptr)
         return object_from_exchange(*api, std::move(from));
     const py::object library = optional_attribute(like.ptr(), "__array_namespace__");
     py::object array = numpy_array_of(std::move(from));

@@ -1,14 +1,14 @@
-"""One module bound by pybind11 and by nanobind, with the CMake functions of each: the same answers."""
+"""One module bound by pybind11 and by nanobind, in each of its modes: the same answers."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
+import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,23 +18,15 @@ import numpy as np
 import pytest
 import torch
 
-from support import HERE, compile_module, python
+from conftest import BY_NANOBIND, LIBRARIES
+from outcomes import ACCEPTED, REFUSED, Moves, outcome, prove
+from support import HERE, INSTALLED, compile_module, python, run
 from test_build_systems import install
 
-LIBRARIES = ("by_pybind11", "by_nanobind")
 
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ModuleType]]:
-    folder = tmp_path_factory.mktemp("nanobind")
-    install(shutil.copytree(HERE / "nanobind-module", folder / "project"), folder / "installed")
-    sys.path.insert(0, str(folder / "installed"))
-    yield {name: importlib.import_module(name) for name in (*LIBRARIES, "scale")}
-    sys.path.remove(str(folder / "installed"))
-
-
-def both(modules: dict[str, ModuleType]) -> list[ModuleType]:
-    return [modules[name] for name in LIBRARIES]
+@pytest.fixture(params=BY_NANOBIND)
+def nanobind_module(request: pytest.FixtureRequest, modules: dict[str, ModuleType]) -> ModuleType:
+    return modules[request.param]
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -42,116 +34,21 @@ def module(request: pytest.FixtureRequest, modules: dict[str, ModuleType]) -> Mo
     return modules[request.param]
 
 
-class Moves:
-    """Moves somebody else's elements when it is asked for its own."""
-
-    def __init__(self, victim: np.ndarray) -> None:
-        self.victim = victim
-
-    @property
-    def __array_interface__(self) -> Any:
-        self.victim.resize(100_000, refcheck=False)
-        return np.ones(3).__array_interface__
-
-
-class Interrupted:
-    @property
-    def __array_interface__(self) -> Any:
-        raise KeyboardInterrupt
-
-
-def outcome(function: Any, expression: str, module: ModuleType) -> object:
-    """The result, or the class of the exception with the reasons in its text."""
-    a = np.array([[3, 1, 4], [1, 5, 9]], np.float32)
-    names = {"np": np, "torch": torch, "a": a, "t": torch.tensor(a), "d": a.astype(float), "m": module}
-    names |= {"Moves": Moves, "Interrupted": Interrupted}
-    arguments = eval(f"({expression},)", names) if expression else ()
-    try:
-        result = function(*arguments)
-    except (TypeError, BufferError, KeyboardInterrupt) as error:
-        return type(error), re.findall(r"arg\d: expected .*|cannot return .*", str(error))
-    if isinstance(result, (np.ndarray, torch.Tensor)):
-        return type(result), result.dtype, result.tolist()
-    return result
-
-
 def is_refusal(found: object) -> bool:
     return isinstance(found, tuple) and issubclass(found[0], BaseException)
 
 
-ACCEPTED = [
-    ("total", "d.T"),
-    ("total", "memoryview(d)"),
-    ("total", "torch.ones(3, dtype=torch.float64)"),
-    ("sum", "a"),
-    ("sum", "t.double()"),
-    ("size", "a[::-1, ::2]"),
-    ("size_or_none", "None"),
-    ("size_or_none", "t"),
-    ("sizes", "[a, t, memoryview(a)]"),
-    ("sizes", "[]"),
-    ("first_share", "[[1, 2]]"),
-    ("copied_shares", "[d[0], [1, 2], a[0]]"),
-    ("bytes_of", "a"),
-    ("copied", "np.ones(3, np.float16)"),
-    ("copied", "torch.ones(3).bfloat16()"),
-    ("copied", "a[0]"),
-    ("without_gil", "d"),
-    ("without_gil", "torch.ones(3).double()"),
-    ("norm", "a[0]"),
-    ("norm", "t"),
-    ("norm", "2"),
-    ("kind", "a"),
-    ("kind", "2"),
-    ("mixed", "1, a"),
-    ("mixed", "2, d"),
-    ("mixed", "2.5, d"),
-    ("grid", "2"),
-    ("tensor", "2"),
-    ("like", "torch.ones(3).double()"),
-    ("like", "np.ones(3)"),
-    ("constants", ""),
-    ("twice", "np.ones(3)"),
-    ("twice", "torch.ones(3).double()"),
-]
-REFUSED = [
-    ("total", "a"),
-    ("total", "d[:, ::2]"),
-    ("total", "[1.0]"),
-    ("total", "'text'"),
-    ("total", "np.float64(1)"),
-    ("total", "Interrupted()"),
-    ("scale", "d, 2"),
-    ("scale", "a[0], 2"),
-    ("scale", "np.broadcast_to(a[0], (2, 3)), 2"),
-    ("scale", "t.clone().requires_grad_(), 2"),
-    ("scale", "t._neg_view(), 2"),
-    ("scale", "t.to('meta'), 2"),
-    ("scale", "a, 'two'"),
-    ("add", "d[0], a[0]"),
-    ("size_or_none", "d"),
-    ("sizes", "[a, d]"),
-    ("copied", "np.ones(3, complex)"),
-    ("norm", "a.T"),
-    ("norm", "d"),
-    ("norm", "'text'"),
-    ("mixed", "2, a[0] > 0"),
-    ("wrong_shape", "2"),
-    ("bytes_of", "np.ones(3, np.float16)"),
-]
-
-
 @pytest.mark.parametrize(("name", "expression"), ACCEPTED, ids=lambda text: text)
 def test_accepted(name: str, expression: str, modules: dict[str, ModuleType]) -> None:
-    first, second = (outcome(getattr(m, name), expression, m) for m in both(modules))
-    assert first == second
+    first, *others = (outcome(getattr(modules[m], name), expression, modules[m]) for m in LIBRARIES)
+    assert others == [first] * len(others)
     assert not is_refusal(first)
 
 
 @pytest.mark.parametrize(("name", "expression"), REFUSED, ids=lambda text: text)
 def test_refused_with_the_same_reasons(name: str, expression: str, modules: dict[str, ModuleType]) -> None:
-    first, second = (outcome(getattr(m, name), expression, m) for m in both(modules))
-    assert first == second
+    first, *others = (outcome(getattr(modules[m], name), expression, modules[m]) for m in LIBRARIES)
+    assert others == [first] * len(others)
     assert is_refusal(first)
 
 
@@ -161,11 +58,11 @@ def test_refusal_is_the_one_of_the_guide(modules: dict[str, ModuleType]) -> None
     assert f"```text\n{refused.value}\n```" in HERE.parents[1].joinpath("docs/cpp.md").read_text()
 
 
-def test_reasons_if_the_last_overload_takes_no_array(modules: dict[str, ModuleType]) -> None:
+def test_reasons_if_the_last_overload_takes_no_array(nanobind_module: ModuleType) -> None:
     """nanobind only: pybind11 waits for a later overload with arrays."""
     reasons = r"^no overload accepts these arguments:\n  arg0: expected .* got str$"
     with pytest.raises(TypeError, match=reasons):
-        modules["by_nanobind"].kind("text")
+        nanobind_module.kind("text")
 
 
 @pytest.mark.parametrize(
@@ -177,9 +74,9 @@ def test_reasons_if_the_last_overload_takes_no_array(modules: dict[str, ModuleTy
         ("m.add(d, d)", r"^arg0: expected[^\n]*$"),
     ],
 )
-def test_differences_from_pybind11(expression: str, text: str, modules: dict[str, ModuleType]) -> None:
+def test_differences_from_pybind11(expression: str, text: str, nanobind_module: ModuleType) -> None:
     with pytest.raises(TypeError, match=text):
-        eval(expression, {"m": modules["by_nanobind"], "d": np.ones((2, 3))})
+        eval(expression, {"m": nanobind_module, "d": np.ones((2, 3))})
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
@@ -305,8 +202,47 @@ def test_calls_keep_no_reference(module: ModuleType) -> None:
     assert all(abs(sys.getrefcount(x) - y) < 100 for x, y in zip(marks, marks_before, strict=True))
 
 
-def test_the_stable_abi_is_refused_in_words(tmp_path: Any) -> None:
-    source = tmp_path / "stable.cpp"
-    source.write_text("#include <numpy_bridge/nanobind.hpp>\n")
-    with pytest.raises(AssertionError, match="without STABLE_ABI and BACKEND_MODULE"):
-        compile_module(source, f"-I{nanobind.include_dir()}", "-DPy_LIMITED_API=0x030C0000", "-Wfatal-errors")
+def test_all_protocols_share(module: ModuleType) -> None:
+    prove(module)
+
+
+def test_the_example_of_nanobind(tmp_path: Path) -> None:
+    install(shutil.copytree(HERE / "nanobind-example", tmp_path / "project"), tmp_path / "installed")
+    code = "import nanobind_example as m, numpy\nx = numpy.ones(3, 'f')\nm.scale(x, k=2)\n"
+    assert python(code + "print(m.add(1, 2), x.tolist())", tmp_path / "installed") == "3 [2.0, 2.0, 2.0]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("#include <numpy_bridge/memory.hpp>\n#include <numpy_bridge/nanobind.hpp>", "before other headers"),
+        (
+            "#define NUMPY_BRIDGE_NANOBIND\n#include <numpy_bridge/pybind11.hpp>",
+            "not numpy_bridge/pybind11.hpp",
+        ),
+    ],
+)
+def test_headers_that_do_not_go_together(text: str, error: str, tmp_path: Path) -> None:
+    source = tmp_path / "mixed.cpp"
+    source.write_text(text + "\n")
+    with pytest.raises(AssertionError, match=error):
+        compile_module(source, f"-I{nanobind.include_dir()}", "-Wfatal-errors")
+
+
+SPLIT_MODE = ("-DPy_LIMITED_API=0x030A0000", "-DNB_BACKEND_MODULE=nanobind_backend")
+
+
+@pytest.mark.parametrize("mode", [(), SPLIT_MODE], ids=["plain", "split"])
+def test_headers_in_a_module_of_nanobind(mode: tuple[str, ...], tmp_path: Path) -> None:
+    """All of them compile without warnings, and without any header of pybind11."""
+    folder, source, used = INSTALLED / "include", tmp_path / "all.cpp", tmp_path / "used"
+    of_others = re.compile(r"pybind11|records|eigen|loader|overloads|/cuda/")
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.hpp")]
+    headers = ["numpy_bridge/nanobind.hpp", *(name for name in names if not of_others.search(name))]
+    source.write_text("".join(f"#include <{name}>\n" for name in headers))
+    warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+    places = (nanobind.include_dir(), sysconfig.get_path("include"))
+    includes = (f"-I{folder}", *(f"-isystem{place}" for place in places))
+    compiler = (os.environ.get("CXX", "c++"), "-std=c++17", "-fsyntax-only", "-MD", "-MF", used)
+    run(*compiler, *warnings, *includes, *mode, source)
+    assert "pybind11" not in used.read_text()

@@ -41,7 +41,7 @@ NUMPY_BRIDGE_INLINE dtype target_dtype(const requirements& r, dtype found) {
 NUMPY_BRIDGE_INLINE bool has_same_fields(const py::object& found, const py::object& wanted) {
     const py::object names = wanted.attr("names");
     if (!names.equal(found.attr("names"))) return false;
-    for (const py::handle name : names.is_none() ? py::tuple() : py::tuple(names))
+    for (const py::handle name : names.is_none() ? py::tuple() : engine::to_tuple(names))
         if (!has_same_fields(found[name].attr("base"), wanted[name].attr("base"))) return false;
     return true;
 }
@@ -55,7 +55,7 @@ NUMPY_BRIDGE_INLINE py::object target_dtype_of_array(const py::object& values, c
         py::object wanted = record_dtype(r);
         const char* rule = r.may_narrow ? "same_kind" : "equiv";
         if (!has_same_fields(found, wanted) ||
-            !py::module_::import("numpy").attr("can_cast")(found, wanted, rule).cast<bool>())
+            !engine::is_true(engine::import_module("numpy").attr("can_cast")(found, wanted, rule)))
             throw py::type_error("the elements cannot become what is asked for");
         return wanted;
     }
@@ -71,14 +71,14 @@ NUMPY_BRIDGE_INLINE py::object converted_array(const py::object& values, const r
 }
 
 NUMPY_BRIDGE_INLINE py::object converted_tensor(py::object values, const requirements& r) {
-    const py::module_ torch = py::module_::import("torch");
-    const std::string found = py::str(values.attr("dtype"));
+    const py::object torch = engine::import_module("torch");
+    const std::string found = engine::to_text(values.attr("dtype"));
     const auto id = from_name(std::string_view(found).substr(found.find('.') + 1));
     if (!id) throw py::type_error(found + " is no dtype of numbers");
     const py::object type = torch.attr(info(r.may_convert ? target_dtype(r, *id) : *id).name);
     const auto reversed = [](const py::object& t) {
         return t.attr("permute")(
-            py::tuple(py::module_::import("builtins").attr("range")(t.attr("dim")()).attr("__reversed__")()));
+            engine::to_tuple(engine::import_module("builtins").attr("range")(t.attr("dim")()).attr("__reversed__")()));
     };
     if (r.order == order::f) values = reversed(values);
     values =
@@ -97,32 +97,32 @@ NUMPY_BRIDGE_INLINE std::optional<dtype> dtype_for_values(const requirements& r,
 
 /// NumPy would give a number to each field of a struct, and read text as a long double.
 NUMPY_BRIDGE_INLINE py::object records_of_values(const py::object& values, const requirements& r) {
-    const py::module_ numpy = py::module_::import("numpy");
+    const py::object numpy = engine::import_module("numpy");
     const py::object wanted = record_dtype(r);
     if (wanted.attr("names").is_none()) {
         py::object array = numpy.attr("asarray")(values);
-        if (!numpy.attr("can_cast")(array.attr("dtype"), wanted, "same_kind").cast<bool>())
+        if (!engine::is_true(numpy.attr("can_cast")(array.attr("dtype"), wanted, "same_kind")))
             throw py::type_error("not numbers of this kind");
         return array.attr("astype")(wanted);
     }
     py::object array = numpy.attr("array")(values, wanted);
     const py::object elements = numpy.attr("array")(values, py::arg("dtype") = "O");
     const bool no_tuples = elements.attr("shape").equal(array.attr("shape"));
-    for (const py::handle element : no_tuples ? py::list(elements.attr("flat")) : py::list())
+    for (const py::handle element : no_tuples ? engine::to_tuple(elements.attr("flat")) : py::tuple())
         if (!py::hasattr(element, "dtype") || !has_same_fields(element.attr("dtype"), wanted))
             throw py::type_error("not tuples of the fields");
     return array;
 }
 
 NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& r) {
-    const py::module_ numpy = py::module_::import("numpy");
+    const py::object numpy = engine::import_module("numpy");
     const auto values = py::reinterpret_borrow<py::object>(x);
     if (r.record) return records_of_values(values, r);
     py::object array = numpy.attr("asarray")(values);
-    const auto found = from_numpy_number(array.attr("dtype").attr("num").cast<int>());
+    const auto found = from_numpy_number(static_cast<int>(engine::to_integer(array.attr("dtype").attr("num"))));
     if (!found) throw py::type_error("not numbers");
     if (r.as_bytes) return array;
-    const bool none = array.attr("size").cast<std::int64_t>() == 0; // of no particular dtype
+    const bool none = engine::to_integer(array.attr("size")) == 0; // of no particular dtype
     auto target = dtype_for_values(r, *found);
     if (none && !target) target = first_of(r.dtypes);
     if (!target) throw py::type_error(std::string("numbers of another kind: ") + info(*found).name);
@@ -132,7 +132,7 @@ NUMPY_BRIDGE_INLINE py::object array_of_values(PyObject* x, const requirements& 
     const bool whole =
         kind_of(*target) == number_range::kind::integer || kind_of(*target) == number_range::kind::natural;
     const auto comparable = [&](const py::object& a) { return whole ? a : py::object(numpy.attr("isfinite")(a)); };
-    if (!numpy.attr("array_equal")(comparable(result), comparable(array)).cast<bool>())
+    if (!engine::is_true(numpy.attr("array_equal")(comparable(result), comparable(array))))
         throw py::type_error("numbers out of range");
     return result;
 }

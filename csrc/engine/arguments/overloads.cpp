@@ -1,9 +1,13 @@
+#ifndef NUMPY_BRIDGE_NANOBIND // how calls of pybind11 are refused
+
 #include <numpy_bridge/arguments/overloads.hpp>
 
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <numpy_bridge/arguments/load.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -112,8 +116,8 @@ NUMPY_BRIDGE_INLINE void add_reasons_inside(PyObject* x, const arrays_inside& in
             if (*each != nullptr) out.push_back(reason_of(x, **each, convert, name));
     } else if (inside.what == arrays_inside::kind::items && (PyList_Check(x) != 0 || PyTuple_Check(x) != 0)) {
         const auto items = engine::stolen(PySequence_Tuple(x)); // importing may run code that changes a list
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i) {
-            std::string why = reason_of(PyTuple_GET_ITEM(items.ptr(), i), **inside.wanted, convert,
+        for (Py_ssize_t i = 0; i < PyTuple_Size(items.ptr()); ++i) {
+            std::string why = reason_of(PyTuple_GetItem(items.ptr(), i), **inside.wanted, convert,
                                         name + "[" + std::to_string(i) + "]");
             if (!why.empty()) return out.push_back(std::move(why));
         }
@@ -180,3 +184,5 @@ NUMPY_BRIDGE_INLINE bool refuse_call(const py::detail::function_call& call, cons
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
+
+#endif

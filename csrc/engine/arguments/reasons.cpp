@@ -28,9 +28,7 @@ NUMPY_BRIDGE_INLINE std::string code_of(std::string_view dtypes, dtype id) {
 }
 
 /// The dtype that `r` asks for, as it is registered.
-NUMPY_BRIDGE_INLINE std::string name_of_record(const requirements& r) {
-    return engine::to_text(py::str(record_dtype(r)));
-}
+NUMPY_BRIDGE_INLINE std::string name_of_record(const requirements& r) { return engine::to_text(record_dtype(r)); }
 
 NUMPY_BRIDGE_INLINE std::string expectation(const requirements& r) {
     if (!r.record) return std::string(words_for(r).view());
@@ -85,7 +83,7 @@ NUMPY_BRIDGE_INLINE const char* remedy_for_records(const requirements& r, const 
     const auto found = py::reinterpret_borrow<py::object>(static_cast<PyObject*>(m.opaque.dtype));
     if (has_same_fields(found, wanted)) return spelled.convert;
     if (names.is_none() || found.attr("names").is_none()) return "";
-    const bool has_all = py::set(names).attr("issubset")(found.attr("names")).cast<bool>();
+    const bool has_all = engine::is_true(py::set(names).attr("issubset")(found.attr("names")));
     return has_all ? "numpy.lib.recfunctions.require_fields({x}, {dtype})" : "";
 }
 
@@ -134,7 +132,7 @@ NUMPY_BRIDGE_INLINE std::string remedy_without_memory(PyObject* x, const require
 
 /// A call that copies the values of `x`, which has none to share.
 NUMPY_BRIDGE_INLINE const char* call_that_copies(PyObject* x) {
-    const auto has = [type = py::type::of(x)](const char* name) { return py::hasattr(type, name); };
+    const auto has = [type = py::handle(engine::type_of(x))](const char* name) { return py::hasattr(type, name); };
     const bool by_numpy =
         PyObject_CheckBuffer(x) != 0 || has("__array__") || has("__array_interface__") || has("__array_struct__");
     return by_numpy ? "call np.array(x)" : "call np.from_dlpack(x)";

@@ -1,35 +1,29 @@
 #include <numpy_bridge/arguments/translate.hpp>
 
 #include <exception>
-#include <utility>
-
-#include <pybind11/gil_safe_call_once.h>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-NUMPY_BRIDGE_INLINE void register_with_pybind11() {
-    py::register_local_exception_translator([](std::exception_ptr pending) {
-        try {
-            std::rethrow_exception(std::move(pending));
-        } catch (const sharing_error& error) {
-            PyErr_SetString(PyExc_BufferError, error.what());
-        }
-    });
+NUMPY_BRIDGE_INLINE void translate(const std::exception_ptr& pending) {
+    try {
+        std::rethrow_exception(pending);
+    } catch (const sharing_error& error) {
+        PyErr_SetString(PyExc_BufferError, error.what());
+    }
 }
 
+/// Threads that meet here without a GIL may each register a translator. The first one translates.
 NUMPY_BRIDGE_INLINE void start_translating_refusals() {
-    if (PyGILState_Check() == 0) { // results may be made while others run
-        const py::gil_scoped_acquire gil;
-        return start_translating_refusals();
-    }
-    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<bool> done;
-    done.call_once_and_store_result([] {
-        register_translator();
-        refusals_are_translated.store(true, std::memory_order_release);
-        return true;
-    });
+    const engine::with_gil scope; // results may be made while others run
+    if (refusals_are_translated.load(std::memory_order_relaxed)) return;
+#ifdef NUMPY_BRIDGE_NANOBIND
+    py::register_exception_translator([](const std::exception_ptr& pending, void*) { translate(pending); });
+#else
+    py::register_local_exception_translator([](std::exception_ptr pending) { translate(pending); });
+#endif
+    refusals_are_translated.store(true, std::memory_order_release);
 }
 
 } // namespace detail

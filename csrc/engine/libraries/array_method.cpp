@@ -20,7 +20,7 @@ NUMPY_BRIDGE_INLINE py::object call_array(const py::object& method, const reques
                wanted.copies ? "" : hint_to_copy);
     }
     if (!numpy_library::get().is_array(array.ptr()))
-        refuse("__array__", "call", "an ndarray", "an object of type " + type_name(array));
+        refuse("__array__", "call", "an ndarray", "an object of type " + engine::type_name(array));
     return array;
 }
 

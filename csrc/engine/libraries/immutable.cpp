@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include <numpy_bridge/cpython.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
@@ -20,8 +22,7 @@ inline constexpr immutable_types immutable_table[] = {
 NUMPY_BRIDGE_INLINE bool is_immutable_type(PyTypeObject* type) {
     const std::string package = package_of_type(type);
     if (package.empty()) return false;
-    const std::string_view path = type->tp_name;
-    const std::string_view name = path.substr(path.rfind('.') + 1);
+    const std::string name = name_of_type(type);
     for (const auto& [of, ending] : immutable_table) {
         const bool ends = name.size() >= ending.size() && name.substr(name.size() - ending.size()) == ending;
         if (package == of && ends) return true;
@@ -30,9 +31,9 @@ NUMPY_BRIDGE_INLINE bool is_immutable_type(PyTypeObject* type) {
 }
 
 NUMPY_BRIDGE_INLINE bool is_immutable(PyObject* x) {
-    const auto ancestry = py::reinterpret_borrow<py::tuple>(Py_TYPE(x)->tp_mro);
-    for (Py_ssize_t i = 0; i + 1 < PyTuple_GET_SIZE(ancestry.ptr()); ++i) // the last one is `object`
-        if (is_immutable_type(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(ancestry.ptr(), i)))) return true;
+    const py::object ancestry = ancestry_of(Py_TYPE(x));
+    for (Py_ssize_t i = 0; i + 1 < PyTuple_Size(ancestry.ptr()); ++i) // the last one is `object`
+        if (is_immutable_type(reinterpret_cast<PyTypeObject*>(PyTuple_GetItem(ancestry.ptr(), i)))) return true;
     return false;
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/opaque.hpp>
 #include <numpy_bridge/protocols/array_interface.hpp>
@@ -24,7 +25,7 @@ namespace engine {
 NUMPY_BRIDGE_INLINE py::object ml_dtype(const dtype_info& row) {
     py::object module;
     try {
-        module = py::module_::import("ml_dtypes");
+        module = import_module("ml_dtypes");
     } catch (py::error_already_set& error) {
         if (!error.matches(PyExc_ImportError)) throw;
         refuse("NumPy", "dtype", "a dtype that NumPy has", row.name,
@@ -39,10 +40,10 @@ NUMPY_BRIDGE_INLINE py::object ml_dtype(const dtype_info& row) {
 } // namespace engine
 
 NUMPY_BRIDGE_INLINE numpy_library::numpy_library() {
-    const py::module_ numpy = py::module_::import("numpy");
-    const auto major = py::str(numpy.attr("__version__")).cast<std::string>().substr(0, 2);
+    const py::object numpy = engine::import_module("numpy");
+    const std::string major = engine::to_text(numpy.attr("__version__")).substr(0, 2);
     const char* core = major == "1." ? "numpy.core._multiarray_umath" : "numpy._core._multiarray_umath";
-    const py::object capsule = py::module_::import(core).attr("_ARRAY_API");
+    const py::object capsule = engine::import_module(core).attr("_ARRAY_API");
     auto** table = static_cast<void**>(PyCapsule_GetPointer(capsule.ptr(), nullptr));
     if (table == nullptr) throw py::error_already_set();
     array_type_ = static_cast<PyTypeObject*>(table[numpy_abi::slot_array_type]);
@@ -87,8 +88,8 @@ NUMPY_BRIDGE_INLINE py::object numpy_library::descr_for(element_type type) const
     const dtype_info& row = info(type.id);
     if (row.numpy_number >= 0 && type.order == byte_order::native)
         return engine::stolen(descr_from_type_(row.numpy_number));
-    const py::object numpy_dtype = py::module_::import("numpy").attr("dtype");
-    if (row.numpy_number >= 0) return numpy_dtype(name_of(type));
+    const py::object numpy_dtype = engine::import_module("numpy").attr("dtype");
+    if (row.numpy_number >= 0) return numpy_dtype(name_of(type).c_str());
     return numpy_dtype(engine::ml_dtype(row));
 }
 
@@ -96,9 +97,7 @@ namespace engine {
 
 /// The row of a dtype registered by ml_dtypes: its scalar type has the name of the row.
 NUMPY_BRIDGE_INLINE std::optional<dtype> from_ml_dtype(const numpy_abi::descr& descr) {
-    const std::string_view name = descr.scalar_type->tp_name;
-    const std::size_t dot = name.rfind('.');
-    const auto id = from_name(dot == std::string_view::npos ? name : name.substr(dot + 1));
+    const auto id = from_name(name_of_type(descr.scalar_type));
     const py::object module = imported_module("ml_dtypes");
     if (!id || !module) return std::nullopt;
     const py::object type = py::getattr(module, info(*id).name, py::none());
@@ -108,8 +107,7 @@ NUMPY_BRIDGE_INLINE std::optional<dtype> from_ml_dtype(const numpy_abi::descr& d
 /// By name for the dtypes of ml_dtypes, which have no kind of their own. NumPy's variable-length strings have a user
 /// dtype number and the scalar type of fixed-length ones, so only their kind identifies them.
 NUMPY_BRIDGE_INLINE const char* hint_for_descr(const numpy_abi::descr& descr) {
-    const std::string_view name = descr.scalar_type->tp_name;
-    const char* hint = hint_for_name(name.substr(name.rfind('.') + 1));
+    const char* hint = hint_for_name(name_of_type(descr.scalar_type));
     const bool of_others = descr.number >= numpy_abi::first_user_number && descr.kind != 'T';
     return hint[0] != 0 && of_others ? hint : hint_for_kind(descr.kind);
 }
@@ -119,7 +117,7 @@ NUMPY_BRIDGE_INLINE const char* hint_for_descr(const numpy_abi::descr& descr) {
 NUMPY_BRIDGE_INLINE bool holds_numbers(py::handle array) {
     constexpr Py_ssize_t some = 64;
     try {
-        const py::object first = array.attr("flat")[py::slice(0, some, 1)];
+        const py::object first = array.attr("flat")[py::slice(Py_ssize_t{0}, some, Py_ssize_t{1})];
         for (const py::handle item : first.attr("tolist")())
             if (PyFloat_CheckExact(item.ptr()) == 0 && PyLong_CheckExact(item.ptr()) == 0 &&
                 PyBool_Check(item.ptr()) == 0 && !item.is_none() && PyUnicode_CheckExact(item.ptr()) == 0 &&
@@ -144,7 +142,7 @@ NUMPY_BRIDGE_INLINE std::string hint_for_array(py::handle x, std::string hint) {
     else replace("'field'", to_text(py::repr(names[py::int_(0)])));
     if (dtype.attr("hasobject").ptr() == Py_True) replace(", or the bytes, x.view('u1')", "");
     if (hint.find("astype(float)") != std::string::npos && !holds_numbers(x)) replace(", e.g. x.astype(float)", "");
-    const py::tuple strides = x.attr("strides");
+    const py::tuple strides = to_tuple(x.attr("strides"));
     const bool gaps = !strides.empty() && !py::object(strides[strides.size() - 1]).equal(dtype.attr("itemsize"));
     if (strides.empty() || gaps)
         replace("x.view('u", strides.empty() ? "np.atleast_1d(x).view('u" : "np.ascontiguousarray(x).view('u");
@@ -157,7 +155,7 @@ NUMPY_BRIDGE_INLINE element_type type_of_descr(const numpy_abi::descr& descr, Py
     if (!id) id = from_ml_dtype(descr);
     if (!id) {
         const py::handle object(reinterpret_cast<PyObject*>(const_cast<numpy_abi::descr*>(&descr)));
-        refuse("NumPy", "dtype", "a supported number dtype", py::str(object).cast<std::string>(),
+        refuse("NumPy", "dtype", "a supported number dtype", to_text(object),
                hint_for_array(of, hint_for_descr(descr)));
     }
     const dtype_info& row = info(*id);

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include <numpy_bridge/cpython.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

@@ -12,29 +12,6 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
 
-NUMPY_BRIDGE_INLINE c_attribute::c_attribute(py::handle type, const char* name)
-    : descriptor_(py::object(type.attr(name)).release().ptr()) {
-    if (Py_TYPE(descriptor_) == &PyMethodDescr_Type) {
-        const PyMethodDef* method = reinterpret_cast<PyMethodDescrObject*>(descriptor_)->d_method;
-        if (method->ml_flags == METH_NOARGS) {
-            function_ = method->ml_meth;
-        } else if (method->ml_flags == (METH_VARARGS | METH_KEYWORDS)) {
-            keyword_function_ =
-                reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method->ml_meth));
-            no_arguments_ = PyTuple_New(0);
-        }
-    } else if (Py_TYPE(descriptor_) == &PyGetSetDescr_Type) {
-        property_ = reinterpret_cast<PyGetSetDescrObject*>(descriptor_)->d_getset;
-    }
-}
-
-NUMPY_BRIDGE_INLINE py::object c_attribute::operator()(PyObject* self) const {
-    if (function_ != nullptr) return stolen(function_(self, nullptr));
-    if (keyword_function_ != nullptr) return stolen(keyword_function_(self, no_arguments_, nullptr));
-    if (property_ != nullptr) return stolen(property_->get(self, property_->closure));
-    return stolen(PyObject_CallOneArg(descriptor_, self));
-}
-
 /// The table, if it has the optional function that we read tensors with.
 NUMPY_BRIDGE_INLINE const dlpack::exchange_api* complete(const dlpack::exchange_api* api) {
     return api != nullptr && api->tensor_from_object != nullptr ? api : nullptr;
@@ -67,7 +44,7 @@ NUMPY_BRIDGE_INLINE const torch_library* torch_library::look_up() {
 NUMPY_BRIDGE_INLINE const torch_library& torch_library::get() {
     if (const auto* ready = loaded()) return *ready;
     try {
-        py::module_::import("torch");
+        engine::import_module("torch");
     } catch (py::error_already_set& error) {
         if (!error.matches(PyExc_ModuleNotFoundError)) throw;
         py::raise_from(error, PyExc_ImportError,
@@ -131,11 +108,10 @@ NUMPY_BRIDGE_INLINE int count_devices(py::handle torch, device_type type) {
         const py::object module = name.empty() ? py::object() : optional_attribute(torch.ptr(), name.c_str());
         if (!module) return 0;
         const py::object count = optional_attribute(module.ptr(), "device_count");
-        return count ? count().cast<int>() : (std::numeric_limits<int>::max)();
+        constexpr int most = (std::numeric_limits<int>::max)();
+        return count ? static_cast<int>(std::min<std::int64_t>(to_integer(count()), most)) : most;
     } catch (py::error_already_set& error) {
         text_of_error(error); // raises errors that are not about the device
-        return 0;
-    } catch (const py::cast_error&) {
         return 0;
     }
 }
@@ -228,7 +204,7 @@ NUMPY_BRIDGE_INLINE py::object torch_library::new_tensor_by_capsule(const memory
 NUMPY_BRIDGE_INLINE std::uintptr_t torch_library::current_stream(device where) const {
     if (api_ != nullptr) return engine::work_stream(*api_, where);
     const py::object current = py::handle(torch_).attr("cuda").attr("current_stream")(where.index);
-    const auto handle = current.attr("cuda_stream").cast<std::uintptr_t>();
+    const std::uintptr_t handle = engine::to_address(current.attr("cuda_stream"));
     return handle == 0 ? engine::legacy_default_stream : handle;
 }
 

@@ -52,7 +52,7 @@ struct samples {
                  ones(7, dtype("int8")),
                  ones(3, dtype("complex64")),
                  ones(11, dtype("bool")),
-                 torch.attr("frombuffer")(py::bytearray("0123456789abc"), dtype("uint8"))};
+                 torch.attr("frombuffer")(py::bytearray("0123456789abc", 13), dtype("uint8"))};
         views = {flat.attr("view")(4, 6).attr("t")(), flat.attr("narrow")(0, 3, 5)};
         const py::object leaf = ones(3, dtype("float32"), py::arg("requires_grad") = true);
         tracked = {leaf, leaf.attr("mul")(2), torch.attr("nn").attr("Parameter")(ones(2, dtype("float32")))};
@@ -82,7 +82,7 @@ public:
         const samples seen(torch);
         const objects ordinary = seen.ordinary();
         const auto object_itself = [](const py::object& t) -> const void* { return t.ptr(); };
-        const auto address = [](const py::object& x, const char* name) { return x.attr(name).cast<std::uintptr_t>(); };
+        const auto address = [](const py::object& x, const char* name) { return to_address(x.attr(name)); };
 
         const auto impl = only_offset(ordinary, object_itself, sizeof(PyObject), 32, [&](auto* o, auto at, auto& t) {
             return word_at(o, at) == address(t, "_cdata");
@@ -127,7 +127,7 @@ private:
         return only_offset(
             all, [this](const py::object& t) { return found_.impl_of(t.ptr()); }, 8, max_impl,
             [&](const void* o, std::size_t at, const py::object& t) {
-                const bool tracked = t.attr("requires_grad").cast<bool>();
+                const bool tracked = is_true(t.attr("requires_grad"));
                 return (word_at(o, at) != 0) == tracked;
             });
     }
@@ -161,7 +161,7 @@ private:
         const auto field = [&](const char* method) {
             return only_offset(plain, storage, 8, max_storage, [&](const void* o, std::size_t at, const py::object& t) {
                 const py::object value = t.attr("untyped_storage")().attr(method)();
-                return word_at(o, at) == value.cast<std::uintptr_t>();
+                return word_at(o, at) == to_address(value);
             });
         };
         const auto data = field("data_ptr"), size = field("nbytes");
@@ -179,7 +179,7 @@ private:
             bool fits = true;
             for (const py::object& t : plain)
                 fits = fits && static_cast<const unsigned char*>(storage(t))[at] ==
-                                   (t.attr("untyped_storage")().attr("resizable")().template cast<bool>() ? 1 : 0);
+                                   (is_true(t.attr("untyped_storage")().attr("resizable")()) ? 1 : 0);
             if (!fits) continue;
             if (found != 0) return 0;
             found = at;
@@ -195,7 +195,9 @@ private:
                 if (!passes(i)) return false;
             return true;
         };
-        const auto version = [&](std::size_t i) { return seen.plain[i].attr("_version").cast<std::uint32_t>(); };
+        const auto version = [&](std::size_t i) {
+            return static_cast<std::uint32_t>(to_address(seen.plain[i].attr("_version")));
+        };
         std::size_t counters = 0;
         for (std::size_t at = 8; at < max_impl; at += sizeof(void*)) {
             if (!all([&](std::size_t i) {

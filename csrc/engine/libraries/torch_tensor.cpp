@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -62,18 +63,16 @@ NUMPY_BRIDGE_INLINE bool tensor_flag(py::handle tensor, const char* name) {
 }
 
 /// A parameter or buffer of one of torch's lazy modules: empty, until the module's first use gives it a shape.
-NUMPY_BRIDGE_INLINE bool is_uninitialised(py::handle tensor) {
-    return _PyType_Lookup(Py_TYPE(tensor.ptr()), py::str("cls_to_become").ptr()) != nullptr;
-}
+NUMPY_BRIDGE_INLINE bool is_uninitialised(py::handle tensor) { return type_has(tensor.ptr(), "cls_to_become"); }
 
 [[noreturn]] NUMPY_BRIDGE_INLINE void refuse_uninitialised(py::handle tensor) {
-    refuse("torch", "type", "a tensor with a shape", "a " + type_name(tensor),
+    refuse("torch", "type", "a tensor with a shape", "a " + engine::type_name(tensor),
            "call its module once, which gives it a shape and memory");
 }
 
 NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& otherwise) {
     if (is_uninitialised(tensor)) refuse_uninitialised(tensor);
-    const auto layout = py::str(py::getattr(tensor, "layout", py::str("unknown"))).cast<std::string>();
+    const auto layout = to_text(py::getattr(tensor, "layout", py::str("unknown")));
     if (layout == "torch.jagged")
         refuse("torch", "is_nested", "a strided tensor", "is_nested = True",
                "share its parts: t.values() and t.offsets()");
@@ -86,7 +85,7 @@ NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& oth
     if (!from_name(name) && hint_for_name(name)[0] != 0)
         refuse("torch", "dtype", "a supported number dtype", dtype, hint_for_tensor(name));
     refuse("torch", "memory", "a strided tensor of numbers with memory of its own",
-           type_name(tensor) + ": " + otherwise,
+           engine::type_name(tensor) + ": " + otherwise,
            from_name(name) ? "share the tensor itself, not the wrapper that vmap or grad made of it"
                            : "share the bytes of this dtype: t.view(torch.uint8)");
 }
@@ -94,7 +93,7 @@ NUMPY_BRIDGE_INLINE void refuse_tensor(py::handle tensor, const std::string& oth
 [[noreturn]] NUMPY_BRIDGE_INLINE void refuse_tensor_without_memory(py::handle tensor, int ndim,
                                                                    const std::int64_t* shape) {
     refuse("torch", "data", "a pointer to memory",
-           "NULL for a " + type_name(tensor) + " of shape " + text_of(shape, ndim),
+           "NULL for a " + engine::type_name(tensor) + " of shape " + text_of(shape, ndim),
            "fake, functional, wrapped and emptied tensors have a shape but no memory; share the real tensor");
 }
 
@@ -178,18 +177,18 @@ NUMPY_BRIDGE_INLINE py::object pinned_storage(const torch_library& torch, PyObje
 /// all the same, and copying it crashes.
 NUMPY_BRIDGE_INLINE void require_room(const torch_library& torch, PyObject* x) {
     const py::handle tensor(x);
-    if (!tensor_flag(tensor, "is_cpu") || py::str(tensor.attr("layout")).cast<std::string>() != "torch.strided") return;
-    const py::tuple extents = tensor.attr("shape"), steps = tensor.attr("stride")();
+    if (!tensor_flag(tensor, "is_cpu") || to_text(tensor.attr("layout")) != "torch.strided") return;
+    const py::tuple extents = to_tuple(tensor.attr("shape")), steps = to_tuple(tensor.attr("stride")());
     std::vector<std::int64_t> shape, strides;
-    for (const py::handle each : extents) shape.push_back(each.cast<std::int64_t>());
-    for (const py::handle each : steps) strides.push_back(each.cast<std::int64_t>());
+    for (const py::handle each : extents) shape.push_back(to_integer(each));
+    for (const py::handle each : steps) strides.push_back(to_integer(each));
     const auto ndim = static_cast<int>(shape.size());
-    const auto size = tensor.attr("element_size")().cast<std::int64_t>();
+    const std::int64_t size = to_integer(tensor.attr("element_size")());
     const auto bounds = bounds_of({ndim, shape.data(), strides.data(), 1}); // in elements
     if (!bounds || bounds->high == 0) return;
     const std::int64_t room = PyObject_Size(torch.untyped_storage(x).ptr());
     if (room == 0) refuse_tensor_without_memory(tensor, ndim, shape.data());
-    const auto offset = tensor.attr("storage_offset")().cast<std::int64_t>();
+    const std::int64_t offset = to_integer(tensor.attr("storage_offset")());
     if ((offset + bounds->high) * size > room) refuse_storage(ndim, shape.data(), room);
 }
 

@@ -27,10 +27,10 @@ NUMPY_BRIDGE_INLINE py::object required_entry(const char* protocol, const py::di
 /// Reads a tuple of integers into `out`, and returns how many there are.
 NUMPY_BRIDGE_INLINE int read_integers(const char* protocol, const char* field, py::handle values, dims& out) {
     if (!PyTuple_Check(values.ptr())) refuse(protocol, field, "a tuple of integers", shown(values));
-    const Py_ssize_t count = PyTuple_GET_SIZE(values.ptr());
+    const Py_ssize_t count = PyTuple_Size(values.ptr());
     validate_ndim(count, protocol);
     for (Py_ssize_t i = 0; i < count; ++i)
-        out[static_cast<std::size_t>(i)] = read_integer(protocol, field, PyTuple_GET_ITEM(values.ptr(), i));
+        out[static_cast<std::size_t>(i)] = read_integer(protocol, field, PyTuple_GetItem(values.ptr(), i));
     return static_cast<int>(count);
 }
 
@@ -41,8 +41,7 @@ NUMPY_BRIDGE_INLINE const char* hint_for_typestr(const char* protocol, char kind
 NUMPY_BRIDGE_INLINE element_type read_typestr(const char* protocol, const char* field, py::handle value) {
     const bool text = PyUnicode_Check(value.ptr()) != 0 || PyBytes_Check(value.ptr()) != 0;
     if (!text) refuse(protocol, field, "a type such as '<f4'", shown(value));
-    const std::string typestr =
-        PyBytes_Check(value.ptr()) != 0 ? std::string(py::reinterpret_borrow<py::bytes>(value)) : to_text(value);
+    const std::string typestr = PyBytes_Check(value.ptr()) != 0 ? text_in(value) : to_text(value);
     if (const auto type = from_typestr(typestr)) return *type;
     const bool prefixed = !typestr.empty() && order_of_prefix(typestr.front()).has_value();
     const std::size_t kind = prefixed ? 1 : 0;
@@ -53,22 +52,22 @@ NUMPY_BRIDGE_INLINE element_type read_typestr(const char* protocol, const char* 
 /// `descr` describes structured elements. For plain numbers it must agree with `typestr`.
 NUMPY_BRIDGE_INLINE void check_descr(const char* protocol, py::handle descr, element_type type) {
     constexpr const char* expected = "a list of one field with the type of typestr";
-    if (!PyList_Check(descr.ptr()) || PyList_GET_SIZE(descr.ptr()) != 1)
+    if (!PyList_Check(descr.ptr()) || PyList_Size(descr.ptr()) != 1)
         refuse(protocol, "descr", expected, shown(descr), hint_for_typestr(protocol, 'V'));
     const py::object field = stolen(PySequence_GetItem(descr.ptr(), 0));
-    if (!PyTuple_Check(field.ptr()) || PyTuple_GET_SIZE(field.ptr()) != 2)
+    if (!PyTuple_Check(field.ptr()) || PyTuple_Size(field.ptr()) != 2)
         refuse(protocol, "descr", expected, shown(descr), hint_for_typestr(protocol, 'V'));
-    const element_type seen = read_typestr(protocol, "descr", PyTuple_GET_ITEM(field.ptr(), 1));
+    const element_type seen = read_typestr(protocol, "descr", PyTuple_GetItem(field.ptr(), 1));
     if (seen.id != type.id || seen.order != type.order)
         refuse(protocol, "descr", "the type of typestr, " + name_of(type), name_of(seen));
 }
 
 /// Whether `descr` says no more than a typestr: a list of one field without a name.
 NUMPY_BRIDGE_INLINE bool is_nameless(const py::object& descr) {
-    if (PyList_GET_SIZE(descr.ptr()) != 1) return false;
+    if (PyList_Size(descr.ptr()) != 1) return false;
     const py::object field = stolen(PySequence_GetItem(descr.ptr(), 0));
-    return PyTuple_Check(field.ptr()) != 0 && PyTuple_GET_SIZE(field.ptr()) == 2 &&
-           py::handle(PyTuple_GET_ITEM(field.ptr(), 0)).equal(py::str(""));
+    return PyTuple_Check(field.ptr()) != 0 && PyTuple_Size(field.ptr()) == 2 &&
+           py::handle(PyTuple_GetItem(field.ptr(), 0)).equal(py::str(""));
 }
 
 /// The dtype of elements that are no plain numbers, by `descr` where it lists fields. Empty if there are none, or if
@@ -116,8 +115,8 @@ NUMPY_BRIDGE_INLINE void read_interface(const char* protocol, const py::dict& fi
 }
 
 NUMPY_BRIDGE_INLINE void read_pointer(const char* protocol, py::handle data, imported& out) {
-    if (PyTuple_GET_SIZE(data.ptr()) != 2) refuse(protocol, "data", "a pointer and a read-only flag", shown(data));
-    const py::handle pointer = PyTuple_GET_ITEM(data.ptr(), 0), readonly = PyTuple_GET_ITEM(data.ptr(), 1);
+    if (PyTuple_Size(data.ptr()) != 2) refuse(protocol, "data", "a pointer and a read-only flag", shown(data));
+    const py::handle pointer = PyTuple_GetItem(data.ptr(), 0), readonly = PyTuple_GetItem(data.ptr(), 1);
     if (!PyLong_Check(readonly.ptr())) refuse(protocol, "data", "a bool as read-only flag", shown(readonly));
     if (!PyLong_Check(pointer.ptr()) || PyBool_Check(pointer.ptr()))
         refuse(protocol, "data", "an integer as pointer", shown(pointer));
@@ -233,9 +232,10 @@ NUMPY_BRIDGE_INLINE bool import_array_struct(PyObject* x, const engine::request&
 namespace engine {
 
 NUMPY_BRIDGE_INLINE py::tuple tuple_of(const std::int64_t* values, int count) {
-    py::tuple result(count);
-    for (int i = 0; i < count; ++i) result[static_cast<std::size_t>(i)] = values[i];
-    return result;
+    py::object result = stolen(PyTuple_New(count));
+    for (int i = 0; i < count; ++i)
+        PyTuple_SetItem(result.ptr(), i, stolen(PyLong_FromLongLong(values[i])).release().ptr());
+    return py::reinterpret_steal<py::tuple>(result.release());
 }
 
 NUMPY_BRIDGE_INLINE py::dict export_interface(const memory& m) {
@@ -243,7 +243,7 @@ NUMPY_BRIDGE_INLINE py::dict export_interface(const memory& m) {
     alignas(64) static constexpr std::byte nothing{};
     const std::byte* data = is_empty(m) ? (is_cuda(m.device) ? nullptr : &nothing) : m.data;
     py::dict fields;
-    const std::string typestr = typestr_of(m.type).value_or("");
+    const py::str typestr(typestr_of(m.type).value_or("").c_str());
     py::list descr;
     descr.append(py::make_tuple("", typestr));
     const bool packed = is_c_contiguous(layout_of(m));

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include <pybind11/critical_section.h>
-
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/opaque.hpp>
 
@@ -39,7 +37,7 @@ NUMPY_BRIDGE_INLINE void append_axes(const py::tuple& extents, std::int64_t item
     const int count = static_cast<int>(extents.size()), outer = m.ndim;
     validate_ndim(outer + count, "buffer");
     std::int64_t* inner = out.shape.data() + outer;
-    for (int i = 0; i < count; ++i) inner[i] = extents[static_cast<std::size_t>(i)].cast<std::int64_t>();
+    for (int i = 0; i < count; ++i) inner[i] = to_integer(extents[static_cast<std::size_t>(i)]);
     fill_c_strides(count, inner, itemsize, out.strides.data() + outer);
     m.ndim += count;
 }

@@ -4,8 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include <pybind11/critical_section.h>
-
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
 #include <numpy_bridge/opaque.hpp>
 #include <numpy_bridge/protocols/cuda_array_interface.hpp>
@@ -89,7 +88,7 @@ NUMPY_BRIDGE_INLINE bool has_readonly_buffer(PyObject* x) {
 NUMPY_BRIDGE_INLINE void import_capsule(const py::object& capsule, PyObject* producer, const request& wanted,
                                         imported& out) {
     if (!PyCapsule_CheckExact(capsule.ptr()))
-        refuse("DLPack", "__dlpack__", "a capsule", "an object of type " + type_name(capsule));
+        refuse("DLPack", "__dlpack__", "a capsule", "an object of type " + engine::type_name(capsule));
     const char* name = PyCapsule_GetName(capsule.ptr());
     if (name == nullptr) PyErr_Clear();
     const std::string_view seen = name == nullptr ? "NULL" : name;
@@ -116,18 +115,18 @@ struct named_device {
     py::object answer;
     std::string error; ///< of the call
 
-    bool is_pair() const { return answer && PyTuple_Check(answer.ptr()) != 0 && PyTuple_GET_SIZE(answer.ptr()) == 2; }
+    bool is_pair() const { return answer && PyTuple_Check(answer.ptr()) != 0 && PyTuple_Size(answer.ptr()) == 2; }
 
     bool says(Py_ssize_t i, std::int32_t value) const {
-        const py::handle item = PyTuple_GET_ITEM(answer.ptr(), i);
+        const py::handle item = PyTuple_GetItem(answer.ptr(), i);
         return PyLong_Check(item.ptr()) != 0 && read_integer("DLPack", "__dlpack_device__", item) == value;
     }
 
     /// Before the answer is checked: false for numbers that `says` refuses.
     bool is_cuda() const {
-        if (!is_pair() || !PyLong_CheckExact(PyTuple_GET_ITEM(answer.ptr(), 0))) return false;
+        if (!is_pair() || !PyLong_CheckExact(PyTuple_GetItem(answer.ptr(), 0))) return false;
         int overflow = 0;
-        const long type = PyLong_AsLongAndOverflow(PyTuple_GET_ITEM(answer.ptr(), 0), &overflow);
+        const long type = PyLong_AsLongAndOverflow(PyTuple_GetItem(answer.ptr(), 0), &overflow);
         return type == static_cast<long>(device_type::cuda) || type == static_cast<long>(device_type::cuda_managed);
     }
 };
@@ -224,7 +223,7 @@ NUMPY_BRIDGE_INLINE PyObject* name_of_exchange_capsule() {
 NUMPY_BRIDGE_INLINE py::object exchange_capsule(PyObject* type) {
     PyObject* name = name_of_exchange_capsule();
 #ifndef Py_GIL_DISABLED // otherwise another thread may drop the reference
-    PyObject* found = _PyType_Lookup(reinterpret_cast<PyTypeObject*>(type), name);
+    PyObject* found = look_up(reinterpret_cast<PyTypeObject*>(type), name);
     if (found != nullptr && PyCapsule_CheckExact(found)) return py::reinterpret_borrow<py::object>(found);
     if (found == nullptr && Py_IS_TYPE(type, &PyType_Type)) return {}; // no metaclass that could provide it
 #endif
@@ -250,7 +249,7 @@ NUMPY_BRIDGE_INLINE const dlpack::exchange_api* peek_exchange_api(PyTypeObject* 
     static_cast<void>(type);
     return nullptr;
 #else
-    return table_in(_PyType_Lookup(type, name_of_exchange_capsule()));
+    return table_in(look_up(type, name_of_exchange_capsule()));
 #endif
 }
 

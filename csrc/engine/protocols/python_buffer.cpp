@@ -19,12 +19,6 @@ NUMPY_BRIDGE_INLINE void release_python_buffer(void* context) {
     Py_XDECREF(done);
 }
 
-/// Whether the type of `x` has the attribute. Cheaper than reading the attribute of `x`, which most objects lack.
-NUMPY_BRIDGE_INLINE bool type_has(PyObject* x, const char* name) {
-    const py::object key = stolen(PyUnicode_InternFromString(name));
-    return _PyType_Lookup(Py_TYPE(x), key.ptr()) != nullptr;
-}
-
 } // namespace engine
 
 NUMPY_BRIDGE_INLINE bool import_python_buffer(PyObject* x, const engine::request& wanted, imported& out) {

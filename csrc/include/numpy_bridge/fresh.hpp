@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
-#include <numpy_bridge/arguments/words.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -124,19 +123,6 @@ template <class Spec> auto fresh_like(const array_argument<Spec>& like) {
 }
 
 NUMPY_BRIDGE_NAMESPACE_END
-
-namespace pybind11::detail {
-
-template <class T, class... Constraints> struct type_caster<numpy_bridge::fresh<T, Constraints...>> {
-    static constexpr auto name = numpy_bridge::detail::descriptor_of<numpy_bridge::detail::pybind11_text,
-                                                                     numpy_bridge::detail::array_annotation<T>>();
-
-    static handle cast(const numpy_bridge::fresh<T, Constraints...>& from, return_value_policy, handle) {
-        return from.object().inc_ref();
-    }
-};
-
-} // namespace pybind11::detail
 
 #ifndef NUMPY_BRIDGE_COMPILED
 #include "../../engine/fresh.cpp"

@@ -10,11 +10,16 @@
 /// build and nothing of numpy_bridge to run.
 #pragma once
 
+#ifdef NUMPY_BRIDGE_NANOBIND
+#error "a file of a nanobind module includes numpy_bridge/nanobind.hpp, not numpy_bridge/pybind11.hpp"
+#endif
+
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/by_hand.hpp>
-#include <numpy_bridge/arguments/caster.hpp>
 #include <numpy_bridge/arguments/gil.hpp>
 #include <numpy_bridge/arguments/loader.hpp>
+#include <numpy_bridge/arguments/pybind11_caster.hpp>
+#include <numpy_bridge/arguments/pybind11_results.hpp>
 #include <numpy_bridge/fresh.hpp>
 #include <numpy_bridge/returned.hpp>
 #include <numpy_bridge/visit.hpp>

@@ -7,13 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include <pybind11/pybind11.h>
-
 #include <numpy_bridge/error.hpp>
+#include <numpy_bridge/python_names.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
-
-namespace py = pybind11;
 
 static_assert(sizeof(Py_ssize_t) == sizeof(std::int64_t), "numpy-bridge supports 64-bit platforms");
 
@@ -28,15 +25,15 @@ using namespace detail;
 namespace detail {
 using namespace engine;
 
-/// Text in signatures of pybind11.
-template <std::size_t N> using pybind11_text = py::detail::descr<N>;
-
 } // namespace detail
 
 namespace engine {
 
+/// In the limited API nothing says so. But Python does not count as initialised any more once it finalises.
 inline bool interpreter_is_finalizing() noexcept {
-#if PY_VERSION_HEX >= 0x030D0000
+#if defined(Py_LIMITED_API)
+    return Py_IsInitialized() == 0;
+#elif PY_VERSION_HEX >= 0x030D0000
     return Py_IsFinalizing() != 0;
 #else
     return _Py_IsFinalizing() != 0;
@@ -81,6 +78,18 @@ private:
     PyThreadState* thread_;
 };
 
+/// Holds the GIL for a scope.
+class with_gil {
+public:
+    with_gil() noexcept : state_(take_gil()) {}
+    ~with_gil() { PyGILState_Release(state_); }
+    with_gil(const with_gil&) = delete;
+    with_gil& operator=(const with_gil&) = delete;
+
+private:
+    PyGILState_STATE state_;
+};
+
 /// Holds the GIL and saves the current exception, so that Python objects can be released on any thread.
 /// During finalisation nothing can be released safely: `usable()` is then false, and the objects are leaked.
 class release_scope {
@@ -111,6 +120,15 @@ private:
 /// `str(object)` as UTF-8. Lone surrogates become question marks.
 std::string to_text(py::handle object);
 
+/// The content of a `bytes`.
+std::string text_in(py::handle bytes);
+
+/// `int(object)` of an integer, `bool(object)`, `tuple(items)`. Raise what Python raises.
+std::int64_t to_integer(py::handle object);
+std::uintptr_t to_address(py::handle object);
+bool is_true(py::handle object);
+py::tuple to_tuple(py::handle items);
+
 /// "BufferError: the text": what a producer raised, without the C++ stack that torch appends. Errors that are not about
 /// the request, such as KeyboardInterrupt and MemoryError, are raised again.
 std::string text_of_error(py::error_already_set& error);
@@ -121,8 +139,14 @@ std::string text_of_pending_error();
 /// Turns a null result of the CPython API into a C++ exception.
 py::object stolen(PyObject* result);
 
+/// `importlib.import_module(name)`.
+py::object import_module(const char* name);
+
 /// `callable(*arguments)`, which may run for a long time.
 py::object called(py::handle callable, const py::tuple& arguments);
+
+/// `type(x)`, borrowed.
+inline PyObject* type_of(PyObject* x) noexcept { return reinterpret_cast<PyObject*>(Py_TYPE(x)); }
 
 /// "torch.Tensor", "bytearray": the type as a user would write it.
 std::string type_name(py::handle object);
@@ -131,11 +155,6 @@ std::string type_name(py::handle object);
 py::object optional_attribute(PyObject* object, PyObject* name);
 
 py::object optional_attribute(PyObject* object, const char* name);
-
-/// "tensorflow": the package that defines a type. Empty for built-in types, and without a readable `__module__`.
-std::string package_of_type(PyTypeObject* type);
-
-inline std::string package_of(PyObject* x) { return package_of_type(Py_TYPE(x)); }
 
 /// A name that is made at its first use, for look-ups. Threads that meet there find the same object.
 using interned_name = std::atomic<PyObject*>;

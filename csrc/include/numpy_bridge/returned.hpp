@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <numpy_bridge/arguments/array_argument.hpp>
-#include <numpy_bridge/arguments/words.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -201,36 +200,6 @@ template <class Spec, class T> py::object to_library_of(const array_argument<Spe
 }
 
 NUMPY_BRIDGE_NAMESPACE_END
-
-namespace pybind11::detail {
-
-template <> struct handle_type_name<numpy_bridge::tensor_object> {
-    static constexpr auto name = const_name("torch.Tensor");
-};
-
-/// Returned from a function it becomes a NumPy array.
-template <class T> struct type_caster<numpy_bridge::owned<T>> {
-    static constexpr auto name = numpy_bridge::detail::descriptor_of<numpy_bridge::detail::pybind11_text,
-                                                                     numpy_bridge::detail::array_annotation<T>>();
-
-    /// Under `reference_internal`, the default of properties, the array keeps the object that it came from alive.
-    static handle cast(numpy_bridge::owned<T>&& from, return_value_policy policy, handle parent) {
-        if (policy == return_value_policy::reference_internal && parent) from.keep(parent);
-        return numpy_bridge::to_numpy(std::move(from)).release();
-    }
-};
-
-template <class T> struct type_caster<numpy_bridge::aliased<T>> {
-    static constexpr auto name = numpy_bridge::detail::descriptor_of<numpy_bridge::detail::pybind11_text,
-                                                                     numpy_bridge::detail::array_annotation<T>>();
-
-    static handle cast(numpy_bridge::aliased<T>&& from, return_value_policy policy, handle parent) {
-        const bool is_part = policy == return_value_policy::reference_internal;
-        return numpy_bridge::to_numpy(std::move(from).kept_by(is_part ? parent : handle())).release();
-    }
-};
-
-} // namespace pybind11::detail
 
 #ifndef NUMPY_BRIDGE_COMPILED
 #include "../../engine/returned.cpp"

@@ -12,7 +12,8 @@ from repository import ROOT
 PYTHON = (ROOT / "docs/reference.md").read_text()
 CPP = (ROOT / "docs/cpp-reference.md").read_text()
 HEADERS = ROOT / "csrc/include/numpy_bridge"
-INTERNAL = {"pybind11.hpp", "version.hpp", "python.hpp", "protocols/keywords.hpp"}
+INTERNAL = {"pybind11.hpp", "version.hpp", "protocols/keywords.hpp"}
+INTERNAL |= {"python.hpp", "python_names.hpp", "cpython.hpp"}
 """What includes the others, macros, and helpers of the headers that are documented."""
 
 

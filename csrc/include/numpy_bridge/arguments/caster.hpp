@@ -1,4 +1,4 @@
-/// pybind11's type casters for array arguments.
+/// Loads the arguments of a call for the type casters of pybind11 and nanobind.
 #pragma once
 
 #include <cstddef>
@@ -9,13 +9,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <pybind11/pybind11.h>
-
+#include <numpy_bridge/arguments/argument_of_call.hpp>
 #include <numpy_bridge/arguments/array_argument.hpp>
 #include <numpy_bridge/arguments/fast_path.hpp>
 #include <numpy_bridge/arguments/load.hpp>
-#include <numpy_bridge/arguments/overloads.hpp>
-#include <numpy_bridge/arguments/words.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
@@ -34,21 +31,17 @@ inline void* stream_of(const imported& in) noexcept {
     return reinterpret_cast<void*>(in.stream);
 }
 
-/// Loads one argument. `OfWholeArgument` says that the caster lasts until the bound function has returned, as those of
-/// whole arguments do. The casters inside `std::vector` are gone by then, and their objects may be too, so these arrays
-/// are pinned for the length of the call.
-template <class Spec, bool OfWholeArgument = false> class argument_caster {
+/// Loads a whole argument. Lasts until the bound function has returned.
+template <class Spec> class argument_caster {
     using argument = array_argument<Spec>;
     static constexpr requirements wanted = Spec::wanted;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
-    static constexpr bool holds_nothing = borrows && OfWholeArgument && gil_holds_borrows;
+    static constexpr bool holds_nothing = borrows && gil_holds_borrows;
     static constexpr auto held = holds_nothing ? engine::hold::nothing : engine::hold::lasting;
     static_assert(borrows || wanted.checked, "shared arguments are always checked");
 
 public:
     argument_caster() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
-
-    static constexpr auto name = descriptor_of<pybind11_text, argument_annotation<Spec>>();
 
     bool load(py::handle x, bool convert) {
         if constexpr (wanted.record) wanted.record.dtype(); // raises if it is not registered
@@ -61,14 +54,6 @@ public:
         return load_anything(x.ptr(), convert, held);
     }
 
-    /// Back in Python it is the object that was passed, or the copy that was made of it. A member, which outlives the
-    /// call, must be `shared`.
-    static py::handle cast(const argument& x, py::return_value_policy policy, py::handle) {
-        if (borrows && policy == py::return_value_policy::reference_internal)
-            throw py::type_error("a borrowed array is gone after the call that took it: keep a numpy_bridge::shared");
-        return x.handle() ? x.handle().inc_ref() : py::none().release();
-    }
-
     /// Its `refused` is null as well if the fast path has refused the argument.
     argument_of_call described() const noexcept {
         return {&wanted, held, false, kept_.imported ? kept_.imported->refused.get() : nullptr};
@@ -78,7 +63,7 @@ public:
     bool ran_no_code() const noexcept { return plain_; }
 
     /// Raises TypeError if the memory has moved since it was loaded. Runs no Python code.
-    PYBIND11_NOINLINE void require_unmoved() const {
+    NUMPY_BRIDGE_NOINLINE void require_unmoved() const {
         dims strides;
         if (seen_.still_there != nullptr && !seen_.still_there(seen_, value_.description(strides))) raise_moved();
     }
@@ -86,7 +71,6 @@ public:
     /// The object that the function may write to, borrowed; null if it only reads.
     PyObject* written() const noexcept { return wanted.writable ? value_.handle().ptr() : nullptr; }
 
-    template <class U> using cast_op_type = py::detail::movable_cast_op_type<U>;
     explicit operator argument*() noexcept { return &value_; }
     explicit operator argument&() noexcept { return value_; }
     explicit operator argument&&() noexcept { return std::move(value_); }
@@ -113,7 +97,7 @@ private:
         return load_plain_tensor_or_buffer(x);
     }
 
-    PYBIND11_NOINLINE plain load_plain_tensor_or_buffer(PyObject* x) {
+    NUMPY_BRIDGE_NOINLINE plain load_plain_tensor_or_buffer(PyObject* x) {
         dims strides;
         const memory m = describe_plain(x, wanted, kept_.buffer, strides, seen_);
         if (m.ndim >= 0 && fits(m)) {
@@ -134,11 +118,11 @@ private:
         plain_ = true;
     }
 
-    PYBIND11_NOINLINE bool load_anything(PyObject* x, bool convert, engine::hold hold) {
+    NUMPY_BRIDGE_NOINLINE bool load_anything(PyObject* x, bool convert, engine::hold hold) {
         loaded_argument loaded;
         auto refused = load_argument(x, wanted, hold, convert, loaded);
         if (refused != nullptr) {
-            if constexpr (OfWholeArgument) kept_.imported.emplace().refused = std::move(refused);
+            kept_.imported.emplace().refused = std::move(refused);
             return false;
         }
         imported& in = loaded.in;
@@ -148,34 +132,26 @@ private:
         } else {
             value_ = argument(in.description, stream_of(in), static_cast<bool>(loaded.copy), borrow(loaded.object));
             seen_ = in.seen;
-            if constexpr (OfWholeArgument) {
-                auto& kept = kept_.imported.emplace();
-                kept.copy = std::move(loaded.copy);
-                kept.pin = std::move(in.pin);
-                kept.lease = std::move(in.lease);
-            } else {
-                py::detail::loader_life_support::add_patient(capsule_over(in.anchored_to(loaded.object)));
-            }
+            auto& kept = kept_.imported.emplace();
+            kept.copy = std::move(loaded.copy);
+            kept.pin = std::move(in.pin);
+            kept.lease = std::move(in.lease);
         }
-        if constexpr (wanted.writable && !OfWholeArgument) engine::note_write(x);
         return true;
     }
 
     argument value_;
     engine::witness seen_{};
     bool plain_ = false;
-    struct nothing {};
-    std::conditional_t<OfWholeArgument, kept_for_call, nothing> kept_;
+    kept_for_call kept_;
 };
 
 /// Loads an array or None.
 template <class Spec> class optional_argument_caster {
-    using caster = argument_caster<Spec, true>;
+    using caster = argument_caster<Spec>;
     using argument = std::optional<array_argument<Spec>>;
 
 public:
-    static constexpr auto name = caster::name + py::detail::const_name(" | None");
-
     bool load(py::handle x, bool convert) {
         none_ = x.is_none();
         return none_ || inner_.load(x, convert);
@@ -194,7 +170,6 @@ public:
 
     PyObject* written() const noexcept { return none_ ? nullptr : inner_.written(); }
 
-    template <class> using cast_op_type = argument;
     explicit operator argument() {
         if (none_) return std::nullopt;
         return inner_.operator array_argument<Spec>&();
@@ -211,25 +186,39 @@ template <class A> struct is_array_argument : std::false_type {
 };
 template <class Spec> struct is_array_argument<array_argument<Spec>> : std::true_type {
     using caster = argument_caster<Spec>;
-    using caster_of_argument = argument_caster<Spec, true>;
     static constexpr bool optional = false;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>, writes = Spec::wanted.writable;
 };
 template <class Spec> struct is_array_argument<std::optional<array_argument<Spec>>> : std::true_type {
-    using caster = argument_caster<Spec>;
-    using caster_of_argument = optional_argument_caster<Spec>;
+    using caster = optional_argument_caster<Spec>;
     static constexpr bool optional = true;
     static constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>, writes = Spec::wanted.writable;
 };
-template <class A> using array_argument_traits = is_array_argument<py::detail::intrinsic_t<A>>;
+
+/// Loads an array inside a container, pinned: its caster is gone before the function runs, and its object may be.
+/// `keep(capsule)` keeps a borrowed one until the call has ended.
+template <class Spec, class Keep> bool load_item(PyObject* x, bool convert, array_argument<Spec>& out, Keep keep) {
+    constexpr const requirements& wanted = Spec::wanted;
+    if constexpr (wanted.record) wanted.record.dtype(); // raises if it is not registered
+    loaded_argument loaded;
+    if (load_argument(x, wanted, engine::hold::lasting, convert, loaded) != nullptr) return false;
+    const auto over = [&](auto kept) {
+        return array_argument<Spec>(loaded.in.description, stream_of(loaded.in), static_cast<bool>(loaded.copy),
+                                    std::move(kept));
+    };
+    if constexpr (std::is_same_v<typename Spec::hold, borrow>) {
+        out = over(borrow(loaded.object));
+        keep(engine::capsule_over(loaded.in.anchored_to(loaded.object)));
+    } else {
+        out = over(share(loaded.in.anchored_to(loaded.object)));
+    }
+    if constexpr (wanted.writable) engine::note_write(x);
+    return true;
+}
+
+inline constexpr const char* hint_to_share =
+    "a borrowed array is gone after the call that took it: keep a numpy_bridge::shared";
 
 } // namespace detail
 
 NUMPY_BRIDGE_NAMESPACE_END
-
-namespace pybind11::detail {
-
-template <class Spec>
-struct type_caster<numpy_bridge::array_argument<Spec>> : numpy_bridge::detail::argument_caster<Spec> {};
-
-} // namespace pybind11::detail

@@ -11,6 +11,7 @@
 
 #include <numpy_bridge/arguments/mismatch.hpp>
 #include <numpy_bridge/arguments/reasons.hpp>
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/python.hpp>

@@ -15,9 +15,9 @@
 
 #include <pybind11/pybind11.h>
 
-#include <numpy_bridge/arguments/caster.hpp>
 #include <numpy_bridge/arguments/gil.hpp>
 #include <numpy_bridge/arguments/overloads.hpp>
+#include <numpy_bridge/arguments/pybind11_caster.hpp>
 
 #if PYBIND11_VERSION_MAJOR < 3
 #error "array arguments need pybind11 3.0 or newer"
@@ -32,7 +32,7 @@ template <class A, bool = array_argument_traits<A>::value> struct call_caster {
     using type = py::detail::make_caster<A>;
 };
 template <class A> struct call_caster<A, true> {
-    using type = typename array_argument_traits<A>::caster_of_argument;
+    using type = pybind11_argument<typename array_argument_traits<A>::caster>;
 };
 
 /// The arrays inside an argument of type A: items of `std::vector`, `std::list` and `std::deque`, alternatives of
@@ -147,7 +147,9 @@ private:
 
     template <class A, class Caster> static decltype(auto) passed(Caster& caster) {
         if constexpr (array_argument_traits<A>::value) {
-            using result = typename Caster::template cast_op_type<std::add_rvalue_reference_t<A>>;
+            using argument = py::detail::intrinsic_t<A>;
+            using reference = py::detail::movable_cast_op_type<std::add_rvalue_reference_t<A>>;
+            using result = std::conditional_t<array_argument_traits<A>::optional, argument, reference>;
             return caster.operator result();
         } else {
             return py::detail::cast_op<A>(std::move(caster));

@@ -1,7 +1,7 @@
 /// nanobind's type casters for array arguments.
 ///
-/// The loading is that of the pybind11 casters. What differs is how each library makes a call: nanobind has its casters
-/// in a `nanobind::detail::tuple`, which is specialised below.
+/// Arguments are loaded as those of pybind11 are. What differs is how each library makes a call: nanobind has its
+/// casters in a `nanobind::detail::tuple`, which is specialised below.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,7 @@
 #include <numpy_bridge/arguments/gil.hpp>
 #include <numpy_bridge/arguments/nanobind_guard.hpp>
 #include <numpy_bridge/arguments/nanobind_refusals.hpp>
-
-#if NB_VERSION_MAJOR < 3
-#error "array arguments need nanobind 3.0 or newer"
-#endif
+#include <numpy_bridge/arguments/words.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -105,7 +102,7 @@ private:
         else return Caster::operator Argument&();
     }
 
-    PYBIND11_NOINLINE PyObject* reason(PyObject* x) const {
+    NUMPY_BRIDGE_NOINLINE PyObject* reason(PyObject* x) const {
         const argument_of_call refused = Caster::described();
         const std::string text = words_for(*refused.refused, x, *refused.wanted, "arg" + std::to_string(position));
         return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
@@ -121,26 +118,13 @@ private:
     bool passed_ = false;
 };
 
-/// An array inside a container, or one that `nanobind::cast` makes. The casters of these are gone before the function
-/// runs, so the array is pinned until the call has ended.
+/// An array inside a container, or one that `nanobind::cast` makes.
 template <class Spec>
-bool load_for_container(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call, array_argument<Spec>& out) {
-    constexpr const requirements& wanted = Spec::wanted;
+bool load_item(nb::handle x, std::uint32_t flags, nb::detail::cleanup_list* call, array_argument<Spec>& out) {
     constexpr bool borrows = std::is_same_v<typename Spec::hold, borrow>;
     if (borrows && (flags & nb::detail::cast_flags::manual) != 0) return false; // nothing would hold it
-    loaded_argument loaded;
-    const bool convert = (flags & nb::detail::cast_flags::convert) != 0;
-    if (load_argument(x.ptr(), wanted, engine::hold::lasting, convert, loaded) != nullptr) return false;
-    const memory& m = loaded.in.description;
-    if constexpr (borrows) {
-        out = array_argument<Spec>(m, stream_of(loaded.in), static_cast<bool>(loaded.copy), borrow(loaded.object));
-        call->append(engine::capsule_over(loaded.in.anchored_to(loaded.object)).release().ptr());
-    } else {
-        out = array_argument<Spec>(m, stream_of(loaded.in), static_cast<bool>(loaded.copy),
-                                   share(loaded.in.anchored_to(loaded.object)));
-    }
-    if constexpr (wanted.writable) engine::note_write(x.ptr());
-    return true;
+    return load_item(x.ptr(), (flags & nb::detail::cast_flags::convert) != 0, out,
+                     [call](nb::object kept) { call->append(kept.release().ptr()); });
 }
 
 /// The object whose part a result is, if the policy says so; else null.
@@ -153,7 +137,7 @@ template <class T, bool IsArray = is_array_argument<T>::value> struct nanobind_c
     using type = nanobind_other<nb::detail::type_caster<T>>;
 };
 template <class T> struct nanobind_caster_of<T, true> {
-    using type = nanobind_array<T, typename is_array_argument<T>::caster_of_argument>;
+    using type = nanobind_array<T, typename is_array_argument<T>::caster>;
 };
 
 } // namespace detail
@@ -170,7 +154,7 @@ template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
 
     bool from_python(handle x, std::uint32_t flags, cleanup_list* call) noexcept {
         bool fits = false;
-        const auto load = [&] { fits = numpy_bridge::detail::load_for_container(x, flags, call, value); };
+        const auto load = [&] { fits = numpy_bridge::detail::load_item(x, flags, call, value); };
         if (!numpy_bridge::detail::runs(load)) PyErr_WriteUnraisable(x.ptr()); // nanobind tries the next overload
         return fits;
     }
@@ -179,11 +163,10 @@ template <class Spec> struct type_caster<numpy_bridge::array_argument<Spec>> {
     static handle from_cpp(const Value& x, rv_policy policy, cleanup_list*) noexcept {
         if (std::is_same_v<typename Spec::hold, numpy_bridge::detail::borrow> &&
             policy == rv_policy::reference_internal) {
-            PyErr_SetString(PyExc_TypeError,
-                            "a borrowed array is gone after the call that took it: keep a numpy_bridge::shared");
+            PyErr_SetString(PyExc_TypeError, numpy_bridge::detail::hint_to_share);
             return {};
         }
-        return x.handle() ? handle(x.handle().ptr()).inc_ref() : none().release();
+        return x.handle() ? x.handle().inc_ref() : none().release();
     }
 };
 

@@ -17,36 +17,32 @@ namespace detail {
 
 namespace nb = nanobind;
 
-/// Sets the Python exception of a C++ one that the engine throws. Others are thrown again.
-inline void set_error(const std::exception_ptr& pending, void* /*of_nanobind*/ = nullptr) {
+/// Sets the Python exception of the C++ one that is being handled.
+inline void set_error() noexcept {
     try {
-        std::rethrow_exception(pending);
+        throw;
     } catch (const sharing_error& error) {
         PyErr_SetString(PyExc_BufferError, error.what());
-    } catch (py::error_already_set& error) {
+    } catch (nb::python_error& error) {
         error.restore();
-    } catch (const py::builtin_exception& error) {
-        error.set_error();
+    } catch (const py::type_error& error) {
+        PyErr_SetString(PyExc_TypeError, error.what());
+    } catch (const py::import_error& error) {
+        PyErr_SetString(PyExc_ImportError, error.what());
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
     }
 }
-
-inline void register_with_nanobind() { nb::register_exception_translator(set_error); }
-
-inline const bool registers_with_nanobind = (register_translator = register_with_nanobind, true);
 
 /// Runs `f()` where nanobind forbids exceptions. They become Python's; false if there was one.
 template <class F> bool runs(F f) noexcept {
     try {
-        try {
-            f();
-            return true;
-        } catch (...) {
-            set_error(std::current_exception());
-        }
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
+        f();
+        return true;
+    } catch (...) {
+        set_error();
+        return false;
     }
-    return false;
 }
 
 /// The overloads that have refused the call that is being made.
@@ -87,7 +83,7 @@ private:
         }
         if (text.empty() || last_round < first_round) return;
         text.replace(0, first_round > 0 ? 0 : 3, first_round > 0 ? "no overload accepts these arguments:" : "");
-        throw nb::type_error(text.c_str());
+        throw py::type_error(text);
     }
 
     nb::detail::cleanup_list& call_;

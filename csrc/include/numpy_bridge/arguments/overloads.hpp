@@ -2,34 +2,15 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include <pybind11/pybind11.h>
 
-#include <numpy_bridge/arguments/load.hpp>
+#include <numpy_bridge/arguments/argument_of_call.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
-
-/// The arrays that an argument may have inside.
-struct arrays_inside {
-    enum class kind : std::uint8_t { none, items, alternatives };
-
-    kind what = kind::none;
-    const requirements* const* wanted = nullptr; ///< of all items, or of each alternative
-    std::size_t count = 0;
-};
-
-/// One argument of a call, as far as a refusal needs it.
-struct argument_of_call {
-    const requirements* wanted = nullptr; ///< null if it is no array
-    engine::hold held = engine::hold::nothing;
-    bool may_be_none = false;
-    const refused_argument* refused = nullptr; ///< null if it was accepted, or its reason is not known yet
-    arrays_inside inside{};                    ///< of a container
-};
 
 /// Called when an overload with array arguments has refused a call: its first `accepted` arguments fit, the next one
 /// does not, and those behind it have not been loaded. Returns true and sets a TypeError with the reasons if nothing

@@ -10,13 +10,7 @@ NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// Makes pybind11 raise sharing_error as a BufferError.
-void register_with_pybind11();
-
-/// How this extension's exceptions are translated. `nanobind.hpp` replaces it while the module is loaded.
-inline void (*register_translator)() = register_with_pybind11;
-
-/// Whether `register_translator` has been called.
+/// Whether a translator of sharing_error is registered with pybind11 or nanobind.
 inline std::atomic<bool> refusals_are_translated{false};
 
 void start_translating_refusals();

@@ -11,35 +11,13 @@
 #include <cstdint>
 #include <memory>
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/libraries/torch_layout.hpp>
 #include <numpy_bridge/protocols/dlpack.hpp>
 #include <numpy_bridge/python.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
-
-namespace engine {
-
-/// An attribute of a C type, called without arguments and, if possible, without Python's call machinery:
-/// a method through its C function, a property through its C getter.
-class c_attribute {
-public:
-    c_attribute(py::handle type, const char* name);
-
-    /// The method's result, or the property's value, for `self`.
-    py::object operator()(PyObject* self) const;
-
-    bool is_true(PyObject* self) const { return operator()(self).ptr() == Py_True; }
-
-private:
-    PyObject* descriptor_; // kept for the life of the process, as is the empty tuple
-    PyObject* no_arguments_ = nullptr;
-    PyCFunction function_ = nullptr;
-    PyCFunctionWithKeywords keyword_function_ = nullptr;
-    const PyGetSetDef* property_ = nullptr;
-};
-
-} // namespace engine
 
 /// The parts of this process's torch that are needed.
 class torch_library {

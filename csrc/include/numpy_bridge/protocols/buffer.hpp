@@ -1,6 +1,7 @@
 /// The buffer protocol (PEP 3118), import and export.
 #pragma once
 
+#include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/imported.hpp>
 #include <numpy_bridge/python.hpp>
 

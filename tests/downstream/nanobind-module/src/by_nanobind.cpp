@@ -21,7 +21,7 @@ void bind_differences(bound_by::module_& m) {
 
 } // namespace
 
-NB_MODULE(by_nanobind, m) {
+NB_MODULE(MODULE, m) {
     bind_functions(m);
     bind_differences(m);
 }

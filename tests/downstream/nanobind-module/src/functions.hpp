@@ -69,6 +69,7 @@ template <class Module> void bind_arguments(Module& m) {
         });
     });
     m.def("copied", [](borrowed<const float, ndim<1>, allow_copy> x) { return x.copied() ? x(0) : -x(0); });
+    m.def("by_hand", [](const bound_by::object& x) { return borrow<const float, ndim<2>>(x, "arg0").size(); });
     m.def("same", [](borrowed<const void> x) { return x; });
     m.def("same_share", [](shared<const void> x) { return x; });
     m.def("without_gil", [](borrowed<const double, c_contiguous> x) {
