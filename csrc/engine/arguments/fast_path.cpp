@@ -3,6 +3,7 @@
 #include <numpy_bridge/arguments/load.hpp>
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
+#include <numpy_bridge/libraries/view.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -72,9 +73,22 @@ NUMPY_BRIDGE_INLINE memory describe_plain_subclass(PyObject* x, const requiremen
     return m;
 }
 
-/// An object with an exchange table, such as a View, that belongs to no known library.
+/// A View keeps its memory in place, so there is nothing to compare later.
+NUMPY_BRIDGE_INLINE memory describe_plain_view(const engine::view_functions& views, PyObject* x) noexcept {
+    engine::view_memory seen; // filled in by the View
+    if (!views.read(x, &seen)) return described_as(not_plain_at_all);
+    const auto id = from_dlpack(seen.type);
+    if (!id || seen.ndim < 0 || seen.ndim > max_ndim) return described_as(not_plain_at_all);
+    const memory m =
+        host_memory(seen.data, {*id, byte_order::native}, seen.readonly != 0, seen.ndim, seen.shape, seen.strides);
+    return is_plainly_valid(m) ? m : described_as(not_plain_at_all);
+}
+
+/// An object with an exchange table that belongs to no known library.
 NUMPY_BRIDGE_INLINE memory describe_by_table(PyObject* x, const requirements& r, dims& strides, engine::witness& seen) {
     const dlpack::exchange_api* api = engine::peek_exchange_api(Py_TYPE(x));
+    const engine::view_functions* views = api != nullptr ? engine::find_functions_of(x) : nullptr;
+    if (views != nullptr) return describe_plain_view(*views, x);
     const auto table = reinterpret_cast<std::uintptr_t>(api);
     const bool usable = api != nullptr && api->tensor_from_object != nullptr && !has_no_memory(x) &&
                         engine::has_own_class(x) && engine::find_library(x) == nullptr &&
@@ -109,6 +123,7 @@ NUMPY_BRIDGE_INLINE bool is_builtin_buffer(PyObject* x) noexcept {
 
 NUMPY_BRIDGE_INLINE memory describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, dims& strides,
                                           engine::witness& seen) {
+    if (const engine::view_functions* views = engine::known_functions_of(x)) return describe_plain_view(*views, x);
     if (is_builtin_buffer(x))
         return buffer.take(x) ? describe_plain_buffer(buffer.view()) : described_as(not_plain_at_all);
     const torch_library* torch = torch_library::known();
