@@ -43,6 +43,8 @@ NUMPY_BRIDGE_INLINE py::object called(py::handle callable, const py::tuple& argu
 }
 
 NUMPY_BRIDGE_INLINE std::string type_name(py::handle object) {
+    const PyTypeObject* known = Py_TYPE(object.ptr());
+    if ((known->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return known->tp_name; // with its module, if it is not built in
     const py::handle type(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
     const std::string module = to_text(py::getattr(type, "__module__", py::str("")));
     const std::string name = to_text(py::getattr(type, "__qualname__", py::str("?")));
