@@ -45,6 +45,16 @@ NUMPY_BRIDGE_INLINE memory describe_plain_table(const dlpack::tensor& t, dims& s
     return t.data != nullptr && is_plainly_valid(m) ? m : described_as(not_plain_at_all);
 }
 
+/// `lies_inside` for memory that is plainly valid: it has elements, and no bound overflows.
+inline bool plainly_lies_inside(const memory& m, storage_extent storage) noexcept {
+    std::int64_t low = 0, high = itemsize(m);
+    for (int i = 0; i < m.ndim; ++i) {
+        const std::int64_t reach = m.strides[i] * (m.shape[i] - 1);
+        (reach < 0 ? low : high) += reach;
+    }
+    return storage.size >= 0 && m.data + low >= storage.data && m.data + high <= storage.data + storage.size;
+}
+
 NUMPY_BRIDGE_INLINE memory describe_plain_tensor(const torch_library& torch, PyObject* x, const requirements& r,
                                                  dims& strides, engine::witness& seen) noexcept {
     if (!torch.layout.known() || (r.checked && may_be_packed(r.dtypes))) return described_as(not_plain_at_all);
@@ -60,7 +70,7 @@ NUMPY_BRIDGE_INLINE memory describe_plain_tensor(const torch_library& torch, PyO
     seen = engine::witness_of_storage(x, storage);
     if (!r.checked) return m;
     const bool ordinary = // the fast form of `check_tensor`
-        layout.is_ordinary(x) && engine::lies_inside(m, storage) && (!r.writable || layout.is_untracked(x));
+        layout.is_ordinary(x) && plainly_lies_inside(m, storage) && (!r.writable || layout.is_untracked(x));
     return ordinary ? m : described_as(not_plain_at_all);
 }
 

@@ -241,7 +241,7 @@ NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count
     if (torch == nullptr) return;
     for (std::size_t i = 0; i < count; ++i) {
         PyObject* x = written[i];
-        if (x == nullptr) continue;
+        if (x == nullptr || (torch->is_exact_tensor(x) && torch->layout.count_write(x))) continue;
         if (const view_functions* views = known_functions_of(x)) x = views->origin(x);
         if (x != nullptr && numpy_row().is_mine(x)) x = numpy_row().origin(x);               // most often null
         if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
