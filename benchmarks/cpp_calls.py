@@ -12,7 +12,7 @@ import torch
 
 import numpy_bridge as bridge
 from extensions import Build
-from side_by_side import Callee, Row, compare_calls
+from side_by_side import Callee, Row, compare_calls, compare_timers, timer_of
 
 TARGETS = ("call_ours", "call_ours_nanobind", "call_nanobind", "call_array_t", "call_tvm_ffi")
 FORMS = ("by_value", "by_rvalue", "by_pointer", "optional")
@@ -62,6 +62,11 @@ class Calls:
         other = getattr(self.nanobind, theirs or name)
         return compare_calls(what, x, getattr(self.ours, name), {"nanobind": (other, aim)})
 
+    def beside_ndarrays(self, what: str, x: Sequence[object], function: Callee) -> list[Row]:
+        """One function with these objects and with ndarrays."""
+        timers = [timer_of(function, arguments) for arguments in (x, self.arrays)]
+        return compare_timers(what, timers, [("ndarrays", 1 / 1.5)])
+
     def arrays_and_tensors(self) -> Iterator[Row]:
         """By const reference; bound by pybind11 and by nanobind."""
         theirs = self.nanobind.arrays
@@ -83,10 +88,12 @@ class Calls:
 
     def other_objects(self) -> Iterator[Row]:
         """Views, subclasses, buffers, another library."""
-        ndarrays: Others = {"ndarrays": (lambda *_: self.ours.arrays(*self.arrays), 1 / 1.5)}
         jax_ones = import_module("jax.numpy").ones
         yield from self.beside_nanobind("Views", self.views)
-        yield from compare_calls("Views", self.views, self.ours.arrays, ndarrays)
+        yield from self.beside_ndarrays("Views", self.views, self.ours.arrays)
+        readonly = [bridge.view(array, readonly=True) for array in self.arrays]
+        yield from self.beside_nanobind("read-only Views", readonly, "inputs")
+        yield from self.beside_ndarrays("read-only Views", readonly, self.ours.inputs)
         yield from self.beside_nanobind("ndarray subclasses", [x.view(Subclass) for x in self.arrays])
         yield from self.beside_nanobind("memoryviews", [memoryview(x.data) for x in self.arrays])
         yield from self.beside_nanobind("jax arrays", [jax_ones((5, 2)) for _ in range(3)], "inputs")

@@ -41,16 +41,25 @@ class Row:
         return cls(what, theirs, unit, our_cost, their_cost, ratio, low, high, aim)
 
 
+def timer_of(function: Callee, arguments: Sequence[object]) -> timeit.Timer:
+    """Times `function(*arguments)`, in CPU time."""
+    names = [f"x{i}" for i in range(len(arguments))]
+    setup = f"f, {', '.join(names)} = F, *X"
+    return timeit.Timer(f"f({', '.join(names)})", setup, time.process_time, {"F": function, "X": arguments})
+
+
 def compare_calls(
     what: str, arguments: Sequence[object], ours: Callee, theirs: dict[str, tuple[Callee, float | None]]
 ) -> list[Row]:
     """Time `ours(*arguments)` and the same call of each of the others in turn."""
-    names = [f"x{i}" for i in range(len(arguments))]
-    call = f"f({', '.join(names)})"
-    timers = [
-        timeit.Timer(call, f"f, {', '.join(names)} = F, *X", time.process_time, {"F": f, "X": arguments})
-        for f in (ours, *(f for f, _ in theirs.values()))
-    ]
+    timers = [timer_of(f, arguments) for f in (ours, *(f for f, _ in theirs.values()))]
+    return compare_timers(what, timers, [(name, aim) for name, (_, aim) in theirs.items()])
+
+
+def compare_timers(
+    what: str, timers: Sequence[timeit.Timer], theirs: Sequence[tuple[str, float | None]]
+) -> list[Row]:
+    """Run our timer and those of the others in turn; `theirs` has their names and aims."""
     counts = [max(1, round(ROUND_SECONDS / (timer.timeit(100) / 100))) for timer in timers]
     rounds = [
         [timer.timeit(count) / count * 1e9 for timer, count in zip(timers, counts, strict=True)]
@@ -58,7 +67,7 @@ def compare_calls(
     ]
     return [
         Row.of(what, name, "ns", [(costs[0], costs[i]) for costs in rounds], aim)
-        for i, (name, (_, aim)) in enumerate(theirs.items(), start=1)
+        for i, (name, aim) in enumerate(theirs, start=1)
     ]
 
 

@@ -41,7 +41,7 @@ endfunction()
 function(numpy_bridge_compile_in_three folder)
   set(base device dtype dtype_reasons error memory overlap self_overlap)
   set(call arguments/fast_path arguments/load import libraries/library libraries/numpy libraries/torch
-    libraries/torch_tensor protocols/dlpack python)
+    libraries/torch_tensor libraries/view protocols/dlpack python)
   file(GLOB_RECURSE rest RELATIVE ${folder}/engine CONFIGURE_DEPENDS ${folder}/engine/*.cpp)
   list(TRANSFORM rest REPLACE "\\.cpp$" "")
   list(REMOVE_ITEM rest ${base} ${call})

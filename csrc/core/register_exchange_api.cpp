@@ -46,14 +46,24 @@ int managed_tensor_from_object(void* object, dlpack::managed_tensor_versioned** 
     });
 }
 
+/// Consumers ask for bare tensors first, so this refusal is frequent, and throws nothing.
+void set_readonly_error() {
+    const py::object error =
+        python_exception({"DLPack", "readonly", "writable memory, as a bare DLTensor cannot say otherwise",
+                          "read-only memory", "ask for a managed tensor, which has a flag for it"});
+    PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
+}
+
 /// The tensor points into the View and has no read-only flag.
 int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
+    const py::handle x(static_cast<PyObject*>(object));
+    if (is_view(x.ptr()) && x.cast<const view&>().description().readonly) {
+        guarded(set_readonly_error);
+        return -1;
+    }
     return guarded([&] {
         const view& from = exportable(object);
         const memory& m = from.description();
-        if (m.readonly)
-            engine::refuse("DLPack", "readonly", "writable memory, as a bare DLTensor cannot say otherwise",
-                           "read-only memory", "ask for a managed tensor, which has a flag for it");
         *out = {m.data,
                 m.device,
                 m.ndim,

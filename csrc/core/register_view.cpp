@@ -6,6 +6,7 @@
 #include "register.hpp"
 #include "view.hpp"
 
+#include <numpy_bridge/libraries/view.hpp>
 #include <numpy_bridge/opaque.hpp>
 #include <numpy_bridge/protocols/array_interface.hpp>
 #include <numpy_bridge/protocols/buffer.hpp>
@@ -56,7 +57,8 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
 
 /// The view inside its Python object; null while that is being made.
 ///
-/// For the garbage collector, which must not take locks. Without the GIL it may visit an object that another thread is
+/// Calls nothing, as a look-up of pybind11's takes longer than the calls of `published`, and the garbage collector must
+/// not take locks. Without the GIL it may visit an object that another thread is
 /// still constructing, before pybind11 has initialised it, which needs a lock. All fields are zero until then.
 /// `py::detail::is_holder_constructed` would follow a null pointer.
 const view* finished_view(PyObject* self) noexcept {
@@ -64,6 +66,23 @@ const view* finished_view(PyObject* self) noexcept {
     const bool finished = instance->simple_layout && instance->simple_holder_constructed;
     return finished ? static_cast<const view*>(instance->simple_value_holder[0]) : nullptr;
 }
+
+PyObject* source_of_view(PyObject* self) noexcept {
+    const view* finished = finished_view(self);
+    return finished == nullptr ? nullptr : finished->source().ptr();
+}
+
+bool read_view(PyObject* self, engine::view_memory* out) noexcept {
+    const view* finished = finished_view(self);
+    if (finished == nullptr) return false;
+    const memory& m = finished->description();
+    if (m.device.type != device_type::cpu || m.type.id == dtype::opaque || m.type.order != byte_order::native)
+        return false;
+    *out = {m.data, info(m.type.id).dlpack, m.ndim, m.readonly ? 1 : 0, m.shape, m.strides};
+    return true;
+}
+
+engine::view_functions published = {nullptr, source_of_view, read_view};
 
 /// There is no tp_clear: a View never changes, so a cycle through it also runs through something that
 /// can be cleared, as with tuples.
@@ -135,8 +154,8 @@ void register_view(py::module_& module) {
     py::class_<view> type(module, "View", py::custom_type_setup(set_up_view_type), py::is_final(), class_doc);
     view_type = reinterpret_cast<PyTypeObject*>(type.ptr());
     engine::add_library(view_row);
-    type.attr("__numpy_bridge_origin__") =
-        engine::stolen(PyCapsule_New(reinterpret_cast<void*>(view_row.origin), engine::origin_capsule_name, nullptr));
+    published.type = view_type;
+    type.attr("__numpy_bridge_view__") = engine::stolen(PyCapsule_New(&published, engine::view_capsule_name, nullptr));
     type.def_property_readonly(
             "shape", described([](const memory& m) -> int_tuple { return engine::tuple_of(m.shape, m.ndim); }),
             "Extents, one an axis.")

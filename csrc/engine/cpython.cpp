@@ -98,8 +98,8 @@ NUMPY_BRIDGE_INLINE std::string name_of_type(PyTypeObject* type) {
 }
 
 NUMPY_BRIDGE_INLINE std::string package_of_type(PyTypeObject* type) {
-    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) { // named with its module, or built in
-        const std::string_view name = type->tp_name;
+    if (const char* path = name_of_static_type(type)) { // with the module, if it is not built in
+        const std::string_view name = path;
         return name.find('.') == std::string_view::npos ? std::string() : text_before_dot(name);
     }
     static interned_name attribute{nullptr};

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <thread>
 
+#include <numpy_bridge/cpython.hpp>
+
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {
@@ -71,6 +73,7 @@ NUMPY_BRIDGE_INLINE py::object called(py::handle callable, const py::tuple& argu
 }
 
 NUMPY_BRIDGE_INLINE std::string type_name(py::handle object) {
+    if (const char* name = name_of_static_type(Py_TYPE(object.ptr()))) return name;
     const py::handle type(type_of(object.ptr()));
     const std::string module = to_text(py::getattr(type, "__module__", py::str("")));
     const std::string name = to_text(py::getattr(type, "__qualname__", py::str("?")));

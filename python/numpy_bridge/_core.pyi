@@ -27,7 +27,7 @@ class View:
     """
     __contains__ = None
     __dlpack_c_exchange_api__: typing.ClassVar[typing.Any]
-    __numpy_bridge_origin__: typing.ClassVar[typing.Any]
+    __numpy_bridge_view__: typing.ClassVar[typing.Any]
     def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> numpy.typing.NDArray[typing.Any]:
         """
         The memory as an ndarray; NumPy calls this where PEP 3118 has no format for the dtype.

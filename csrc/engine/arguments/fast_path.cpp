@@ -3,6 +3,7 @@
 #include <numpy_bridge/arguments/load.hpp>
 #include <numpy_bridge/import.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
+#include <numpy_bridge/libraries/view.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -44,6 +45,16 @@ NUMPY_BRIDGE_INLINE memory describe_plain_table(const dlpack::tensor& t, dims& s
     return t.data != nullptr && is_plainly_valid(m) ? m : described_as(not_plain_at_all);
 }
 
+/// `lies_inside` for memory that is plainly valid: it has elements, and no bound overflows.
+inline bool plainly_lies_inside(const memory& m, storage_extent storage) noexcept {
+    std::int64_t low = 0, high = itemsize(m);
+    for (int i = 0; i < m.ndim; ++i) {
+        const std::int64_t reach = m.strides[i] * (m.shape[i] - 1);
+        (reach < 0 ? low : high) += reach;
+    }
+    return storage.size >= 0 && m.data + low >= storage.data && m.data + high <= storage.data + storage.size;
+}
+
 NUMPY_BRIDGE_INLINE memory describe_plain_tensor(const torch_library& torch, PyObject* x, const requirements& r,
                                                  dims& strides, engine::witness& seen) noexcept {
     if (!torch.layout.known() || (r.checked && may_be_packed(r.dtypes))) return described_as(not_plain_at_all);
@@ -59,7 +70,7 @@ NUMPY_BRIDGE_INLINE memory describe_plain_tensor(const torch_library& torch, PyO
     seen = engine::witness_of_storage(x, storage);
     if (!r.checked) return m;
     const bool ordinary = // the fast form of `check_tensor`
-        layout.is_ordinary(x) && engine::lies_inside(m, storage) && (!r.writable || layout.is_untracked(x));
+        layout.is_ordinary(x) && plainly_lies_inside(m, storage) && (!r.writable || layout.is_untracked(x));
     return ordinary ? m : described_as(not_plain_at_all);
 }
 
@@ -72,9 +83,22 @@ NUMPY_BRIDGE_INLINE memory describe_plain_subclass(PyObject* x, const requiremen
     return m;
 }
 
-/// An object with an exchange table, such as a View, that belongs to no known library.
+/// A View keeps its memory in place, so there is nothing to compare later.
+NUMPY_BRIDGE_INLINE memory describe_plain_view(const engine::view_functions& views, PyObject* x) noexcept {
+    engine::view_memory seen; // filled in by the View
+    if (!views.read(x, &seen)) return described_as(not_plain_at_all);
+    const auto id = from_dlpack(seen.type);
+    if (!id || seen.ndim < 0 || seen.ndim > max_ndim) return described_as(not_plain_at_all);
+    const memory m =
+        host_memory(seen.data, {*id, byte_order::native}, seen.readonly != 0, seen.ndim, seen.shape, seen.strides);
+    return is_plainly_valid(m) ? m : described_as(not_plain_at_all);
+}
+
+/// An object with an exchange table that belongs to no known library.
 NUMPY_BRIDGE_INLINE memory describe_by_table(PyObject* x, const requirements& r, dims& strides, engine::witness& seen) {
     const dlpack::exchange_api* api = engine::peek_exchange_api(Py_TYPE(x));
+    const engine::view_functions* views = api != nullptr ? engine::find_functions_of(x) : nullptr;
+    if (views != nullptr) return describe_plain_view(*views, x);
     const auto table = reinterpret_cast<std::uintptr_t>(api);
     const bool usable = api != nullptr && api->tensor_from_object != nullptr && !has_no_memory(x) &&
                         engine::has_own_class(x) && engine::find_library(x) == nullptr &&
@@ -109,6 +133,7 @@ NUMPY_BRIDGE_INLINE bool is_builtin_buffer(PyObject* x) noexcept {
 
 NUMPY_BRIDGE_INLINE memory describe_plain(PyObject* x, const requirements& r, scoped_buffer& buffer, dims& strides,
                                           engine::witness& seen) {
+    if (const engine::view_functions* views = engine::known_functions_of(x)) return describe_plain_view(*views, x);
     if (is_builtin_buffer(x))
         return buffer.take(x) ? describe_plain_buffer(buffer.view()) : described_as(not_plain_at_all);
     const torch_library* torch = torch_library::known();

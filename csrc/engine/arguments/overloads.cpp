@@ -148,7 +148,7 @@ NUMPY_BRIDGE_INLINE reasons reasons_of(const py::detail::function_call& call, co
 
 NUMPY_BRIDGE_INLINE void set_reasons(const py::detail::function_record& of, const reasons& why) {
     std::string text = title_of(of);
-    for (const std::string& reason : why) text += (&reason == &why.front() ? "" : "\n") + reason;
+    for (const std::string& reason : why) text.append(&reason == &why.front() ? "" : "\n").append(reason);
     set_type_error(text);
 }
 
@@ -179,7 +179,7 @@ NUMPY_BRIDGE_INLINE bool refuse_call(const py::detail::function_call& call, cons
     return true;
 }
 
-[[noreturn]] NUMPY_BRIDGE_INLINE void raise_refusal() { throw py::error_already_set(); }
+NUMPY_BRIDGE_INLINE py::error_already_set pending_refusal() { return {}; }
 
 } // namespace detail
 

@@ -12,7 +12,8 @@ namespace detail {
 
 /// "float64 (5, 2), strides (8, 40) bytes, read-only, on cuda:0": the properties of memory that requirements mention.
 NUMPY_BRIDGE_INLINE std::string words_for(const memory& m) {
-    std::string text = name_of(m) + " " + text_of(m.shape, m.ndim);
+    std::string text = name_of(m);
+    text.append(" ").append(text_of(m.shape, m.ndim));
     if (!is_c_contiguous(layout_of(m))) text += ", strides " + text_of(m.strides, m.ndim) + " bytes";
     if (m.readonly) text += ", read-only";
     if (m.device.type != device_type::cpu) text += ", on " + name_of(m.device);
@@ -141,7 +142,9 @@ NUMPY_BRIDGE_INLINE const char* call_that_copies(PyObject* x) {
 NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObject* x, const requirements& r,
                                           const std::string& name) {
     using cause = refused_argument::cause;
-    const std::string start = name + ": expected " + expectation(r) + "; got ";
+    std::string start;
+    start.reserve(256); // of most reasons
+    start.append(name).append(": expected ").append(expectation(r)).append("; got ");
     switch (refused.what) {
     case cause::no_memory:
     case cause::no_protocol:
@@ -150,8 +153,9 @@ NUMPY_BRIDGE_INLINE std::string words_for(const refused_argument& refused, PyObj
         return start + engine::type_name(x) + ", which supports no protocol for sharing memory";
     case cause::mismatch: {
         const std::string remedy = remedies(r, refused.found, engine::spelling_of(x), name);
-        return start + words_for(refused.found) + unseen_faults(r, refused.found) + ", a " + engine::type_name(x) +
-               (remedy.empty() ? "" : "; " + remedy);
+        start.append(words_for(refused.found)).append(unseen_faults(r, refused.found));
+        start.append(", a ").append(engine::type_name(x)).append(remedy.empty() ? "" : "; ").append(remedy);
+        return start;
     }
     case cause::refusal:
         break;

@@ -6,6 +6,7 @@
 #include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/libraries/numpy.hpp>
 #include <numpy_bridge/libraries/torch_tensor.hpp>
+#include <numpy_bridge/libraries/view.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -29,15 +30,8 @@ NUMPY_BRIDGE_INLINE PyObject* origin_of(PyObject* x) {
     if (PyMemoryView_Check(x) != 0) return exporter_of(x);
     if (PyTuple_CheckExact(x) && PyTuple_Size(x) == 2) return PyTuple_GetItem(x, 1); // of `to_numpy(tensor)`
     if (const library* known = find_library(x)) return known->origin != nullptr ? known->origin(x) : nullptr;
-    static interned_name storage{nullptr};
-    PyObject* name = interned(storage, "__numpy_bridge_origin__");
-#ifdef Py_GIL_DISABLED // else the reference might be lost meanwhile
-    const py::object published = optional_attribute(reinterpret_cast<PyObject*>(Py_TYPE(x)), name);
-#else
-    const auto published = py::reinterpret_borrow<py::object>(look_up(Py_TYPE(x), name));
-#endif
-    if (!published || PyCapsule_IsValid(published.ptr(), origin_capsule_name) == 0) return nullptr;
-    return reinterpret_cast<origin_function>(PyCapsule_GetPointer(published.ptr(), origin_capsule_name))(x);
+    const view_functions* views = find_functions_of(x);
+    return views != nullptr ? views->origin(x) : nullptr;
 }
 
 NUMPY_BRIDGE_INLINE void add_library(const library& row) {

@@ -10,6 +10,7 @@
 
 #include <numpy_bridge/cpython.hpp>
 #include <numpy_bridge/dtype_reasons.hpp>
+#include <numpy_bridge/libraries/view.hpp>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
@@ -239,8 +240,9 @@ NUMPY_BRIDGE_INLINE void note_writes(PyObject* const* written, std::size_t count
     if (torch == nullptr) return;
     for (std::size_t i = 0; i < count; ++i) {
         PyObject* x = written[i];
-        if (x == nullptr) continue;
-        if (numpy_row().is_mine(x)) x = numpy_row().origin(x);                               // most often null
+        if (x == nullptr || (torch->is_exact_tensor(x) && torch->layout.count_write(x))) continue;
+        if (const view_functions* views = known_functions_of(x)) x = views->origin(x);
+        if (x != nullptr && numpy_row().is_mine(x)) x = numpy_row().origin(x);               // most often null
         if (x == nullptr || (torch->is_tensor(x) && torch->layout.count_write(x))) continue; // calls nothing
         const py::error_scope keeps_what_is_raised;
         try {

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import mmap
 import sys
+import textwrap
 import weakref
 from collections.abc import Callable
 from types import ModuleType
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
-from support import needs_ml_dtypes, needs_torch
+from support import needs_ml_dtypes, needs_torch, run_python
 
 try:
     import torch
@@ -55,6 +56,8 @@ WRITABLE: dict[str, Callable[[], Any]] = {
     "View": lambda: bridge.view(np.zeros(6, np.float32)),
     "View of a strided array": lambda: bridge.view(np.zeros((6, 2), np.float32)[:, 1]),
     "View of a mmap": lambda: bridge.view(memoryview(_mmap()).cast("f")),
+    "View of a reversed array": lambda: bridge.view(np.zeros(6, np.float32)[::-1]),
+    "part of a View": lambda: bridge.view(np.zeros((6, 2), np.float32))[:, 1],
     "DLPack capsule": _capsule_producer,
     "tensor": lambda: torch.zeros(6),
     "strided tensor": lambda: torch.zeros(6, 2)[:, 1],
@@ -204,6 +207,49 @@ def test_views_of_read_only_and_of_other_memory(extension: ModuleType) -> None:
             extension.writable(bridge.view(fixed))
         with pytest.raises(TypeError, match="expected float32, CPU; got float64"):
             extension.float32(bridge.view(x.astype(float)))
+
+
+VIEWS_THAT_DO_NOT_FIT = {
+    "byte order": (np.zeros(3, ">f4"), "got >f4"),
+    "alignment": (np.zeros(13, np.uint8)[1:].view(np.float32), "misaligned"),
+    "strides": (np.zeros(4, "u1,f4,u1")["f1"], "strides"),
+    "records": (np.zeros(3, "i2,i2"), r"numpy_bridge\.\S*View"),
+    "times": (np.zeros(3, "M8[s]"), r"numpy_bridge\.\S*View"),
+}
+
+
+@pytest.mark.parametrize(("array", "reason"), VIEWS_THAT_DO_NOT_FIT.values(), ids=VIEWS_THAT_DO_NOT_FIT)
+def test_views_of_memory_that_functions_cannot_use(
+    extension: ModuleType, array: np.ndarray[Any, Any], reason: str
+) -> None:
+    for _ in range(2):
+        for function in (extension.float32, extension.writable):
+            with pytest.raises(TypeError, match=reason):
+                function(bridge.view(array))
+
+
+def test_views_of_one_element_and_of_none(extension: ModuleType) -> None:
+    assert extension.float32(bridge.view(np.zeros((), np.float32))) == 1
+    assert extension.float32(bridge.view(np.zeros((0, 3), np.float32))) == 0
+
+
+def test_views_of_another_version_come_in_by_their_protocols(extension: ModuleType) -> None:
+    """A module must not need what the type of Views publishes for it."""
+    run_python(
+        textwrap.dedent(
+            f"""
+        import importlib.util, numpy as np, numpy_bridge
+        spec = importlib.util.spec_from_file_location({extension.__name__!r}, {extension.__file__!r})
+        extension = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(extension)
+        del numpy_bridge.View.__numpy_bridge_view__
+        x = np.zeros(3, np.float32)
+        extension.fill(numpy_bridge.view(x), 7)
+        assert x.tolist() == [7] * 3
+        assert extension.float32(numpy_bridge.view(x, readonly=True)) == 3
+        """
+        )
+    )
 
 
 def test_lists_of_arrays(extension: ModuleType) -> None:

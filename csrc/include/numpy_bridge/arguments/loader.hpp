@@ -88,7 +88,7 @@ private:
         std::size_t accepted = 0;
         if (((std::get<I>(casters_).load(call.args[I], call.args_convert[I]) && ++accepted > 0) && ...)) return true;
         const argument_of_call arguments[] = {described<Args>(std::get<I>(casters_))...};
-        if (refuse_call(call, arguments, accepted)) raise_refusal();
+        if (refuse_call(call, arguments, accepted)) throw pending_refusal();
         return false;
     }
 

@@ -20,9 +20,9 @@ namespace detail {
 /// a function without overloads, is final.
 bool refuse_call(const py::detail::function_call& call, const argument_of_call* arguments, std::size_t accepted);
 
-/// Raises the error that `refuse_call` has set. Another exception than this one would be thrown again by each of
-/// pybind11's translators, and from further down it would pass more frames: half the time of a refusal.
-[[noreturn]] void raise_refusal();
+/// The error that `refuse_call` has set, to be thrown. Another exception than this one would be thrown again by each of
+/// pybind11's translators, and from further down it would pass more frames: unwinding is more than half of a refusal.
+py::error_already_set pending_refusal();
 
 } // namespace detail
 

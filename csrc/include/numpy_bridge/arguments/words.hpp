@@ -16,8 +16,9 @@ namespace detail {
 class fixed_text {
 public:
     constexpr fixed_text& operator<<(std::string_view more) noexcept {
-        for (const char c : more)
-            if (size_ < text_.size()) text_[size_++] = c;
+        const std::size_t room = text_.size() - size_, count = more.size() < room ? more.size() : room;
+        for (std::size_t i = 0; i < count; ++i) text_[size_ + i] = more[i];
+        size_ += count;
         return *this;
     }
     constexpr fixed_text& operator<<(std::uint64_t number) noexcept {

@@ -39,9 +39,6 @@ inline constexpr dialect spelled_for_others = {"np.",
 /// Returns the object that `x` has its memory from, borrowed; null if there is none. Runs no Python code.
 using origin_function = PyObject* (*)(PyObject* x);
 
-/// A type may publish its function to other modules, in a capsule of this name as `__numpy_bridge_origin__`. View does.
-inline constexpr const char* origin_capsule_name = "numpy_bridge.origin";
-
 /// A library with an importer of its own.
 struct library {
     const char* name;
