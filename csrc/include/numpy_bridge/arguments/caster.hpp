@@ -41,7 +41,7 @@ template <class Spec> class argument_caster {
     static_assert(borrows || wanted.checked, "shared arguments are always checked");
 
 public:
-    argument_caster() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
+    argument_caster() {} // NOLINT(modernize-use-equals-default): or tuples of casters would fill it all with zeros
 
     bool load(py::handle x, bool convert) {
         if constexpr (wanted.record) wanted.record.dtype(); // raises if it is not registered

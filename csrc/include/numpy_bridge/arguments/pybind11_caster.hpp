@@ -26,6 +26,8 @@ template <class Spec> constexpr auto pybind11_name(const optional_argument_caste
 
 /// An array, or an array or None, that is an argument of its own.
 template <class Caster> struct pybind11_argument : Caster {
+    pybind11_argument() {} // NOLINT(modernize-use-equals-default): pybind11's loader would fill it all with zeros
+
     static constexpr auto name = pybind11_name(static_cast<const Caster*>(nullptr));
 };
 
