@@ -190,12 +190,13 @@ bool add_value(call_key& key, PyObject* value) {
 
 /// Adds the other arguments; false if they may be anything.
 bool add_options(call_key& key, const call_facts& facts, PyObject* options) {
-    if (options == nullptr || facts.registry) return true; // there they are tables of functions
-    if (facts.own_lines) {                                 // two of them count
+    if (options == nullptr || facts.registry) return key.add(0), true; // there they are tables of functions
+    if (facts.own_lines) {                                             // two of them count
         const py::object out = engine::dict_entry(options, "out"), copy = engine::dict_entry(options, "copy");
         key.add(copy.ptr() == Py_True ? 1 : 0);
         return !out || out.is_none();
     }
+    key.add(static_cast<std::uintptr_t>(PyDict_GET_SIZE(options)));
     for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(options)) {
         key.add_text(name); // some names are made for each call
         if (!add_value(key, value.ptr())) return false;

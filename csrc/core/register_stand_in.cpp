@@ -15,6 +15,7 @@
 
 #include <structmember.h>
 
+#include "fast_function.hpp"
 #include "known_calls.hpp"
 #include "unwatched.hpp"
 
@@ -32,7 +33,7 @@ struct stand_in {
     PyObject* known;    ///< KnownCalls; null if each call is judged by itself
     known_calls* calls; ///< the same
     const call_facts* facts;
-    bool silences; ///< whether calls inside a call are not reported
+    bool silences; ///< whether it is one of the calls that are not reported inside another, see `unwatched_here`
     PyObject* attributes;
     PyObject* references; ///< weak ones
 };
@@ -203,7 +204,8 @@ PyObject* call_and_report(PyObject* object, PyObject* const* given, std::size_t 
     return engine::call_or_wait([=]() -> PyObject* {
         const stand_in& self = *as_stand_in(object);
         const vector_call made{given, flagged, names};
-        if (unwatched_here || (self.calls != nullptr && !self.calls->listening.load(std::memory_order_relaxed)))
+        if ((unwatched_here && self.silences) ||
+            (self.calls != nullptr && !self.calls->listening.load(std::memory_order_relaxed)))
             return PyObject_Vectorcall(self.original, given, flagged, names);
         if (self.calls == nullptr) return call_and_judge(self, made);
         PyObject* source = source_of(self, made);
@@ -304,44 +306,59 @@ PyTypeObject* new_type(bool binds) {
 PyTypeObject* binding = nullptr; // these are written once, when the module is made
 PyTypeObject* plain = nullptr;
 
-PyObject* new_reference_or_null(const py::object& x) { return x.is_none() ? nullptr : Py_NewRef(x.ptr()); }
+constexpr signature<7> stand_in_signature{
+    "stand_in", 3, {"original", "before", "after", "known", "call", "receiver", "silences"}};
 
-py::object make(const py::object& original, const py::object& before, const py::object& after, const py::object& known,
-                const py::object& call, const py::object& receiver, bool silences) {
-    auto* calls = known.cast<known_calls*>(); // null for None
-    const call_facts* facts = calls == nullptr ? nullptr : &calls->facts_of(call);
-    PyTypeObject* type = Py_TYPE(original.ptr())->tp_descr_get != nullptr ? binding : plain;
+/// A new reference to an argument; null if it is None or was not given.
+PyObject* new_reference_or_null(PyObject* x) { return x == nullptr || Py_IsNone(x) ? nullptr : Py_NewRef(x); }
+
+py::object make(const arguments<7>& given) {
+    const auto& [original, before, after, known, call, receiver, silences] = given;
+    auto* calls = known == nullptr ? nullptr : py::handle(known).cast<known_calls*>(); // null for None
+    const call_facts* facts = calls == nullptr ? nullptr : &calls->facts_of(call == nullptr ? Py_None : call);
+    const bool is_silent = is_true(silences, true);
+    PyTypeObject* type = Py_TYPE(original)->tp_descr_get != nullptr ? binding : plain;
     auto* self = reinterpret_cast<stand_in*>(PyType_GenericAlloc(type, 0));
     if (self == nullptr) throw py::error_already_set();
     self->call = call_and_report;
-    self->original = Py_NewRef(original.ptr());
-    self->before = Py_NewRef(before.ptr());
-    self->after = Py_NewRef(after.ptr());
+    self->original = Py_NewRef(original);
+    self->before = Py_NewRef(before);
+    self->after = Py_NewRef(after);
     self->receiver = new_reference_or_null(receiver);
     self->known = new_reference_or_null(known);
     self->calls = calls;
     self->facts = facts;
-    self->silences = silences;
+    self->silences = is_silent;
     return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(self));
 }
+
+constexpr const char* stand_in_doc =
+    R"(stand_in(original, before, after, *, known=None, call=None, receiver=None, silences=True)
+--
+
+stand_in(original: object, before: object, after: object, *, known: object = None, call: object = None, receiver: object = None, silences: bool = True) -> object
+
+An object to be called instead of `original`, which binds as it does and has its attributes.
+
+A call is before(arguments, keywords), the original's own, and unless that returned None or the call failed
+after(noted, result, seconds), with what it returned. What that returns, if not None, is raised. There are no frames
+between those of the caller and those of the three. If it `silences`, calls inside it are not reported, nor is it itself
+inside such a call.
+
+With `known`, the KnownCalls, and `call`, the row of the table, calls that are known are counted there. Others are given
+to `after`, which gets the argument and the options, and `before` is asked about capsules only. `receiver` is the object
+that a method is bound to.
+)";
 
 } // namespace
 
 void register_stand_in(py::module_& module) {
     binding = new_type(true);
     plain = new_type(false);
-    module.def("stand_in", make, py::arg("original"), py::arg("before"), py::arg("after"), py::kw_only(),
-               py::arg("known") = py::none(), py::arg("call") = py::none(), py::arg("receiver") = py::none(),
-               py::arg("silences") = true,
-               R"(An object to be called instead of `original`, which binds as it does and has its attributes.
-
-A call is before(arguments, keywords), the original's own, and unless that returned None or the call failed
-after(noted, result, seconds), with what it returned. What that returns, if not None, is raised. There are no frames
-between those of the caller and those of the three. While the original runs, no other call is reported, if it `silences`.
-
-With `known`, the KnownCalls, and `call`, the row of the table, calls that are known are counted there. Others are given
-to `after`, which gets the argument and the options, and `before` is asked about capsules only. `receiver` is the object
-that a method is bound to.)");
+    static PyMethodDef methods[] = {
+        fast_method("stand_in", fast_function<stand_in_signature, make>, stand_in_doc), // one is made for some calls
+        {nullptr, nullptr, 0, nullptr}};
+    if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw py::error_already_set();
 }
 
 } // namespace numpy_bridge

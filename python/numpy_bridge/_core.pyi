@@ -535,13 +535,16 @@ def shares_memory(a: Shareable, b: Shareable, *, tree: typing.Literal[False] = F
     """
 @typing.overload
 def shares_memory(a: typing.Any, b: typing.Any, *, tree: bool | str) -> bool: ...
-def stand_in(original: typing.Any, before: typing.Any, after: typing.Any, *, known: typing.Any = None, call: typing.Any = None, receiver: typing.Any = None, silences: bool = True) -> typing.Any:
+def stand_in(original: typing.Any, before: typing.Any, after: typing.Any, *, known: KnownCalls | None = None, call: typing.Any = None, receiver: typing.Any = None, silences: bool = True) -> typing.Any:
     """
+    stand_in(original: object, before: object, after: object, *, known: object = None, call: object = None, receiver: object = None, silences: bool = True) -> object
+    
     An object to be called instead of `original`, which binds as it does and has its attributes.
     
     A call is before(arguments, keywords), the original's own, and unless that returned None or the call failed
     after(noted, result, seconds), with what it returned. What that returns, if not None, is raised. There are no frames
-    between those of the caller and those of the three. While the original runs, no other call is reported, if it `silences`.
+    between those of the caller and those of the three. If it `silences`, calls inside it are not reported, nor is it itself
+    inside such a call.
     
     With `known`, the KnownCalls, and `call`, the row of the table, calls that are known are counted there. Others are given
     to `after`, which gets the argument and the options, and `before` is asked about capsules only. `receiver` is the object

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -271,6 +272,9 @@ FORKS = """
 import os, sys
 import numpy as np, torch
 array = np.ones(3)
+class Ending:
+    def __array__(self, *_, **__):
+        os._exit(0)
 def convert(times):
     for _ in range(times):
         torch.from_numpy(array)
@@ -278,14 +282,15 @@ convert(100)
 child = os.fork()
 convert(10)
 if child == 0:
-    sys.exit()
+    END
 os.waitpid(child, 0)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_what_a_parent_has_counted_is_not_counted_by_its_child(tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text(FORKS)
+@pytest.mark.parametrize("end", ["sys.exit()", "os._exit(0)", "np.asarray(Ending())"])
+def test_what_a_parent_has_counted_is_not_counted_by_its_child(end: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(FORKS.replace("END", end))
     command = [sys.executable, "-m", "numpy_bridge", "audit", "--json", "found.json", "program.py"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     found = [
@@ -376,3 +381,12 @@ def test_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
             np.asarray(np.zeros((1, 1, n + 2, 3)).T)
         assert len(installation.dispatcher.known) <= 3
     assert (len(log), len(installation.dispatcher.known)) == (8, 0)
+
+
+@pytest.mark.usefixtures("forget")
+def test_the_traceback_of_a_copy_at_an_own_line_ends_there(tmp_path: Path) -> None:
+    convert = compiled("x.astype(np.float32)", tmp_path)
+    for _ in range(2):
+        with bridge.no_copies(), pytest.raises(bridge.HiddenCopyError) as caught:
+            convert(F4, None)
+        assert [Path(each.filename).name for each in traceback.extract_tb(caught.tb)][1:] == ["line.py"]
