@@ -26,7 +26,7 @@ _COPIES = ("aten::copy_", "aten::clone", "aten::cat", "aten::stack")
 
 
 def under_scalene(program: Path, file: Path) -> list[str]:
-    return [sys.executable, "-m", "scalene", "run", "--outfile", str(file), str(program)]
+    return [sys.executable, "-m", "scalene", "run", "--memory", "--outfile", str(file), str(program)]
 
 
 def under_memray(program: Path, file: Path) -> list[str]:
@@ -56,8 +56,10 @@ def of_audit(file: Path, program: Path) -> str:
 
 def of_scalene(file: Path, program: Path) -> str:
     files = json.loads(file.read_text()).get("files", {})
-    lines = [line for each in files.values() for line in each["lines"] if line.get("n_copy_mb_s")]
-    return f"{len(lines)} lines with a rate of copying"
+    lines = [line for each in files.values() for line in each["lines"]]
+    copying = sum(bool(line.get("n_copy_mb_s")) for line in lines)
+    allocating = [line["n_malloc_mb"] for line in lines if line.get("n_malloc_mb")]
+    return f"{copying} lines that copy, {len(allocating)} that allocate {sum(allocating):,.0f} MiB"
 
 
 def of_memray(file: Path, program: Path) -> str:

@@ -17,6 +17,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     numpy_bridge::register_capsule(module);
     numpy_bridge::register_convert(module);
     numpy_bridge::register_describe(module);
+    numpy_bridge::register_known_calls(module);
     numpy_bridge::register_operations(module);
     numpy_bridge::register_overlap(module);
     numpy_bridge::register_pointer(module);

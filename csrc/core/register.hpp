@@ -9,6 +9,7 @@ void register_capsule(pybind11::module_& module);
 void register_convert(pybind11::module_& module);
 void register_describe(pybind11::module_& module);
 void register_exchange_api(pybind11::module_& module);
+void register_known_calls(pybind11::module_& module);
 void register_operations(pybind11::module_& module);
 void register_overlap(pybind11::module_& module);
 void register_pointer(pybind11::module_& module);

@@ -44,6 +44,7 @@ PyObject* call_and_report(PyObject* self, PyObject* arguments, PyObject* keyword
             [=] { return PyObject_CallFunctionObjArgs(listener, self, arguments, given, result, nullptr); });
         Py_DECREF(listener);
     }
+    if (answer != nullptr && !Py_IsNone(answer)) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(answer)), answer);
     Py_XDECREF(answer);
     if (PyErr_Occurred() != nullptr) Py_CLEAR(result);
     return result;
@@ -78,10 +79,10 @@ void unwatch_calls() {
 
 void register_watch(py::module_& module) {
     current = py::dict().release().ptr();
-    module.def(
-        "watch_calls", watch_calls, py::arg("type"), py::arg("listener"),
-        "Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of "
-        "an earlier listener. An exception of the listener is the call's. One type can be watched in a process.");
+    module.def("watch_calls", watch_calls, py::arg("type"), py::arg("listener"),
+               "Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of "
+               "an earlier listener. What the listener raises is the call's exception, and so is what it returns "
+               "instead of None. One type can be watched in a process.");
     module.def("unwatch_calls", unwatch_calls, "Remove the listener.");
 }
 

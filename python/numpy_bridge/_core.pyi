@@ -9,7 +9,7 @@ import torch
 from numpy_bridge.typing import CudaStream, Shareable
 _Scalar = typing.TypeVar('_Scalar', bound=numpy.generic)
 _Memory = typing.TypeVar('_Memory', bound=Shareable)
-__all__: list[str] = ['Mapping', 'SharedBlock', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'convert_each', 'copy_', 'describe', 'from_pointer', 'is_all_or_nothing', 'is_leaf', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'stand_in', 'to_numpy', 'to_torch', 'unfamiliar_kinds', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
+__all__: list[str] = ['KnownCalls', 'Mapping', 'SharedBlock', 'ThisThread', 'View', 'add_', 'ask_protocols', 'capsule_address', 'check_on_device', 'convert_each', 'copy_', 'describe', 'from_pointer', 'is_all_or_nothing', 'is_leaf', 'may_share_memory', 'reads_tensors_fast', 'shared_block', 'shares_memory', 'stand_in', 'this_thread', 'to_numpy', 'to_torch', 'unfamiliar_kinds', 'unwatch_calls', 'values_of', 'view', 'watch_calls']
 class View:
     """
     A share of one block of memory, which supports every protocol.
@@ -188,6 +188,52 @@ class View:
         Steps between neighbours along each axis, in bytes.
         """
     def __buffer__(self, flags: int, /) -> memoryview: ...
+class ThisThread:
+    """
+    The state of the thread that asks.
+    """
+    @property
+    def unwatched(self) -> bool:
+        """
+        Whether audits report no calls of this thread.
+        """
+    @unwatched.setter
+    def unwatched(self, arg1: bool) -> None:
+        ...
+class KnownCalls:
+    """
+    Conversions that are made again, so that they need not be judged again.
+    """
+    def __init__(self, is_own: typing.Any) -> None:
+        """
+        `is_own` tells of a file name whether it holds code of the program.
+        """
+    def __len__(self) -> int:
+        ...
+    def look_up(self, call: typing.Any, options: typing.Any, source: typing.Any, result: typing.Any, frame: typing.Any, seconds: typing.SupportsFloat | typing.SupportsIndex) -> typing.Any:
+        """
+        NotImplemented for a call that has to be judged; None for one that was counted, or is never reported; else the conversion that it is one more of, and its bytes.
+        """
+    def remember(self, call: typing.Any, options: typing.Any, source: typing.Any, result: typing.Any, frame: typing.Any, conversion: typing.Any, generation: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Keep the conversion, or None, that a call was judged to be. Calls like it are counted from now on, if the generation is the one that runs.
+        """
+    def start_generation(self) -> int:
+        """
+        Count no more calls until they are remembered in the generation that begins, which is returned.
+        """
+    def take(self, forget: bool = False) -> list[tuple[typing.Any, int, int, float]]:
+        """
+        Take what was counted: (conversion, times, bytes, seconds) for each; with `forget` all that is known.
+        """
+    @property
+    def listening(self) -> bool:
+        """
+        Whether anything listens.
+        """
+    @listening.setter
+    def listening(self, arg1: bool) -> None:
+        ...
 class Mapping:
     """
     Pages of a file, mapped until the last user lets go.
@@ -489,12 +535,20 @@ def shares_memory(a: Shareable, b: Shareable, *, tree: typing.Literal[False] = F
     """
 @typing.overload
 def shares_memory(a: typing.Any, b: typing.Any, *, tree: bool | str) -> bool: ...
-def stand_in(original: typing.Any, before: typing.Any, after: typing.Any) -> typing.Any:
+def stand_in(original: typing.Any, before: typing.Any, after: typing.Any, *, known: KnownCalls | None = None, call: typing.Any = None, receiver: typing.Any = None, silences: bool = True) -> typing.Any:
     """
+    stand_in(original: object, before: object, after: object, *, known: object = None, call: object = None, receiver: object = None, silences: bool = True) -> object
+    
     An object to be called instead of `original`, which binds as it does and has its attributes.
     
-    A call is before(arguments, keywords), the original's own, and unless that returned None after(noted, result, returned),
-    with what it returned. There are no frames between those of the caller and those of the three.
+    A call is before(arguments, keywords), the original's own, and unless that returned None or the call failed
+    after(noted, result, seconds), with what it returned. What that returns, if not None, is raised. There are no frames
+    between those of the caller and those of the three. If it `silences`, calls inside it are not reported, nor is it itself
+    inside such a call.
+    
+    With `known`, the KnownCalls, and `call`, the row of the table, calls that are known are counted there. Others are given
+    to `after`, which gets the argument and the options, and `before` is asked about capsules only. `receiver` is the object
+    that a method is bound to.
     """
 @typing.overload
 def to_numpy(x: numpy.typing.NDArray[_Scalar], *, copy: bool | None = False, dims: str | None = None, tree: typing.Literal[False] = False) -> numpy.typing.NDArray[_Scalar]:
@@ -675,6 +729,7 @@ def view(x: Shareable, *, readonly: bool = False, stream: CudaStream | None = No
 def view(x: typing.Any, *, readonly: bool = False, stream: CudaStream | None = None, tree: bool | str) -> typing.Any: ...
 def watch_calls(type: type, listener: typing.Any) -> None:
     """
-    Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of an earlier listener. An exception of the listener is the call's. One type can be watched in a process.
+    Call listener(self, arguments, keywords, result) after each call of an object of a C type, instead of an earlier listener. What the listener raises is the call's exception, and so is what it returns instead of None. One type can be watched in a process.
     """
 __version__: str = '0.1.0'
+this_thread: ThisThread

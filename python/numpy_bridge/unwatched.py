@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from numpy_bridge import _core
 
-class _ThisThread(threading.local):
-    """The state of each thread.
-
-    Parameters
-    ----------
-    unwatched : bool
-        True while audits report no calls of this thread.
-    """
-
-    unwatched = False
-
-
-this_thread = _ThisThread()
+this_thread = _core.this_thread
+"""The state of each thread: `unwatched` is True while audits report no calls of it."""
 
 
 @contextmanager

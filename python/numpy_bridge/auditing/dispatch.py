@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from numpy_bridge import _core
 from numpy_bridge.errors import HiddenCopyError
 from numpy_bridge.outcome import Outcome
 from numpy_bridge.unwatched import this_thread
@@ -16,28 +19,67 @@ from .judging.faster import faster
 from .judging.messages import Outgoing, judge_message
 from .judging.modes import is_tracing, torch_functions_disabled
 from .judging.operands import Operand, Trait
-from .judging.repeats import Key, key_of, nbytes_of, stays_in_library
 from .judging.verdict import Verdict, judge
-from .model import Conversion
-from .program.own_verdict import is_view, judge_own
+from .model import AuditLog, Conversion
+from .program.own_verdict import judge_own
 
 Listener = Callable[[Conversion, Any, Any], None]
-"""Gets a conversion, its argument and its result, and keeps neither of the two."""
+"""Gets a conversion, its argument and its result, and keeps neither of the two.
+
+A log gets conversions of one kind together, later and without the two. A listener with the attribute
+`only_hidden` gets, of calls that are made again, the hidden copies.
+"""
 
 _MOST = 4096
 """How many conversions are known at a time."""
 
 
 class Dispatcher:
-    """Passes conversions to listeners."""
+    """Passes conversions to listeners.
+
+    Attributes
+    ----------
+    known : KnownCalls
+        The calls that need not be judged again, and the number of those that no listener was told of so far.
+    """
 
     def __init__(self) -> None:
-        self.listeners: tuple[Listener, ...] = ()  # replaced as a whole: other threads read it without a lock
-        self._known: dict[Key, tuple[Conversion | None, Key]] = {}
+        self.known = _core.KnownCalls(_is_own)
+        self._state: tuple[tuple[Listener, ...], int] = ((), 0)  # replaced as a whole: read without a lock
+        self._settling = threading.RLock()
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """All listeners."""
+        return self._state[0]
+
+    @listeners.setter
+    def listeners(self, listeners: tuple[Listener, ...]) -> None:
+        generation = self.known.start_generation()  # from here on none is counted for those that leave
+        self.settle()
+        for each in listeners:
+            if isinstance(each, AuditLog):
+                each.settle = self.settle
+        self._state = listeners, generation
+        self.known.listening = bool(listeners)
+
+    def settle(self) -> None:
+        """Tell the listeners what was counted meanwhile."""
+        with self._settling:
+            self._tell(self.known.take())
 
     def forget(self) -> None:
-        """Forget the conversions that are known, and the code that made them."""
-        self._known.clear()
+        """Forget the calls that are known, and the code that made them."""
+        with self._settling:
+            self._tell(self.known.take(forget=True))
+
+    def begin_in_child(self) -> tuple[Listener, ...]:
+        """Return the listeners of the parent of a forked process, which also tells them what was counted."""
+        listeners = self.listeners
+        self._settling = threading.RLock()
+        self.known.take(forget=True)
+        self.listeners = ()
+        return listeners
 
     def report(
         self,
@@ -47,53 +89,69 @@ class Dispatcher:
         result: Any,
         frame: FrameType | None,
         seconds: float = 0.0,
-    ) -> None:
+    ) -> HiddenCopyError | None:
         """Judge one call, which took `seconds`, and notify the listeners.
 
-        Only a HiddenCopyError of a listener is raised.
+        Returns the error that the call has to raise, without the frames from here to the listener.
         """
-        __tracebackhide__ = True
-        listeners = self.listeners
+        listeners, generation = self._state
         if is_tracing():
-            return
+            return None
         this_thread.unwatched = True
         try:
             with torch_functions_disabled():
-                conversion = self._conversion(call, options, source, result, frame)
+                what = call, options, source, result, frame
+                found = self._look_up(*what, seconds)
+                if found is None:
+                    return None
+                conversion = _judged(*what) if found is NotImplemented else found[0].again(found[1])
+                counts = conversion is None or all(_only_counts(each, conversion) for each in listeners)
+                if counts or found is NotImplemented:
+                    self._remember(*what, conversion, generation if counts else 0)
                 if conversion is not None:
                     conversion.seconds = seconds
                     _notify(listeners, conversion, source, result)
         except HiddenCopyError as error:
-            raise error.with_traceback(None) from None  # without the frames from here to the listener
+            error.__cause__ = None  # and no context: the listener has raised it, not the program
+            return error.with_traceback(None)
         finally:
             this_thread.unwatched = False
+        return None
 
-    def _conversion(
-        self, call: Call, options: Mapping[str, Any], source: Any, result: Any, frame: FrameType | None
-    ) -> Conversion | None:
-        """Return the conversion that a call made, known or judged; None if there is none to report."""
-        if frame is not None and code_of(frame.f_code.co_filename) is not Code.USER:
-            if stays_in_library(call, source, result):
-                return None
-        elif call.own_lines and is_view(call, source, result):
-            return None
-        found = key_of(call, options, source, result, frame)
-        if found is None:
-            return _judged(call, options, source, result, frame)
-        key, kept = found
-        known = self._known.get(key)
-        if known is not None:
-            return known[0] and known[0].again(nbytes_of(source, result))
-        conversion = _judged(call, options, source, result, frame)
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[key] = conversion, kept
-        return conversion
+    def _look_up(self, *call_and_seconds: Any) -> Any:
+        try:
+            return self.known.look_up(*call_and_seconds)
+        except Exception:  # of an object that was asked
+            return NotImplemented
+
+    def _remember(self, *what_and_generation: Any) -> None:
+        if len(self.known) >= _MOST:
+            self.forget()
+        with suppress(Exception):  # of an object that was asked
+            self.known.remember(*what_and_generation)
+
+    def _tell(self, counted: Sequence[tuple[Conversion, int, int, float]]) -> None:
+        for conversion, times, nbytes, seconds in counted:
+            together = conversion.again(nbytes)
+            together.times, together.seconds = times, seconds
+            for listener in self.listeners:
+                if isinstance(listener, AuditLog):
+                    listener(together, None, None)
+
+
+def _is_own(file: str) -> bool:
+    return code_of(file) is Code.USER
+
+
+def _only_counts(listener: Listener, conversion: Conversion) -> bool:
+    """Whether a listener only counts conversions like this one, or does nothing with them."""
+    if isinstance(listener, AuditLog):
+        return True
+    return getattr(listener, "only_hidden", False) and not conversion.hidden
 
 
 def _notify(listeners: Sequence[Listener], conversion: Conversion, source: Any, result: Any) -> None:
     """Notify all listeners, and then raise the first error."""
-    __tracebackhide__ = True
     if len(listeners) == 1:
         listeners[0](conversion, source, result)
         return

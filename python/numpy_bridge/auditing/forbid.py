@@ -155,6 +155,8 @@ _entered: ContextVar[frozenset[object]] = ContextVar("numpy_bridge.no_copies", d
 class _Forbid:
     """Raises for hidden copies, and remembers the first error that it raised in another thread."""
 
+    only_hidden = True
+
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self.elsewhere: HiddenCopyError | None = None

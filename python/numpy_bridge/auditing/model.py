@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -182,6 +182,8 @@ class AuditLog:
         self._lock = threading.RLock()  # a signal handler may read a log that its thread writes to
         self._started = time.perf_counter()
         self._ended: float | None = None
+        self.settle: Callable[[], None] = lambda: None
+        """Brings what was counted elsewhere meanwhile."""
 
     def __call__(self, conversion: Conversion, source: object, result: object) -> None:
         """Count one conversion, as a listener."""
@@ -199,6 +201,7 @@ class AuditLog:
     @property
     def conversions(self) -> list[Conversion]:
         """All conversions."""
+        self.settle()
         with self._lock:
             return list(self._conversions.values())
 

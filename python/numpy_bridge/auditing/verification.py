@@ -50,6 +50,8 @@ class _Tally:
 class Verification:
     """A listener that checks hidden copies. Keeps their sources until the results die."""
 
+    only_hidden = True
+
     def __init__(self) -> None:
         self._tallies: dict[tuple[Any, ...], _Tally] = {}
         self._open: dict[object, tuple[weakref.ref[Any], Callable[[], None]]] = {}

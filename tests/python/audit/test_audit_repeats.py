@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import subprocess
+import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +20,7 @@ import pytest
 import numpy_bridge as bridge
 from numpy_bridge.auditing import dispatch
 from numpy_bridge.auditing.install.installation import installation
+from numpy_bridge.auditing.model import kind_of
 from numpy_bridge.auditing.program.rewriting import rewritten
 
 torch = pytest.importorskip("torch", reason="most of it is torch's")
@@ -127,9 +135,186 @@ def test_what_is_known_is_what_would_be_judged(
     convert = compiled(code, tmp_path)
     order = [*inputs, *inputs, *random.Random(0).sample(inputs, len(inputs))]
     known = reported(convert, order)
-    monkeypatch.setattr(dispatch, "key_of", lambda *_: None)
+    installation.dispatcher.forget()
+    monkeypatch.setattr(installation.dispatcher, "_look_up", lambda *_: NotImplemented)
+    monkeypatch.setattr(installation.dispatcher, "_remember", lambda *_: None)
     assert known == reported(convert, order)
     assert any(isinstance(each, dict) for each in known)
+
+
+def counted(convert: Callable[[Any, Any], Any], inputs: list[Any]) -> dict[Any, tuple[int, int]]:
+    """Return how often each kind of conversion was made, and the bytes."""
+    with bridge.audit() as log:
+        for each in inputs:
+            x, y = each if isinstance(each, tuple) and len(each) == 2 else (each, None)
+            with suppress(Exception):
+                convert(x, y)
+    return {kind_of(c): (c.times, c.nbytes) for c in log}
+
+
+@pytest.mark.parametrize(("code", "inputs"), FORMS, ids=[code for code, _ in FORMS])
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("forget")
+def test_what_is_counted_is_what_would_be_judged(
+    code: str, inputs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert = compiled(code, tmp_path)
+    order = [*inputs, *inputs, *random.Random(1).sample(inputs, len(inputs))]
+    found = counted(convert, order)
+    installation.dispatcher.forget()
+    monkeypatch.setattr(installation.dispatcher, "_look_up", lambda *_: NotImplemented)
+    monkeypatch.setattr(installation.dispatcher, "_remember", lambda *_: None)
+    assert found == counted(convert, order)
+    assert found
+
+
+@pytest.mark.usefixtures("forget")
+def test_an_array_that_changes_between_calls_at_one_line() -> None:
+    array, tensor = np.zeros((4, 4), "f4"), torch.zeros(4, 4)
+    with bridge.audit() as log:
+        for _ in range(2):
+            for change in (
+                lambda: None,
+                lambda: setattr(array.flags, "writeable", False),
+                lambda: setattr(array.flags, "writeable", True),
+                lambda: array.resize((2, 4), refcheck=False),
+                lambda: array.resize((4, 4), refcheck=False),
+                lambda: tensor.resize_(8),
+                lambda: tensor.resize_(4, 4),
+                lambda: tensor.t_(),
+                lambda: tensor.requires_grad_(),
+                lambda: tensor.requires_grad_(False),
+            ):
+                change()
+                np.ascontiguousarray(array), tensor.contiguous(), np.array(array)
+    found = {(c.call, c.outcome): (c.times, c.nbytes) for c in log}
+    assert found == {
+        ("np.ascontiguousarray", "shared"): (20, 2 * (9 * 64 + 32)),
+        ("np.array", "copied"): (20, 2 * (9 * 64 + 32)),
+        ("Tensor.contiguous", "shared"): (9, 7 * 64 + 2 * 32),
+        ("Tensor.contiguous", "copied"): (11, 11 * 64),
+    }
+
+
+@pytest.mark.usefixtures("forget")
+def test_two_calls_on_one_line() -> None:
+    same, other = torch.ones(3), torch.ones(5, dtype=torch.float64)
+    with bridge.audit() as log:
+        for _ in range(4):
+            same.float(), other.float()
+            first, second = same.float(), same.float()
+    first[0] = 7
+    assert second[0] == same[0] == 7
+    assert [(c.outcome, c.times, c.nbytes) for c in log] == [
+        *(("shared", 4, 48), ("copied", 4, 80)),
+        ("shared", 8, 96),
+    ]
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_log_that_is_read_meanwhile_and_one_inside_another() -> None:
+    array = np.ones(3)
+
+    def convert(times: int) -> None:
+        for _ in range(times):
+            torch.from_numpy(array)
+
+    with bridge.audit() as log:
+        convert(5)
+        assert (len(log), log.shared_bytes) == (5, 120)
+        with bridge.audit() as inner:
+            convert(3)
+        assert (len(log), len(inner)) == (8, 3)
+        with bridge.no_copies():
+            convert(2)
+        convert(1)
+    assert (len(log), len(inner), log.conversions[0].seconds > 0) == (11, 3, True)
+    convert(4)
+    assert (len(log), len(inner)) == (11, 3)
+
+
+@pytest.mark.usefixtures("forget")
+def test_each_of_equal_copies_is_forbidden() -> None:
+    array, caught = np.ones(3), 0
+    with bridge.audit() as log, bridge.no_copies():
+        for _ in range(5):
+            try:
+                torch.tensor(array)
+            except bridge.HiddenCopyError:
+                caught += 1
+    assert (caught, len(log)) == (5, 5)
+
+
+@pytest.mark.usefixtures("forget")
+def test_threads_are_counted_exactly_while_audits_begin_and_end() -> None:
+    threads, times, array = 4, 2000, np.ones(3)
+
+    def convert() -> None:
+        for _ in range(times):
+            torch.from_numpy(array), np.asarray(array), torch.as_tensor(array)
+
+    with bridge.audit() as log:
+        workers = [threading.Thread(target=convert) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        inner = 0
+        while any(worker.is_alive() for worker in workers):
+            with bridge.audit() as short:
+                assert len(log) <= 3 * threads * times
+            inner += len(short)
+        for worker in workers:
+            worker.join()
+    assert (len(log), log.shared_bytes) == (3 * threads * times, 24 * 3 * threads * times)
+    assert inner <= 3 * threads * times
+
+
+FORKS = """
+import os, sys
+import numpy as np, torch
+array = np.ones(3)
+class Ending:
+    def __array__(self, *_, **__):
+        os._exit(0)
+def convert(times):
+    for _ in range(times):
+        torch.from_numpy(array)
+convert(100)
+child = os.fork()
+convert(10)
+if child == 0:
+    END
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("end", ["sys.exit()", "os._exit(0)", "np.asarray(Ending())"])
+def test_what_a_parent_has_counted_is_not_counted_by_its_child(end: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(FORKS.replace("END", end))
+    command = [sys.executable, "-m", "numpy_bridge", "audit", "--json", "found.json", "program.py"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    found = [
+        c for line in json.loads((tmp_path / "found.json").read_text())["lines"] for c in line["conversions"]
+    ]
+    assert [(c["times"], c["nbytes"]) for c in found] == [(120, 120 * 24)]
+
+
+@pytest.mark.usefixtures("forget")
+def test_an_object_that_cannot_be_asked_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def look_up(self, *_: object) -> None:
+            raise RuntimeError("a question failed")
+
+        remember = look_up
+
+        def __len__(self) -> int:
+            return 0
+
+    with bridge.audit() as log, monkeypatch.context() as patch:
+        patch.setattr(installation.dispatcher, "known", Failing())
+        for _ in range(2):
+            torch.Tensor(np.ones(2, "f4"))
+    assert [(c.call, c.outcome, c.times) for c in log] == [("torch.Tensor", "shared", 2)]
 
 
 @pytest.mark.usefixtures("forget")
@@ -194,5 +379,14 @@ def test_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with bridge.audit() as log:
         for n in range(8):
             np.asarray(np.zeros((1, 1, n + 2, 3)).T)
-        assert len(installation.dispatcher._known) <= 3
-    assert (len(log), installation.dispatcher._known) == (8, {})
+        assert len(installation.dispatcher.known) <= 3
+    assert (len(log), len(installation.dispatcher.known)) == (8, 0)
+
+
+@pytest.mark.usefixtures("forget")
+def test_the_traceback_of_a_copy_at_an_own_line_ends_there(tmp_path: Path) -> None:
+    convert = compiled("x.astype(np.float32)", tmp_path)
+    for _ in range(2):
+        with bridge.no_copies(), pytest.raises(bridge.HiddenCopyError) as caught:
+            convert(F4, None)
+        assert [Path(each.filename).name for each in traceback.extract_tb(caught.tb)][1:] == ["line.py"]

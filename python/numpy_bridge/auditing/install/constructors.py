@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from numpy_bridge import _core
+from numpy_bridge.errors import HiddenCopyError
 from numpy_bridge.unwatched import this_thread
 
 from ..dispatch import Dispatcher
@@ -48,10 +49,9 @@ class Constructors:
 
     def _typed(
         self, kind: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any] | None, result: Any
-    ) -> None:
-        __tracebackhide__ = True
+    ) -> HiddenCopyError | None:
         name = f"{kind.__module__}.{kind.__name__}"
-        self._report(name, arguments, keywords or {}, result, sys._getframe().f_back)
+        return self._report(name, arguments, keywords or {}, result, sys._getframe().f_back)
 
     def _report(
         self,
@@ -60,30 +60,38 @@ class Constructors:
         keywords: Mapping[str, Any],
         result: Any,
         frame: FrameType | None,
-    ) -> None:
+    ) -> HiddenCopyError | None:
         """Report a conversion. Sizes, storages and tensors of the same type are none."""
-        __tracebackhide__ = True
         if this_thread.unwatched or not self._dispatcher.listeners:
-            return
+            return None
         call = _call(name)
         source, options = call.parts(arguments, keywords)
-        if source is not None and not isinstance(source, _no_data()):
-            self._dispatcher.report(call, options, source, result, frame)
+        if source is None or isinstance(source, _no_data()):
+            return None
+        return self._dispatcher.report(call, options, source, result, frame)
 
 
-def _init(report: Callable[..., None]) -> Callable[..., None]:
+def _init(report: Callable[..., HiddenCopyError | None]) -> Any:
     """Return an `__init__` for torch.Tensor that reports arguments and result of the constructor."""
 
     def __init__(self: Any, *arguments: Any, **keywords: Any) -> None:
-        __tracebackhide__ = True
         following = super(sys.modules["torch"].Tensor, self).__init__
-        outermost = type(self).__init__ is __init__  # rather than super().__init__(...) of a subclass
-        if not outermost or getattr(following, "__objclass__", None) is not object:
+        if not is_outermost(self) or getattr(following, "__objclass__", None) is not object:
             following(*arguments, **keywords)  # that of object takes any arguments if nothing overrides it
-        if outermost:
-            report("torch.Tensor", arguments, keywords, self, sys._getframe().f_back)
 
-    return __init__
+    def is_outermost(made: Any) -> bool:
+        """Whether no subclass has called it by ``super().__init__(...)``."""
+        return type(made).__init__ is watched
+
+    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any] | None:
+        return (arguments, keywords) if is_outermost(arguments[0]) else None
+
+    def after(noted: tuple[Any, Any], _result: object, _seconds: float) -> HiddenCopyError | None:
+        (made, *arguments), keywords = noted
+        return report("torch.Tensor", tuple(arguments), keywords, made, sys._getframe().f_back)
+
+    watched: Any = _core.stand_in(__init__, before, after, silences=False)
+    return watched
 
 
 @functools.cache

@@ -92,7 +92,7 @@ class Installation:
 
     def begin_in_child(self) -> None:
         """Replace all listeners in a forked process, such as a worker of a DataLoader."""
-        before, self._dispatcher.listeners = self._dispatcher.listeners, ()
+        before = self._dispatcher.begin_in_child()
         if before and self.listener_in_child is not None:
             self._dispatcher.listeners = (self.listener_in_child(),)
         elif before:

@@ -7,19 +7,15 @@ import functools
 import operator
 import sys
 from collections.abc import Callable, Mapping
-from time import perf_counter
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any, cast
 
-import numpy as np
-
 from numpy_bridge import _core
-from numpy_bridge.tensors import is_tensor
-from numpy_bridge.unwatched import this_thread, unwatched
+from numpy_bridge.errors import HiddenCopyError
+from numpy_bridge.unwatched import unwatched
 
 from ..dispatch import Dispatcher
 from ..judging.addresses import before_the_call
-from ..judging.call_site import Code, code_of
 from ..judging.calls import Call, Sends
 from ..judging.jax_rule import each_of
 from ..judging.messages import outgoing
@@ -31,54 +27,38 @@ def stand_in(call: Call, original: Callable[..., Any], dispatcher: Dispatcher) -
     It has no frame of its own: warnings and tracebacks have the line that made the call.
     """
 
-    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any, float] | None:
-        if this_thread.unwatched or not dispatcher.listeners:
+    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any] | None:
+        if not dispatcher.listeners:
             return None
         source, options = call.parts(arguments, keywords)
-        if call.stays and _is_of_library(call, source, sys._getframe().f_back):
-            return None
         if call.sends is Sends.NOTHING:
-            source = before_the_call(source)
-        else:
-            try:
-                with unwatched():
-                    source = outgoing(source, call.sends)
-            except Exception:  # properties of a subclass may raise, and the call may need none of them
-                return None
-            if source is None:
-                return None  # what happens in the call is watched
-        this_thread.unwatched = True
-        return source, options, perf_counter()
+            return before_the_call(source), options
+        try:
+            with unwatched():
+                source = outgoing(source, call.sends)
+        except Exception:  # properties of a subclass may raise, and the call may need none of them
+            return None
+        return None if source is None else (source, options)  # what happens in the call is watched
 
-    def after(noted: tuple[Any, Any, float], result: Any, returned: bool) -> None:
-        __tracebackhide__ = True  # pytest shows the line that made the call
-        seconds = perf_counter() - noted[2]
-        this_thread.unwatched = False
-        if returned:
-            source, options, _ = noted
-            frame = sys._getframe().f_back
-            if not call.trees:
-                dispatcher.report(call, options, source, result, frame, seconds)
-                return
-            found = list(each_of(call, source, result))
-            for part, given, made in found:
-                dispatcher.report(part, options, given, made, frame, seconds / len(found))
+    def after(noted: tuple[Any, Any], result: Any, seconds: float) -> HiddenCopyError | None:
+        source, options = noted
+        frame = sys._getframe().f_back
+        if not call.trees:
+            return dispatcher.report(call, options, source, result, frame, seconds)
+        found = list(each_of(call, source, result))
+        for part, given, made in found:
+            error = dispatcher.report(part, options, given, made, frame, seconds / len(found))
+            if error is not None:
+                return error
+        return None
 
-    watched: Any = _core.stand_in(original, before, after)
+    known = dispatcher.known if call.repeats else None
+    watched: Any = _core.stand_in(original, before, after, known=known, call=call)
     functools.update_wrapper(watched, original)
     watched.__module__ = getattr(original, "__module__", None)  # methods of C types have none
     watched._torchdynamo_inline = original  # torch.compile traces the original
     watched.__reduce_ex__ = _reduction(call, watched, original)
     return cast("Callable[..., Any]", watched)
-
-
-def _is_of_library(call: Call, source: Any, frame: FrameType | None) -> bool:
-    """Whether a library calls NumPy with an array, or torch with a tensor.
-
-    What it makes of it in the same library is never reported, so it need not be judged.
-    """
-    same = is_tensor(source) if call.module == "torch" else type(source) is np.ndarray
-    return same and frame is not None and code_of(frame.f_code.co_filename) is not Code.USER
 
 
 def _reduction(call: Call, watched: Any, original: Any) -> Callable[[int], str | tuple[Any, ...]]:

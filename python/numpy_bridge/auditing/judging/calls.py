@@ -79,6 +79,16 @@ class Call:
         """The name that must occur in a source line for the call to be attributed to it."""
         return self.function if self.registry else self.label.rpartition(".")[2]
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a call like one that was judged needs no judging: not if addresses decide, as for jax."""
+        return self.sends is Sends.NOTHING and self.module != "jax"
+
+    @property
+    def second_is_dtype(self) -> bool:
+        """Whether the argument after the one that is converted is the dtype."""
+        return self.module.endswith("numpy")
+
     def parts(
         self, arguments: tuple[object, ...], keywords: Mapping[str, object]
     ) -> tuple[object, Mapping[str, object]]:
@@ -90,7 +100,7 @@ class Call:
             return arguments[self.position], {}
         others = {name: value for name, value in keywords.items() if name != self.parameter}
         for place, value in enumerate(arguments[self.position + 1 :]):
-            is_dtype = place == 0 and self.module.endswith("numpy")
+            is_dtype = place == 0 and self.second_is_dtype
             others["dtype" if is_dtype else f"argument {place + 2}"] = value
         given = len(arguments) > self.position
         return (arguments[self.position] if given else keywords.get(self.parameter)), others

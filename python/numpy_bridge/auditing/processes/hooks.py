@@ -56,10 +56,10 @@ class Hooks:
     def _before_the_end(self, _arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> None:
         self._at_end()
 
-    def _note(self, command: list[str], process: Any, returned: bool) -> None:
+    def _note(self, command: list[str], process: Any, _seconds: float) -> None:
         """Note a Python that was started, so that its silence is found out."""
         program, *words = command
-        if returned and any(_PYTHON.fullmatch(Path(word).name) for word in (program, *words[:1])):
+        if any(_PYTHON.fullmatch(Path(word).name) for word in (program, *words[:1])):
             with suppress(OSError):
                 note = self._folder / f"{process}.spawned"
                 note.write_text(shlex.join(words)[:_MOST], encoding="utf-8", errors="replace")
@@ -83,7 +83,8 @@ def end_on_sigterm(at_end: Callable[[], None]) -> None:
 
 def _patch(module: Any, name: str, before: Callable[..., Any], after: Callable[..., Any]) -> Patch:
     original = getattr(module, name)
-    return Patch(module, name, original, _core.stand_in(original, before, after), inherited=False)
+    stand_in = _core.stand_in(original, before, after, silences=False)
+    return Patch(module, name, original, stand_in, inherited=False)
 
 
 def _command(arguments: tuple[Any, ...], _keywords: Mapping[str, Any]) -> list[str] | None:

@@ -24,11 +24,11 @@ _PATIENCE = 0.5
 """Seconds in which a Python that was started just now can announce itself."""
 
 
-class Part:
+class Part(AuditLog):
     """A listener that keeps the conversions of this process for `write`."""
 
     def __init__(self, folder: Path) -> None:
-        self._log = AuditLog()
+        super().__init__()
         self._file = folder / f"{os.getpid()}-{time.monotonic_ns()}"
         self._begun = False
 
@@ -38,14 +38,14 @@ class Part:
             self._begun = True
             with suppress(OSError):  # the audit has ended
                 self._file.with_suffix(".begun").touch()
-        self._log(conversion, source, result)
+        super().__call__(conversion, source, result)
 
     def write(self) -> None:
         """Write all conversions so far, in place of what was written before."""
         if self._begun:
             new = self._file.with_suffix(".new")
             with unwatched(), suppress(OSError):
-                new.write_bytes(pickle.dumps(self._log.conversions))
+                new.write_bytes(pickle.dumps(self.conversions))
                 new.replace(self._file.with_suffix(".part"))
 
 

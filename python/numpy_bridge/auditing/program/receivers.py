@@ -7,15 +7,15 @@ stand-in in C. So the call remains the program's own: its line, its frame, its e
 from __future__ import annotations
 
 import builtins
+import functools
+import operator
 import sys
 from collections.abc import Callable, Mapping
-from time import perf_counter
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from numpy_bridge import _core
+from numpy_bridge.errors import HiddenCopyError
 from numpy_bridge.unwatched import this_thread
 
 from ..install.installation import installation
@@ -24,8 +24,6 @@ from .copies import FUNCTIONS, ONLY_MOVING, PROPERTIES, SUBSCRIPT, calls_of, cal
 from .jitted import CALL, call_of, host_arrays
 from .own_verdict import has_arrays
 from .rewriting import WATCHED
-
-_BASIC = frozenset({int, slice, type(None), type(Ellipsis), str, np.int64})
 
 _dispatcher = installation.dispatcher
 
@@ -91,12 +89,12 @@ def _called(function: Any) -> Any:
     def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         return host_arrays(arguments, keywords) or None
 
-    def after(arrays: Any, result: Any, returned: bool) -> None:
-        __tracebackhide__ = True
-        for each in arrays if returned else ():
-            _dispatcher.report(call, {}, each, result, sys._getframe().f_back)
+    def after(arrays: Any, result: Any, _seconds: float) -> HiddenCopyError | None:
+        frame = sys._getframe().f_back
+        errors = (_dispatcher.report(call, {}, each, result, frame) for each in arrays)
+        return next(filter(None, errors), None)
 
-    return _core.stand_in(function, before, after)
+    return _core.stand_in(function, before, after, silences=False)
 
 
 class _Subscripted:
@@ -116,47 +114,48 @@ class _Subscripted:
         return self._array.__setitem__
 
 
-def _is_basic(index: Any) -> bool:
-    """Whether an index makes a view for certain."""
-    if type(index) is tuple:
-        return all(type(each) in _BASIC for each in index)
-    return type(index) in _BASIC
-
-
 def _stand_in(call: Call, function: Any, receiver: tuple[Any, ...]) -> Any:
     """Return a callable that calls `function`, and reports a copy of the receiver or of an argument."""
+    after = _reporting(call, bool(receiver))
+    return _core.stand_in(
+        function, None, after, known=_dispatcher.known, call=call, receiver=receiver[0] if receiver else None
+    )
 
-    def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
-        if call.name == SUBSCRIPT and _is_basic(arguments[0]):
-            return None
-        this_thread.unwatched = True
-        return arguments, keywords, perf_counter()
 
-    def after(noted: Any, result: Any, returned: bool) -> None:
-        __tracebackhide__ = True
-        seconds = perf_counter() - noted[2]
-        this_thread.unwatched = False
-        if returned:
-            arguments, keywords, _ = noted
-            source, options = call.parts((*receiver, *arguments), keywords)
-            if not (receiver or has_arrays(source)):
-                source = next((each for each in options.values() if has_arrays(each)), source)
-            frame = sys._getframe().f_back
-            _dispatcher.report(call, options, source, result, frame, seconds)
+@functools.cache
+def _reporting(call: Call, is_bound: bool) -> Callable[..., HiddenCopyError | None]:
+    """Return what reports the calls of a row of the table, as methods of an object or as functions."""
 
-    return _core.stand_in(function, before, after)
+    def after(noted: tuple[Any, Any], result: Any, seconds: float) -> HiddenCopyError | None:
+        source, options = noted
+        if not (is_bound or has_arrays(source)):
+            source = next((each for each in options.values() if has_arrays(each)), source)
+        return _dispatcher.report(call, options, source, result, sys._getframe().f_back, seconds)
+
+    return after
+
+
+class _Read:
+    """An object, while one property of it is read."""
+
+    __slots__ = ("_call", "_owner")
+
+    def __init__(self, owner: Any, call: Call) -> None:
+        self._owner, self._call = owner, call
 
 
 def _read(x: Any, call: Call) -> Any:
-    """Read a property, report a copy, and return an object that has the value."""
-    started = perf_counter()
-    this_thread.unwatched = True
-    try:
-        value = getattr(x, call.name)
-    except Exception:  # the program's own access raises it
-        return x
-    finally:
-        this_thread.unwatched = False
-    seconds = perf_counter() - started
-    _dispatcher.report(call, {}, x, value, sys._getframe().f_back.f_back, seconds)  # type: ignore[union-attr]
-    return SimpleNamespace(**{call.name: value})
+    """Return an object with one property, which is that of `x`."""
+    return _reader(call.name)(x, call)
+
+
+@functools.cache
+def _reader(name: str) -> type[_Read]:
+    def before(arguments: tuple[Any, ...], _keywords: object) -> _Read:
+        return arguments[0]  # type: ignore[no-any-return]
+
+    def after(read: _Read, value: Any, seconds: float) -> HiddenCopyError | None:
+        return _dispatcher.report(read._call, {}, read._owner, value, sys._getframe().f_back, seconds)
+
+    get = _core.stand_in(operator.attrgetter(f"_owner.{name}"), before, after)
+    return type("_Read", (_Read,), {"__slots__": (), name: property(get)})
