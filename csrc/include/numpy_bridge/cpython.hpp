@@ -74,8 +74,8 @@ inline bool reads_attributes_plainly(PyTypeObject* type) noexcept {
 /// A tuple of `type` and the types that it inherits from, `object` last.
 py::object ancestry_of(PyTypeObject* type);
 
-/// "torch.Tensor", "bytearray": how a type that C defines is named in full. Null for other types, and where only the type
-/// itself can say.
+/// "torch.Tensor", "bytearray": how a type that C defines is named in full. Null for other types, and where only the
+/// type itself can say.
 inline const char* name_of_static_type([[maybe_unused]] PyTypeObject* type) noexcept {
 #if defined(Py_LIMITED_API)
     return nullptr;

@@ -201,8 +201,15 @@ def test_pandas_that_numpy_can_only_copy() -> None:
     assert bridge.to_numpy(mixed, copy=None).tolist() == [[1.0, 1.5], [2.0, 2.5]]
     with refused("dtype", "NumPy"):
         bridge.view(pandas.Series([object(), 1]))
-    with refused("dtype", "NumPy", hint="np.asarray(x).view('i8')"):
-        bridge.view(pandas.Series(np.zeros(2, "M8[ns]")))
+
+
+def test_pandas_times_are_shared() -> None:
+    pandas = library("pandas")
+    times = pandas.Series(np.zeros(2, "M8[ns]"))
+    seen = np.asarray(bridge.view(times))
+    times.iloc[0] = pandas.Timestamp(1970, 1, 2)
+    assert seen.dtype == "M8[ns]"
+    assert seen[0] == np.datetime64("1970-01-02")
 
 
 def test_polars_that_numpy_can_only_copy() -> None:
