@@ -56,14 +56,12 @@ void set_readonly_error() {
 
 /// The tensor points into the View and has no read-only flag.
 int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
-    const py::handle x(static_cast<PyObject*>(object));
-    if (is_view(x.ptr()) && x.cast<const view&>().description().readonly) {
-        guarded(set_readonly_error);
-        return -1;
-    }
-    return guarded([&] {
+    bool refused = false;
+    const int failed = guarded([&] {
         const view& from = exportable(object);
         const memory& m = from.description();
+        refused = m.readonly;
+        if (refused) return set_readonly_error();
         *out = {m.data,
                 m.device,
                 m.ndim,
@@ -72,6 +70,7 @@ int tensor_from_object(void* object, dlpack::tensor* out) noexcept {
                 const_cast<std::int64_t*>(from.element_strides()),
                 0};
     });
+    return refused ? -1 : failed;
 }
 
 /// Takes ownership of the tensor, even if it fails.

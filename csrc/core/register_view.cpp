@@ -57,9 +57,9 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) noexcept {
 
 /// The view inside its Python object; null while that is being made.
 ///
-/// Calls nothing, as a look-up of pybind11's takes longer than the calls of `published`, and the garbage collector must
-/// not take locks. Without the GIL it may visit an object that another thread is
-/// still constructing, before pybind11 has initialised it, which needs a lock. All fields are zero until then.
+/// Calls nothing of pybind11: its look-up takes longer than the rest of a function in `published`, and the garbage
+/// collector must not take locks. Without the GIL the collector may visit an object that another thread is still
+/// constructing, before pybind11 has initialised it, which needs a lock. All fields are zero until then, and
 /// `py::detail::is_holder_constructed` would follow a null pointer.
 const view* finished_view(PyObject* self) noexcept {
     const auto* instance = reinterpret_cast<const py::detail::instance*>(self);

@@ -52,13 +52,13 @@ NUMPY_BRIDGE_INLINE py::object allocate_like(py::handle like, device where, cons
     prototype.dtype = info(wanted.type).dlpack;
     prototype.shape = shape.data();
     dlpack::managed_tensor_versioned* made = nullptr;
-    if (api->allocate(&prototype, &made, nullptr, set_allocation_error) != 0) throw py::error_already_set();
+    if (api->allocate(&prototype, &made, nullptr, set_allocation_error) != 0) raise_pending_error();
     fill_c_strides(wanted.ndim, wanted.shape, size, strides.data());
     out = host_memory(dlpack::first_element(made->tensor), {wanted.type, byte_order::native}, false, wanted.ndim,
                       wanted.shape, strides.data());
     out.device = where;
     void* object = nullptr;
-    if (api->managed_tensor_to_object(made, &object) != 0) throw py::error_already_set();
+    if (api->managed_tensor_to_object(made, &object) != 0) raise_pending_error();
     return py::reinterpret_steal<py::object>(static_cast<PyObject*>(object));
 }
 

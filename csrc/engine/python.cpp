@@ -61,8 +61,13 @@ NUMPY_BRIDGE_INLINE std::string text_of_pending_error() {
     return text_of_error(error);
 }
 
+NUMPY_BRIDGE_INLINE void raise_pending_error() {
+    if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_SystemError, "a function failed without an exception");
+    throw py::error_already_set();
+}
+
 NUMPY_BRIDGE_INLINE py::object stolen(PyObject* result) {
-    if (result == nullptr) throw py::error_already_set();
+    if (result == nullptr) raise_pending_error();
     return py::reinterpret_steal<py::object>(result);
 }
 

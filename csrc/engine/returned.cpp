@@ -70,7 +70,7 @@ NUMPY_BRIDGE_INLINE void check_shape(const std::vector<std::int64_t>& shape,
 NUMPY_BRIDGE_INLINE py::object object_from_exchange(const dlpack::exchange_api& api, owned_memory&& from) {
     auto* managed = export_versioned(from.description(), from.release());
     void* object = nullptr;
-    if (api.managed_tensor_to_object(managed, &object) != 0) throw py::error_already_set();
+    if (api.managed_tensor_to_object(managed, &object) != 0) engine::raise_pending_error();
     return py::reinterpret_steal<py::object>(static_cast<PyObject*>(object));
 }
 

@@ -17,6 +17,7 @@ from test_build_systems import install
 # Before Python 3.12 the only stable ABI is that of the split mode.
 BY_NANOBIND = ["by_nanobind", "by_split", *(["by_stable"] if sys.version_info >= (3, 12) else [])]
 LIBRARIES = ["by_pybind11", *BY_NANOBIND]
+SUMS = ["sums", "sums_split"]  # these link a library without Python
 
 
 @pytest.fixture(scope="session")
@@ -29,5 +30,5 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def modules(installed: Path) -> Iterator[dict[str, ModuleType]]:
     sys.path.insert(0, str(installed))
-    yield {name: importlib.import_module(name) for name in (*LIBRARIES, "scale")}
+    yield {name: importlib.import_module(name) for name in (*LIBRARIES, *SUMS, "scale")}
     sys.path.remove(str(installed))

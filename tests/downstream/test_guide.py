@@ -100,9 +100,10 @@ def test_every_module_is_used() -> None:
 
 
 def test_cmake_is_that_of_the_project_beside() -> None:
-    first, second = (code for language, code in BLOCKS if language == "cmake")
+    first, second, third = (code for language, code in BLOCKS if language == "cmake")
     assert first == HERE.joinpath("scikit-build-core/CMakeLists.txt").read_text()
     assert HERE.joinpath("nanobind-module/CMakeLists.txt").read_text().startswith(second)
+    assert third in HERE.joinpath("nanobind-module/CMakeLists.txt").read_text()
 
 
 def test_module_of_nanobind_is_that_of_the_project_beside() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import BY_NANOBIND, LIBRARIES
+from conftest import BY_NANOBIND, LIBRARIES, SUMS
 from outcomes import ACCEPTED, REFUSED, Moves, outcome, prove
 from support import HERE, INSTALLED, compile_module, python, run
 from test_build_systems import install
@@ -206,6 +206,13 @@ def test_all_protocols_share(module: ModuleType) -> None:
     prove(module)
 
 
+@pytest.mark.parametrize("name", SUMS)
+def test_a_library_without_python_takes_memory_of_the_module(
+    modules: dict[str, ModuleType], name: str
+) -> None:
+    assert modules[name].total(np.arange(4.0)) == 6
+
+
 def test_the_example_of_nanobind(tmp_path: Path) -> None:
     install(shutil.copytree(HERE / "nanobind-example", tmp_path / "project"), tmp_path / "installed")
     code = "import nanobind_example as m, numpy\nx = numpy.ones(3, 'f')\nm.scale(x, k=2)\n"
@@ -219,6 +226,10 @@ def test_the_example_of_nanobind(tmp_path: Path) -> None:
         (
             "#define NUMPY_BRIDGE_NANOBIND\n#include <numpy_bridge/pybind11.hpp>",
             "not numpy_bridge/pybind11.hpp",
+        ),
+        (
+            "#define NUMPY_BRIDGE_COMPILED\n#include <numpy_bridge/nanobind.hpp>",
+            "link numpy_bridge::nanobind",
         ),
     ],
 )

@@ -59,6 +59,7 @@ NUMPY_BRIDGE_INLINE memory describe_plain_tensor(const torch_library& torch, PyO
                                                  dims& strides, engine::witness& seen) noexcept {
     if (!torch.layout.known() || (r.checked && may_be_packed(r.dtypes))) return described_as(not_plain_at_all);
     dlpack::tensor t; // filled in by torch
+    t.byte_offset = 0;
     if (torch.exchange_api()->tensor_from_object(x, &t) != 0) {
         PyErr_Clear();
         return described_as(not_plain_at_all);

@@ -270,7 +270,7 @@ NUMPY_BRIDGE_INLINE bool is_unmoved_for_producer(const witness& seen, const memo
     // NOLINTNEXTLINE(performance-no-int-to-ptr): `read_through` made it of a pointer
     const auto* api = reinterpret_cast<const dlpack::exchange_api*>(seen.marks[0]);
     dlpack::tensor now{};
-    if (api->tensor_from_object(seen.object, &now) != 0) throw py::error_already_set();
+    if (api->tensor_from_object(seen.object, &now) != 0) raise_pending_error();
     return is_at(now, was);
 }
 

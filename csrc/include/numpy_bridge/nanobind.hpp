@@ -12,6 +12,9 @@
 #if defined(NUMPY_BRIDGE_VERSION) && !defined(NUMPY_BRIDGE_NANOBIND)
 #error "include numpy_bridge/nanobind.hpp before other headers of numpy_bridge, or define NUMPY_BRIDGE_NANOBIND"
 #endif
+#if defined(NUMPY_BRIDGE_COMPILED) && !defined(NUMPY_BRIDGE_NANOBIND)
+#error "modules of nanobind link numpy_bridge::nanobind, or define NUMPY_BRIDGE_NANOBIND for all files"
+#endif
 #ifndef NUMPY_BRIDGE_NANOBIND
 #define NUMPY_BRIDGE_NANOBIND
 #endif

@@ -136,6 +136,9 @@ std::string text_of_error(py::error_already_set& error);
 /// Returns the text of the pending Python exception, if any, and clears it.
 std::string text_of_pending_error();
 
+/// Throws the pending Python exception. Where foreign code failed and set none, it is a SystemError.
+[[noreturn]] void raise_pending_error();
+
 /// Turns a null result of the CPython API into a C++ exception.
 py::object stolen(PyObject* result);
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <string>
 
 #include <nanobind/nanobind.h>
@@ -17,6 +18,30 @@ namespace detail {
 
 namespace nb = nanobind;
 
+/// The class that nanobind raises for its own exceptions.
+inline PyObject* class_of(nb::exception_type type) noexcept {
+    switch (type) {
+    case nb::exception_type::stop_iteration:
+        return PyExc_StopIteration;
+    case nb::exception_type::index_error:
+        return PyExc_IndexError;
+    case nb::exception_type::key_error:
+        return PyExc_KeyError;
+    case nb::exception_type::value_error:
+        return PyExc_ValueError;
+    case nb::exception_type::type_error:
+        return PyExc_TypeError;
+    case nb::exception_type::buffer_error:
+        return PyExc_BufferError;
+    case nb::exception_type::import_error:
+        return PyExc_ImportError;
+    case nb::exception_type::attribute_error:
+        return PyExc_AttributeError;
+    default:
+        return PyExc_RuntimeError;
+    }
+}
+
 /// Sets the Python exception of the C++ one that is being handled.
 inline void set_error() noexcept {
     try {
@@ -25,10 +50,10 @@ inline void set_error() noexcept {
         PyErr_SetString(PyExc_BufferError, error.what());
     } catch (nb::python_error& error) {
         error.restore();
-    } catch (const py::type_error& error) {
-        PyErr_SetString(PyExc_TypeError, error.what());
-    } catch (const py::import_error& error) {
-        PyErr_SetString(PyExc_ImportError, error.what());
+    } catch (const nb::builtin_exception& error) {
+        PyErr_SetString(class_of(error.type()), error.what());
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
     } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
     }

@@ -21,7 +21,7 @@ namespace detail {
 bool refuse_call(const py::detail::function_call& call, const argument_of_call* arguments, std::size_t accepted);
 
 /// The error that `refuse_call` has set, to be thrown. Another exception than this one would be thrown again by each of
-/// pybind11's translators, and from further down it would pass more frames: unwinding is more than half of a refusal.
+/// pybind11's translators, and from further down it would pass more frames: unwinding is about half of a refusal.
 py::error_already_set pending_refusal();
 
 } // namespace detail
