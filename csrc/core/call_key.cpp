@@ -156,8 +156,10 @@ described_object::kind describe(described_object& out, PyObject* x) {
         return add_tensor(out, *torch, x) ? kind::tensor : kind::unknown;
     }
     if (!numpy.is_scalar(x)) return kind::unknown;
+    const py::object dtype = py::handle(x).attr("dtype"); // a subclass may answer anything
+    if (!py::isinstance(dtype, engine::imported_module("numpy").attr("dtype"))) return kind::unknown;
     out.key.add_object(py::handle(reinterpret_cast<PyObject*>(type)));
-    add_dtype(out.key, py::object(py::handle(x).attr("dtype")).ptr());
+    add_dtype(out.key, dtype.ptr());
     return kind::scalar;
 }
 

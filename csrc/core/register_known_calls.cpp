@@ -10,7 +10,7 @@ namespace numpy_bridge {
 
 namespace {
 
-constexpr std::size_t most_codes = 65536;
+constexpr std::size_t most_codes = 4096;
 
 py::object code_of(PyObject* frame) {
     return py::reinterpret_steal<py::object>(
@@ -34,7 +34,7 @@ std::uintptr_t instruction_of(PyObject* frame) {
 bool stays_in_library(const call_facts& facts, const described_object& source, const described_object& result) {
     using kind = described_object::kind;
     if (facts.registry || facts.own_lines || !source.is_known() || !result.has_memory()) return false;
-    if (!source.has_memory()) return true;
+    if (!source.has_memory()) return !source.holds_arrays;
     return (source.of == kind::array) == (result.of == kind::array);
 }
 
@@ -50,7 +50,8 @@ known_calls::code_kind known_calls::kind_of(PyObject* code) {
     const bool own = engine::called(is_own_, py::make_tuple(file)).ptr() == Py_True;
     const bool text = PyUnicode_CompareWithASCIIString(file.ptr(), "<string>") == 0;
     const code_kind kind = !own ? code_kind::other : text ? code_kind::own_text : code_kind::own;
-    decltype(codes_) released; // after the lock
+    if (kind == code_kind::own_text) return kind; // `eval` makes new code each time
+    decltype(codes_) released;                    // after the lock
     std::pair<py::object, code_kind> fresh{py::reinterpret_borrow<py::object>(code), kind};
     const std::scoped_lock lock(one_at_a_time_);
     if (codes_.size() >= most_codes) codes_.swap(released);
@@ -82,7 +83,8 @@ known_calls::answer known_calls::key_of(const ended_call& call, call_key& key, s
     if (by_library && stays_in_library(call.facts, source, result)) return answer::unreported;
     if (!by_library && call.facts.own_lines && source.has_memory() && result.has_memory() &&
         share_addresses(source, result))
-        return answer::unreported; // a view
+        return answer::unreported;                                            // a view
+    if (call.facts.own_lines && !source.holds_arrays) return answer::unknown; // arrays may be elsewhere in the call
     if (!source.is_known() || !result.is_known()) return answer::unknown;
     const auto bytes = counted_bytes(call.source, source, call.result, result);
     if (!bytes || !add_call(key, call.facts, call.options, call.source, source, call.result, result) ||

@@ -254,6 +254,8 @@ int clear(PyObject* self) {
     Py_CLEAR(held.after);
     Py_CLEAR(held.receiver);
     Py_CLEAR(held.known);
+    held.calls = nullptr; // part of `known`, as are the facts
+    held.facts = nullptr;
     Py_CLEAR(held.attributes);
     return 0;
 }
@@ -340,7 +342,7 @@ stand_in(original: object, before: object, after: object, *, known: object = Non
 
 An object to be called instead of `original`, which binds as it does and has its attributes.
 
-A call is before(arguments, keywords), the original's own, and unless that returned None or the call failed
+A call is before(arguments, keywords), the original's own, and unless `before` returned None or the call failed
 after(noted, result, seconds), with what it returned. What that returns, if not None, is raised. There are no frames
 between those of the caller and those of the three. If it `silences`, calls inside it are not reported, nor is it itself
 inside such a call.

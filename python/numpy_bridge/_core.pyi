@@ -541,7 +541,7 @@ def stand_in(original: typing.Any, before: typing.Any, after: typing.Any, *, kno
     
     An object to be called instead of `original`, which binds as it does and has its attributes.
     
-    A call is before(arguments, keywords), the original's own, and unless that returned None or the call failed
+    A call is before(arguments, keywords), the original's own, and unless `before` returned None or the call failed
     after(noted, result, seconds), with what it returned. What that returns, if not None, is raised. There are no frames
     between those of the caller and those of the three. If it `silences`, calls inside it are not reported, nor is it itself
     inside such a call.

@@ -230,8 +230,8 @@ NUMPY_BRIDGE_INLINE void import_array(PyObject* x, const request& wanted, import
 
 NUMPY_BRIDGE_INLINE void check_scalar(PyObject* x, const request& wanted) {
     if (!numpy_library::get().is_scalar(x) || PyBytes_Check(x) != 0) return;
-    const py::object descr = optional_attribute(x, "dtype");
-    if (!descr) return;
+    const py::object descr = optional_attribute(x, "dtype"); // a subclass may answer anything
+    if (!descr || !PyObject_IsInstance(descr.ptr(), import_module("numpy").attr("dtype").ptr())) return;
     const auto& seen = *reinterpret_cast<const numpy_abi::descr*>(descr.ptr());
     const bool is_time = seen.kind == 'M' || seen.kind == 'm'; // whose buffer is that of bytes
     if (is_time || !accepts_opaque(seen, wanted)) type_of_descr(seen, x);

@@ -56,12 +56,14 @@ class Dispatcher:
     @listeners.setter
     def listeners(self, listeners: tuple[Listener, ...]) -> None:
         generation = self.known.start_generation()  # from here on none is counted for those that leave
-        self.settle()
-        for each in listeners:
-            if isinstance(each, AuditLog):
-                each.settle = self.settle
-        self._state = listeners, generation
-        self.known.listening = bool(listeners)
+        try:
+            self.settle()
+        finally:  # also if that was interrupted
+            for each in listeners:
+                if isinstance(each, AuditLog):
+                    each.settle = self.settle
+            self._state = listeners, generation
+            self.known.listening = bool(listeners)
 
     def settle(self) -> None:
         """Tell the listeners what was counted meanwhile."""
@@ -101,12 +103,13 @@ class Dispatcher:
         try:
             with torch_functions_disabled():
                 what = call, options, source, result, frame
-                found = self._look_up(*what, seconds)
+                found = self._look_up(*what, seconds) if call.repeats else NotImplemented
                 if found is None:
                     return None
                 conversion = _judged(*what) if found is NotImplemented else found[0].again(found[1])
                 counts = conversion is None or all(_only_counts(each, conversion) for each in listeners)
-                if counts or found is NotImplemented:
+                is_known = conversion is None or conversion.outcome is not Outcome.UNKNOWN
+                if is_known and call.repeats and (counts or found is NotImplemented):
                     self._remember(*what, conversion, generation if counts else 0)
                 if conversion is not None:
                     conversion.seconds = seconds

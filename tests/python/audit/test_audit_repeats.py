@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -18,8 +19,10 @@ import numpy as np
 import pytest
 
 import numpy_bridge as bridge
+from numpy_bridge import _core
 from numpy_bridge.auditing import dispatch
 from numpy_bridge.auditing.install.installation import installation
+from numpy_bridge.auditing.judging.calls import Call
 from numpy_bridge.auditing.model import kind_of
 from numpy_bridge.auditing.program.rewriting import rewritten
 
@@ -87,6 +90,8 @@ FORMS: list[tuple[str, list[Any]]] = [
     ("np.stack(x)", [[F4, F4], [F8, F8], [T4, T4], [1, 2], ([1.0], [2.0]), [[F4, F4]], [[1], [2]], [[T4]]]),
     ("torch.cat(x)", [[T4, T4], [T4.double()], [LEARNED, T4]]),
     ("np.where(x > 3, x, y)", [(x, y) for x in ARRAYS[:4] for y in (0, F4[0, 0])]),
+    ("np.where(F4 > 3, x, y)", [(x, y) for x in (0.0, [0.0], F4) for y in (1.0, F4, F8)]),
+    ("np.append(x, y)", [(x, y) for x in (0.0, [0.0], F4) for y in (1.0, [1.0], F4)]),
     ("np.frombuffer(x, np.uint8)", [np.float64(2), np.float32(1), np.ones(2), bytearray(4)]),
     ("np.asarray(memoryview(x))", [F4, F8, READ_ONLY]),
     ("np.array(x, dtype=object)", SCALARS),
@@ -103,11 +108,17 @@ def forget() -> Iterator[None]:
     installation.dispatcher.forget()
 
 
+def judge_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge every call from now on, as none counts as one that is made again."""
+    monkeypatch.setattr(Call, "repeats", property(lambda _: False))
+    monkeypatch.setattr(installation.dispatcher, "known", _core.KnownCalls(dispatch._is_own))
+
+
 def compiled(code: str, folder: Path) -> Callable[[Any, Any], Any]:
     """Return a function with one line, as the command compiles it."""
     file = folder / "line.py"
     file.write_text(f"import numpy as np\nimport torch\ndef convert(x, y):\n    return {code}\n")
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"F4": F4}
     exec(rewritten(file.read_bytes(), str(file)), names)  # type: ignore[arg-type]
     return names["convert"]  # type: ignore[no-any-return]
 
@@ -136,8 +147,7 @@ def test_what_is_known_is_what_would_be_judged(
     order = [*inputs, *inputs, *random.Random(0).sample(inputs, len(inputs))]
     known = reported(convert, order)
     installation.dispatcher.forget()
-    monkeypatch.setattr(installation.dispatcher, "_look_up", lambda *_: NotImplemented)
-    monkeypatch.setattr(installation.dispatcher, "_remember", lambda *_: None)
+    judge_each(monkeypatch)
     assert known == reported(convert, order)
     assert any(isinstance(each, dict) for each in known)
 
@@ -162,8 +172,7 @@ def test_what_is_counted_is_what_would_be_judged(
     order = [*inputs, *inputs, *random.Random(1).sample(inputs, len(inputs))]
     found = counted(convert, order)
     installation.dispatcher.forget()
-    monkeypatch.setattr(installation.dispatcher, "_look_up", lambda *_: NotImplemented)
-    monkeypatch.setattr(installation.dispatcher, "_remember", lambda *_: None)
+    judge_each(monkeypatch)
     assert found == counted(convert, order)
     assert found
 
@@ -194,6 +203,61 @@ def test_an_array_that_changes_between_calls_at_one_line() -> None:
         ("Tensor.contiguous", "shared"): (9, 7 * 64 + 2 * 32),
         ("Tensor.contiguous", "copied"): (11, 11 * 64),
     }
+
+
+LIBRARY = """
+import numpy as np
+import torch
+
+def tensor(x):
+    return torch.tensor(x)
+
+def array(x):
+    return np.asarray(x)
+"""
+
+
+@pytest.mark.usefixtures("forget")
+@pytest.mark.filterwarnings("ignore")
+def test_lists_of_arrays_that_a_library_converts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slowest conversions of all, where lists of numbers are not reported."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "somelib.py").write_text(LIBRARY)
+    monkeypatch.syspath_prepend(folder)
+    library: Any = __import__("somelib")
+    with bridge.audit() as log:
+        for _ in range(3):
+            library.tensor([np.ones(1000), np.ones(1000)])
+            library.array([torch.ones(()), torch.ones(())])
+            library.array([1.0, 2.0])
+    assert [(c.call, c.times, bool(c.faster)) for c in log] == [
+        ("torch.tensor", 3, True),
+        ("np.asarray", 3, True),
+    ]
+
+
+@pytest.mark.usefixtures("forget")
+def test_scalars_without_a_dtype_are_judged_each() -> None:
+    class Odd(np.float64):
+        dtype = None
+
+    with bridge.audit() as log:
+        for _ in range(3):
+            np.asarray(Odd(3))
+    assert [(c.outcome, c.times, c.nbytes) for c in log] == [("unknown", 3, 0)]
+
+
+@pytest.mark.usefixtures("forget")
+def test_rows_made_for_one_call_are_not_kept() -> None:
+    jax = pytest.importorskip("jax", reason="its trees are reported by rows of their own")
+    with bridge.audit():
+        for _ in range(3):
+            jax.device_put({"a": np.ones(4), "b": [np.ones(4)]})
+        before = sum(isinstance(each, Call) for each in gc.get_objects())
+        for _ in range(50):
+            jax.device_put({"a": np.ones(4), "b": [np.ones(4)]})
+        assert sum(isinstance(each, Call) for each in gc.get_objects()) == before
 
 
 @pytest.mark.usefixtures("forget")

@@ -84,7 +84,7 @@ def _init(report: Callable[..., HiddenCopyError | None]) -> Any:
         return type(made).__init__ is watched
 
     def before(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, Any] | None:
-        return (arguments, keywords) if is_outermost(arguments[0]) else None
+        return (arguments, keywords) if arguments and is_outermost(arguments[0]) else None
 
     def after(noted: tuple[Any, Any], _result: object, _seconds: float) -> HiddenCopyError | None:
         (made, *arguments), keywords = noted
