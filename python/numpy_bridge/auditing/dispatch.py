@@ -102,14 +102,14 @@ class Dispatcher:
         this_thread.unwatched = True
         try:
             with torch_functions_disabled():
-                what = call, options, source, result, frame
-                found = self._look_up(*what, seconds) if call.repeats else NotImplemented
+                what, repeats = (call, options, source, result, frame), call.repeats
+                found = self._look_up(*what, seconds) if repeats else NotImplemented
                 if found is None:
                     return None
                 conversion = _judged(*what) if found is NotImplemented else found[0].again(found[1])
                 counts = conversion is None or all(_only_counts(each, conversion) for each in listeners)
                 is_known = conversion is None or conversion.outcome is not Outcome.UNKNOWN
-                if is_known and call.repeats and (counts or found is NotImplemented):
+                if is_known and repeats and (counts or found is NotImplemented):
                     self._remember(*what, conversion, generation if counts else 0)
                 if conversion is not None:
                     conversion.seconds = seconds
