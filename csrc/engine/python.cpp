@@ -6,8 +6,6 @@
 #include <string_view>
 #include <thread>
 
-#include <numpy_bridge/cpython.hpp>
-
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace engine {

@@ -74,16 +74,6 @@ inline bool reads_attributes_plainly(PyTypeObject* type) noexcept {
 /// A tuple of `type` and the types that it inherits from, `object` last.
 py::object ancestry_of(PyTypeObject* type);
 
-/// "torch.Tensor", "bytearray": how a type that C defines is named in full. Null for other types, and where only the
-/// type itself can say.
-inline const char* name_of_static_type([[maybe_unused]] PyTypeObject* type) noexcept {
-#if defined(Py_LIMITED_API)
-    return nullptr;
-#else
-    return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 ? type->tp_name : nullptr;
-#endif
-}
-
 /// "Tensor": the name without its module.
 std::string name_of_type(PyTypeObject* type);
 

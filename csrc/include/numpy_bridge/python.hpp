@@ -151,6 +151,15 @@ py::object called(py::handle callable, const py::tuple& arguments);
 /// `type(x)`, borrowed.
 inline PyObject* type_of(PyObject* x) noexcept { return reinterpret_cast<PyObject*>(Py_TYPE(x)); }
 
+/// How a type that C defines is named in full. Null for other types, and in the limited API, which does not tell.
+inline const char* name_of_static_type([[maybe_unused]] PyTypeObject* type) noexcept {
+#if defined(Py_LIMITED_API)
+    return nullptr;
+#else
+    return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 ? type->tp_name : nullptr;
+#endif
+}
+
 /// "torch.Tensor", "bytearray": the type as a user would write it.
 std::string type_name(py::handle object);
 
