@@ -183,7 +183,7 @@ bool add_value(call_key& key, PyObject* value) {
         key.add(static_cast<std::uintptr_t>(PyLong_AsLongLongAndOverflow(value, &overflow)));
         return overflow == 0;
     }
-    PyObject* known = reinterpret_cast<PyObject*>(type);
+    auto* known = reinterpret_cast<PyObject*>(type);
     for (kept_attribute& words : torch_words)
         if (known == words.get()) return key.add_object(value), true; // there is one object for each
     if (known == torch_device.get()) return key.add_text(py::str(value)), true;
@@ -273,7 +273,7 @@ std::size_t hash_of_key::operator()(const call_key& key) const noexcept {
     return static_cast<std::size_t>(hash);
 }
 
-described_object::described_object(PyObject* x) : of(kind::unknown), holds_arrays(false) {
+described_object::described_object(PyObject* x) {
     of = describe(*this, x);
     holds_arrays = holds_arrays || has_memory();
 }

@@ -60,10 +60,10 @@ struct described_object {
     bool has_memory() const noexcept { return of == kind::array || of == kind::tensor; }
     bool is_python() const noexcept { return of == kind::number || of == kind::list; }
 
-    kind of;
-    bool holds_arrays; ///< it is an array, or a list that begins with one
-    imported memory;   ///< only if `has_memory`
-    call_key key;      ///< what judging depends on, except memory and size
+    kind of = kind::unknown;
+    bool holds_arrays = false; ///< it is an array, or a list that begins with one
+    imported memory;           ///< only if `has_memory`
+    call_key key;              ///< what judging depends on, except memory and size
 };
 
 /// The bytes that a report counts: of the result `y`, or of the array that a list has the elements of. Nothing if there

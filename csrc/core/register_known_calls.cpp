@@ -63,7 +63,7 @@ bool known_calls::is_own_code(PyObject* frame) { return kind_of(code_of(frame).p
 
 /// Adds the instructions that run, from the innermost to the program's own; false if no code is the program's.
 bool known_calls::add_place(call_key& key, PyObject* frame) {
-    py::object here = py::reinterpret_borrow<py::object>(frame);
+    auto here = py::reinterpret_borrow<py::object>(frame);
     while (here) {
         const py::object code = code_of(here.ptr());
         key.add_object(code);

@@ -1,14 +1,15 @@
 #include <numpy_bridge/arguments/translate.hpp>
 
 #include <exception>
+#include <utility>
 
 NUMPY_BRIDGE_NAMESPACE_BEGIN
 
 namespace detail {
 
-NUMPY_BRIDGE_INLINE void translate(const std::exception_ptr& pending) {
+NUMPY_BRIDGE_INLINE void translate(std::exception_ptr pending) {
     try {
-        std::rethrow_exception(pending);
+        std::rethrow_exception(std::move(pending));
     } catch (const sharing_error& error) {
         PyErr_SetString(PyExc_BufferError, error.what());
     }
@@ -21,7 +22,7 @@ NUMPY_BRIDGE_INLINE void start_translating_refusals() {
 #ifdef NUMPY_BRIDGE_NANOBIND
     py::register_exception_translator([](const std::exception_ptr& pending, void*) { translate(pending); });
 #else
-    py::register_local_exception_translator([](std::exception_ptr pending) { translate(pending); });
+    py::register_local_exception_translator([](std::exception_ptr pending) { translate(std::move(pending)); });
 #endif
     refusals_are_translated.store(true, std::memory_order_release);
 }
