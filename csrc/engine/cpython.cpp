@@ -103,12 +103,7 @@ NUMPY_BRIDGE_INLINE std::string package_of_type(PyTypeObject* type) {
         return name.find('.') == std::string_view::npos ? std::string() : text_before_dot(name);
     }
     static interned_name attribute{nullptr};
-    PyObject* key = interned(attribute, "__module__");
-#ifdef Py_GIL_DISABLED // else the reference might be lost meanwhile
-    const py::object module = optional_attribute(reinterpret_cast<PyObject*>(type), key);
-#else
-    const auto module = py::reinterpret_borrow<py::object>(look_up(type, key));
-#endif
+    const py::object module = published_by(type, interned(attribute, "__module__"));
     const char* path = module && PyUnicode_Check(module.ptr()) ? PyUnicode_AsUTF8(module.ptr()) : nullptr;
     if (path != nullptr) return text_before_dot(path);
     PyErr_Clear(); // a module without a readable name

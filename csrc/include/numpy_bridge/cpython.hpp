@@ -59,6 +59,15 @@ PyObject* look_up(PyTypeObject* type, PyObject* name);
 inline PyObject* look_up(PyTypeObject* type, PyObject* name) { return _PyType_Lookup(type, name); }
 #endif
 
+/// The same, held: without the GIL a borrowed reference might be lost meanwhile.
+inline py::object published_by(PyTypeObject* type, PyObject* name) {
+#ifdef Py_GIL_DISABLED
+    return optional_attribute(reinterpret_cast<PyObject*>(type), name);
+#else
+    return py::reinterpret_borrow<py::object>(look_up(type, name));
+#endif
+}
+
 /// Whether the type of `x` has the attribute. Cheaper than reading the attribute of `x`, which most objects lack.
 bool type_has(PyObject* x, const char* name);
 
