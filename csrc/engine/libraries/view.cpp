@@ -14,7 +14,7 @@ NUMPY_BRIDGE_INLINE const view_functions* find_functions_of(PyObject* x) {
     if (!published || PyCapsule_IsValid(published.ptr(), view_capsule_name) == 0) return nullptr;
     const auto* found = static_cast<const view_functions*>(PyCapsule_GetPointer(published.ptr(), view_capsule_name));
     if (found->type != type) return nullptr;
-    Py_INCREF(type);
+    Py_INCREF(reinterpret_cast<PyObject*>(type));
     known_view_functions.store(found, std::memory_order_release);
     return found;
 }
