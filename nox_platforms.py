@@ -178,7 +178,6 @@ def _zig(session: nox.Session, architecture: str) -> Zig:
         "CMAKE_AR": folder / "ar",
         "CMAKE_RANLIB": folder / "ranlib",
         "CMAKE_INTERPROCEDURAL_OPTIMIZATION": "OFF",
-        "CMAKE_UNITY_BUILD": "ON",  # half the time: most of it goes into pybind11's headers
         "NUMPY_BRIDGE_CUDA": "OFF",
     }
     settings = tuple(f"--config-settings=cmake.define.{key}={value}" for key, value in defined.items())

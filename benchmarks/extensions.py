@@ -87,7 +87,7 @@ def cpu_seconds(folder: Path, commands: Iterable[str]) -> float:
 
 def is_of_library(command: str) -> bool:
     """Whether this builds what all modules of a project share: nanobind's library or our engine."""
-    compiles = " -c " in command and ("nanobind-static" in command or "numpy_bridge_engine" in command)
+    compiles = " -c " in command and ("nanobind-static" in command or "/engine/units/" in command)
     return compiles or " qc " in command
 
 

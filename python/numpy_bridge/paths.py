@@ -28,9 +28,15 @@ def get_sources() -> list[str]:
 
     Without them and without that macro, each source file of the extension compiles what it includes. Which is
     quicker depends on their number. CMake decides by itself.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from numpy_bridge.paths import get_sources
+    >>> [Path(source).name for source in get_sources()]
+    ['base.cpp', 'call.cpp', 'rest.cpp']
     """
-    found = (f"{folder}/{name}" for folder, _, names in os.walk(f"{_PACKAGE}/engine") for name in names)
-    return sorted(path for path in found if path.endswith(".cpp"))
+    return [f"{_PACKAGE}/engine/units/{unit}.cpp" for unit in ("base", "call", "rest")]
 
 
 def get_cmake_dir() -> str:

@@ -40,7 +40,7 @@ def compile_module(source: Path, *flags: str | Path, package: Path | None = None
 def compile_engine(folder: Path, package: Path | None = None) -> tuple[str, Path]:
     """Compile a package's engine, in one file since that is quicker. Returns the flags of its modules."""
     compiled, source = "-DNUMPY_BRIDGE_COMPILED", folder / "engine.cpp"
-    sources = sorted((package or INSTALLED).joinpath("engine").rglob("*.cpp"))
+    sources = sorted((package or INSTALLED).joinpath("engine/units").glob("*.cpp"))
     assert sources
     source.write_text("".join(f'#include "{source}"\n' for source in sources))
     _compile(source, "-c", compiled, "-fvisibility=hidden", "-o", source.with_suffix(".o"), package=package)

@@ -71,7 +71,7 @@ def sources() -> list[tuple[Path, tuple[str, ...]]]:
     compiled = ("-DNUMPY_BRIDGE_COMPILED",)
     core = sorted((CSRC / "core").glob("*.cpp"))
     groups = [including(f"core_{i}", core[i::GROUPS_OF_CORE]) for i in range(GROUPS_OF_CORE)]
-    engine = including("engine", sorted((CSRC / "engine").rglob("*.cpp")))
+    engine = including("engine", sorted((CSRC / "engine/units").glob("*.cpp")))
     kernels = sorted((CSRC / "kernels").glob("*.cpp"))
     user = ROOT / "examples/extension/src/imgnorm.cpp"  # header-only: with all bodies of the engine
     return [*((s, compiled) for s in (*groups, engine)), (user, ()), *((s, compiled) for s in kernels)]

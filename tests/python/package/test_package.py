@@ -4,6 +4,7 @@ import doctest
 import importlib.metadata
 import importlib.resources
 import inspect
+import operator
 import os
 import re
 import shutil
@@ -71,6 +72,7 @@ def test_functions_have_signatures(name: str) -> None:
 EXAMPLES = (
     *("view", "to_numpy", "to_torch", "from_pointer", "explain", "shares_memory", "may_share_memory"),
     *("get_include", "get_cmake_dir"),
+    "paths.get_sources",
 )
 
 
@@ -78,7 +80,8 @@ EXAMPLES = (
 def test_docstrings_have_examples_that_run(name: str) -> None:
     torch = pytest.importorskip("torch", reason="the examples have tensors")
     scope = {"bridge": numpy_bridge, "np": np, "torch": torch}
-    (example,) = doctest.DocTestFinder().find(getattr(numpy_bridge, name), globs=scope)
+    function = operator.attrgetter(name)(numpy_bridge)
+    (example,) = doctest.DocTestFinder().find(function, globs=scope)
     done = doctest.DocTestRunner().run(example)
     assert (done.failed, done.attempted > 1) == (0, True)
 
@@ -97,6 +100,17 @@ def test_installed_package_has_types_and_headers():
         for file in (ROOT / "csrc" / folder).rglob("*.?pp"):
             installed = package.joinpath(*file.relative_to(ROOT / "csrc").parts)
             assert installed.read_bytes() == file.read_bytes()
+
+
+def test_each_file_of_the_engine_is_in_one_unit():
+    engine = ROOT / "csrc/engine"
+    units = set((engine / "units").iterdir())
+    included = [
+        (engine / "units" / name).resolve()
+        for unit in units
+        for name in re.findall('#include "(.+)"', unit.read_text())
+    ]
+    assert sorted(included) == sorted(set(engine.rglob("*.cpp")) - units)
 
 
 def test_scikit_build_core_is_told_where_the_cmake_package_is():

@@ -1,0 +1,11 @@
+/// What runs in every call.
+#include "../arguments/fast_path.cpp"
+#include "../arguments/load.cpp"
+#include "../import.cpp"
+#include "../libraries/library.cpp"
+#include "../libraries/numpy.cpp"
+#include "../libraries/torch.cpp"
+#include "../libraries/torch_tensor.cpp"
+#include "../libraries/view.cpp"
+#include "../protocols/dlpack.cpp"
+#include "../python.cpp"
