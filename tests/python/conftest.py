@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seconds", type=float, default=0.5, help="how long each test of threads runs")
     parser.addoption("--times", type=int, default=20_000, help="how often test_soak.py repeats a conversion")
     parser.addoption(
+        "--cxx17", action="store_true", help="build and test tests/extension as C++17 only, not as C++20 too"
+    )
+    parser.addoption(
         "--extension-build",
         type=Path,
         help="where to build tests/extension and tests/simulated_cuda, and to find them built; "
@@ -64,7 +67,7 @@ def built_extensions(
 ) -> dict[str, ModuleType]:
     """Build tests/extension against the installed headers, once for each C++ standard."""
     folder = request.config.getoption("--extension-build") or tmp_path_factory.mktemp("extension")
-    return extension_build.build(folder)
+    return extension_build.build(folder, _extensions(request.config))
 
 
 @pytest.fixture(scope="session")
@@ -75,10 +78,19 @@ def simulated_cuda(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     return extension_build.build_simulated_cuda(where)
 
 
-@pytest.fixture(params=extension_build.MODULES)
+@pytest.fixture
 def extension(request: pytest.FixtureRequest, built_extensions: dict[str, ModuleType]) -> ModuleType:
     """The test extension, as C++17 and as C++20."""
     return built_extensions[request.param]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "extension" in metafunc.fixturenames:
+        metafunc.parametrize("extension", _extensions(metafunc.config), indirect=True)
+
+
+def _extensions(config: pytest.Config) -> tuple[str, ...]:
+    return extension_build.MODULES[: 1 if config.getoption("--cxx17") else None]
 
 
 def pytest_report_header() -> str:

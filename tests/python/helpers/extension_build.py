@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +19,7 @@ TESTS = ROOT / "tests"
 MODULES = ("arguments_cxx17", "arguments_cxx20")
 
 
-def build(folder: Path) -> dict[str, ModuleType]:
+def build(folder: Path, modules: Sequence[str] = MODULES) -> dict[str, ModuleType]:
     """Build the modules in `folder` and import them."""
     import pybind11
 
@@ -28,8 +29,9 @@ def build(folder: Path) -> dict[str, ModuleType]:
         folder,
         f"-DNUMPY_BRIDGE_INCLUDE={numpy_bridge.get_include()}",
         f"-DEIGEN_INCLUDE={packages / 'cmeel.prefix/include/eigen3'}",
+        targets=modules,
     )
-    return {name: module_from(next(folder.glob(f"{name}.*.so")), name) for name in MODULES}
+    return {name: module_from(next(folder.glob(f"{name}.*.so")), name) for name in modules}
 
 
 def build_simulated_cuda(folder: Path) -> Path:
@@ -38,12 +40,12 @@ def build_simulated_cuda(folder: Path) -> Path:
     return folder
 
 
-def _build(source: Path, folder: Path, *defined: str) -> None:
+def _build(source: Path, folder: Path, *defined: str, targets: Sequence[str] = ("all",)) -> None:
     import pybind11
 
     python = (f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}")
     _run("cmake", "-G", "Ninja", "-S", source, "-B", folder, *python, *defined)
-    _run("cmake", "--build", folder)
+    _run("cmake", "--build", folder, "--target", *targets)
 
 
 def _run(*command: object) -> None:
