@@ -155,7 +155,11 @@ described_object::kind describe(described_object& out, PyObject* x) {
         out.key.add(word_of(type));
         return add_tensor(out, *torch, x) ? kind::tensor : kind::unknown;
     }
-    if (!numpy.is_scalar(x)) return kind::unknown;
+    if (!numpy.is_scalar(x)) {
+        if (engine::package_of_type(type) != "PIL") return kind::unknown;
+        out.key.add_object(py::handle(reinterpret_cast<PyObject*>(type)));
+        return kind::image;
+    }
     const py::object dtype = py::handle(x).attr("dtype"); // a subclass may answer anything
     if (!py::isinstance(dtype, engine::imported_module("numpy").attr("dtype"))) return kind::unknown;
     out.key.add_object(py::handle(reinterpret_cast<PyObject*>(type)));
@@ -296,7 +300,7 @@ bool add_call(call_key& key, const call_facts& facts, PyObject* options, PyObjec
     key.add(word_of(facts.call.ptr()));
     if (!add_options(key, facts, options)) return false;
     std::optional<bool> shared = false;
-    if (!facts.own_lines && !source.is_python()) shared = share_memory(x, source, y, result);
+    if (!facts.own_lines && !source.is_python() && !source.is_foreign()) shared = share_memory(x, source, y, result);
     if (!shared) return false;
     for (const described_object* each : {&source, &result}) {
         key.add(static_cast<std::uintptr_t>(each->of));

@@ -32,6 +32,11 @@ struct call_facts {
 /// same objects, for as long as one of the keys lives.
 class call_key {
 public:
+    call_key() {
+        words_.reserve(usual_words);
+        objects_.reserve(usual_objects);
+    }
+
     void add(std::uintptr_t word) { words_.push_back(word); }
     void add_object(py::handle object);
     void add_text(py::handle text);
@@ -42,6 +47,8 @@ public:
     friend bool operator==(const call_key& a, const call_key& b) noexcept { return a.words_ == b.words_; }
 
 private:
+    static constexpr std::size_t usual_words = 32, usual_objects = 6; // made at once, since keys are made in each call
+
     std::vector<std::uintptr_t> words_;
     std::vector<py::object> objects_;
 };
@@ -52,13 +59,22 @@ struct hash_of_key {
 
 /// An argument or a result. Memory is described where it lies now.
 struct described_object {
-    enum class kind : std::uint8_t { unknown, number, list, scalar, array, tensor };
+    enum class kind : std::uint8_t {
+        unknown,
+        number,
+        list,
+        scalar,
+        array,
+        tensor,
+        image, ///< Pillow's: each request for its memory makes a copy, so only its type counts
+    };
 
     explicit described_object(PyObject* x);
 
     bool is_known() const noexcept { return of != kind::unknown; }
     bool has_memory() const noexcept { return of == kind::array || of == kind::tensor; }
     bool is_python() const noexcept { return of == kind::number || of == kind::list; }
+    bool is_foreign() const noexcept { return of == kind::image; }
 
     kind of = kind::unknown;
     bool holds_arrays = false; ///< it is an array, or a list that begins with one

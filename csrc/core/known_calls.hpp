@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -61,6 +62,10 @@ public:
     /// Counts no more calls until they are remembered in the generation that begins. The first one is 1.
     std::uint64_t start_generation();
 
+    /// Forgets everything in a forked process. There is nobody to release what another thread had locked, or to end a
+    /// change that it had begun: all that was kept is left as it is, and never freed.
+    void begin_in_child();
+
     std::size_t size() const;
 
     /// What is known of a row of the table.
@@ -89,12 +94,17 @@ private:
 
     using entries = std::unordered_map<call_key, entry, hash_of_key>;
 
+    /// What the mutex guards.
+    struct kept {
+        std::mutex one_at_a_time;
+        entries known;
+        std::unordered_map<PyObject*, std::pair<py::object, code_kind>> codes;
+        std::unordered_map<PyObject*, call_facts> facts; // never shrinks: stand-ins refer to them
+    };
+
     const py::object is_own_;
-    mutable std::mutex one_at_a_time_; // guards all below
-    std::uint64_t generation_ = 0;
-    entries known_;
-    std::unordered_map<PyObject*, std::pair<py::object, code_kind>> codes_;
-    std::unordered_map<PyObject*, call_facts> facts_; // kept for the life of this object
+    std::atomic<std::uint64_t> generation_{0};
+    std::unique_ptr<kept> kept_ = std::make_unique<kept>();
 };
 
 } // namespace numpy_bridge

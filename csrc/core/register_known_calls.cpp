@@ -34,6 +34,7 @@ std::uintptr_t instruction_of(PyObject* frame) {
 bool stays_in_library(const call_facts& facts, const described_object& source, const described_object& result) {
     using kind = described_object::kind;
     if (facts.registry || facts.own_lines || !source.is_known() || !result.has_memory()) return false;
+    if (source.is_foreign()) return false;
     if (!source.has_memory()) return !source.holds_arrays;
     return (source.of == kind::array) == (result.of == kind::array);
 }
@@ -42,20 +43,20 @@ bool stays_in_library(const call_facts& facts, const described_object& source, c
 
 known_calls::code_kind known_calls::kind_of(PyObject* code) {
     {
-        const std::scoped_lock lock(one_at_a_time_);
-        const auto known = codes_.find(code);
-        if (known != codes_.end()) return known->second.second;
+        const std::scoped_lock lock(kept_->one_at_a_time);
+        const auto known = kept_->codes.find(code);
+        if (known != kept_->codes.end()) return known->second.second;
     }
     const py::object file = py::handle(code).attr("co_filename");
     const bool own = engine::called(is_own_, py::make_tuple(file)).ptr() == Py_True;
     const bool text = PyUnicode_CompareWithASCIIString(file.ptr(), "<string>") == 0;
     const code_kind kind = !own ? code_kind::other : text ? code_kind::own_text : code_kind::own;
     if (kind == code_kind::own_text) return kind; // `eval` makes new code each time
-    decltype(codes_) released;                    // after the lock
+    decltype(kept::codes) released;               // after the lock
     std::pair<py::object, code_kind> fresh{py::reinterpret_borrow<py::object>(code), kind};
-    const std::scoped_lock lock(one_at_a_time_);
-    if (codes_.size() >= most_codes) codes_.swap(released);
-    codes_.try_emplace(code, std::move(fresh));
+    const std::scoped_lock lock(kept_->one_at_a_time);
+    if (kept_->codes.size() >= most_codes) kept_->codes.swap(released);
+    kept_->codes.try_emplace(code, std::move(fresh));
     return kind;
 }
 
@@ -99,9 +100,9 @@ known_calls::found known_calls::look_up(const ended_call& call, double seconds) 
     std::int64_t nbytes = 0;
     const answer kind = key_of(call, key, nbytes);
     if (kind != answer::counted) return {kind};
-    const std::scoped_lock lock(one_at_a_time_);
-    const auto at = known_.find(key);
-    if (at == known_.end()) return {answer::unknown};
+    const std::scoped_lock lock(kept_->one_at_a_time);
+    const auto at = kept_->known.find(key);
+    if (at == kept_->known.end()) return {answer::unknown};
     entry& known = at->second;
     if (known.conversion.is_none()) return {answer::unreported};
     if (known.generation != generation_) return {answer::again, known.conversion, nbytes};
@@ -116,8 +117,8 @@ void known_calls::remember(const ended_call& call, const py::object& conversion,
     std::int64_t nbytes = 0;
     if (key_of(call, key, nbytes) != answer::counted) return;
     entry fresh{conversion, generation, {}};
-    const std::scoped_lock lock(one_at_a_time_);
-    const auto [at, is_new] = known_.try_emplace(std::move(key), std::move(fresh));
+    const std::scoped_lock lock(kept_->one_at_a_time);
+    const auto [at, is_new] = kept_->known.try_emplace(std::move(key), std::move(fresh));
     if (!is_new) at->second.generation = generation;
 }
 
@@ -128,14 +129,14 @@ py::list known_calls::take(bool forget) {
     };
     std::vector<taken> all;
     entries forgotten; // these are released after the lock
-    decltype(codes_) codes;
+    decltype(kept::codes) codes;
     {
-        const std::scoped_lock lock(one_at_a_time_);
-        for (auto& [key, each] : known_)
+        const std::scoped_lock lock(kept_->one_at_a_time);
+        for (auto& [key, each] : kept_->known)
             if (each.since.times != 0) all.push_back({each.conversion, std::exchange(each.since, {})});
         if (forget) {
-            known_.swap(forgotten);
-            codes_.swap(codes);
+            kept_->known.swap(forgotten);
+            kept_->codes.swap(codes);
         }
     }
     py::list made;
@@ -144,25 +145,27 @@ py::list known_calls::take(bool forget) {
     return made;
 }
 
-std::uint64_t known_calls::start_generation() {
-    const std::scoped_lock lock(one_at_a_time_);
-    return ++generation_;
+std::uint64_t known_calls::start_generation() { return ++generation_; }
+
+void known_calls::begin_in_child() {
+    [[maybe_unused]] const kept* left = kept_.release();
+    kept_ = std::make_unique<kept>();
 }
 
 std::size_t known_calls::size() const {
-    const std::scoped_lock lock(one_at_a_time_);
-    return known_.size();
+    const std::scoped_lock lock(kept_->one_at_a_time);
+    return kept_->known.size();
 }
 
 const call_facts& known_calls::facts_of(py::handle call) {
     {
-        const std::scoped_lock lock(one_at_a_time_);
-        const auto known = facts_.find(call.ptr());
-        if (known != facts_.end()) return known->second;
+        const std::scoped_lock lock(kept_->one_at_a_time);
+        const auto known = kept_->facts.find(call.ptr());
+        if (known != kept_->facts.end()) return known->second;
     }
     call_facts fresh(py::reinterpret_borrow<py::object>(call));
-    const std::scoped_lock lock(one_at_a_time_);
-    return facts_.try_emplace(call.ptr(), std::move(fresh)).first->second;
+    const std::scoped_lock lock(kept_->one_at_a_time);
+    return kept_->facts.try_emplace(call.ptr(), std::move(fresh)).first->second;
 }
 
 namespace {
@@ -220,6 +223,7 @@ void register_known_calls(py::module_& module) {
              "Take what was counted: (conversion, times, bytes, seconds) for each; with `forget` all that is known.")
         .def("start_generation", &known_calls::start_generation,
              "Count no more calls until they are remembered in the generation that begins, which is returned.")
+        .def("begin_in_child", &known_calls::begin_in_child, "Forget everything, in a forked process.")
         .def("__len__", &known_calls::size);
 }
 

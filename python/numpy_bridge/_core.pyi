@@ -210,6 +210,10 @@ class KnownCalls:
         """
     def __len__(self) -> int:
         ...
+    def begin_in_child(self) -> None:
+        """
+        Forget everything, in a forked process.
+        """
     def look_up(self, call: typing.Any, options: typing.Any, source: typing.Any, result: typing.Any, frame: typing.Any, seconds: typing.SupportsFloat | typing.SupportsIndex) -> typing.Any:
         """
         NotImplemented for a call that has to be judged; None for one that was counted, or is never reported; else the conversion that it is one more of, and its bytes.

@@ -32,6 +32,7 @@ class Library:
         True if objects mark their own memory as read-only (copy-on-write). Importers rely on that mark.
     lends_copies : bool, optional
         True if each request for an object's memory makes a copy of its values, except over Arrow's protocol.
+        `core/call_key.cpp` names the same modules.
     alignment : int, optional
         Bytes that memory must be aligned to for the library to share it without a copy or a crash.
     cheap_to_ask : bool, optional

@@ -5,9 +5,11 @@ What makes reports is imported when the program has ended.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
@@ -40,14 +42,27 @@ def main(words: Sequence[str]) -> int:
     )
     if os.getpid() != process:  # forked by the program, which the parent reports
         return done.status
-    finish(done.log)
-    done = done._replace(log=done.log.within(Scope(options.only_mine, tuple(options.allow))))
-    _write(done, options, pictures, stdout)
-    if alone:
-        stdout.flush()
-    else:
-        _show(done, options, stdout)
-    return _status(done, options)
+    with _without_collections():
+        finish(done.log)
+        done = done._replace(log=done.log.within(Scope(options.only_mine, tuple(options.allow))))
+        _write(done, options, pictures, stdout)
+        if alone:
+            stdout.flush()
+        else:
+            _show(done, options, stdout)
+        return _status(done, options)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Collect no garbage meanwhile: if the program has loaded torch, that takes as long as the report."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _listener(options: Options) -> tuple[Listener | None, Pictures | None, Callable[[AuditLog], None]]:
@@ -133,7 +148,8 @@ def _show(done: Run, options: Options, stdout: TextIO) -> None:
     for file in filter(None, (options.as_json, options.as_html, options.as_sarif)):
         print(f"Written to {file}.", file=stdout)
     if done.log.conversions or not done.status:  # nothing is to be said of a program that did not start
-        Console(file=stdout, highlight=False).print(table(done, show_all=options.show_all))
+        console = Console(file=stdout, highlight=False, emoji=False)  # rich's table of emoji takes a megabyte
+        console.print(table(done, show_all=options.show_all))
 
 
 def _say(text: str) -> None:

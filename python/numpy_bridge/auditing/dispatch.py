@@ -78,8 +78,10 @@ class Dispatcher:
     def begin_in_child(self) -> tuple[Listener, ...]:
         """Return the listeners of the parent of a forked process, which also tells them what was counted."""
         listeners = self.listeners
-        self._settling = threading.RLock()
-        self.known.take(forget=True)
+        self._settling = threading.RLock()  # another thread may have held the one before, and those of logs
+        for log in (each for each in listeners if isinstance(each, AuditLog)):
+            log.begin_in_child()
+        self.known.begin_in_child()
         self.listeners = ()
         return listeners
 

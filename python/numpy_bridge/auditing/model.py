@@ -198,6 +198,10 @@ class AuditLog:
                 known.nbytes += c.nbytes
                 known.seconds += c.seconds
 
+    def begin_in_child(self) -> None:
+        """Be readable in a forked process, whatever other threads of its parent did to the log meanwhile."""
+        self._lock = threading.RLock()
+
     @property
     def conversions(self) -> list[Conversion]:
         """All conversions."""

@@ -234,7 +234,7 @@ def test_the_expression_that_runs(with_executing: bool, monkeypatch: pytest.Monk
     if with_executing:
         pytest.importorskip("executing", reason="finds the expression that is evaluated")
     else:
-        monkeypatch.setitem(sys.modules, "executing", None)
+        monkeypatch.setattr(call_site, "Source", None)
     with bridge.audit() as log:
         convert = functools.partial(np.array, copy=True)
         (np.array([1.0]), list(map(np.array, [[2.0]])))

@@ -121,6 +121,40 @@ def test_what_a_parent_has_counted_is_not_counted_by_its_child(end: str, tmp_pat
     assert [(c["times"], c["nbytes"]) for c in found] == [(120, 120 * 24)]
 
 
+FORKS_BESIDE_A_THREAD = """
+import os, signal, threading
+import numpy as np
+array, ended = np.ones(3), threading.Event()
+def convert():
+    while not ended.is_set():
+        np.asarray(array)
+thread = threading.Thread(target=convert, daemon=True)
+thread.start()
+for _ in range(8):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        np.asarray(array)
+        break
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    ended.set()
+    thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_while_a_thread_counts(tmp_path: Path) -> None:
+    """What the thread had locked, or begun to change, is nothing to the child."""
+    (tmp_path / "program.py").write_text(FORKS_BESIDE_A_THREAD)
+    command = [sys.executable, "-m", "numpy_bridge", "audit", "--json", "found.json", "program.py"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    lines = json.loads((tmp_path / "found.json").read_text())["lines"]
+    times = {line["line"]: sum(c["times"] for c in line["conversions"]) for line in lines}
+    assert times[7] > 0
+    assert times[14] == 8
+
+
 @pytest.mark.usefixtures("forget")
 def test_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "_MOST", 3)

@@ -260,6 +260,20 @@ def test_frames_of_pandas() -> None:
     assert len(log) == 3
 
 
+def test_series_of_pandas_in_functions_of_numpy() -> None:
+    pd = pytest.importorskip("pandas", reason="a series of pandas")
+    text = "made = np.reshape(series, (3, 2)), np.tile(series, (2, 1)), np.ravel(series)\n"
+    changed = rewritten(text, "/program/lines.py")
+    assert changed is not None
+    names = {"np": np, "series": pd.Series(np.arange(6.0), copy=False)}
+    with bridge.audit() as log:
+        exec(changed, names)
+    assert [(c.call, c.outcome, c.nbytes) for c in log] == [("np.tile", "copied", 96)]
+    reshaped, tiled, flat = names["made"]
+    assert np.shares_memory(reshaped, flat)
+    assert not np.shares_memory(tiled, flat)
+
+
 def test_pictures() -> None:
     image = pytest.importorskip("PIL.Image", reason="pictures of Pillow")
     text = "grey = Image.fromarray(x)\ncolour = Image.fromarray(y)\ncolour.tobytes()\n"

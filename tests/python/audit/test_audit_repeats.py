@@ -22,6 +22,17 @@ from numpy_bridge.auditing.program.rewriting import rewritten
 
 torch = pytest.importorskip("torch", reason="most of it is torch's")
 
+
+class Image:
+    """A picture as Pillow's are: each request for its memory makes a copy."""
+
+    __module__ = "PIL.Image"
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return {"version": 3, "typestr": "|u1", "shape": (3, 4), "data": bytes(range(12))}
+
+
 F4, F8 = np.arange(12, dtype="f4").reshape(3, 4), np.arange(12.0).reshape(3, 4)
 READ_ONLY = F4.view()
 READ_ONLY.flags.writeable = False
@@ -55,7 +66,10 @@ TENSORS = [
     *(torch.nn.Parameter(T4), T4._neg_view(), torch.complex(T4, T4), torch.complex(T4, T4).conj()),
     *(torch.empty(3, 4, device="meta"), T4.to_sparse(), T4.expand(2, 3, 4), T4[0, 0]),
 ]
-PLAIN = [1, 2.5, True, [1, 2], [1.5], [[1], [2]], (1, 2), [], np.float32(1), [F4, F4], [F8], bytearray(8)]
+PLAIN = [
+    *(1, 2.5, True, [1, 2], [1.5], [[1], [2]], (1, 2), [], np.float32(1)),
+    *([F4, F4], [F8], bytearray(8), Image()),
+]
 SCALARS = [np.datetime64("2026", "ns"), np.datetime64("2026", "us"), np.str_("ab"), np.str_("abc")]
 TRANSFORMS: list[Callable[..., Any]] = [
     *(lambda f: f, torch.func.vmap, lambda f: torch.func.grad(lambda x: f(x).sum())),
@@ -205,8 +219,10 @@ def array(x):
 
 @pytest.mark.usefixtures("forget")
 @pytest.mark.filterwarnings("ignore")
-def test_lists_of_arrays_that_a_library_converts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slowest conversions of all, where lists of numbers are not reported."""
+def test_slow_lists_and_pictures_that_a_library_converts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists of arrays are the slowest conversions of all. Lists of numbers are not reported."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
     (folder / "somelib.py").write_text(LIBRARY)
@@ -217,9 +233,11 @@ def test_lists_of_arrays_that_a_library_converts(tmp_path: Path, monkeypatch: py
             library.tensor([np.ones(1000), np.ones(1000)])
             library.array([torch.ones(()), torch.ones(())])
             library.array([1.0, 2.0])
+            library.array(Image())
     assert [(c.call, c.times, bool(c.faster)) for c in log] == [
         ("torch.tensor", 3, True),
         ("np.asarray", 3, True),
+        ("np.asarray", 3, False),
     ]
 
 
@@ -297,6 +315,10 @@ def test_only_the_first_of_equal_calls_is_judged(monkeypatch: pytest.MonkeyPatch
         for n in range(2, 51):
             torch.tensor(np.ones((n, 3)))
     assert (len(judged), len(log), log.copied_bytes) == (1, 49, sum(24 * n for n in range(2, 51)))
+    with bridge.audit() as log:
+        for _ in range(9):
+            np.asarray(Image())
+    assert (len(judged), len(log), log.copied_bytes) == (2, 9, 9 * 12)
 
 
 @pytest.mark.usefixtures("forget")

@@ -13,13 +13,18 @@ from enum import Enum
 from pathlib import Path
 from threading import get_ident
 from types import CodeType, FrameType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 import numpy_bridge
 
 from ..place import INSTALLED, CallSite
+
+try:  # not where it is used: a fork while another thread imports leaves the lock of the import to nobody
+    from executing import Source
+except Exception:  # it is missing, or fails
+    Source: Any = None  # type: ignore[no-redef]
 
 
 class Code(Enum):
@@ -111,9 +116,9 @@ def _words(frame: FrameType) -> frozenset[str]:
 
 def _expression(frame: FrameType) -> ast.AST | None:
     """Return the expression that is being evaluated; None without `executing`, or if there is no source."""
+    if Source is None:
+        return None
     try:
-        from executing import Source
-
         return cast("ast.AST | None", Source.executing(frame).node)
     except Exception:  # source that does not fit the code, as of a file that was changed meanwhile
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_bridge import _core
+from numpy_bridge import _core, libraries
 from numpy_bridge.errors import SharingError
 from numpy_bridge.outcome import Outcome
 from numpy_bridge.tensors import is_tensor
@@ -28,7 +28,7 @@ def judge_own(call: Call, options: Mapping[str, Any], source: Any, result: Any) 
         return judge_argument(source, result)
     if call.moves:
         return _judge_transfer(call, options, source, result)
-    if options.get("out") is not None or is_view(call, source, result):
+    if options.get("out") is not None or _is_view(call, source, result):
         return None
     made = _made(source, result)
     if made is _NOTHING:
@@ -61,9 +61,14 @@ def has_arrays(x: Any) -> bool:
     return isinstance(x, list | tuple) and bool(x) and has_arrays(x[0])
 
 
-def is_view(call: Call, source: Any, result: Any) -> bool:
+def _is_view(call: Call, source: Any, result: Any) -> bool:
     """Whether a result lies in the memory of an array, as the commonest results do."""
-    if call.name == CALL or isinstance(source, list | tuple) or not _has_address(result):
+    if (
+        call.name == CALL
+        or isinstance(source, list | tuple)
+        or not _has_address(result)
+        or _of_pandas(source)
+    ):
         return False
     try:
         return _core.may_share_memory(source, result)
@@ -90,7 +95,12 @@ def _made(source: Any, result: Any) -> Operand:
 
 
 def _has_memory(x: Any) -> bool:
-    return isinstance(x, memoryview) or type(x).__module__.partition(".")[0] in ("pandas", "PIL")
+    return isinstance(x, memoryview) or libraries.library_of(x) in ("pandas", "pillow")
+
+
+def _of_pandas(x: Any) -> bool:
+    """Whether an object is pandas's. A frame that is asked for a protocol looks for a column of that name."""
+    return libraries.library_of(x) == "pandas"
 
 
 def _shares(source: Any, result: Any) -> bool:
@@ -98,9 +108,9 @@ def _shares(source: Any, result: Any) -> bool:
     image: Any = getattr(sys.modules.get("PIL.Image"), "Image", ())
     if isinstance(result, image):
         return bool(result.readonly == 1)  # Pillow maps the memory of the array
-    if type(source).__module__.partition(".")[0] != "pandas" or not isinstance(result, np.ndarray):
+    if not _of_pandas(source) or not isinstance(result, np.ndarray):
         return False
-    columns = source.iloc[:, 0] if result.ndim == 2 and hasattr(source, "iloc") else source
+    columns = source.iloc[:, 0] if source.ndim == result.ndim == 2 else source
     return bool(share(np.asarray(columns), result))
 
 
