@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -58,25 +57,30 @@ def under_audit(program: Path, file: Path) -> list[str]:
     return [sys.executable, "-m", "numpy_bridge", "audit", "--json", str(file), str(program)]
 
 
+def least(runs: Sequence[Run]) -> Run:
+    return Run(min(run.cpu for run in runs), min(run.memory for run in runs), runs[-1].output)
+
+
 def costs(rounds: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each program: medians of seconds, of what is added to memory, and of the ratios."""
+    """Yield a row for each program: the least of all rounds, since other work on the machine only adds."""
     for name in NAMES:
         program = PROGRAMS / f"{name}.py"
         pairs = [
             (run([sys.executable, str(program)]), run(under_audit(program, folder / "a")))
             for _ in range(rounds)
         ]
+        plain, audit = map(least, zip(*pairs, strict=True))
         yield {
             "program": name,
-            "plain_seconds": statistics.median(plain.cpu for plain, _ in pairs),
-            "audit_seconds": statistics.median(audit.cpu for _, audit in pairs),
-            "ratio": statistics.median(audit.cpu / plain.cpu for plain, audit in pairs),
+            "plain_seconds": plain.cpu,
+            "audit_seconds": audit.cpu,
+            "ratio": audit.cpu / plain.cpu,
             "conversions": sum(
                 c["times"]
                 for line in json.loads((folder / "a").read_text())["lines"]
                 for c in line["conversions"]
             ),
-            "added_mib": statistics.median(audit.memory - plain.memory for plain, audit in pairs),
+            "added_mib": audit.memory - plain.memory,
         }
 
 
