@@ -19,6 +19,7 @@ from numpy_bridge.auditing.install.installation import installation
 from numpy_bridge.auditing.judging.calls import Call
 from numpy_bridge.auditing.model import kind_of
 from numpy_bridge.auditing.program.rewriting import rewritten
+from numpy_bridge.libraries import LIBRARIES, Library
 
 torch = pytest.importorskip("torch", reason="most of it is torch's")
 
@@ -315,10 +316,25 @@ def test_only_the_first_of_equal_calls_is_judged(monkeypatch: pytest.MonkeyPatch
         for n in range(2, 51):
             torch.tensor(np.ones((n, 3)))
     assert (len(judged), len(log), log.copied_bytes) == (1, 49, sum(24 * n for n in range(2, 51)))
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
+@pytest.mark.usefixtures("forget")
+def test_objects_are_judged_by_type_where_each_request_copies(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first of them is judged, in libraries that the table says this of."""
+    judged: list[object] = []
+    judge = dispatch.judge
+    monkeypatch.setattr(dispatch, "judge", lambda *given: (judged.append(given), judge(*given))[1])
+    kind = type("Image", (Image,), {"__module__": f"{library.modules[0]}.image"})
     with bridge.audit() as log:
-        for _ in range(9):
-            np.asarray(Image())
-    assert (len(judged), len(log), log.copied_bytes) == (2, 9, 9 * 12)
+        for _ in range(3):
+            np.asarray(kind())
+    assert len(judged) == (1 if library.lends_copies else 3)
+    assert len(log) == 3
+    if library.lends_copies:
+        assert log.copied_bytes == 3 * 12
 
 
 @pytest.mark.usefixtures("forget")
