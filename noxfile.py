@@ -76,7 +76,7 @@ def tests(session: nox.Session) -> None:
     """
     steps.install_wheel(session, "[test]")
     build = f"--extension-build=build/{session.name}-extension"
-    session.run("pytest", build, *session.posargs)
+    session.run("pytest", build, "--durations=30", *session.posargs)
     if not session.posargs:
         rooms = (f"tests/python/{room}" for room in ("conversions", "arguments", "lifetime"))
         slow = {"NUMPY_BRIDGE_FAST_TENSORS": "0"}
