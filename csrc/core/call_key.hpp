@@ -47,7 +47,7 @@ public:
     friend bool operator==(const call_key& a, const call_key& b) noexcept { return a.words_ == b.words_; }
 
 private:
-    static constexpr std::size_t usual_words = 32, usual_objects = 6; // made at once, since keys are made in each call
+    static constexpr std::size_t usual_words = 32, usual_objects = 6; // room taken at once: keys are made in each call
 
     std::vector<std::uintptr_t> words_;
     std::vector<py::object> objects_;
