@@ -182,16 +182,14 @@ def faults(session: nox.Session) -> None:
         *("real_objects", "proxies", "targets", "targets_like", "targets_own", "targets_guide"),
         *("dims", "sparse", "ragged", "columns", "video", "more_memory_guide"),
     )
-    own_lines = (
-        *("own_lines.py::test_frames_of_pandas", "own_lines.py::test_pictures"),
-        "own_lines.py::test_series_of_pandas_in_functions_of_numpy",
-    )
+    own_lines = ("frames_of_pandas", "series_of_pandas_in_functions_of_numpy", "pictures")
     names = (
         *(f"conversions/test_{name}.py" for name in conversions),
         *("errors/test_errors.py", "errors/test_hints.py", "files"),
         *("numpy_op/test_jax_calls.py", "numpy_op/test_numpy_op_guide.py"),
         *("trees/test_trees.py", "trees/test_trees_refused.py"),
-        *(f"audit/test_audit_{name}" for name in ("programs.py", *own_lines)),
+        "audit/test_audit_programs.py",
+        *(f"audit/test_audit_own_lines.py::test_{name}" for name in own_lines),
     )
     programs = {"NUMPY_BRIDGE_PROGRAMS": "1"}  # they take a minute
     session.run("pytest", *(f"tests/python/{name}" for name in names), *session.posargs, env=programs)
