@@ -16,8 +16,7 @@ function(numpy_bridge_add_targets folder)
   target_compile_features(numpy_bridge_header_only INTERFACE cxx_std_17)
   target_link_libraries(numpy_bridge_header_only INTERFACE ${CMAKE_DL_LIBS}) # a part of libc since glibc 2.34
 
-  set(sources base call rest)
-  list(TRANSFORM sources REPLACE "(.+)" "${folder}/engine/units/\\1.cpp")
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/engine/units/*.cpp)
   add_library(numpy_bridge_engine STATIC EXCLUDE_FROM_ALL ${sources})
   target_compile_definitions(numpy_bridge_engine PUBLIC NUMPY_BRIDGE_COMPILED)
   target_link_libraries(numpy_bridge_engine PUBLIC numpy_bridge_header_only

@@ -36,7 +36,8 @@ def get_sources() -> list[str]:
     >>> [Path(source).name for source in get_sources()]
     ['base.cpp', 'call.cpp', 'rest.cpp']
     """
-    return [f"{_PACKAGE}/engine/units/{unit}.cpp" for unit in ("base", "call", "rest")]
+    folder = f"{_PACKAGE}/engine/units"
+    return [f"{folder}/{name}" for name in sorted(os.listdir(folder))]  # noqa: PTH208 (see above)
 
 
 def get_cmake_dir() -> str:
