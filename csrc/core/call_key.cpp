@@ -300,7 +300,7 @@ bool add_call(call_key& key, const call_facts& facts, PyObject* options, PyObjec
     key.add(word_of(facts.call.ptr()));
     if (!add_options(key, facts, options)) return false;
     std::optional<bool> shared = false;
-    if (!facts.own_lines && !source.is_python() && !source.is_foreign()) shared = share_memory(x, source, y, result);
+    if (!facts.own_lines && !source.is_python() && !source.is_image()) shared = share_memory(x, source, y, result);
     if (!shared) return false;
     for (const described_object* each : {&source, &result}) {
         key.add(static_cast<std::uintptr_t>(each->of));

@@ -74,7 +74,7 @@ struct described_object {
     bool is_known() const noexcept { return of != kind::unknown; }
     bool has_memory() const noexcept { return of == kind::array || of == kind::tensor; }
     bool is_python() const noexcept { return of == kind::number || of == kind::list; }
-    bool is_foreign() const noexcept { return of == kind::image; }
+    bool is_image() const noexcept { return of == kind::image; }
 
     kind of = kind::unknown;
     bool holds_arrays = false; ///< it is an array, or a list that begins with one

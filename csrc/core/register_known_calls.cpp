@@ -34,7 +34,7 @@ std::uintptr_t instruction_of(PyObject* frame) {
 bool stays_in_library(const call_facts& facts, const described_object& source, const described_object& result) {
     using kind = described_object::kind;
     if (facts.registry || facts.own_lines || !source.is_known() || !result.has_memory()) return false;
-    if (source.is_foreign()) return false;
+    if (source.is_image()) return false;
     if (!source.has_memory()) return !source.holds_arrays;
     return (source.of == kind::array) == (result.of == kind::array);
 }

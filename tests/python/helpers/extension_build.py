@@ -19,8 +19,8 @@ TESTS = ROOT / "tests"
 MODULES = ("arguments_cxx17", "arguments_cxx20")
 
 
-def build(folder: Path, modules: Sequence[str] = MODULES) -> dict[str, ModuleType]:
-    """Build the modules in `folder` and import them."""
+def build(folder: Path, modules: Sequence[str]) -> dict[str, ModuleType]:
+    """Build modules in `folder` and import them."""
     import pybind11
 
     packages = Path(pybind11.__file__).parents[1]
